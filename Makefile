@@ -1,0 +1,43 @@
+# Two commands for a new user: `make demo` and `make test`. Both set up by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test check bench lock clean help setup
+
+help:  ## Show this list.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## Make the virtual environment with pinned dependencies.
+
+$(STAMP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; set PYTHON=python3.12, say") if sys.version_info < (3, 11) else None'
+	@echo "Installing pinned dependencies into $(VENV) (about 2 GB, a few minutes the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python tools/install_extras.py
+	@touch $@
+
+demo: $(STAMP)  ## Train a small flow on the bundled speech, code the held-out clips, compare with FLAC.
+	@$(BIN)/python train.py experiment=demo
+	@$(BIN)/python evaluate.py run=latest study=demo
+
+test: $(STAMP)  ## Run all tests.
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)  ## Check format, lint and types.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(STAMP)  ## Measure the coder and the model's speed.
+	@$(BIN)/python -m benchmarks.coding
+
+lock:  ## Resolve the pinned dependencies anew (needs uv).
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
+
+clean:  ## Remove the virtual environment and caches; runs under outputs/ stay.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

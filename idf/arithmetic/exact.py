@@ -1,0 +1,72 @@
+"""Fixed point carried in NumPy float64: the arithmetic of encoders and decoders. See :mod:`idf.arithmetic`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numba
+import numpy as np
+
+from idf.arithmetic import ParameterSpec
+from idf.arithmetic.levels import LEVELS, THRESHOLDS
+
+
+class Exact:
+    """Implements :class:`idf.arithmetic.Arithmetic` with the same bits on every machine."""
+
+    def constant(self, value: np.ndarray) -> np.ndarray:
+        return np.asarray(value, np.float64)
+
+    def quantise(self, spec: ParameterSpec, value: np.ndarray) -> np.ndarray:
+        return self.grid(np.asarray(value, np.float64), spec.bits, spec.limit)
+
+    def matmul(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+        return np.matmul(x, w)
+
+    def grid(self, x: np.ndarray, bits: int, limit: float) -> np.ndarray:
+        out = np.empty(x.shape)  # C order, so that the flat view below writes into it
+        _grid(x.reshape(-1), 2.0**bits, 2.0**-bits, limit, out.reshape(-1))
+        return out
+
+    def shape(self, x: np.ndarray) -> list[int]:
+        return list(x.shape)
+
+    def clip(self, x: np.ndarray, low: float, high: float) -> np.ndarray:
+        return np.clip(x, low, high)
+
+    def absolute(self, x: np.ndarray) -> np.ndarray:
+        return np.abs(x)
+
+    def concat(self, arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
+        return np.concatenate(arrays, axis)
+
+    def pad_time(self, x: np.ndarray, before: int, after: int) -> np.ndarray:
+        return np.pad(x, ((0, 0), (before, after), (0, 0)))
+
+    def reshape(self, x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+        return np.reshape(x, tuple(shape))
+
+    def transpose(self, x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+        return np.transpose(x, axes)
+
+    def take_channels(self, x: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return x[..., order]
+
+    def sum(self, x: np.ndarray, axis: int) -> np.ndarray:
+        return np.sum(x, axis)
+
+    def wrap16(self, x: np.ndarray) -> np.ndarray:
+        return x - 65536.0 * np.floor((x + 32768.0) / 65536.0)
+
+    def level_index(self, power: np.ndarray) -> np.ndarray:
+        # thresholds[k] is the least power of level k + 1, so that a search gives the floor of the logarithm
+        return np.searchsorted(THRESHOLDS, power, side="right").astype(np.float64)
+
+    def level_value(self, index: np.ndarray) -> np.ndarray:
+        return LEVELS[index.astype(np.int64)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _grid(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
+    for i in range(x.size):
+        out[i] = min(max(np.rint(x[i] * scale) * step, -limit), limit)

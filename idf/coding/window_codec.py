@@ -1,0 +1,210 @@
+"""A trained window flow as a coder of samples, and the one file it travels in.
+
+Samples are cut into windows, the flow turns these into latents with their distributions in exact
+arithmetic, and rANS turns those into bytes. No TensorFlow, no exponentials and no order of
+summation is involved: see :mod:`idf.arithmetic`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from idf.arithmetic.exact import Exact
+from idf.coding.message import new_message, read_message
+from idf.coding.mixture import IntegerMixture
+from idf.coding.tables import TABLES_DIGEST
+from idf.config.schema import Config
+from idf.errors import ConfigError, RunError
+from idf.files import atomic_write
+from idf.models import WindowModel, build_model
+from idf.priors.mixture import FULL_SCALE_OCTAVES, LOGIT_BITS, MEAN_BITS, NATS_PER_OCTAVE, SCALE_BITS, Mixture
+
+MODEL_FORMAT = 1
+"""Of the model file and of the exact arithmetic; raised whenever either changes what is decoded."""
+CHUNK_SAMPLES = 65536
+"""Samples in a chunk of a file: large batches for the nets; head, length and CRC cost about 0.02 %."""
+
+_PARAMETER, _CONSTANT, _HEADER = "parameter/", "constant/", "header"
+_GROUPS = ("model", "layout", "width", "permutation", "sharpness")
+"""The parts of the configuration that say what the model computes."""
+
+
+class WindowCodec:
+    """Codes runs of samples with one trained model. Implements :class:`idf.coding.container.ChunkCodec`.
+
+    Args:
+        integers: int32 parameters, in units of their grids.
+        base_index: the last block's sharpness in the coder's scale units (not used when it is learned).
+        provenance: where the model comes from (run, step, data, …), for people.
+
+    Attributes:
+        fingerprint: 16 bytes that change whenever the decoder of a file would.
+        chunk_samples: samples coded together; a multiple of the window.
+    """
+
+    def __init__(
+        self,
+        model: WindowModel,
+        integers: Mapping[str, np.ndarray],
+        base_index: int,
+        fingerprint: bytes,
+        *,
+        coder: str = "rans",
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model, self.fingerprint, self.coder = model, fingerprint, coder
+        self.provenance = dict(provenance or {})
+        self.chunk_samples = max(CHUNK_SAMPLES // model.window, 1) * model.window
+        self._arithmetic = Exact()
+        self._parameters = {
+            name: integers[name].astype(np.float64) * 2.0**-spec.bits for name, spec in model.specs.items()
+        }
+        self._log_scale = (base_index * 2.0**-SCALE_BITS - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Samples int32 (n,) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
+        message = new_message(self.coder)
+        # the last pushed is the first popped, so that decoding goes forwards
+        for part in reversed(self.model.cut(samples)):
+            masks = self._block_masks(part.coded)
+            blocks = self.model.blocks(
+                self._arithmetic, self._parameters, part.windows.astype(np.float64), self._log_scale
+            )
+            for mask, block in zip(masks, blocks, strict=True):
+                message.push(block.latents[mask].astype(np.int32), to_integers(block.mixture, mask))
+        return message.to_bytes()
+
+    def decode(self, data: bytes, count: int) -> np.ndarray:
+        """The ``count`` samples of a message: int32 (count,).
+
+        Raises:
+            FormatError: the message is damaged, or of another model.
+        """
+        message = read_message(self.coder, data)
+        decoded = [np.zeros(0)]
+        for part in self.model.cut(np.zeros(count, np.int32)):
+            masks = reversed(self._block_masks(part.coded))
+
+            def pop(mixture: Mixture, masks: Any = masks) -> np.ndarray:
+                mask = next(masks)
+                latents = np.zeros(mask.shape)
+                latents[mask] = message.pop(to_integers(mixture, mask))
+                return latents
+
+            like = np.zeros(part.windows.shape)
+            windows = self.model.windows(self._arithmetic, self._parameters, pop, like, self._log_scale)
+            decoded.append(windows.reshape(-1))
+        message.finish()
+        return np.concatenate(decoded)[:count].astype(np.int32)
+
+    def _block_masks(self, coded: np.ndarray) -> list[np.ndarray]:
+        """Which latents of each block are coded, in the order of leaving."""
+        return list(self.model.hierarchy.split(self._arithmetic, coded))
+
+
+def to_integers(mixture: Mixture, mask: np.ndarray) -> IntegerMixture:
+    """The coder's form of an exact mixture for the latents where ``mask`` is True, in C order."""
+
+    def integers(x: np.ndarray, bits: int) -> np.ndarray:
+        return (x[mask] * 2.0**bits).astype(np.int32)
+
+    return IntegerMixture(
+        logits=integers(mixture.logits, LOGIT_BITS),
+        means=integers(mixture.means, MEAN_BITS),
+        scales=integers(mixture.octaves, SCALE_BITS),
+    )
+
+
+def save_model(
+    path: Path | str,
+    config: Config,
+    model: WindowModel,
+    parameters: Mapping[str, np.ndarray],
+    log_scale: float | None,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the one file that decoding needs: weights on their grids, permutations, configuration.
+
+    Args:
+        parameters: trained values, float32.
+        log_scale: the last block's sharpness (nats, [-1, 1) scale); None where it is learned.
+        provenance: strings and numbers to keep with the model.
+    """
+    arithmetic = Exact()
+    header = {
+        "format": MODEL_FORMAT,
+        "config": {group: asdict(getattr(config, group)) for group in _GROUPS},
+        "base_index": 0
+        if log_scale is None
+        else round((log_scale / NATS_PER_OCTAVE + FULL_SCALE_OCTAVES) * 2**SCALE_BITS),
+        "provenance": dict(provenance),
+    }
+    arrays = {_CONSTANT + name: value.astype(np.int32) for name, value in model.constants.items()}
+    for name, spec in model.specs.items():
+        value = np.asarray(parameters[name])
+        if not np.all(np.isfinite(value)):
+            raise RunError(
+                f"cannot export the model to {path}: parameter {name} is not finite; take an earlier checkpoint"
+            )
+        arrays[_PARAMETER + name] = (arithmetic.quantise(spec, value) * 2.0**spec.bits).astype(np.int32)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **{_HEADER: np.frombuffer(json.dumps(header).encode(), np.uint8)}, **arrays)  # type: ignore[arg-type]
+
+
+def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
+    """The codec of a model file.
+
+    Raises:
+        RunError: the file is missing, damaged, or of another version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RunError(f"there is no model file {path}; train a model first, or give the folder of a finished run")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop(_HEADER).tobytes())
+        version = int(header["format"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise RunError(
+            f"{path} is not a model file of idf, or is damaged ({error}); export it again from its run"
+        ) from error
+    if version != MODEL_FORMAT:
+        raise RunError(f"{path} has model format {version}; this version of idf reads format {MODEL_FORMAT}")
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
+        assert isinstance(config, Config)
+        constants = {
+            name.removeprefix(_CONSTANT): value for name, value in arrays.items() if name.startswith(_CONSTANT)
+        }
+        model = build_model(config, constants)
+        integers = {name: arrays[_PARAMETER + name] for name in model.specs}
+        wrong = [name for name, spec in model.specs.items() if integers[name].shape != spec.shape]
+        if wrong:
+            raise ValueError(f"arrays of another shape: {', '.join(wrong)}")
+    except (OmegaConfBaseException, ConfigError, ValueError, KeyError) as error:
+        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
+    fingerprint = _fingerprint(header, arrays)
+    return WindowCodec(
+        model, integers, int(header["base_index"]), fingerprint, coder=coder, provenance=header["provenance"]
+    )
+
+
+def _fingerprint(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """A hash of everything that decides what is decoded, and of nothing else."""
+    digest = hashlib.sha256(f"{MODEL_FORMAT} {TABLES_DIGEST} {header['base_index']} ".encode())
+    digest.update(json.dumps(header["config"], sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].shape} ".encode())
+        digest.update(np.ascontiguousarray(arrays[name], "<i4").tobytes())
+    return digest.digest()[:16]

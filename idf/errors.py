@@ -1,0 +1,67 @@
+"""The two kinds of failure: what a user can mend, and everything else.
+
+A :class:`UserError` is printed as one message and ends the program with status 2.
+Any other exception is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+class UserError(Exception):
+    """Something the user can mend. The message names the file, the finding and the remedy."""
+
+
+class ConfigError(UserError):
+    """An invalid configuration. Collects every problem, so that one run shows them all.
+
+    Args:
+        problems: one sentence each, without trailing newline.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        head = (
+            "the configuration has a problem"
+            if len(self.problems) == 1
+            else f"the configuration has {len(self.problems)} problems"
+        )
+        super().__init__(head + ":\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+
+
+class DataError(UserError):
+    """Audio that is missing, damaged or of an unsupported kind."""
+
+
+class RunError(UserError):
+    """A run folder, checkpoint or model file that cannot be used."""
+
+
+class FormatError(UserError):
+    """A compressed file that is damaged, foreign, or of another version."""
+
+
+class OutputError(UserError):
+    """A target that cannot be written: it exists, is read-only, or the disk is full."""
+
+
+def run_main(main: Callable[[], int | None]) -> int:
+    """Run ``main`` and turn user errors into one message and status 2.
+
+    Returns:
+        The exit status: what ``main`` returned (None is 0), 2 after a :class:`UserError`,
+        130 after Ctrl-C.
+    """
+    try:
+        return main() or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED

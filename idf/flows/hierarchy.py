@@ -1,0 +1,179 @@
+"""The composition: squeeze, flow steps, factor-outs, and what is left.
+
+::
+
+    x (batch, N) ── squeeze ──► h (batch, N/G, G)
+                                │ k steps of (permutation, coupling)
+                                ├──► z_1  leaves (m channels), its prior sees what remains
+                                │ k steps
+                                ├──► z_2
+                                ⋮
+                                └──► last m channels: the base prior, or (m = 1) another hierarchy
+
+Decoding runs from the bottom up: what remains is known before the block that left above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from idf.arithmetic import Arithmetic, Array, Parameters, Specs
+from idf.flows.squeeze import squeeze, unsqueeze
+from idf.priors.mixture import Mixture
+
+
+class FlowStep(Protocol):
+    """One invertible map of (batch, time, channels) integers."""
+
+    def forward(self, a: Arithmetic, p: Parameters, x: Array) -> Array: ...
+
+    def inverse(self, a: Arithmetic, p: Parameters, z: Array) -> Array: ...
+
+
+class BlockPrior(Protocol):
+    """The distribution of each factored block given the channels that remain."""
+
+    specs: Specs
+
+    def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture: ...
+
+
+class BasePrior(Protocol):
+    """The distribution of the last block, which nothing precedes."""
+
+    specs: Specs
+
+    def mixture(self, a: Arithmetic, p: Parameters, latents_like: Array, log_scale: Array) -> Mixture: ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """Latents that left together and their distribution.
+
+    Attributes:
+        name: ``z1`` … in the order of leaving; ``scale2/z3`` in an inner hierarchy; ``base``.
+        latents: (batch, time, channels), integers.
+        mixture: fields (batch, time, channels, components).
+    """
+
+    name: str
+    latents: Array
+    mixture: Mixture
+
+
+Pop = Callable[[Mixture], Array]
+"""Gives the latents (batch, time, channels) that a mixture's distribution codes."""
+
+
+class Base:
+    """The last block on its own: the end of every chain of hierarchies."""
+
+    multiple = 1
+
+    def __init__(self, prior: BasePrior, channels: int) -> None:
+        self.prior, self.channels, self.specs = prior, channels, prior.specs
+
+    def forward(self, a: Arithmetic, p: Parameters, h: Array, log_scale: Array) -> Iterator[Block]:
+        yield Block("base", h, self.prior.mixture(a, p, h, log_scale))
+
+    def inverse(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
+        return pop(self.prior.mixture(a, p, like, log_scale))
+
+
+class Hierarchy:
+    """Squeeze into ``channels``, run the steps, factor out ``factored`` channels at a time.
+
+    Args:
+        steps: for each factor-out the steps before it, and last the steps before the base:
+            ``channels / factored`` lists in all.
+        rest: what codes the channels that are left: a :class:`Base`, or, when one channel is left,
+            a hierarchy that squeezes it again.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        factored: int,
+        steps: Sequence[Sequence[FlowStep]],
+        prior: BlockPrior,
+        rest: Base | Hierarchy,
+    ) -> None:
+        self.channels, self.factored, self.steps, self.prior, self.rest = channels, factored, steps, prior, rest
+        self.specs: Specs = {**prior.specs, **rest.specs}
+        for level in steps:
+            for step in level:
+                self.specs |= getattr(step, "specs", {})
+
+    @property
+    def multiple(self) -> int:
+        """Windows are a multiple of this many samples."""
+        return self.channels * self.rest.multiple
+
+    @property
+    def moves_samples(self) -> bool:
+        """Whether latents differ from samples, here or further down."""
+        return any(self.steps) or (isinstance(self.rest, Hierarchy) and self.rest.moves_samples)
+
+    def forward(self, a: Arithmetic, p: Parameters, x: Array, log_scale: Array) -> Iterator[Block]:
+        """The blocks in the order of leaving.
+
+        Args:
+            x: (batch, N), N a multiple of ``multiple``; integers in [-32768, 32767].
+            log_scale: the sharpness, see :class:`idf.priors.ScheduledBase`.
+        """
+        h = squeeze(a, x, self.channels)
+        for block, level in enumerate(self.steps[:-1]):
+            for step in level:
+                h = step.forward(a, p, h)
+            h, leaving = h[..., : -self.factored], h[..., -self.factored :]
+            yield Block(f"z{block + 1}", leaving, self.prior.mixture(a, p, block, h))
+        for step in self.steps[-1]:
+            h = step.forward(a, p, h)
+        yield from self.rest_blocks(a, p, h, log_scale)
+
+    def rest_blocks(self, a: Arithmetic, p: Parameters, h: Array, log_scale: Array) -> Iterator[Block]:
+        """The blocks of what is left, ``h`` (batch, time, factored)."""
+        if isinstance(self.rest, Base):
+            yield from self.rest.forward(a, p, h, log_scale)
+        else:
+            for block in self.rest.forward(a, p, unsqueeze(a, h), log_scale):
+                yield block if block.name == "base" else Block(f"rest/{block.name}", block.latents, block.mixture)
+
+    def split(self, a: Arithmetic, x: Array) -> Iterator[Array]:
+        """Only squeeze and factor out: the parts of ``x`` (batch, N) in the order of :meth:`forward`'s blocks.
+
+        Where the flow leaves samples in place, these are the samples that each block codes.
+        """
+        h = squeeze(a, x, self.channels)
+        for _ in self.steps[:-1]:
+            yield h[..., -self.factored :]
+            h = h[..., : -self.factored]
+        if isinstance(self.rest, Base):
+            yield h
+        else:
+            yield from self.rest.split(a, unsqueeze(a, h))
+
+    def inverse(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
+        """Undo :meth:`forward`: ``pop`` gives each block's latents, last block first.
+
+        Args:
+            like: any array of the windows' shape (batch, N).
+
+        Returns:
+            The windows (batch, N).
+        """
+        shape = squeeze(a, like, self.channels)
+        if isinstance(self.rest, Base):
+            h = self.rest.inverse(a, p, pop, shape[..., : self.factored], log_scale)
+        else:
+            inner = self.rest.inverse(a, p, pop, unsqueeze(a, shape[..., :1]), log_scale)
+            h = squeeze(a, inner, 1)
+        for step in reversed(self.steps[-1]):
+            h = step.inverse(a, p, h)
+        for block in reversed(range(len(self.steps) - 1)):
+            h = a.concat([h, pop(self.prior.mixture(a, p, block, h))], -1)
+            for step in reversed(self.steps[block]):
+                h = step.inverse(a, p, h)
+        return unsqueeze(a, h)

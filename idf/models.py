@@ -1,0 +1,231 @@
+"""From configuration to model: the one place where flows and priors are put together."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from idf.arithmetic import Arithmetic, Array, Parameters, Specs
+from idf.audio.windows import cut_windows
+from idf.config.schema import Config
+from idf.errors import ConfigError
+from idf.flows import AdditiveCoupling, Permutation, draw_permutation
+from idf.flows.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
+from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrior
+from idf.priors.channelwise import ChannelwiseWidth
+
+
+@dataclass(frozen=True)
+class Part:
+    """Windows of one length, cut from a clip.
+
+    Attributes:
+        windows: int32 (batch, length).
+        coded: bool, the same shape; False where padding is known to the decoder and costs nothing.
+    """
+
+    windows: np.ndarray
+    coded: np.ndarray
+
+
+@dataclass(frozen=True)
+class WindowModel:
+    """A flow with its priors over windows of samples.
+
+    Attributes:
+        window: samples in a window; shorter ones work too, if a multiple of ``multiple``.
+        specs: every trained array by name.
+        constants: arrays that are drawn once and stored with the model (the permutations).
+    """
+
+    window: int
+    hierarchy: Hierarchy
+    specs: Specs
+    constants: dict[str, np.ndarray]
+
+    @property
+    def multiple(self) -> int:
+        """Lengths of windows are multiples of this many samples."""
+        return self.hierarchy.multiple
+
+    def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
+        """Starting values, float32. Each array has a generator of its own, named by seed and parameter."""
+        return {
+            name: spec.initial(np.random.default_rng((seed, zlib.crc32(name.encode()))))
+            for name, spec in self.specs.items()
+        }
+
+    def quantise(self, a: Arithmetic, parameters: Mapping[str, Array]) -> Parameters:
+        """The parameters on their grids, as flows and priors take them."""
+        return {name: a.quantise(spec, parameters[name]) for name, spec in self.specs.items()}
+
+    def cut(self, samples: np.ndarray) -> list[Part]:
+        """A clip, int (time,), as the windows that are coded: first all whole ones, then a shorter last one.
+
+        Where the flow leaves samples in place, the last window's padding is zeros that are not
+        coded; where it moves them, every latent depends on the padding, so that it has to be coded
+        and repeats the last sample, which is cheap.
+        """
+        cut = cut_windows(samples, self.window, self.multiple)
+        parts = []
+        if len(cut.full):
+            parts.append(Part(cut.full, np.ones(cut.full.shape, bool)))
+        if len(cut.tail):
+            coded = np.ones(cut.tail.shape, bool)
+            if not self.hierarchy.moves_samples:
+                coded[:, cut.samples - cut.full.size :] = False
+            parts.append(Part(np.where(coded, cut.tail, 0), coded))
+        return parts
+
+    def blocks(self, a: Arithmetic, p: Parameters, windows: Array, log_scale: Array) -> Iterator[Block]:
+        """Latents and their distributions, block by block in the order of leaving (the order of pushing).
+
+        Args:
+            p: quantised parameters.
+            windows: (batch, N) integers in this arithmetic's dtype.
+            log_scale: the last block's sharpness (nats, [-1, 1) scale); not used when it is learned.
+        """
+        return self.hierarchy.forward(a, p, windows, log_scale)
+
+    def windows(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
+        """Undo :meth:`blocks`: ``pop`` is asked for each block's latents, last block first."""
+        return self.hierarchy.inverse(a, p, pop, like, log_scale)
+
+
+def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
+    """Build the model that ``config`` describes.
+
+    Args:
+        constants: the stored arrays of an earlier model with this configuration; drawn if None.
+
+    Raises:
+        ConfigError: a combination that cannot be built; every problem at once.
+    """
+    problems = model_problems(config)
+    if problems:
+        raise ConfigError(problems)
+    layout = config.layout
+    learned = config.sharpness.kind == "learned"
+    base = Base(LearnedBase() if learned else ScheduledBase(), layout.factor_channels)
+    kept = dict(constants) if constants is not None else _draw_permutations(config)
+    hierarchy = _channelwise(config, base) if layout.prior == "channelwise" else _wavenet(config, base, kept)
+    return WindowModel(config.model.window, hierarchy, hierarchy.specs, kept)
+
+
+def model_problems(config: Config) -> list[str]:
+    """What keeps ``config`` from describing a model, a sentence each."""
+    layout, window = config.layout, config.model.window
+    problems = []
+    if layout.channels < 2:
+        return [f"layout.channels={layout.channels}: at least 2 channels are needed"]
+    if layout.prior not in ("channelwise", "wavenet"):
+        problems.append(f"layout.prior={layout.prior}: known are channelwise and wavenet")
+    if (
+        layout.factor_channels < 1
+        or layout.channels % layout.factor_channels
+        or layout.factor_channels >= layout.channels
+    ):
+        problems.append(
+            f"layout.factor_channels={layout.factor_channels} must divide layout.channels={layout.channels} and be smaller"
+        )
+    scales = layout.scales if layout.prior == "channelwise" else 1
+    if scales < 1:
+        problems.append(f"layout.scales={layout.scales}: at least 1")
+    elif window % layout.channels**scales:
+        what = f"layout.channels={layout.channels}" + (f" to the power layout.scales={scales}" if scales > 1 else "")
+        problems.append(f"model.window={window} is not divisible by {what}")
+    if layout.prior == "channelwise":
+        if layout.factor_channels != 1:
+            problems.append(
+                f"layout.prior=channelwise factors one channel at a time, not layout.factor_channels={layout.factor_channels}"
+            )
+        if layout.steps_per_factor:
+            problems.append(
+                f"layout.prior=channelwise leaves samples in place: layout.steps_per_factor={layout.steps_per_factor} needs layout.prior=wavenet"
+            )
+        if not layout.level_equivariant or not layout.linear_skip:
+            problems.append(
+                "layout.prior=channelwise is always level-equivariant with a linear skip; layout.prior=wavenet can do without"
+            )
+    elif layout.steps_per_factor:
+        fewest = layout.factor_channels
+        seen = _seen(fewest, layout.split_fraction)
+        if not 0 < layout.split_fraction < 1:
+            problems.append(f"layout.split_fraction={layout.split_fraction} must lie between 0 and 1")
+        elif fewest > 1 and not 0 < seen < fewest:
+            problems.append(
+                f"layout.split_fraction={layout.split_fraction} leaves nothing to shift among {fewest} channels"
+            )
+    return problems
+
+
+def _seen(channels: int, fraction: float) -> int:
+    """How many of ``channels`` a coupling's net sees; at least one."""
+    return max(1, round(channels * fraction))
+
+
+def _remaining(config: Config) -> list[int]:
+    """Channels before each factor-out, and last those of the base."""
+    layout = config.layout
+    return list(range(layout.channels, 0, -layout.factor_channels))
+
+
+def _channelwise(config: Config, base: Base) -> Hierarchy:
+    layout, width = config.layout, config.width
+    sizes = ChannelwiseWidth(width.hidden, width.blocks, width.context_frames, width.experts, width.components)
+    rest: Base | Hierarchy = base
+    for scale in reversed(range(layout.scales)):
+        prior = ChannelwisePrior(f"scale{scale + 1}", layout.channels, sizes)
+        rest = Hierarchy(layout.channels, 1, [[]] * layout.channels, prior, rest)
+    assert isinstance(rest, Hierarchy)
+    return rest
+
+
+def _draw_permutations(config: Config) -> dict[str, np.ndarray]:
+    layout = config.layout
+    seed = config.seed if config.permutation.seed is None else config.permutation.seed
+    drawn: dict[str, np.ndarray] = {}
+    if layout.prior == "wavenet":
+        for channels in _remaining(config):
+            for _ in range(layout.steps_per_factor if channels > 1 else 0):
+                drawn[f"permutation/{len(drawn)}"] = draw_permutation(
+                    config.permutation.kind, channels, seed, len(drawn)
+                )
+    return drawn
+
+
+def _wavenet(config: Config, base: Base, constants: Mapping[str, np.ndarray]) -> Hierarchy:
+    layout, width = config.layout, config.width
+    levels: list[list[FlowStep]] = []
+    number = 0
+    for channels in _remaining(config):
+        level: list[FlowStep] = []
+        # a single channel has nothing to couple with
+        for _ in range(layout.steps_per_factor if channels > 1 else 0):
+            coupling = AdditiveCoupling(
+                f"coupling/{number}",
+                channels,
+                _seen(channels, layout.split_fraction),
+                level_equivariant=layout.level_equivariant,
+                layers=width.wavenet_layers,
+                hidden=width.wavenet_channels,
+                kernel=width.wavenet_kernel,
+            )
+            level += [Permutation(constants[f"permutation/{number}"]), coupling]
+            number += 1
+        levels.append(level)
+    prior = WaveNetPrior(
+        "prior",
+        layout.factor_channels,
+        [channels - layout.factor_channels for channels in _remaining(config)[:-1]],
+        components=width.components,
+        level_equivariant=layout.level_equivariant,
+        linear_skip=layout.linear_skip,
+        layers=width.wavenet_layers,
+        hidden=width.wavenet_channels,
+        kernel=width.wavenet_kernel,
+    )
+    return Hierarchy(layout.channels, layout.factor_channels, levels, prior, base)

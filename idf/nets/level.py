@@ -1,0 +1,56 @@
+"""The local level: how loud the known samples around a position are, quantised to eight steps an octave.
+
+Dividing a net's inputs by the level and multiplying its shifts and scales by it makes the flow
+equivariant to loudness, which helped in every trial. Levels are found by comparing the mean power
+with a table, so that no logarithm decides what a decoder does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from idf.arithmetic import Arithmetic, Array
+from idf.arithmetic.levels import LEVELS_PER_OCTAVE
+
+PRIOR_ENERGY = 2000.0
+"""Energy (squared 16-bit steps) assumed besides what is known: keeps near-silence from dividing by nothing."""
+_MIDDLE_OCTAVE = 8.0
+
+
+@dataclass(frozen=True)
+class LocalLevel:
+    """Levels of some positions.
+
+    Attributes:
+        value: the level in 16-bit steps, at least 1.
+        octaves: its logarithm to base 2.
+        feature: ``octaves`` centred near speech, as an input for nets.
+    """
+
+    value: Array
+    octaves: Array
+    feature: Array
+
+
+def level_of(a: Arithmetic, energy: Array, count: Array) -> LocalLevel:
+    """The level of positions around which ``count`` (>= 1) samples with total ``energy`` are known."""
+    index = a.level_index((energy + PRIOR_ENERGY) / count)
+    octaves = index / LEVELS_PER_OCTAVE
+    return LocalLevel(a.level_value(index), octaves, octaves - _MIDDLE_OCTAVE)
+
+
+def box_sum(a: Arithmetic, x: Array, frames: int) -> Array:
+    """Sum over the ``2 · frames + 1`` frames around each: (batch, time, c) to (batch, time, c), zeros outside."""
+    time = a.shape(x)[1]
+    padded = a.pad_time(x, frames, frames)
+    total = padded[:, :time]
+    for offset in range(1, 2 * frames + 1):
+        total = total + padded[:, offset : offset + time]
+    return total
+
+
+def local_level(a: Arithmetic, x: Array, frames: int) -> LocalLevel:
+    """The level at each frame of ``x`` (batch, time, channels) over ``frames`` frames on each side: (batch, time, 1)."""
+    energy = a.sum(x * x, -1)[..., None]
+    known = x[:, :, :1] * 0.0 + float(x.shape[-1])
+    return level_of(a, box_sum(a, energy, frames), box_sum(a, known, frames))

@@ -1,0 +1,8 @@
+"""Priors: which distribution each latent has, given the latents that a decoder knows by then."""
+
+from idf.priors.base import LearnedBase, ScheduledBase
+from idf.priors.channelwise import ChannelwisePrior
+from idf.priors.mixture import Mixture, mixture_on_grid
+from idf.priors.wavenet import WaveNetPrior
+
+__all__ = ["ChannelwisePrior", "LearnedBase", "Mixture", "ScheduledBase", "WaveNetPrior", "mixture_on_grid"]

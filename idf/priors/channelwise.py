@@ -1,0 +1,152 @@
+"""One channel at a time: a small net for each channel, all nets in one product while training.
+
+Channel c of a frame is coded given channels 0 … c - 1 of this frame and of ``context`` frames on
+each side. Factoring one channel at a time loses almost nothing against the exact chain rule and
+still decodes in only G parallel steps. Each net gates a set of learned linear predictors (a
+mixture of linear experts) and adds the result to a fixed linear path, because the prediction of
+sound is mostly linear; offsets and scales are relative to the local level.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from idf.arithmetic import (
+    ACTIVATION_BITS,
+    ACTIVATION_LIMIT,
+    FINE_BITS,
+    Arithmetic,
+    Array,
+    Parameters,
+    Specs,
+    normal,
+    unit,
+    values,
+    zeros,
+)
+from idf.nets.level import LocalLevel, box_sum, level_of
+from idf.priors.mixture import Mixture, mixture_on_grid
+
+_OFFSET_SCALE = 0.3
+_GATE_LIMIT = 16.0
+_BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
+
+
+@dataclass(frozen=True)
+class ChannelwiseWidth:
+    """Sizes of each channel's net: see :class:`idf.config.schema.WidthConfig`."""
+
+    hidden: int
+    blocks: int
+    context_frames: int
+    experts: int
+    components: int
+
+
+class ChannelwisePrior:
+    """The mixtures of channels 1 … channels - 1. Channel 0 remains for the base.
+
+    Parameter axes: (net, ...); net n serves channel n + 1. First-layer kernels are
+    (net, 2 · context + 1, channels, outputs), of which net n uses the first n + 1 channels.
+    """
+
+    def __init__(self, name: str, channels: int, width: ChannelwiseWidth) -> None:
+        self.name, self.channels, self.width = name, channels, width
+        nets, taps, hidden, m = channels - 1, 2 * width.context_frames + 1, width.hidden, width.components
+        inputs = taps * channels
+        bias = np.zeros((nets, 1, 3 * m + width.experts))
+        bias[:, :, 2 * m : 3 * m] = ((np.linspace(-1.5, 1.5, m) if m > 1 else np.zeros(1)) - 1.5) / math.log(2.0)
+        self.specs: Specs = {
+            f"{name}/first/kernel": normal((nets, taps, channels, hidden), 1 / math.sqrt(inputs)),
+            f"{name}/first/bias": zeros((nets, 1, hidden)),
+            f"{name}/first/level": zeros((nets, 1, hidden)),
+            f"{name}/last/kernel": zeros((nets, hidden, 3 * m + width.experts)),
+            f"{name}/last/bias": values(bias),
+            f"{name}/linear": zeros((nets, taps, channels, 1), bits=FINE_BITS),
+        }
+        for block in range(width.blocks):
+            self.specs[f"{name}/{block}/kernel"] = normal((nets, hidden, hidden), 1 / math.sqrt(hidden))
+            self.specs[f"{name}/{block}/bias"] = zeros((nets, 1, hidden))
+        if width.experts:
+            self.specs[f"{name}/experts"] = normal(
+                (nets, taps, channels, width.experts), 0.3 / math.sqrt(inputs), bits=FINE_BITS
+            )
+
+    def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture:
+        """The mixture of factored block ``block``: (batch, time, 1, components) from (batch, time, remaining).
+
+        Block 0 is the last channel, the first to leave.
+        """
+        batch, time, known = a.shape(remaining)
+        net = slice(known - 1, known)
+        energy = box_sum(a, a.sum(remaining * remaining, -1)[..., None], self.width.context_frames)
+        count = box_sum(a, remaining[..., :1] * 0.0 + float(known), self.width.context_frames)
+        level = level_of(a, a.reshape(energy, (1, batch * time, 1)), a.reshape(count, (1, batch * time, 1)))
+        mixture = self._nets(a, p, net, known, self._patches(a, remaining), level)
+        shape = (batch, time, 1, self.width.components)
+        return Mixture(*(a.reshape(x, shape) for x in (mixture.logits, mixture.means, mixture.octaves)))
+
+    def all_mixtures(self, a: Arithmetic, p: Parameters, h: Array) -> Mixture:
+        """What :meth:`mixture` gives for every channel, at once: (channels - 1, batch · time, components), by channel.
+
+        For training (teacher forcing): ``h`` (batch, time, channels) holds every channel; masks hide
+        from each net what its decoder does not know.
+        """
+        batch, time, channels = a.shape(h)
+        nets = channels - 1
+        below = a.constant(np.triu(np.ones((channels, nets))))  # column n sums channels 0 … n
+        energy = box_sum(a, a.matmul(h * h, below), self.width.context_frames)
+        count = box_sum(a, h[..., :1] * 0.0 + a.constant(np.arange(1.0, channels)), self.width.context_frames)
+
+        def by_net(x: Array) -> Array:
+            return a.reshape(a.transpose(x, (2, 0, 1)), (nets, batch * time, 1))
+
+        known = a.constant(np.tril(np.ones((nets, channels)))[:, None, :, None])
+        masked = dict(p)
+        for kernel in ("first/kernel", "linear", "experts"):
+            if f"{self.name}/{kernel}" in p:
+                masked[f"{self.name}/{kernel}"] = p[f"{self.name}/{kernel}"] * known
+        return self._nets(
+            a, masked, slice(0, nets), channels, self._patches(a, h), level_of(a, by_net(energy), by_net(count))
+        )
+
+    def _patches(self, a: Arithmetic, h: Array) -> Array:
+        """The frames around each, joined: (batch · time, (2 · context + 1) · channels)."""
+        batch, time, channels = a.shape(h)
+        context = self.width.context_frames
+        padded = a.pad_time(h, context, context)
+        taps = [padded[:, tap : tap + time] for tap in range(2 * context + 1)]
+        return a.reshape(a.concat(taps, -1), (batch * time, len(taps) * channels))
+
+    def _nets(
+        self, a: Arithmetic, p: Parameters, nets: slice, known: int, patches: Array, level: LocalLevel
+    ) -> Mixture:
+        """Run the nets of ``nets`` on ``patches`` (positions, taps · known); level fields are (nets, positions, 1)."""
+        width, m = self.width, self.width.components
+
+        def stacked(name: str) -> Array:
+            """A first-layer kernel as (nets, taps · known, outputs)."""
+            kernel = p[f"{self.name}/{name}"][nets, :, :known]
+            count, taps, channels, outputs = a.shape(kernel)
+            return a.reshape(kernel, (count, taps * channels, outputs))
+
+        def of(name: str) -> Array:
+            return p[f"{self.name}/{name}"][nets]
+
+        scaled = a.matmul(patches, stacked("first/kernel")) / level.value
+        h = unit(a, scaled + level.feature * of("first/level") + of("first/bias"))
+        for block in range(width.blocks):
+            h = a.grid(
+                h + unit(a, a.matmul(h, of(f"{block}/kernel")) + of(f"{block}/bias")), ACTIVATION_BITS, ACTIVATION_LIMIT
+            )
+        out = a.matmul(h, of("last/kernel")) + of("last/bias")
+        prediction = a.matmul(patches, stacked("linear"))
+        if width.experts:
+            basis = a.grid(a.matmul(patches, stacked("experts")), _BASIS_BITS, _BASIS_LIMIT)
+            gates = a.grid(out[..., 3 * m :], ACTIVATION_BITS, _GATE_LIMIT)
+            prediction = prediction + a.sum(basis * gates, -1)[..., None]
+        means = prediction + out[..., m : 2 * m] * level.value * _OFFSET_SCALE
+        return mixture_on_grid(a, out[..., :m], means, out[..., 2 * m : 3 * m] + level.octaves)
