@@ -1,0 +1,37 @@
+"""One process at a time for work whose result is shared, such as building shards or downloading.
+
+Results appear by an atomic rename, so the lock saves double work and is not needed for correctness:
+where a file system has no locks, the block simply runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from idf.files import output_errors
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path`` (made if need be, left behind) while the block runs; wait for others.
+
+    The system releases the lock when a process dies, so a stale file never blocks anyone.
+
+    Raises:
+        OutputError: the lock file cannot be made.
+    """
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path, "ab")  # noqa: SIM115 - closed below, after the caller's block
+    with handle:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,210 @@
+"""TFRecord shards: the training clips of a data set in a few large files, built once and cached.
+
+Record: the samples of one clip, 16-bit little-endian, and nothing else; the files are uncompressed.
+So the framing of TFRecord (12 bytes before and 4 after each record) leaves the samples at offsets
+that follow from the clip lengths alone, and a reader may either stream the records
+(``tf.data.TFRecordDataset``) or map the files and pick windows anywhere. Mapping is what training
+does: it costs no memory beyond what the system caches, for minutes of speech and for days.
+
+``meta.json`` beside the shards lists clips, lengths and file names. The folder appears by one rename,
+after everything in it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import Progress
+
+from idf.audio.datasets import Clip, Dataset
+from idf.audio.lock import exclusive
+from idf.errors import DataError, OutputError
+from idf.files import output_errors, sync_folder
+
+_FORMAT = 1
+_HEAD_BYTES, _FOOT_BYTES = 12, 4
+_SHARD_BYTES = 256 << 20
+"""A shard is closed once it is this large; few files, and none too large to copy about."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a clip's samples lie."""
+
+    clip: str
+    shard: int
+    offset: int
+    """Of the first sample, in samples (not bytes) from the start of the shard."""
+    samples: int
+
+
+@dataclass(frozen=True)
+class Shards:
+    """An opened cache folder. Picklable; the files are mapped by :meth:`open`."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    records: tuple[Record, ...]
+    """In the order of the training clips."""
+
+    def open(self) -> list[npt.NDArray[np.int16]]:
+        """Map each shard, read-only, as int16 (file bytes / 2,). Framing included; see :class:`Record`."""
+        return [np.memmap(path, dtype="<i2", mode="r") for path in self.files]
+
+
+def build_shards(dataset: Dataset, cache: Path) -> Shards:
+    """The shards of ``dataset.train`` under ``cache``: built if they are missing or damaged, else reused.
+
+    Two processes that want the same shards wait for each other. Other data, another rate, or a source
+    file that was changed give another folder; old ones may be deleted at any time.
+
+    Raises:
+        DataError: there are no training clips, or one cannot be read.
+        OutputError: the cache cannot be written, or the disk is full.
+    """
+    if not dataset.train:
+        raise DataError(
+            f"{dataset.name}: no training clips in the split {dataset.split!r} of {len(dataset.clips)} clips; "
+            f"give more clips, another data.train_fraction, or data.train_clips"
+        )
+    folder = cache / _source_hash(dataset)
+    found = _open_folder(folder)
+    if found is not None:
+        return found
+    with exclusive(cache / f".{folder.name}.lock"):
+        found = _open_folder(folder)  # another process may have built it while this one waited
+        if found is not None:
+            return found
+        with output_errors(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            scratch = Path(tempfile.mkdtemp(dir=cache, prefix=f".{folder.name}."))
+        try:
+            _write(dataset, scratch)
+            with output_errors(folder):
+                os.chmod(scratch, 0o755)  # mkdtemp makes private folders; a cache may be shared
+                os.rename(scratch, folder)
+                sync_folder(cache)
+        except OSError:
+            # Without locks another process may have been first; its result is as good.
+            found = _open_folder(folder)
+            if found is None:
+                raise
+            return found
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    found = _open_folder(folder)
+    if found is None:
+        raise OutputError(f"{folder}: the shards just written cannot be read back; is the disk sound?")
+    return found
+
+
+def _source_hash(dataset: Dataset) -> str:
+    """Names the folder: format, rate, and name, path, length, size and time of each training file."""
+    digest = hashlib.sha256(f"format {_FORMAT}\nrate {dataset.resample_hz}\n".encode())
+    for clip in dataset.train:
+        try:
+            state = clip.path.stat()
+        except OSError as error:
+            raise DataError(f"{clip.path}: cannot be read ({error.strerror})") from error
+        row = (
+            clip.name,
+            str(clip.path.resolve()),
+            clip.samples,
+            clip.rate_hz,
+            state.st_size,
+            state.st_mtime_ns,
+        )
+        digest.update(json.dumps(row).encode() + b"\n")
+    return digest.hexdigest()[:24]
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
+    """Write the shards and, last, ``meta.json``."""
+    import tensorflow as tf  # deferred: slow to load
+
+    shards = _assign_shards(dataset.train)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(
+            "preparing training shards",
+            total=sum(clip.samples for clip in dataset.train),
+        )
+        for number, clips in enumerate(shards):
+            try:
+                with tf.io.TFRecordWriter(str(folder / _shard_name(number))) as writer:
+                    for clip in clips:
+                        writer.write(dataset.read(clip).samples.astype("<i2").tobytes())
+                        bar.advance(task, clip.samples)
+            except tf.errors.OpError as error:
+                raise OutputError(
+                    f"cannot write training shards to {folder.parent}: {error.message}; "
+                    f"free some space or choose another folder with data.cache=FOLDER"
+                ) from error
+    meta = {
+        "format": _FORMAT,
+        "dataset": dataset.name,
+        "split": dataset.split,
+        "fingerprint": dataset.fingerprint,
+        "shards": [[{"name": clip.name, "samples": clip.samples} for clip in clips] for clips in shards],
+    }
+    with output_errors(folder):
+        (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+
+
+def _assign_shards(clips: Sequence[Clip]) -> list[list[Clip]]:
+    shards: list[list[Clip]] = [[]]
+    size = 0
+    for clip in clips:
+        if size >= _SHARD_BYTES:
+            shards.append([])
+            size = 0
+        shards[-1].append(clip)
+        size += _record_bytes(clip.samples)
+    return shards
+
+
+def _open_folder(folder: Path) -> Shards | None:
+    """The shards in ``folder``, or None when it is missing, unreadable, or a file has the wrong size."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        if meta["format"] != _FORMAT:
+            return None
+        files = []
+        records = []
+        for number, clips in enumerate(meta["shards"]):
+            path = folder / _shard_name(number)
+            position = 0
+            for clip in clips:
+                offset = (position + _HEAD_BYTES) // 2
+                records.append(
+                    Record(
+                        clip=clip["name"],
+                        shard=number,
+                        offset=offset,
+                        samples=clip["samples"],
+                    )
+                )
+                position += _record_bytes(clip["samples"])
+            if path.stat().st_size != position:
+                return None
+            files.append(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Shards(folder=folder, files=tuple(files), records=tuple(records))
+
+
+def _shard_name(number: int) -> str:
+    return f"train-{number:05d}.tfrecord"
+
+
+def _record_bytes(samples: int) -> int:
+    return _HEAD_BYTES + 2 * samples + _FOOT_BYTES

@@ -1,0 +1,202 @@
+"""Rebuild the demo speech of ``idf/data/demo`` from the Debian package it was selected from.
+
+The clips are chosen here; the digests of their samples are in the committed ``manifest.json``. A
+rebuild must give exactly those samples, or nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import lzma
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from idf.audio.pcm import read_pcm16
+from idf.errors import DataError, run_main
+from idf.files import atomic_write, atomic_write_text
+
+DEMO = Path(__file__).resolve().parent.parent / "idf" / "data" / "demo"
+VERSION = "demo-v1"
+VOICE_FOLDER = "en_US_f_Allison"
+
+# Every clip is at least 2.1 s long, so that a window of 2^14 samples fits at 8 kHz. Left out: silence,
+# recordings that are not speech, and variants of one menu that repeat each other.
+SELECTION = {
+    "train": """
+        agent-alreadyon at-tone-time-exactly auth-incorrect basic-pbx-ivr-main call-fwd-no-ans
+        check-number-dial-again conf-adminmenu-18 conf-invalid conf-onlyperson conf-usermenu
+        confbridge-begin-glorious-b confbridge-mute-extended confbridge-pin confbridge-rest-list-vol-out
+        demo-abouttotry demo-enterkeywords demo-instruct demo-nogo dir-firstlast dir-intro-fn invalid
+        pbx-invalidpark priv-callee-options privacy-unident queue-thereare queue-youarenext speed-dial-empty
+        ss-noservice tt-allbusy tt-weasels vm-intro vm-login vm-mailboxfull vm-mismatch vm-newuser vm-nobox
+        vm-nonumber vm-options vm-rec-temp vm-record-prepend vm-review vm-tempgreeting2
+    """,
+    "validation": "agent-user confbridge-lock-extended demo-moreinfo priv-callpending vm-instructions",
+    "test": """
+        agent-incorrect demo-echotest demo-thanks dir-usingkeypad queue-periodic-announce
+        something-terribly-wrong unidentified-no-callback vm-forward vm-tocallback
+    """,
+}
+
+HELP = f"""
+How to get the package on Debian or Ubuntu, without installing it:
+  apt-get update && apt-get download asterisk-core-sounds-en-wav
+  python tools/build_demo_data.py --package asterisk-core-sounds-en-wav_1.6.1-1_all.deb
+Or, extracted elsewhere (dpkg -x FILE.deb FOLDER, or any unpacker):
+  python tools/build_demo_data.py --folder FOLDER
+FOLDER is searched for {VOICE_FOLDER}/*.wav.
+"""
+
+
+def main() -> int:
+    """Read the arguments, collect the clips, check them against the manifest, write the folder."""
+    parser = argparse.ArgumentParser(
+        description="Rebuild the demo speech from the Debian package asterisk-core-sounds-en-wav (version 1.6.1-1).",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--package", type=Path, metavar="FILE.deb", help="the Debian package")
+    source.add_argument(
+        "--folder",
+        type=Path,
+        metavar="EXTRACTED",
+        help="a folder that the package was extracted into",
+    )
+    parser.add_argument(
+        "--target",
+        type=Path,
+        default=DEMO,
+        help="folder to write to (default: %(default)s)",
+    )
+    arguments = parser.parse_args()
+    recordings = dict(read_package(arguments.package) if arguments.package else read_folder(arguments.folder))
+    build(recordings, arguments.target)
+    return 0
+
+
+def build(recordings: dict[str, Path | io.BytesIO], target: Path) -> None:
+    """Write the selection and its manifest, once every clip has the digest that the manifest of ``target`` states."""
+    clips = []
+    samples_of = {}
+    rates = set()
+    for split, names in SELECTION.items():
+        for name in sorted(names.split()):
+            if name not in recordings:
+                raise DataError(f"the source lacks {VOICE_FOLDER}/{name}.wav; is it version 1.6.1-1 of the package?")
+            samples, rate_hz = read_clip(recordings[name])
+            samples_of[name] = samples
+            rates.add(rate_hz)
+            digest = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
+            clips.append(
+                {
+                    "name": name,
+                    "split": split,
+                    "samples": len(samples),
+                    "sha256": digest,
+                }
+            )
+    if len(rates) != 1:
+        raise DataError(f"the recordings have different rates: {sorted(rates)} Hz")
+    rate_hz = rates.pop()
+    manifest = {"version": VERSION, "rate_hz": rate_hz, "clips": clips}
+    manifest_path = target / "manifest.json"
+    if manifest_path.exists():
+        compare(
+            json.loads(manifest_path.read_text(encoding="utf-8")),
+            manifest,
+            manifest_path,
+        )
+    for name, samples in samples_of.items():
+        encoded = io.BytesIO()
+        soundfile.write(
+            encoded,
+            samples,
+            rate_hz,
+            format="FLAC",
+            subtype="PCM_16",
+            compression_level=1.0,
+        )
+        with atomic_write(target / f"{name}.flac") as file:
+            file.write(encoded.getvalue())
+        if not np.array_equal(read_pcm16(target / f"{name}.flac").samples, samples):
+            raise DataError(f"{target / name}.flac does not decode to what was encoded")
+    atomic_write_text(manifest_path, json.dumps(manifest, indent=1) + "\n")
+    total = sum(len(samples) for samples in samples_of.values())
+    print(f"{target}: {len(clips)} clips, {total / rate_hz / 60:.1f} minutes, all digests as in the manifest")
+
+
+def compare(expected: dict[str, Any], found: dict[str, Any], path: Path) -> None:
+    """Raise :class:`DataError` where a rebuilt manifest differs from the committed one."""
+    if expected == found:
+        return
+    old, new = ({clip["name"]: clip for clip in manifest["clips"]} for manifest in (expected, found))
+    different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    raise DataError(
+        f"the source does not give the clips of {path}: {', '.join(different) or 'version or rate'} differ; "
+        f"nothing was written. Remove the manifest only if you mean to make a new version of the data"
+    )
+
+
+def read_clip(source: Path | io.BytesIO) -> tuple[np.ndarray, int]:
+    """One recording: int16 (time,) and its rate in Hz."""
+    samples, rate_hz = soundfile.read(source, dtype="int16")
+    if samples.ndim != 1:
+        raise DataError(f"{source}: expected a mono recording")
+    return samples, rate_hz
+
+
+def read_folder(folder: Path) -> Iterator[tuple[str, Path | io.BytesIO]]:
+    """Name and path of each recording directly in the voice's folder, wherever that lies under ``folder``."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    found = [path for path in folder.rglob("*.wav") if path.parent.name == VOICE_FOLDER]
+    if not found:
+        raise DataError(f"{folder}: no {VOICE_FOLDER}/*.wav in it; extract the Debian package there first")
+    yield from ((path.stem, path) for path in found)
+
+
+def read_package(package: Path) -> Iterator[tuple[str, Path | io.BytesIO]]:
+    """Name and bytes of each recording in a Debian package (an ``ar`` archive around a tar archive)."""
+    try:
+        data = package.read_bytes()
+    except OSError as error:
+        raise DataError(f"{package}: cannot be read ({error.strerror})") from error
+    if not data.startswith(b"!<arch>\n"):
+        raise DataError(f"{package}: not a Debian package")
+    position = 8
+    while position + 60 <= len(data):
+        # ar header: name (16 bytes), three times, mode, then the size in decimal at 48; bodies are 2-aligned.
+        name = data[position : position + 16].decode("ascii", "replace").strip().rstrip("/")
+        size = int(data[position + 48 : position + 58])
+        body = data[position + 60 : position + 60 + size]
+        position += 60 + size + size % 2
+        if name.startswith("data.tar"):
+            yield from _read_tar(package, name, body)
+            return
+    raise DataError(f"{package}: holds no data.tar; the package is damaged")
+
+
+def _read_tar(package: Path, name: str, body: bytes) -> Iterator[tuple[str, Path | io.BytesIO]]:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            for member in archive:
+                path = Path(member.name)
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None and path.suffix == ".wav" and path.parent.name == VOICE_FOLDER:
+                    yield path.stem, io.BytesIO(content.read())
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+        raise DataError(f"{package}: cannot read {name} ({error}); use `dpkg -x` and --folder instead") from error
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
