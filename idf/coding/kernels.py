@@ -1,0 +1,337 @@
+"""The compiled inner loops: mixture CDFs in integers, and rANS over them.
+
+Everything here is int64 arithmetic, so a message is the same bytes on every processor and compiler.
+No floats, and no unsigned integers either: mixing the two kinds of integer would make numba compute
+in floats. All loops live in this one module because numba's cache looks only at the file of the
+function it compiles: spread over two files, a change in one could leave stale machine code in use.
+
+Nothing is allocated per symbol; scratch space is three numbers a component. What the arguments mean
+is told in :mod:`idf.coding.mixture` and :mod:`idf.coding.message`; none of it is public.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numpy import ndarray as Array
+
+from idf.coding.tables import (
+    EXP_BITS,
+    EXP_STEPS_PER_NAT,
+    INVERSE_BITS,
+    SCALE_MAX,
+    SCALE_MIN,
+    SCALE_STEPS_PER_OCTAVE,
+    SIGMA_BITS,
+    SIGMA_LIMIT_NATS,
+    SIGMA_STEPS_PER_NAT,
+)
+
+RING = 1 << 16
+"""Number of symbols; symbol z sits at k = z + HALF."""
+HALF = 1 << 15
+MEAN_LIMIT = 1 << 24
+MEAN_BITS = 8
+HEAD_MIN = 1 << 31
+"""Heads stay in [2^31, 2^63), so they fit a signed 64-bit integer."""
+
+# An edge minus a mean is below 2^25 in magnitude (2^23 + 2^7 + 2^24) and an inverse scale at most
+# 2^36: their product stays below 2^61. Shifted right by 16 it counts 2^-22 nats: 6 bits of table
+# index per nat and 16 bits to interpolate with.
+_INDEX_BITS = SIGMA_STEPS_PER_NAT.bit_length() - 1
+_INTERPOLATION_BITS = 16
+_INTERPOLATION_MASK = (1 << _INTERPOLATION_BITS) - 1
+_ARGUMENT_SHIFT = MEAN_BITS + INVERSE_BITS - _INDEX_BITS - _INTERPOLATION_BITS
+_ARGUMENT_LIMIT = SIGMA_LIMIT_NATS * SIGMA_STEPS_PER_NAT << _INTERPOLATION_BITS
+_EXP_LAST = SIGMA_LIMIT_NATS * EXP_STEPS_PER_NAT
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile at first call; keep the machine code on disk where there is a place for it."""
+    compile_plain = numba.njit(nogil=True, error_model="numpy")
+    compile_cached = numba.njit(nogil=True, error_model="numpy", cache=True)
+    try:
+        return compile_cached(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        return compile_plain(function)
+
+
+@compiled
+def _clip(value: int, low: int, high: int) -> int:
+    return min(max(value, low), high)
+
+
+@compiled
+def _prepare(
+    i: int,
+    logits: Array,
+    means: Array,
+    scales: Array,
+    exp_table: Array,
+    inverse_table: Array,
+    weight: Array,
+    offset: Array,
+    inverse: Array,
+) -> int:
+    """Fill the scratch of symbol i and return its heaviest component (the first of equals)."""
+    components = logits.shape[1]
+    heaviest = 0
+    for j in range(1, components):
+        if logits[i, j] > logits[i, heaviest]:
+            heaviest = j
+    top = np.int64(logits[i, heaviest])
+    total = 0
+    for j in range(components):
+        weight[j] = exp_table[_clip(top - np.int64(logits[i, j]), 0, _EXP_LAST)]
+        total += weight[j]
+    rest = 1 << EXP_BITS
+    for j in range(components):
+        weight[j] = (weight[j] << EXP_BITS) // total
+        rest -= weight[j]
+        # Half a step is taken off the edge here, once: edges lie between the integers.
+        offset[j] = _clip(np.int64(means[i, j]), -MEAN_LIMIT, MEAN_LIMIT) + (1 << (MEAN_BITS - 1))
+        inverse[j] = inverse_table[_clip(np.int64(scales[i, j]), SCALE_MIN, SCALE_MAX) - SCALE_MIN]
+    weight[heaviest] += rest
+    return heaviest
+
+
+@compiled
+def _cumulative(k: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
+    """C(k) of the prepared symbol: strictly increasing in k, C(0) = 0, C(2^16) = 2^precision.
+
+    Every step is monotone: the argument (a positive factor, a floor, a clip), the interpolation
+    (``hi >= lo``, and the floor of a product never passes ``hi``), the weighted sum (weights >= 0)
+    and the last two floors. F < 1 before the right end, since the table stays below 2^32.
+    """
+    if k <= 0:
+        return 0
+    if k >= RING:
+        return 1 << precision
+    edge = (k - HALF) << MEAN_BITS
+    total = 0
+    for j in range(weight.shape[0]):
+        argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
+        argument = _clip(argument, -_ARGUMENT_LIMIT, _ARGUMENT_LIMIT - 1) + _ARGUMENT_LIMIT
+        cell = argument >> _INTERPOLATION_BITS
+        lo = np.int64(sigma[cell])
+        hi = np.int64(sigma[cell + 1])
+        total += weight[j] * (lo + (((hi - lo) * (argument & _INTERPOLATION_MASK)) >> _INTERPOLATION_BITS))
+    return k + ((((1 << precision) - RING) * (total >> EXP_BITS)) >> SIGMA_BITS)
+
+
+@compiled
+def _search(
+    target: int, guess: int, step: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array
+) -> tuple[int, int, int]:
+    """The k with C(k) <= target < C(k + 1), and both values. 0 <= target < 2^precision.
+
+    Doubling steps outward from the guess until the target is enclosed, then halving: at most 33
+    evaluations whatever the mixture, usually about eight.
+    """
+    low, c_low = 0, 0
+    high, c_high = RING, 1 << precision
+    k = _clip(guess, 1, RING - 1)
+    c = _cumulative(k, precision, sigma, weight, offset, inverse)
+    if c <= target:
+        low, c_low = k, c
+        while low + step < RING:
+            k = low + step
+            c = _cumulative(k, precision, sigma, weight, offset, inverse)
+            if c > target:
+                high, c_high = k, c
+                break
+            low, c_low = k, c
+            step *= 2
+    else:
+        high, c_high = k, c
+        while high - step > 0:
+            k = high - step
+            c = _cumulative(k, precision, sigma, weight, offset, inverse)
+            if c <= target:
+                low, c_low = k, c
+                break
+            high, c_high = k, c
+            step *= 2
+    while high - low > 1:
+        k = (low + high) >> 1
+        c = _cumulative(k, precision, sigma, weight, offset, inverse)
+        if c <= target:
+            low, c_low = k, c
+        else:
+            high, c_high = k, c
+    return low, c_low, c_high
+
+
+@compiled
+def _find(
+    target: int,
+    heaviest: int,
+    i: int,
+    means: Array,
+    scales: Array,
+    precision: int,
+    sigma: Array,
+    weight: Array,
+    offset: Array,
+    inverse: Array,
+) -> tuple[int, int, int]:
+    """:func:`_search` from the heaviest component's mean in steps of its scale."""
+    guess = (offset[heaviest] >> MEAN_BITS) + HALF
+    octave = _clip(np.int64(scales[i, heaviest]), 0, SCALE_MAX) // SCALE_STEPS_PER_OCTAVE
+    return _search(target, guess, 1 << octave, precision, sigma, weight, offset, inverse)
+
+
+@compiled
+def intervals(
+    symbols: Array,
+    logits: Array,
+    means: Array,
+    scales: Array,
+    precision: int,
+    sigma: Array,
+    exp_table: Array,
+    inverse_table: Array,
+    starts: Array,
+    freqs: Array,
+) -> None:
+    """starts[i] = C(k_i), freqs[i] = C(k_i + 1) - C(k_i)."""
+    components = logits.shape[1]
+    weight = np.empty(components, np.int64)
+    offset = np.empty(components, np.int64)
+    inverse = np.empty(components, np.int64)
+    for i in range(symbols.shape[0]):
+        _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        k = np.int64(symbols[i]) + HALF
+        start = _cumulative(k, precision, sigma, weight, offset, inverse)
+        starts[i] = start
+        freqs[i] = _cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
+
+
+@compiled
+def locate(
+    targets: Array,
+    logits: Array,
+    means: Array,
+    scales: Array,
+    precision: int,
+    sigma: Array,
+    exp_table: Array,
+    inverse_table: Array,
+    symbols: Array,
+    starts: Array,
+    freqs: Array,
+) -> None:
+    """The inverse of :func:`intervals`: the symbol whose interval holds targets[i]."""
+    components = logits.shape[1]
+    weight = np.empty(components, np.int64)
+    offset = np.empty(components, np.int64)
+    inverse = np.empty(components, np.int64)
+    for i in range(targets.shape[0]):
+        best = _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        k, start, end = _find(targets[i], best, i, means, scales, precision, sigma, weight, offset, inverse)
+        symbols[i] = k - HALF
+        starts[i] = start
+        freqs[i] = end - start
+
+
+@compiled
+def cumulative_all(
+    i: int,
+    logits: Array,
+    means: Array,
+    scales: Array,
+    precision: int,
+    sigma: Array,
+    exp_table: Array,
+    inverse_table: Array,
+    out: Array,
+) -> None:
+    """out[k] = C(k) of symbol i for k = 0 ... 2^16: for tests and plots, not for coding."""
+    components = logits.shape[1]
+    weight = np.empty(components, np.int64)
+    offset = np.empty(components, np.int64)
+    inverse = np.empty(components, np.int64)
+    _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+    for k in range(RING + 1):
+        out[k] = _cumulative(k, precision, sigma, weight, offset, inverse)
+
+
+@compiled
+def push(
+    symbols: Array,
+    logits: Array,
+    means: Array,
+    scales: Array,
+    precision: int,
+    sigma: Array,
+    exp_table: Array,
+    inverse_table: Array,
+    heads: Array,
+    words: Array,
+    count: int,
+) -> int:
+    """Push symbols n-1 ... 0, symbol i on head i mod lanes; returns the new count of words.
+
+    ``words`` must have room for n more. A head has at most one word to give before each symbol.
+    """
+    components = logits.shape[1]
+    weight = np.empty(components, np.int64)
+    offset = np.empty(components, np.int64)
+    inverse = np.empty(components, np.int64)
+    lanes = heads.shape[0]
+    for i in range(symbols.shape[0] - 1, -1, -1):
+        _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        k = np.int64(symbols[i]) + HALF
+        start = _cumulative(k, precision, sigma, weight, offset, inverse)
+        freq = _cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
+        head = heads[i % lanes]
+        if head >= ((HEAD_MIN >> precision) << 32) * freq:
+            words[count] = head & 0xFFFFFFFF
+            count += 1
+            head >>= 32
+        quotient = head // freq
+        heads[i % lanes] = (quotient << precision) + (head - quotient * freq) + start
+    return count
+
+
+@compiled
+def pop(
+    symbols: Array,
+    logits: Array,
+    means: Array,
+    scales: Array,
+    precision: int,
+    sigma: Array,
+    exp_table: Array,
+    inverse_table: Array,
+    heads: Array,
+    words: Array,
+    count: int,
+) -> int:
+    """Undo :func:`push`, symbols 0 ... n-1; returns the new count of words, or -1 when they run out.
+
+    Safe on any heads in [2^31, 2^63) and any words: a head never leaves that range, since
+    ``head >> precision`` is at least 2^(31 - 28) and one word lifts it above 2^31.
+    """
+    components = logits.shape[1]
+    weight = np.empty(components, np.int64)
+    offset = np.empty(components, np.int64)
+    inverse = np.empty(components, np.int64)
+    lanes = heads.shape[0]
+    for i in range(symbols.shape[0]):
+        best = _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        head = heads[i % lanes]
+        target = head & ((1 << precision) - 1)
+        k, start, end = _find(target, best, i, means, scales, precision, sigma, weight, offset, inverse)
+        symbols[i] = k - HALF
+        head = (end - start) * (head >> precision) + target - start
+        if head < HEAD_MIN:
+            if count == 0:
+                return -1
+            count -= 1
+            head = (head << 32) | np.int64(words[count])
+        heads[i % lanes] = head
+    return count

@@ -1,0 +1,206 @@
+"""rANS: a message is a stack of symbols, and ``pop`` undoes ``push`` exactly.
+
+Asymmetric numeral systems (Duda, https://arxiv.org/abs/1311.2540; the range variant with words as in
+Giesen, https://arxiv.org/abs/1402.3392). The state is one or more 64-bit heads in [2^31, 2^63) over a
+stack of 32-bit words, in the layout of craystack, so that messages can be exchanged with it.
+
+Order: ``push`` goes through its symbols from last to first, so that ``pop`` gives them in their
+natural order. Blocks come back last pushed first:
+
+    >>> import numpy as np
+    >>> row = np.zeros((3, 1), np.int32)
+    >>> mixture = IntegerMixture(logits=row, means=row, scales=row + 100)
+    >>> message = Message()
+    >>> message.push(np.array([5, -7, 0], np.int32), mixture)
+    >>> data = message.to_bytes()
+    >>> Message.from_bytes(data).pop(mixture)
+    array([ 5, -7,  0], dtype=int32)
+
+Lanes: symbol i of a call goes to head i mod lanes, and a call whose number of symbols is not a
+multiple of the lanes leaves the last heads alone in its last group. Each lane costs 64 bits a message
+and here gains nothing; they are for craystack, which is fast only with many.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol
+
+import numpy as np
+
+from idf.coding import kernels
+from idf.coding.mixture import PRECISION, IntegerMixture, checked_precision, checked_symbols, kernel_arguments
+from idf.errors import ConfigError, FormatError
+
+CODERS = ("rans", "craystack")
+
+_WORD = np.dtype("<u4")
+_EXHAUSTED = "the message ends before its symbols do: it is damaged, or belongs to another model"
+
+
+class MessageLike(Protocol):
+    """A stack of symbols. Every coder makes the same bytes from the same calls."""
+
+    def push(self, symbols: np.ndarray, mixture: IntegerMixture) -> None: ...
+
+    def pop(self, mixture: IntegerMixture) -> np.ndarray: ...
+
+    def to_bytes(self) -> bytes: ...
+
+    def finish(self) -> None: ...
+
+
+class Message:
+    """A rANS message, compiled.
+
+    Args:
+        lanes: number of heads, at least 1.
+        precision: bits of frequency resolution, 24 ... 28; sender and receiver must agree.
+
+    Attributes:
+        bits: size of the message, 64 a lane and 32 a word.
+    """
+
+    def __init__(self, lanes: int = 1, *, precision: int = PRECISION) -> None:
+        if lanes < 1:
+            raise ValueError(f"lanes is {lanes}; a message needs at least one")
+        self.precision = checked_precision(precision)
+        self._heads = np.full(lanes, kernels.HEAD_MIN, np.int64)
+        self._words = np.empty(0, np.uint32)  # bottom of the stack first; valid up to _count
+        self._count = 0
+
+    @property
+    def lanes(self) -> int:
+        """Number of heads."""
+        return len(self._heads)
+
+    @property
+    def bits(self) -> int:
+        """Size of :meth:`to_bytes` in bits."""
+        return 64 * self.lanes + 32 * self._count
+
+    def push(self, symbols: np.ndarray, mixture: IntegerMixture) -> None:
+        """Put symbols on the stack, last first.
+
+        Args:
+            symbols: int32 (n,), -32768 ... 32767.
+            mixture: their n mixtures.
+
+        Raises:
+            ValueError: a symbol outside 16 bits, or another number of symbols than mixtures.
+        """
+        symbols = checked_symbols(symbols, mixture)
+        self._reserve(len(symbols))
+        arguments = kernel_arguments(mixture, self.precision)
+        self._count = int(kernels.push(symbols, *arguments, self._heads, self._words, self._count))
+
+    def pop(self, mixture: IntegerMixture) -> np.ndarray:
+        """Take ``len(mixture)`` symbols off the stack, in the order in which they were given to push.
+
+        Returns:
+            int32 (n,).
+
+        Raises:
+            FormatError: the message has no more words. It is then as it was before the call.
+        """
+        symbols = np.empty(len(mixture), np.int32)
+        heads = self._heads.copy()
+        arguments = kernel_arguments(mixture, self.precision)
+        count = int(kernels.pop(symbols, *arguments, heads, self._words, self._count))
+        if count < 0:
+            raise FormatError(_EXHAUSTED)
+        self._heads, self._count = heads, count
+        return symbols
+
+    def finish(self) -> None:
+        """Check that everything pushed was popped: the proof that the right distributions were used.
+
+        Raises:
+            FormatError: something is left over.
+        """
+        if self._count or np.any(self._heads != kernels.HEAD_MIN):
+            raise FormatError("the message goes on after its last symbol: it is damaged, or belongs to another model")
+
+    def to_bytes(self) -> bytes:
+        """The message as little-endian 32-bit words.
+
+        The upper halves of all heads, their lower halves, then the stack from its top: the order of
+        craystack's ``flatten``.
+        """
+        heads = self._heads
+        stack = self._words[: self._count][::-1]
+        return np.concatenate([heads >> 32, heads & 0xFFFFFFFF, stack]).astype(_WORD).tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, lanes: int = 1, *, precision: int = PRECISION) -> Message:
+        """Read what :meth:`to_bytes` wrote with as many lanes.
+
+        Raises:
+            FormatError: the length is impossible, or a head is outside [2^31, 2^63).
+        """
+        message = cls(lanes, precision=precision)
+        words = words_of(data, lanes)
+        message._heads = heads_of(words, lanes)
+        message._words = words[2 * lanes :][::-1].copy()
+        message._count = len(message._words)
+        return message
+
+    def _reserve(self, symbols: int) -> None:
+        """Make room for one more word a symbol, at least doubling so that many small pushes stay linear."""
+        need = self._count + symbols
+        if need > len(self._words):
+            words = np.empty(max(need, 2 * len(self._words)), np.uint32)
+            words[: self._count] = self._words[: self._count]
+            self._words = words
+
+
+def words_of(data: bytes, lanes: int) -> np.ndarray:
+    """A message's bytes as uint32 words (native order).
+
+    Raises:
+        FormatError: not a whole number of words, or too few for the heads.
+    """
+    if len(data) % _WORD.itemsize or len(data) < 8 * lanes:
+        raise FormatError(f"a message of {lanes} lane(s) cannot have {len(data)} bytes: it is cut off or damaged")
+    return np.frombuffer(data, _WORD).astype(np.uint32)
+
+
+def heads_of(words: np.ndarray, lanes: int) -> np.ndarray:
+    """The heads at the start of a message: int64 (lanes,).
+
+    Raises:
+        FormatError: one is outside [2^31, 2^63), which no push leaves behind.
+    """
+    heads = words[:lanes].astype(np.int64) << 32 | words[lanes : 2 * lanes].astype(np.int64)
+    if np.any(heads < kernels.HEAD_MIN):
+        raise FormatError("a message begins with an impossible state: it is damaged")
+    return heads
+
+
+def new_message(coder: str, lanes: int = 1) -> MessageLike:
+    """An empty message of the coder ``rans`` or ``craystack``.
+
+    Raises:
+        ConfigError: another coder, or craystack where it is not installed.
+    """
+    message: MessageLike = _message_class(coder)(lanes)
+    return message
+
+
+def read_message(coder: str, data: bytes, lanes: int = 1) -> MessageLike:
+    """A message from its bytes, whichever coder wrote them.
+
+    Raises:
+        ConfigError: another coder, or craystack where it is not installed.
+        FormatError: see :meth:`Message.from_bytes`.
+    """
+    message: MessageLike = _message_class(coder).from_bytes(data, lanes)
+    return message
+
+
+def _message_class(coder: str) -> Any:
+    if coder == "rans":
+        return Message
+    if coder == "craystack":
+        return importlib.import_module("idf.coding.craystack_backend").CraystackMessage
+    raise ConfigError([f"coder is {coder!r}; it must be one of {', '.join(CODERS)}"])

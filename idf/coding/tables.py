@@ -1,0 +1,97 @@
+"""The integer tables of the entropy coder: logistic sigma, exp and powers of two.
+
+They are computed with decimal arithmetic, which is the same on every machine, and compared with a
+digest that is written here: a compressed file can only be read with exactly these numbers, so a
+difference is an error and never a wrong decoding. How they are interpolated: :mod:`idf.coding.kernels`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+
+import numpy as np
+
+SIGMA_LIMIT_NATS = 22
+"""sigma is tabulated on [-22, 22]; beyond it the tail is below 2^-31, less than one unit of frequency."""
+SIGMA_STEPS_PER_NAT = 64
+"""Interpolating linearly at this spacing costs less than 1e-5 bits a symbol."""
+SIGMA_BITS = 32
+EXP_STEPS_PER_NAT = 64
+EXP_BITS = 30
+INVERSE_BITS = 30
+SCALE_STEPS_PER_OCTAVE = 32
+SCALE_MIN = -192
+"""Smallest log2-scale in 1/32 octaves: 2^-6 of a sample step."""
+SCALE_MAX = 512
+"""Largest log2-scale in 1/32 octaves: 2^16 sample steps, the whole ring."""
+
+TABLES_DIGEST = "a465cf4b630f7b6c29b76567a30a6e2fa4978bd2172e6f7a742a64bd8048dd89"
+"""SHA-256 of the three tables (see :meth:`Tables.digest`). Part of the format: it never changes."""
+
+_DIGITS = 50
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables, read-only.
+
+    Attributes:
+        sigma: uint32 (2 * 22 * 64 + 1,), ``round(2^32 / (1 + exp(-x)))`` at x = -22, -22 + 1/64, ..., 22 nats.
+        exp: int64 (22 * 64 + 1,), ``round(2^30 * exp(-j / 64))`` for j = 0 ... 1408.
+        inverse: int64 (705,), ``round(2^30 * 2^(-k / 32))`` for k = -192 ... 512.
+    """
+
+    sigma: np.ndarray
+    exp: np.ndarray
+    inverse: np.ndarray
+
+    def digest(self) -> str:
+        """SHA-256 (hex) over sigma as little-endian uint32, then exp and inverse as little-endian int64."""
+        state = hashlib.sha256()
+        state.update(self.sigma.astype("<u4").tobytes())
+        state.update(self.exp.astype("<i8").tobytes())
+        state.update(self.inverse.astype("<i8").tobytes())
+        return state.hexdigest()
+
+
+@functools.cache
+def coding_tables() -> Tables:
+    """Build the tables once a process (some milliseconds) and check them.
+
+    Raises:
+        RuntimeError: the tables are not those of the format. Nothing a user can mend: the decimal
+            arithmetic of this Python is broken.
+    """
+    tables = _build()
+    if tables.digest() != TABLES_DIGEST:
+        raise RuntimeError(f"the coding tables came out as {tables.digest()}, the format needs {TABLES_DIGEST}")
+    return tables
+
+
+def _build() -> Tables:
+    with localcontext(Context(prec=_DIGITS, rounding=ROUND_HALF_EVEN)):
+        one = Decimal(1)
+        last = SIGMA_LIMIT_NATS * SIGMA_STEPS_PER_NAT
+        sigma = [
+            _rounded(2**SIGMA_BITS / (one + (Decimal(-i) / SIGMA_STEPS_PER_NAT).exp())) for i in range(-last, last + 1)
+        ]
+        exp = [
+            _rounded(2**EXP_BITS * (Decimal(-j) / EXP_STEPS_PER_NAT).exp())
+            for j in range(SIGMA_LIMIT_NATS * EXP_STEPS_PER_NAT + 1)
+        ]
+        octave = Decimal(2).ln() / SCALE_STEPS_PER_OCTAVE
+        inverse = [_rounded(2**INVERSE_BITS * (-k * octave).exp()) for k in range(SCALE_MIN, SCALE_MAX + 1)]
+    return Tables(_frozen(sigma, np.uint32), _frozen(exp, np.int64), _frozen(inverse, np.int64))
+
+
+def _rounded(value: Decimal) -> int:
+    return int(value.to_integral_value())
+
+
+def _frozen(values: list[int], dtype: type[np.generic]) -> np.ndarray:
+    array = np.array(values, dtype)
+    array.setflags(write=False)
+    return array
