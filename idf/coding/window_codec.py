@@ -50,6 +50,8 @@ class WindowCodec:
     Attributes:
         fingerprint: 16 bytes that change whenever the decoder of a file would.
         chunk_samples: samples coded together; a multiple of the window.
+        parameters: the weights as they code, float64, on their grids.
+        log_scale: the last block's sharpness as it codes (nats, [-1, 1) scale); not used when it is learned.
     """
 
     def __init__(
@@ -66,10 +68,10 @@ class WindowCodec:
         self.provenance = dict(provenance or {})
         self.chunk_samples = max(CHUNK_SAMPLES // model.window, 1) * model.window
         self._arithmetic = Exact()
-        self._parameters = {
+        self.parameters = {
             name: integers[name].astype(np.float64) * 2.0**-spec.bits for name, spec in model.specs.items()
         }
-        self._log_scale = (base_index * 2.0**-SCALE_BITS - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
+        self.log_scale = (base_index * 2.0**-SCALE_BITS - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
 
     def encode(self, samples: np.ndarray) -> bytes:
         """Samples int32 (n,) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
@@ -78,7 +80,7 @@ class WindowCodec:
         for part in reversed(self.model.cut(samples)):
             masks = self._block_masks(part.coded)
             blocks = self.model.blocks(
-                self._arithmetic, self._parameters, part.windows.astype(np.float64), self._log_scale
+                self._arithmetic, self.parameters, part.windows.astype(np.float64), self.log_scale
             )
             for mask, block in zip(masks, blocks, strict=True):
                 message.push(block.latents[mask].astype(np.int32), to_integers(block.mixture, mask))
@@ -102,7 +104,7 @@ class WindowCodec:
                 return latents
 
             like = np.zeros(part.windows.shape)
-            windows = self.model.windows(self._arithmetic, self._parameters, pop, like, self._log_scale)
+            windows = self.model.windows(self._arithmetic, self.parameters, pop, like, self.log_scale)
             decoded.append(windows.reshape(-1))
         message.finish()
         return np.concatenate(decoded)[:count].astype(np.int32)
