@@ -17,7 +17,8 @@ START_LOG_SCALE = -4.0
 class ScheduledBase:
     """The log-scale is given from outside: a sharpness schedule in training, the model file afterwards."""
 
-    specs: Specs = {}
+    def __init__(self) -> None:
+        self.specs: Specs = {}
 
     def mixture(self, a: Arithmetic, p: Parameters, latents_like: Array, log_scale: Array) -> Mixture:
         """The same distribution for every latent of ``latents_like`` (...): fields (..., 1).

@@ -127,25 +127,24 @@ class ChannelwisePrior:
         """Run the nets of ``nets`` on ``patches`` (positions, taps · known); level fields are (nets, positions, 1)."""
         width, m = self.width, self.width.components
 
-        def stacked(name: str) -> Array:
-            """A first-layer kernel as (nets, taps · known, outputs)."""
-            kernel = p[f"{self.name}/{name}"][nets, :, :known]
-            count, taps, channels, outputs = a.shape(kernel)
-            return a.reshape(kernel, (count, taps * channels, outputs))
-
         def of(name: str) -> Array:
             return p[f"{self.name}/{name}"][nets]
 
-        scaled = a.matmul(patches, stacked("first/kernel")) / level.value
-        h = unit(a, scaled + level.feature * of("first/level") + of("first/bias"))
+        # everything that reads the samples themselves, in one product: (nets, taps · known, outputs)
+        readers = ["first/kernel", "linear"] + ["experts"] * (width.experts > 0)
+        kernel = a.concat([of(name)[:, :, :known] for name in readers], -1)
+        count, taps, channels, outputs = a.shape(kernel)
+        read = a.matmul(patches, a.reshape(kernel, (count, taps * channels, outputs)))
+        first, linear, experts = read[..., : width.hidden], read[..., width.hidden], read[..., width.hidden + 1 :]
+
+        h = unit(a, first / level.value + level.feature * of("first/level") + of("first/bias"))
         for block in range(width.blocks):
-            h = a.grid(
-                h + unit(a, a.matmul(h, of(f"{block}/kernel")) + of(f"{block}/bias")), ACTIVATION_BITS, ACTIVATION_LIMIT
-            )
+            inner = unit(a, a.matmul(h, of(f"{block}/kernel")) + of(f"{block}/bias"))
+            h = a.grid(h + inner, ACTIVATION_BITS, ACTIVATION_LIMIT)
         out = a.matmul(h, of("last/kernel")) + of("last/bias")
-        prediction = a.matmul(patches, stacked("linear"))
+        prediction = linear[..., None]
         if width.experts:
-            basis = a.grid(a.matmul(patches, stacked("experts")), _BASIS_BITS, _BASIS_LIMIT)
+            basis = a.grid(experts, _BASIS_BITS, _BASIS_LIMIT)
             gates = a.grid(out[..., 3 * m :], ACTIVATION_BITS, _GATE_LIMIT)
             prediction = prediction + a.sum(basis * gates, -1)[..., None]
         means = prediction + out[..., m : 2 * m] * level.value * _OFFSET_SCALE

@@ -1,0 +1,107 @@
+"""The law of every flow layer: inverse undoes forward, exactly, for every int16 input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from idf.arithmetic.exact import Exact
+from idf.flows import AdditiveCoupling, Permutation, draw_permutation, squeeze, unsqueeze
+from idf.flows.permutation import KINDS
+
+A = Exact()
+CHANNELS = 8
+
+
+class Squeeze:
+    def forward(self, a: Any, p: Any, x: np.ndarray) -> np.ndarray:
+        return squeeze(a, unsqueeze(a, x), 2)
+
+    def inverse(self, a: Any, p: Any, z: np.ndarray) -> np.ndarray:
+        return squeeze(a, unsqueeze(a, z), CHANNELS)
+
+
+def coupling(level_equivariant: bool) -> AdditiveCoupling:
+    return AdditiveCoupling("c", CHANNELS, 2, level_equivariant=level_equivariant, layers=2, hidden=4, kernel=3)
+
+
+LAYERS = {
+    "squeeze": Squeeze(),
+    "coupling": coupling(level_equivariant=False),
+    "equivariant coupling": coupling(level_equivariant=True),
+} | {kind: Permutation(draw_permutation(kind, CHANNELS, seed=3, step=1)) for kind in KINDS}
+
+
+def trained_parameters(layer: Any) -> dict[str, np.ndarray]:
+    """Parameters that shift for real, at times beyond the wrap."""
+    rng = np.random.default_rng(1)
+    specs = getattr(layer, "specs", {})
+    return {name: A.quantise(spec, spec.initial(rng) + rng.normal(size=spec.shape)) for name, spec in specs.items()}
+
+
+EXTREMES = {
+    "lowest": np.full((2, 5, CHANNELS), -32768),
+    "highest": np.full((2, 5, CHANNELS), 32767),
+    "silence": np.zeros((2, 5, CHANNELS)),
+    "square": np.where(np.arange(2 * 5 * CHANNELS) % 6 < 3, -32768, 32767).reshape(2, 5, CHANNELS),
+    "noise": np.random.default_rng(0).integers(-32768, 32768, (2, 5, CHANNELS)),
+}
+
+
+def check(layer: Any, x: np.ndarray) -> None:
+    p = trained_parameters(layer)
+    x = x.astype(np.float64)
+    z = layer.forward(A, p, x)
+    assert np.array_equal(z, np.round(z))
+    assert z.min() >= -32768
+    assert z.max() <= 32767
+    assert np.array_equal(layer.inverse(A, p, z), x)
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS.keys())
+@pytest.mark.parametrize("x", EXTREMES.values(), ids=EXTREMES.keys())
+def test_extremes(layer: Any, x: np.ndarray) -> None:
+    check(layer, x)
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS.keys())
+@settings(max_examples=25, deadline=None)
+@given(x=hnp.arrays(np.int16, st.tuples(st.integers(1, 3), st.integers(1, 9), st.just(CHANNELS))))
+def test_any_samples(layer: Any, x: np.ndarray) -> None:
+    check(layer, x)
+
+
+def test_couplings_start_as_the_identity() -> None:
+    layer = coupling(level_equivariant=True)
+    p = {name: A.quantise(spec, spec.initial(np.random.default_rng(0))) for name, spec in layer.specs.items()}
+    x = EXTREMES["noise"].astype(np.float64)
+    assert np.array_equal(layer.forward(A, p, x), x)
+
+
+def test_equivariant_coupling_follows_loudness() -> None:
+    """Doubling a loud signal doubles the shifts, up to their rounding."""
+    layer = coupling(level_equivariant=True)
+    p = trained_parameters(layer)
+    p["c/start/kernel"][-1] = 0.0  # the level as an input of its own
+    x = np.random.default_rng(2).integers(-2000, 2000, (1, 12, CHANNELS)).astype(np.float64)
+    once, twice = layer._shift(A, p, x[..., :2]), layer._shift(A, p, 2 * x[..., :2])
+    # the levels of the edges, where few samples are known, move by the prior energy
+    assert np.abs(twice - 2 * once).max() <= 0.02 * np.abs(twice).max() + 2
+
+
+def test_permutations() -> None:
+    assert draw_permutation("identity", 4, 0, 0).tolist() == [0, 1, 2, 3]
+    assert draw_permutation("reverse", 4, 0, 0).tolist() == [3, 2, 1, 0]
+    assert draw_permutation("rotate", 8, 0, 0).tolist() == [2, 3, 4, 5, 6, 7, 0, 1]
+    drawn = [draw_permutation("random", 16, seed, step).tolist() for seed, step in [(0, 0), (0, 1), (1, 0)]]
+    assert all(sorted(order) == list(range(16)) for order in drawn)
+    assert drawn[0] != drawn[1] != drawn[2] != drawn[0]
+    assert draw_permutation("random", 16, 0, 1).tolist() == drawn[1]
+    with pytest.raises(ValueError, match="unknown permutation"):
+        draw_permutation("sorted", 4, 0, 0)
+    with pytest.raises(ValueError, match="not a permutation"):
+        Permutation(np.array([0, 0, 1]))

@@ -1,0 +1,184 @@
+"""Whole models: every layout, exactly invertible, with one likelihood in both arithmetics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from idf.arithmetic.exact import Exact
+from idf.config.schema import Config, LayoutConfig, ModelConfig, PermutationConfig, SharpnessConfig, WidthConfig
+from idf.errors import ConfigError
+from idf.models import WindowModel, build_model
+from idf.priors.likelihood import mixture_bits
+from idf.priors.mixture import Mixture
+from idf.training.likelihood import training_bits
+
+A = Exact()
+TINY = WidthConfig(
+    components=2,
+    hidden=8,
+    blocks=1,
+    context_frames=1,
+    experts=3,
+    wavenet_layers=2,
+    wavenet_channels=8,
+    wavenet_kernel=3,
+)
+ORIGINAL = LayoutConfig(
+    name="original",
+    channels=16,
+    prior="wavenet",
+    steps_per_factor=4,
+    factor_channels=4,
+    split_fraction=0.25,
+    level_equivariant=False,
+    linear_skip=False,
+    scales=1,
+)
+SMALL_ORIGINAL = replace(ORIGINAL, channels=4, factor_channels=2, steps_per_factor=1, split_fraction=0.5)
+LAYOUTS = {
+    "channelwise": LayoutConfig(channels=4, scales=2),
+    "channelwise, one scale": LayoutConfig(channels=8, scales=1),
+    "original": SMALL_ORIGINAL,
+    "original, equivariant": replace(SMALL_ORIGINAL, level_equivariant=True, linear_skip=True),
+    "original, one channel at a time": replace(SMALL_ORIGINAL, factor_channels=1),
+}
+
+
+def config(layout: LayoutConfig, kind: str = "learned") -> Config:
+    return Config(model=ModelConfig("test", 64), layout=layout, width=TINY, sharpness=SharpnessConfig(kind=kind))
+
+
+def parameters(model: WindowModel) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    return {
+        name: v + rng.normal(size=v.shape).astype(np.float32) * 0.05 for name, v in model.initial_parameters(0).items()
+    }
+
+
+def signals(length: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    t = np.arange(length)
+    return np.stack(
+        [
+            np.zeros(length),
+            np.full(length, -32768),
+            np.where(t % 10 < 5, -32768, 32767),
+            rng.integers(-32768, 32768, length),
+            np.round(np.cumsum(rng.normal(size=length)) * 200),
+        ]
+    ).astype(np.int32)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+@pytest.mark.parametrize("length", [64, 32])
+def test_inverse_undoes_forward_and_asks_for_the_same_distributions(layout: LayoutConfig, length: int) -> None:
+    model = build_model(config(layout))
+    p = model.quantise(A, parameters(model))
+    x = signals(length).astype(np.float64)
+    blocks = list(model.blocks(A, p, x, -5.0))
+    assert sum(block.latents[0].size for block in blocks) == length
+    waiting = iter(reversed(blocks))
+
+    def pop(mixture: Mixture) -> np.ndarray:
+        block = next(waiting)
+        for field in ("logits", "means", "octaves"):
+            assert np.array_equal(getattr(mixture, field), getattr(block.mixture, field)), block.name
+        return block.latents
+
+    assert np.array_equal(model.windows(A, p, pop, np.zeros_like(x), -5.0), x)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_training_reports_the_likelihood_of_what_is_coded(layout: LayoutConfig) -> None:
+    model = build_model(config(layout, "constant"))
+    values, x = parameters(model), signals(64)
+    ours = training_bits(model, {n: tf.constant(v) for n, v in values.items()}, tf.constant(x), -5.0)
+    blocks = list(model.blocks(A, model.quantise(A, values), x.astype(np.float64), -5.0))
+    assert ours.names == tuple(block.name for block in blocks)
+    exact = np.zeros(len(x))
+    for block in blocks:
+        floats = Mixture(*(tf.constant(getattr(block.mixture, f), tf.float32) for f in ("logits", "means", "octaves")))
+        exact += mixture_bits(tf.constant(block.latents, tf.float32), floats).numpy().sum((1, 2))
+    np.testing.assert_allclose(ours.bits.numpy(), exact, rtol=0.01)
+    assert ours.block_bits.numpy().sum() * 64 == pytest.approx(ours.bits.numpy().mean(), rel=1e-4)
+    assert ours.log_scales.shape == (len(blocks), 3)
+    mean, high, low = ours.log_scales.numpy().T
+    assert np.all(low <= mean + 1e-5)
+    assert np.all(mean <= high + 1e-5)
+    assert high[-1] == pytest.approx(-5.0, abs=0.02)
+
+
+def test_every_parameter_learns() -> None:
+    model = build_model(config(LAYOUTS["channelwise"]))
+    variables = {name: tf.Variable(v) for name, v in parameters(model).items()}
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(training_bits(model, variables, tf.constant(signals(64)), None).bits)
+    gradients = dict(zip(variables, tape.gradient(loss, list(variables.values())), strict=True))
+    assert all(gradient is not None and np.any(gradient) for gradient in gradients.values()), gradients.keys()
+
+
+def test_the_original_has_as_many_parameters_as_published() -> None:
+    width = WidthConfig(name="original", components=10, wavenet_layers=8, wavenet_channels=256, wavenet_kernel=3)
+    whole = Config(layout=ORIGINAL, width=width, sharpness=SharpnessConfig(kind="step"))
+    model = build_model(whole)
+    assert sum(int(np.prod(spec.shape)) for spec in model.specs.values()) == 78_741_984
+    assert len(model.constants) == 16
+
+
+def test_permutations_are_stored_not_drawn_again() -> None:
+    drawn = build_model(config(SMALL_ORIGINAL)).constants
+    turned = {name: order[::-1].copy() for name, order in drawn.items()}
+    again = build_model(config(SMALL_ORIGINAL), turned)
+    assert all(np.array_equal(again.constants[name], turned[name]) for name in drawn)
+    assert np.array_equal(again.hierarchy.steps[0][0].order, turned["permutation/0"])
+
+
+@pytest.mark.parametrize("kind", ["random", "reverse", "rotate", "identity"])
+def test_permutation_kinds(kind: str) -> None:
+    whole = config(SMALL_ORIGINAL)
+    whole.permutation = PermutationConfig(kind=kind, seed=7)
+    assert len(build_model(whole).constants) == 2
+
+
+def test_parameters_start_the_same_for_the_same_seed_only() -> None:
+    model = build_model(config(LAYOUTS["channelwise"]))
+    first, again, other = (model.initial_parameters(seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert any(not np.array_equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 15, 16, 63, 64, 65, 200])
+@pytest.mark.parametrize("layout", ["channelwise", "original"])
+def test_cut_keeps_every_sample(layout: str, samples: int) -> None:
+    model = build_model(config(LAYOUTS[layout]))
+    x = np.arange(samples, dtype=np.int32) + 1
+    parts = model.cut(x)
+    joined = np.concatenate([np.zeros(0, np.int32), *(part.windows.reshape(-1) for part in parts)])
+    coded = np.concatenate([np.zeros(0, bool), *(part.coded.reshape(-1) for part in parts)])
+    assert np.array_equal(joined[:samples], x)
+    assert coded[:samples].all()
+    assert len(joined) - samples < model.multiple
+    assert coded[samples:].all() == (layout == "original" or len(joined) == samples)
+
+
+def test_padding_that_is_not_coded_costs_nothing() -> None:
+    model = build_model(config(LAYOUTS["channelwise"]))
+    values = {n: tf.constant(v) for n, v in parameters(model).items()}
+    (part,) = model.cut(np.arange(33, dtype=np.int32))
+    counted = training_bits(model, values, tf.constant(part.windows), None, tf.constant(part.coded, tf.float32))
+    everything = training_bits(model, values, tf.constant(part.windows), None)
+    assert 0 < counted.bits.numpy()[0] < everything.bits.numpy()[0]
+
+
+def test_all_problems_at_once() -> None:
+    wrong = config(
+        LayoutConfig(channels=6, prior="channelwise", factor_channels=4, steps_per_factor=2, linear_skip=False)
+    )
+    with pytest.raises(ConfigError) as caught:
+        build_model(wrong)
+    text = "\n".join(caught.value.problems)
+    for part in ("must divide", "not divisible", "one channel at a time", "leaves samples in place", "linear skip"):
+        assert part in text
