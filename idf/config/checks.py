@@ -1,0 +1,182 @@
+"""Which values and combinations are possible: every problem as one sentence that says what to do.
+
+Types and names are checked before (:mod:`idf.config.compose`); what concerns the network alone is
+checked where it is built (:func:`idf.models.model_problems`) and reported together with the rest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Iterator
+
+from idf.config.schema import Config, DataConfig, OptimizerConfig, SharpnessConfig, TrainingConfig
+
+MAX_WINDOW = 1 << 20
+"""A window goes through the nets as a whole; longer ones do not fit into memory."""
+
+_CHOICES = {
+    "permutation.kind": ("random", "reverse", "rotate", "identity"),
+    "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
+    "optimizer.kind": ("adam", "adadelta"),
+    "optimizer.schedule": ("cosine", "constant"),
+    "data.name": ("demo", "ljspeech", "folder"),
+    "data.short_clips": ("error", "skip"),
+    "coder": ("rans", "craystack"),
+}
+
+_LEAST: dict[str, float] = {
+    "layout.steps_per_factor": 0,
+    "width.components": 1,
+    "width.hidden": 1,
+    "width.blocks": 0,
+    "width.context_frames": 0,
+    "width.experts": 0,
+    "width.wavenet_layers": 1,
+    "width.wavenet_channels": 1,
+    "width.wavenet_kernel": 1,
+    "permutation.seed": 0,
+    "optimizer.warmup_steps": 0,
+    "optimizer.clip_norm": 0,
+    "training.steps": 1,
+    "training.batch_samples": 1,
+    "training.log_every": 1,
+    "training.validate_every": 1,
+    "training.validate_clips": 0,
+    "training.code_every": 0,
+    "training.code_clips": 1,
+    "training.audio_every": 0,
+    "training.checkpoint_every": 1,
+    "training.keep_checkpoints": 1,
+    "data.rate_hz": 1,
+    "seed": 0,
+    "threads": 0,
+}
+
+
+def check(config: Config) -> list[str]:
+    """Every problem with the values of ``config`` and between them; an empty list when there is none."""
+    # Imported here: the model's module itself imports the configuration.
+    from idf.models import model_problems
+
+    problems = [*_choices(config), *_numbers(config)]
+    problems += _window(config)
+    problems += model_problems(config)
+    problems += _sharpness(config.sharpness)
+    problems += _optimizer(config.optimizer, config.training)
+    problems += _data(config.data)
+    problems += _names(config)
+    return problems
+
+
+def _value(config: Config, key: str) -> object:
+    node: object = config
+    for name in key.split("."):
+        node = getattr(node, name)
+    return node
+
+
+def _choices(config: Config) -> Iterator[str]:
+    for key, choices in _CHOICES.items():
+        if _value(config, key) not in choices:
+            yield f"{key}={_value(config, key)}: it is one of {', '.join(choices)}"
+
+
+def _numbers(config: Config) -> Iterator[str]:
+    for key, least in _LEAST.items():
+        value = _value(config, key)
+        if isinstance(value, int | float) and value < least:
+            yield f"{key}={value}: it must be at least {least:g}"
+    for key in ("optimizer.learning_rate", "training.diverged_bits"):
+        value = _value(config, key)
+        if isinstance(value, int | float) and value <= 0:
+            yield f"{key}={value}: it must be above 0"
+    for key, number in _floats(dataclasses.asdict(config), ""):
+        if not math.isfinite(number):
+            yield f"{key}={number}: it must be finite"
+    for key in ("seed", "permutation.seed"):
+        value = _value(config, key)
+        if isinstance(value, int) and value >= 1 << 31:
+            yield f"{key}={value}: it must be below 2^31"
+
+
+def _floats(tree: dict[str, object], prefix: str) -> Iterator[tuple[str, float]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _floats(value, f"{prefix}{name}.")
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float):
+                yield prefix + name, number
+
+
+def _window(config: Config) -> Iterator[str]:
+    window, batch = config.model.window, config.training.batch_samples
+    if window < 2 or window > MAX_WINDOW or window & (window - 1):
+        below = 1 << min(max(window, 2).bit_length() - 1, MAX_WINDOW.bit_length() - 1)
+        yield f"model.window={window}: it must be a power of two up to {MAX_WINDOW}, such as {below}"
+        return
+    if batch % window:
+        yield (
+            f"training.batch_samples={batch} is not a multiple of model.window={window}: "
+            f"take {max(1, round(batch / window)) * window}"
+        )
+
+
+def _sharpness(sharpness: SharpnessConfig) -> Iterator[str]:
+    for key in ("begin_fraction", "end_fraction"):
+        if not 0 <= getattr(sharpness, key) <= 1:
+            yield f"sharpness.{key}={getattr(sharpness, key)}: it must lie between 0 and 1"
+    if sharpness.begin_fraction > sharpness.end_fraction:
+        yield (
+            f"sharpness.begin_fraction={sharpness.begin_fraction} comes after "
+            f"sharpness.end_fraction={sharpness.end_fraction}"
+        )
+    boundaries = sharpness.boundaries
+    if not all(0 <= boundary <= 1 for boundary in boundaries) or any(
+        after <= before for before, after in itertools.pairwise(boundaries)
+    ):
+        yield f"sharpness.boundaries={boundaries}: they must rise and lie between 0 and 1"
+    if sharpness.kind == "step" and not boundaries:
+        yield "sharpness.boundaries is empty: sharpness=step needs one boundary or more"
+
+
+def _optimizer(optimizer: OptimizerConfig, training: TrainingConfig) -> Iterator[str]:
+    if optimizer.warmup_steps >= training.steps >= 1:
+        yield (
+            f"optimizer.warmup_steps={optimizer.warmup_steps} leaves nothing of training.steps={training.steps}: "
+            "train for longer or warm up for less"
+        )
+    if not 0 <= optimizer.averaging < 1:
+        yield f"optimizer.averaging={optimizer.averaging}: it must be at least 0 and below 1"
+
+
+def _data(data: DataConfig) -> Iterator[str]:
+    if data.name in ("ljspeech", "folder") and not data.root:
+        yield f"data={data.name} needs data.root=FOLDER" + (
+            ", which may be empty with data.download=true" if data.name == "ljspeech" and not data.download else ""
+        )
+    if data.name == "demo" and data.root:
+        yield "data.root is not used by data=demo: take data=folder or data=ljspeech"
+    if data.download and data.name != "ljspeech":
+        yield f"data.download=true works for data=ljspeech only, not for {data.name}"
+    if data.rate_hz is not None and data.name != "folder":
+        yield f"data.rate_hz={data.rate_hz} works for data=folder only; resampling is not lossless"
+    for key in ("train_fraction", "validation_fraction"):
+        if not 0 <= getattr(data, key) <= 1:
+            yield f"data.{key}={getattr(data, key)}: it must lie between 0 and 1"
+    if data.train_fraction + data.validation_fraction > 1 + 1e-9:
+        yield (
+            f"data.train_fraction={data.train_fraction} and data.validation_fraction={data.validation_fraction} "
+            "sum to more than 1"
+        )
+    if data.name == "demo" and (data.train_clips or data.validation_clips or data.test_clips):
+        yield "data=demo has a fixed split: leave out data.train_clips, data.validation_clips and data.test_clips"
+
+
+def _names(config: Config) -> Iterator[str]:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.study):
+        yield f"study={config.study}: it names a folder; use letters, digits, dots, dashes and underscores"
+    if not config.outputs:
+        yield "outputs is empty: it names the folder of all runs"

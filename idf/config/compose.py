@@ -1,0 +1,252 @@
+"""From the command line to one :class:`~idf.config.schema.Config`, or to a list of everything wrong with it.
+
+Hydra stops at the first mistake and says no more than "not in struct". Here every override is
+checked before Hydra sees it: groups, keys, types, with "did you mean"; then the composed
+configuration goes through :mod:`idf.config.checks`. All of it runs before TensorFlow is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import re
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from idf.config.checks import check
+from idf.config.schema import Config
+from idf.errors import ConfigError
+
+CONFIG_NAME = "config"
+
+
+def config_folder() -> Path:
+    """The folder of the YAML groups: beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package.parent / "conf", package / "conf"):
+        if (folder / f"{CONFIG_NAME}.yaml").is_file() and (folder / "layout").is_dir():
+            return folder
+    raise FileNotFoundError(f"the configuration folder conf/ is neither beside nor inside {package}")
+
+
+def register_schema() -> None:
+    """Tell Hydra about the dataclasses, so that it refuses keys and types they do not have."""
+    ConfigStore.instance().store(name="schema", node=Config, provider="idf")
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """Compose and check one configuration.
+
+    Args:
+        overrides: as on the command line, e.g. ``["model=medium", "training.steps=2000"]``.
+
+    Raises:
+        ConfigError: with every problem of the overrides and of the resulting combination.
+    """
+    checked = check_overrides(overrides)
+    problems = list(checked.problems)
+    swept = [override for override in checked.overrides if override.is_sweep_override()]
+    problems += [f"`{override.input_line}` gives several values: add -m to run one after another" for override in swept]
+    # What is right so far is composed even so: problems between settings should show in the same message.
+    usable = [str(override.input_line) for override in checked.overrides if override not in swept]
+    try:
+        config = _compose(usable)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError([*problems, _one_line(error)]) from error
+    problems += check(config)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def config_of(settings: DictConfig) -> Config:
+    """The dataclasses for what ``hydra.main`` composed from the registered schema."""
+    return cast(Config, OmegaConf.to_object(settings))
+
+
+def _compose(overrides: Sequence[str]) -> Config:
+    register_schema()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
+        return config_of(hydra_compose(CONFIG_NAME, overrides=list(overrides)))
+
+
+@dataclass(frozen=True)
+class CheckedOverrides:
+    """The overrides that can be used and a sentence for each that cannot."""
+
+    overrides: tuple[Override, ...]
+    problems: tuple[str, ...]
+
+
+def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
+    """Check each override by itself; every value of a sweep (``seed=0,1,2``) counts."""
+    good: list[Override] = []
+    problems: list[str] = []
+    parser = OverridesParser.create()
+    for text in map(normalise_override, overrides):
+        try:
+            override = parser.parse_override(text)
+            readable = bool(override.key_or_group)
+        except HydraException:
+            readable = False
+        if not readable:
+            problems.append(f"`{text}` cannot be read: write setting=value, with quotes around unusual characters")
+            continue
+        found = list(_problems_of(override))
+        problems += found
+        if not found:
+            good.append(override)
+    return CheckedOverrides(tuple(good), tuple(problems))
+
+
+def normalise_override(text: str) -> str:
+    """Write the values that a W&B sweep passes (Python's ``None``) as Hydra reads them.
+
+    Only settings that may be null are touched: elsewhere ``None`` may be somebody's name.
+    """
+    key, separator, value = text.partition("=")
+    setting = settings().get(key)
+    if separator and value == "None" and setting is not None and setting.optional:
+        return f"{key}=null"
+    return text
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One leaf of the configuration."""
+
+    key: str
+    kind: Any
+    optional: bool
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        words = _WORDS[self.kind]
+        return f"{words} or null" if self.optional else words
+
+    def accepts(self, value: object) -> bool:
+        """Whether OmegaConf would take ``value`` for this setting."""
+        tree = OmegaConf.structured(Config)
+        try:
+            OmegaConf.update(tree, self.key, value)
+            OmegaConf.select(tree, self.key)
+        except (OmegaConfBaseException, ValueError):
+            return False
+        return not (isinstance(value, dict) or (self.kind is str and isinstance(value, list)))
+
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    list[str]: "a list of texts such as [a, b]",
+    list[float]: "a list of numbers such as [0.25, 0.5]",
+}
+
+
+@functools.cache
+def settings() -> dict[str, Setting]:
+    """Every setting by its dotted key."""
+    return {setting.key: setting for setting in _settings_of(Config, "")}
+
+
+def _settings_of(node: type, prefix: str) -> Iterator[Setting]:
+    hints = typing.get_type_hints(node)
+    for field in dataclasses.fields(node):
+        key, hint = prefix + field.name, hints[field.name]
+        if dataclasses.is_dataclass(hint):
+            yield from _settings_of(cast(type, hint), key + ".")
+            continue
+        optional = isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint)
+        if optional:
+            hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
+        yield Setting(key, hint, optional)
+
+
+@functools.cache
+def groups() -> dict[str, tuple[str, ...]]:
+    """The options of each group, from the files under ``conf/``."""
+    folders = (folder for folder in sorted(config_folder().iterdir()) if folder.is_dir())
+    return {folder.name: tuple(sorted(file.stem for file in folder.glob("*.yaml"))) for folder in folders}
+
+
+def _problems_of(override: Override) -> Iterator[str]:
+    key = override.key_or_group
+    if key == "hydra" or key.startswith(("hydra.", "hydra/")):
+        return
+    if override.is_delete() or override.is_add():
+        yield f"`{override.input_line}`: every setting exists and has a default; write {key}=value"
+        return
+    values = list(_values(override))
+    if key in groups():
+        for value in values:
+            if value not in groups()[key]:
+                yield f"{key}={value}: {key} is one of {', '.join(groups()[key])}{_did_you_mean(str(value), groups()[key])}"
+        return
+    setting = settings().get(key)
+    if setting is None:
+        yield f"{key} is not a setting{_did_you_mean_key(key)}"
+        return
+    for value in values:
+        if not setting.accepts(value):
+            yield f"{key}={_plain(value)}: expected {setting.expected}"
+
+
+def _values(override: Override) -> Iterator[object]:
+    if not override.is_sweep_override():
+        yield _unquoted(override.value())
+        return
+    try:
+        # The strings are what each job's command line will hold, so they are read again as one.
+        parser = OverridesParser.create()
+        for text in override.sweep_string_iterator():
+            yield _unquoted(parser.parse_override(f"{override.key_or_group}={text}").value())
+    except (HydraException, NotImplementedError):
+        return
+
+
+def _unquoted(value: object) -> object:
+    return str(value.text) if hasattr(value, "text") else value  # Hydra's QuotedString
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _did_you_mean_key(key: str) -> str:
+    keys = [*settings(), *groups()]
+    last = key.rsplit(".", 1)[-1]
+    # First a setting of that very name in another place, then the nearest spelling of the whole or of the name.
+    same = [known for known in keys if known.rsplit(".", 1)[-1] == last]
+    close = same or difflib.get_close_matches(key, keys, n=2, cutoff=0.75)
+    if not close:
+        names = {known.rsplit(".", 1)[-1]: known for known in keys}
+        close = [names[name] for name in difflib.get_close_matches(last, list(names), n=2, cutoff=0.7)]
+    return f"; did you mean {' or '.join(close[:3])}?" if close else "; `python train.py --cfg job` lists them"
+
+
+def _one_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error).strip())

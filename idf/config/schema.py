@@ -1,0 +1,196 @@
+"""Every setting: its name, type, unit and default. The YAML groups under ``conf/`` give the values.
+
+Not here: how settings are read from the command line (:mod:`idf.config.compose`) and which
+combinations are possible (:mod:`idf.config.checks`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ModelConfig:
+    """What is coded together: independent windows of ``window`` samples."""
+
+    name: str = "small"
+    window: int = 256
+    """Samples in a window; a power of two."""
+
+
+@dataclass
+class LayoutConfig:
+    """How the flow is composed and which prior its latents get (design: squeeze, steps, factor-out)."""
+
+    name: str = "channelwise"
+    channels: int = 16
+    """G, the squeeze factor: a window of N samples becomes (N / G frames, G channels)."""
+    prior: str = "channelwise"
+    """``channelwise`` (one small net a channel, all in one einsum) or ``wavenet`` (the original's)."""
+    steps_per_factor: int = 0
+    """k, the (permutation, coupling) steps before each factor-out; 0 leaves samples in place."""
+    factor_channels: int = 1
+    """m, the channels that leave at each factor-out."""
+    split_fraction: float = 0.25
+    """Fraction of the channels a coupling's net sees; it shifts the others."""
+    level_equivariant: bool = True
+    """Divide a net's inputs by the local level (RMS) and multiply its shifts and scales by it."""
+    linear_skip: bool = True
+    """Add a trained linear prediction to the prior's means."""
+    scales: int = 2
+    """How often the last channel is squeezed again and coded by a prior of its own (channelwise only)."""
+
+
+@dataclass
+class WidthConfig:
+    """How large the nets are."""
+
+    name: str = "cpu"
+    components: int = 3
+    """Logistics in each mixture."""
+    hidden: int = 64
+    """Channelwise nets: units of each layer."""
+    blocks: int = 2
+    """Channelwise nets: residual layers."""
+    context_frames: int = 4
+    """Channelwise nets: frames seen on each side."""
+    experts: int = 16
+    """Channelwise nets: linear predictors that the net gates; 0 for none."""
+    wavenet_layers: int = 4
+    wavenet_channels: int = 48
+    wavenet_kernel: int = 3
+
+
+@dataclass
+class PermutationConfig:
+    """The channel permutation of each flow step."""
+
+    kind: str = "random"
+    """``random``, ``reverse``, ``rotate`` or ``identity``."""
+    seed: int | None = None
+    """Seed of ``random``; null takes the run's seed."""
+
+
+@dataclass
+class SharpnessConfig:
+    """The log-scale of the last block's zero-mean logistic over training.
+
+    Values are nats on the [-1, 1) amplitude scale, as in the original: -6.5 is 49 steps of 16 bits.
+    """
+
+    kind: str = "learned"
+    """``constant``, ``step``, ``linear``, ``cosine`` or ``learned``."""
+    start: float = -4.0
+    end: float = -6.5
+    begin_fraction: float = 0.0
+    """Fraction of the training steps at which ``linear`` and ``cosine`` begin to move."""
+    end_fraction: float = 0.5
+    """Fraction of the training steps at which ``linear`` and ``cosine`` reach ``end``."""
+    boundaries: list[float] = field(default_factory=lambda: [0.25, 0.5])
+    """``step``: fractions of the training steps at which the value jumps, evenly from start to end."""
+
+
+@dataclass
+class OptimizerConfig:
+    """Optimiser and learning rate."""
+
+    kind: str = "adam"
+    """``adam`` or ``adadelta``."""
+    learning_rate: float = 3e-3
+    schedule: str = "cosine"
+    """``cosine`` (to zero at the last step) or ``constant``."""
+    warmup_steps: int = 100
+    clip_norm: float = 1.0
+    """Global gradient norm limit; 0 for none."""
+    averaging: float = 0.0
+    """Decay per step of an exponential average of the weights that is evaluated and shipped; 0 for none."""
+
+
+@dataclass
+class TrainingConfig:
+    """How long to train and what to do on the way. Intervals are in optimiser steps."""
+
+    steps: int = 4000
+    batch_samples: int = 16384
+    """Samples in a batch; the batch size is this over the window."""
+    log_every: int = 50
+    validate_every: int = 500
+    validate_clips: int = 32
+    """Whole validation clips scored each time, evenly spread over the split; 0 for all of them."""
+    code_every: int = 2000
+    """Really code ``code_clips`` validation clips; 0 for never."""
+    code_clips: int = 2
+    audio_every: int = 2000
+    """Log audio samples (an input clip and one drawn from the model); 0 for never."""
+    checkpoint_every: int = 500
+    keep_checkpoints: int = 3
+    diverged_bits: float = 24.0
+    """A smoothed loss above this many bits a sample stops the run as diverged."""
+    sign_flips: bool = True
+    """Multiply each training window by a random sign."""
+    compile: bool = True
+    """Compile the training step with XLA."""
+
+
+@dataclass
+class DataConfig:
+    """Where the audio comes from and how it is split."""
+
+    name: str = "demo"
+    """``demo``, ``ljspeech`` or ``folder``."""
+    root: str | None = None
+    """Folder of the data set; not used by ``demo``."""
+    download: bool = False
+    """``ljspeech`` only: fetch the official archive into ``root`` if it is not there."""
+    rate_hz: int | None = None
+    """``folder`` only: resample to this rate. Resampling is not lossless; null keeps each file's rate."""
+    train_fraction: float = 0.8
+    validation_fraction: float = 0.1
+    """By stable hash of the clip name; the rest is the test split."""
+    train_clips: list[str] | None = None
+    """Explicit lists instead of fractions: clip names or ranges such as ``LJ001-0001..LJ001-0022``."""
+    validation_clips: list[str] | None = None
+    test_clips: list[str] | None = None
+    short_clips: str = "error"
+    """Training clips shorter than a window: ``error`` or ``skip``."""
+    cache: str | None = None
+    """Folder of the TFRecord shards; null takes ``outputs/cache``."""
+
+
+@dataclass
+class TrackerConfig:
+    """Where the history goes besides the local JSONL file, which is always written."""
+
+    wandb: bool = True
+    """Weights & Biases: offline unless the user is logged in."""
+    project: str = "idf"
+    entity: str | None = None
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
+    tensorboard: bool = True
+
+
+@dataclass
+class Config:
+    """One run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    layout: LayoutConfig = field(default_factory=LayoutConfig)
+    width: WidthConfig = field(default_factory=WidthConfig)
+    permutation: PermutationConfig = field(default_factory=PermutationConfig)
+    sharpness: SharpnessConfig = field(default_factory=SharpnessConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    seed: int = 0
+    coder: str = "rans"
+    """``rans`` (compiled here) or ``craystack`` (where it is installed); the same messages."""
+    study: str = "train"
+    """Folder under ``outputs/`` that the run goes into."""
+    outputs: str = "outputs"
+    threads: int = 0
+    """CPU threads of a training run; 0 for all cores."""
+    deterministic: bool = False
+    force: bool = False
+    """Start over a run that exists."""

@@ -1,0 +1,82 @@
+"""The model put to real use during training: exported, coding validation clips to bytes and back, and heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import idf
+from idf.audio import Clip, Dataset
+from idf.config import Config, signature, to_plain
+
+
+@dataclass(frozen=True)
+class CodedSize:
+    """What coding some clips came to."""
+
+    bytes: int
+    samples: int
+
+    @property
+    def bits_per_sample(self) -> float:
+        """All bytes of the files, headers included."""
+        return 8 * self.bytes / self.samples
+
+
+def export_model(
+    path: Path,
+    model: Any,
+    weights: Mapping[str, np.ndarray],
+    log_scale: float | None,
+    config: Config,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write the one file that codes (:func:`idf.coding.window_codec.save_model`).
+
+    Args:
+        log_scale: the last block's, nats on the [-1, 1) scale; None when it is one of the weights.
+        facts: plain values to keep with it, such as the step and the validation score.
+    """
+    from idf.coding.window_codec import save_model
+
+    provenance = {
+        "idf": idf.__version__,
+        "signature": signature(config),
+        "seed": config.seed,
+        "data": config.data.name,
+        "config": to_plain(config),
+        **facts,
+    }
+    save_model(path, config, model, weights, log_scale, provenance)
+
+
+def coded_size(
+    model_path: Path, coder: str, dataset: Dataset, clips: Sequence[Clip], stop: Callable[[], bool]
+) -> CodedSize | None:
+    """Code clips with an exported model, decode them, compare, and count bytes.
+
+    Returns:
+        None when ``stop()`` became true on the way.
+
+    Raises:
+        AssertionError: a clip did not come back exactly; a bug of the codec.
+    """
+    from idf.coding.container import compress_clip, decompress_clip
+    from idf.coding.window_codec import load_codec
+
+    codec = load_codec(model_path, coder)
+    total, samples = 0, 0
+    for clip in clips:
+        if stop():
+            return None
+        pcm = dataset.read(clip)
+        data = compress_clip(codec, pcm.samples, pcm.rate_hz)
+        if not np.array_equal(decompress_clip(codec, data).samples, pcm.samples):
+            raise AssertionError(f"{clip.name} was coded to {len(data)} bytes and did not come back exactly")
+        total += len(data)
+        samples += len(pcm.samples)
+    return CodedSize(total, samples)

@@ -1,0 +1,306 @@
+"""The training loop: steps, and between them logging, validation, real coding, audio and checkpoints.
+
+What the model is, where its data comes from and what a run's folder holds is decided elsewhere
+(:mod:`idf.training.train` puts it together).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from idf.audio import Dataset
+from idf.config import Config, to_plain
+from idf.training.checkpoints import Checkpoint
+from idf.training.clock import Clock
+from idf.training.coded import coded_size, export_model
+from idf.training.divergence import DivergenceGuard
+from idf.training.progress import SAMPLE_BITS, Display
+from idf.training.report import Reporter
+from idf.training.run import Run
+from idf.training.schedules import learning_rate_schedule, sharpness_schedule
+from idf.training.signals import StopRequest
+from idf.training.state import TrainingState
+from idf.training.step import CompiledStep, StepResult
+from idf.training.validation import Validator, spread
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    status: str
+    """``finished``, ``diverged``, ``interrupted`` or ``preempted``."""
+    step: int
+    best: float | None
+    """Bits a sample of the best validation; None without one."""
+    reason: str | None = None
+
+
+@dataclass
+class Position:
+    """Where a run is; kept in checkpoints."""
+
+    step: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    done: dict[str, int] = field(default_factory=dict)
+    """The last step at which each kind of milestone was passed."""
+    losses: list[float] = field(default_factory=list)
+    """Bits a sample of each step since the last log line."""
+
+
+class Loop:
+    """One run from its first (or next) step to its end.
+
+    Args:
+        config, model, state, dataset: what to train, how, on what.
+        training_bits: the loss (:func:`idf.training.likelihood.training_bits`).
+        run, reporter, display: where results go.
+        stop: asked between steps.
+        tracker_id: kept in checkpoints, so that a resumed run logs to the same place.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: Any,
+        state: TrainingState,
+        dataset: Dataset,
+        training_bits: Callable[..., Any],
+        *,
+        run: Run,
+        reporter: Reporter,
+        display: Display,
+        stop: StopRequest,
+        tracker_id: str | None = None,
+    ) -> None:
+        self._config, self._settings, self._model = config, config.training, model
+        self._state, self._dataset, self._run = state, dataset, run
+        self._reporter, self._display, self._stop, self._tracker_id = reporter, display, stop, tracker_id
+        self._rate = learning_rate_schedule(config.optimizer, self._settings.steps)
+        self._schedule = sharpness_schedule(config.sharpness, self._settings.steps)
+        self._batch = self._settings.batch_samples // config.model.window
+        self._step = CompiledStep(model, training_bits, state, config)
+        self._validator = Validator(
+            model,
+            training_bits,
+            state,
+            dataset,
+            window=config.model.window,
+            batch=self._batch,
+            compile=self._settings.compile,
+        )
+        self._validation_clips = spread(dataset.validation, self._settings.validate_clips)
+        self._coded_clips = spread(dataset.validation, self._settings.code_clips)
+        self.position = Position()
+        self._guard = DivergenceGuard(self._settings.diverged_bits)
+        self._clock = Clock()
+        self._result: StepResult | None = None
+        self._unread: list[tf.Tensor] = []
+        self._reason: str | None = None
+        """Why the run has diverged."""
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint as if the run had never stopped."""
+        self._state.restore(checkpoint)
+        meta = checkpoint.meta
+        self.position = Position(checkpoint.step, meta["best"], meta["best_step"], dict(meta["done"]), meta["losses"])
+        self._guard = DivergenceGuard(self._settings.diverged_bits, **meta["guard"])
+        self._clock = Clock(meta["seconds"])
+
+    def fit(self, batches: Iterable[tf.Tensor]) -> Outcome:
+        """Train until the last step, a request to stop, or divergence.
+
+        Args:
+            batches: int32 (batch, window), the first for the step after :attr:`position`, the last for
+                the last step.
+        """
+        # A stop may have come between a step and its milestones.
+        outcome = self._milestones() if self.position.step else None
+        if outcome is not None:
+            return outcome
+        self._clock.restart()
+        for windows in batches:
+            self._advance(windows)
+            outcome = self._milestones()
+            if outcome is not None:
+                return outcome
+        raise RuntimeError(f"the batches ended at step {self.position.step} of {self._settings.steps}")
+
+    def _advance(self, windows: tf.Tensor) -> None:
+        """One step. Its result stays on the device: reading it would make the next step wait."""
+        step = self.position.step
+        first = self._result is None
+        self._result = self._step(windows, self._rate.at(step), self._sharpness(step))
+        self._unread.append(self._result.loss)
+        self.position.step = step + 1
+        self._clock.step()
+        if first:
+            # Compiling is over once the loss is there; it does not count as the speed of training.
+            self._read_losses()
+            self._clock.restart()
+
+    def _milestones(self) -> Outcome | None:
+        """Everything due after this step, in an order that puts the checkpoint last."""
+        settings = self._settings
+        if self._due("log", settings.log_every):
+            self._log()
+        measuring = (
+            ("validate", settings.validate_every, self._validate),
+            ("code", settings.code_every, self._code),
+            ("audio", settings.audio_every, self._audio),
+        )
+        save = self._stop or self._due("save", settings.checkpoint_every)
+        if save or any(self._due(name, every) for name, every, _ in measuring):
+            self._read_losses()
+        if self._reason is not None:
+            self._reporter.event(self.position.step, self._clock.seconds, "diverged", reason=self._reason)
+            return Outcome("diverged", self.position.step, self.position.best, self._reason)
+        for name, every, measure in measuring:
+            if self._due(name, every) and not self._stop:
+                with self._clock.paused():
+                    if measure(self._sharpness(self.position.step - 1)):
+                        self.position.done[name] = self.position.step
+        if self._stop or self._due("save", settings.checkpoint_every):
+            with self._clock.paused():
+                self.position.done["save"] = self.position.step
+                self._run.checkpoints.save(self._snapshot())
+        if self._stop:
+            return Outcome(str(self._stop.status), self.position.step, self.position.best)
+        if self.position.step == settings.steps:
+            return Outcome("finished", self.position.step, self.position.best)
+        return None
+
+    def _due(self, name: str, every: int) -> bool:
+        """Whether this step is a multiple of ``every`` (0: never) or the last, and not passed already."""
+        step = self.position.step
+        return bool(
+            every and (step % every == 0 or step == self._settings.steps) and self.position.done.get(name, 0) < step
+        )
+
+    def _sharpness(self, step: int) -> float | None:
+        return None if self._schedule is None else self._schedule.at(step)
+
+    # -- milestones: each returns whether it came to its end --
+
+    def _log(self) -> None:
+        assert self._result is not None
+        self._read_losses()
+        position, settings = self.position, self._settings
+        bits = float(np.mean(position.losses))
+        log_scales = self._result.log_scales.numpy()
+        speed = self._clock.steps_per_second() * self._batch * self._config.model.window
+        sharpness = self._sharpness(position.step - 1)
+        figures = {
+            "loss_bits_per_sample": bits,
+            "compression_ratio": _ratio(bits),
+            # A learned sharpness is the log-scale of the last block, where it is the same for every latent.
+            "sharpness": float(log_scales[-1, 0]) if sharpness is None else sharpness,
+            "learning_rate": self._rate.at(position.step - 1),
+            "gradient_norm": float(self._result.gradient_norm),
+            "samples_per_second": round(speed, 1),
+        }
+        for block, row in zip(self._step.block_names, log_scales.tolist(), strict=True):
+            figures |= {f"log_scale/{block}/{kind}": x for kind, x in zip(("mean", "max", "min"), row, strict=True)}
+        self._reporter.record("train", position.step, self._clock.seconds, figures)
+        self._display.train(position.step, bits, speed)
+        self._run.write_status("running", step=position.step, steps=settings.steps, best=position.best)
+        position.losses = []
+        position.done["log"] = position.step
+        self._clock.restart()
+
+    def _validate(self, sharpness: float | None) -> bool:
+        position = self.position
+        if not self._validation_clips:
+            self._export(self._run.model_path, sharpness)
+            return True
+        bits = self._validator.bits_per_sample(self._validation_clips, sharpness, lambda: bool(self._stop))
+        if bits is None:
+            return False
+        if position.best is None or bits < position.best:  # NaN is below nothing
+            position.best, position.best_step = bits, position.step
+            self._run.checkpoints.save_best(self._snapshot())
+            self._export(self._run.model_path, sharpness)
+        self._record("validation", {"bits_per_sample": bits, "compression_ratio": _ratio(bits)})
+        self._display.validation(position.step, bits, position.best)
+        return True
+
+    def _code(self, sharpness: float | None) -> bool:
+        if not self._coded_clips:
+            return True
+        path = self._run.folder / "now.idfm"
+        try:
+            self._export(path, sharpness)
+            size = coded_size(path, self._config.coder, self._dataset, self._coded_clips, lambda: bool(self._stop))
+        finally:
+            path.unlink(missing_ok=True)
+        # The model's own figure for the very clips that were coded: the two should all but agree.
+        likelihood = self._validator.bits_per_sample(self._coded_clips, sharpness, lambda: bool(self._stop))
+        if size is None or likelihood is None:
+            return False
+        bits = size.bits_per_sample
+        figures = {"coded_bits_per_sample": bits, "coded_compression_ratio": _ratio(bits)}
+        self._record("coding", {**figures, "likelihood_bits_per_sample": likelihood})
+        self._display.say(
+            f"step {self.position.step}: {len(self._coded_clips)} validation clips really coded to {bits:.3f} "
+            f"bits/sample, ratio {_ratio(bits):.3f} (likelihood {likelihood:.3f})"
+        )
+        return True
+
+    def _audio(self, sharpness: float | None) -> bool:
+        if not self._coded_clips:
+            return True
+        step = self.position.step
+        pcm = self._dataset.read(self._coded_clips[0])
+        self._reporter.audio(step, "input", pcm.samples, pcm.rate_hz)
+        sample = getattr(self._model, "sample", None)
+        if sample is not None:
+            count = min(len(pcm.samples), 2 * pcm.rate_hz)
+            self._reporter.audio(step, "drawn", sample(self._weights(), count, step, sharpness), pcm.rate_hz)
+        return True
+
+    # -- helpers --
+
+    def _read_losses(self) -> None:
+        losses = [float(loss) for loss in self._unread]
+        self._unread = []
+        self.position.losses += losses
+        self._reason = self._reason or self._guard.update(losses)
+
+    def _record(self, kind: str, figures: dict[str, float]) -> None:
+        self._reporter.record(kind, self.position.step, self._clock.seconds, figures)
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {name: variable.numpy() for name, variable in self._state.weights.items()}
+
+    def _export(self, path: Path, sharpness: float | None) -> None:
+        facts = {"step": self.position.step, "validation_bits_per_sample": self.position.best}
+        export_model(path, self._model, self._weights(), sharpness, self._config, facts)
+
+    def _snapshot(self) -> Checkpoint:
+        position = self.position
+        meta = {
+            "config": to_plain(self._config),
+            "seed": self._config.seed,
+            "seconds": self._clock.seconds,
+            "best": position.best,
+            "best_step": position.best_step,
+            "done": dict(position.done),
+            "losses": list(position.losses),
+            "log_scale": self._sharpness(position.step - 1),
+            "guard": {"smoothed": self._guard.smoothed, "steps": self._guard.steps},
+            "tracker_id": self._tracker_id,
+        }
+        return self._state.snapshot(position.step, self._model.constants, meta)
+
+
+def _ratio(bits: float) -> float:
+    return SAMPLE_BITS / bits if bits > 0 else float("nan")

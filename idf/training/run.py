@@ -1,0 +1,182 @@
+"""A run's folder: what lies where, its status, and the environment it was made in.
+
+::
+
+    outputs/<study>/<signature>-s<seed>/
+        config.yaml       every setting, defaults included
+        environment.json  versions, git revision, machine, command
+        status.json       running | finished | diverged | failed | preempted | interrupted
+        history.jsonl     everything measured
+        checkpoints/      step-XXXXXXXX.npz and best.npz
+        model.idfm        the best weights as one file that codes
+        samples/ plots/ tensorboard/ wandb/ evaluation/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import idf
+from idf.config import Config, run_folder, signature, to_yaml
+from idf.errors import RunError, UserError
+from idf.files import atomic_write_text
+from idf.training.checkpoints import CheckpointFolder
+from idf.training.history import History
+from idf.training.lock import locked
+
+EXIT_STATUS = {"finished": 0, "diverged": 3, "interrupted": 130, "preempted": 143, "failed": 1}
+"""What the program returns to the shell for each final status; 128 + the signal, as shells do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder."""
+
+    folder: Path
+    keep_checkpoints: int = 3
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / "model.idfm"
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples"
+
+    @property
+    def plots(self) -> Path:
+        return self.folder / "plots"
+
+    @property
+    def history(self) -> History:
+        return History(self.folder / "history.jsonl")
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        return CheckpointFolder(self.folder / "checkpoints", self.keep_checkpoints)
+
+    def status(self) -> dict[str, Any]:
+        """What ``status.json`` says; empty when there is none.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        try:
+            status = json.loads((self.folder / "status.json").read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.folder / 'status.json'} cannot be read: {error}") from error
+        return status if isinstance(status, dict) else {}
+
+    def write_status(self, status: str, **facts: object) -> None:
+        """Replace the status; facts of the status before stay unless given anew."""
+        old = self.status()
+        old.pop("reason", None)
+        record = {**old, "status": status, **facts, "updated": time.time()}
+        atomic_write_text(self.folder / "status.json", json.dumps(record, indent=2) + "\n")
+
+    def clear(self) -> None:
+        """Remove everything but the lock, for a run that starts over."""
+        for path in self.folder.iterdir():
+            if path.name == "lock":
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+@contextlib.contextmanager
+def claimed_run(config: Config, *, data_fingerprint: str) -> Iterator[Run]:
+    """Lock the run's folder and write its configuration and environment; record a crash as failed.
+
+    Args:
+        config: decides the folder; ``force`` empties it first.
+        data_fingerprint: of the data set; a folder made with other data is refused.
+
+    Raises:
+        RunError: another process works on the run, or it was made with other data.
+    """
+    run = Run(run_folder(config), config.training.keep_checkpoints)
+    with locked(run.folder) as taken_over:
+        if taken_over:
+            print(taken_over)
+        if config.force:
+            run.clear()
+        status = run.status()
+        known = status.get("data", data_fingerprint)
+        if known != data_fingerprint:
+            raise RunError(
+                f"the run {run.folder} was made with other data under the same settings "
+                f"(fingerprint {known}, now {data_fingerprint}): give this one a name of its own by study=NAME, "
+                "or start it over by force=true"
+            )
+        if not status:
+            atomic_write_text(run.config_path, to_yaml(config))
+            atomic_write_text(run.folder / "environment.json", json.dumps(environment(), indent=2) + "\n")
+            run.write_status("running", step=0, data=data_fingerprint, signature=signature(config), seed=config.seed)
+        try:
+            yield run
+        except (Exception, KeyboardInterrupt) as error:
+            reason = "stopped at once by a second Ctrl-C" if isinstance(error, KeyboardInterrupt) else str(error)
+            # A full disk may be the very reason: then the status cannot be written either.
+            with contextlib.suppress(UserError, OSError):
+                run.write_status("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", reason=reason)
+            raise
+
+
+def environment() -> dict[str, Any]:
+    """Where and by what a run is made: versions, git revision and whether the tree was changed, machine, command."""
+    import os
+    import platform
+
+    return {
+        "idf": idf.__version__,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in ("tensorflow", "keras", "numpy", "numba", "hydra-core", "wandb")},
+        "git": _git(),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cpus": os.cpu_count(),
+        "command": sys.argv,
+        "started": time.time(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    """Revision of the checkout this package runs from; None outside of one."""
+    root = Path(idf.__file__).resolve().parents[1]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
+            return None
+        changed = [line[3:] for line in git("status", "--porcelain").splitlines()]
+        return {"revision": git("rev-parse", "HEAD"), "changed": changed[:100]}
+    except (OSError, subprocess.SubprocessError):
+        return None

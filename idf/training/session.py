@@ -1,0 +1,143 @@
+"""One run from its claimed folder to its final status: resume, train, write the end down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from idf.audio import Dataset, training_batches
+from idf.config import Config
+from idf.training.checkpoints import Checkpoint, load_checkpoint
+from idf.training.coded import export_model
+from idf.training.loop import Loop, Outcome
+from idf.training.progress import Display, open_display
+from idf.training.report import Reporter
+from idf.training.run import EXIT_STATUS, Run
+from idf.training.signals import StopRequest, stop_on_signals
+from idf.training.state import TrainingState
+from idf.training.trackers import Tracker, open_trackers
+
+
+def ended(run: Run) -> int | None:
+    """Say so if the run has come to its end already, and give its exit status; None if it can go on."""
+    status = run.status()
+    step = status.get("step", 0)
+    match status.get("status"):
+        case "finished":
+            best = f", best {status['best']:.3f} bits/sample" if status.get("best") is not None else ""
+            print(f"{run.folder} is finished (step {step}{best}); force=true starts it over")
+        case "diverged":
+            print(f"{run.folder} has diverged at step {step}: {status.get('reason')}; force=true starts it over")
+        case _:
+            return None
+    return EXIT_STATUS[status["status"]]
+
+
+def resume_point(run: Run) -> Checkpoint | None:
+    """The checkpoint to go on from, None for the beginning; the history is cut back to it.
+
+    Raises:
+        RunError: there are checkpoints and none of them can be read.
+    """
+    checkpoint, damaged = run.checkpoints.latest()
+    for sentence in damaged:
+        print(f"{sentence}: going back to the one before")
+    run.history.truncate_after(checkpoint.step if checkpoint else -1)
+    return checkpoint
+
+
+def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Checkpoint | None) -> Outcome:
+    """Train ``model`` from its beginning or from ``checkpoint``, and record how it ended.
+
+    Raises:
+        DataError: the training clips cannot be used.
+        OutputError: the disk is full and the like.
+    """
+    with stop_on_signals() as stop:
+        first = checkpoint.step if checkpoint else 0
+        batches = training_batches(
+            dataset,
+            window=config.model.window,
+            batch=config.training.batch_samples // config.model.window,
+            seed=config.seed,
+            first_step=first,
+            steps=config.training.steps - first,
+            cache=Path(config.data.cache) if config.data.cache else Path(config.outputs) / "cache",
+            short_clips=config.data.short_clips,
+            sign_flips=config.training.sign_flips,
+        )
+        trackers, tracker_id = open_trackers(config, run, checkpoint.meta["tracker_id"] if checkpoint else None)
+        status = "failed"
+        outcome: Outcome | None = None
+        display = open_display(first, config.training.steps)
+        try:
+            run.write_status("running", tracker_id=tracker_id)
+            loop = _loop(config, model, dataset, run, trackers, tracker_id, display, stop)
+            if checkpoint:
+                loop.restore(checkpoint)
+                display.say(f"resuming {run.folder} at step {first}")
+            else:
+                display.say(f"training {run.folder}")
+            outcome = loop.fit(batches)
+            status = outcome.status
+            display.say(_farewell(outcome, run))
+            return outcome
+        finally:
+            display.close()
+            if outcome is not None:
+                run.write_status(status, step=outcome.step, best=outcome.best, **_reason(outcome))
+            summary = {"status": status} | ({"best_bits_per_sample": outcome.best} if outcome and outcome.best else {})
+            for tracker in trackers:
+                tracker.finish(EXIT_STATUS[status], summary, [run.checkpoints.best_path, run.model_path])
+
+
+def export(config: Config, model: Any, run: Run) -> None:
+    """Write ``model.idfm`` from the best checkpoint, and the plots of the history."""
+    best = run.checkpoints.best_path
+    if best.exists():
+        checkpoint = load_checkpoint(best)
+        facts = {"step": checkpoint.step, "validation_bits_per_sample": checkpoint.meta["best"]}
+        export_model(run.model_path, model, checkpoint.weights, checkpoint.meta["log_scale"], config, facts)
+    from idf.evaluation.plots import plot_history
+
+    plot_history(run.history.path, run.plots)
+
+
+def _loop(
+    config: Config,
+    model: Any,
+    dataset: Dataset,
+    run: Run,
+    trackers: list[Tracker],
+    tracker_id: str | None,
+    display: Display,
+    stop: StopRequest,
+) -> Loop:
+    from idf.training.likelihood import training_bits
+
+    return Loop(
+        config,
+        model,
+        TrainingState(model.initial_parameters(config.seed), config.optimizer),
+        dataset,
+        training_bits,
+        run=run,
+        reporter=Reporter(run, trackers),
+        display=display,
+        stop=stop,
+        tracker_id=tracker_id,
+    )
+
+
+def _reason(outcome: Outcome) -> dict[str, str]:
+    return {"reason": outcome.reason} if outcome.reason else {}
+
+
+def _farewell(outcome: Outcome, run: Run) -> str:
+    best = f"best {outcome.best:.3f} bits/sample on validation" if outcome.best is not None else "not yet validated"
+    match outcome.status:
+        case "finished":
+            return f"finished at step {outcome.step}, {best}: {run.folder}"
+        case "diverged":
+            return f"diverged at step {outcome.step}: {outcome.reason}; {best}: {run.folder}"
+    return f"{outcome.status} at step {outcome.step}, {best}; the same command goes on: {run.folder}"

@@ -1,0 +1,49 @@
+"""Ctrl-C and SIGTERM as a wish to stop, which the loop fulfils between two steps."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+
+class StopRequest:
+    """Whether somebody asked the run to stop, and how. False until then."""
+
+    def __init__(self) -> None:
+        self.status: str | None = None
+        """``interrupted`` (Ctrl-C), ``preempted`` (SIGTERM) or None."""
+
+    def __bool__(self) -> bool:
+        return self.status is not None
+
+    def request(self, status: str) -> None:
+        """Ask to stop with this status; the first asker decides."""
+        self.status = self.status or status
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Turn the first SIGINT or SIGTERM into a request; a second Ctrl-C stops at once (KeyboardInterrupt)."""
+    stop = StopRequest()
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there.
+        yield stop
+        return
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        if stop:
+            raise KeyboardInterrupt
+        stop.request("interrupted")
+
+    def preempted(number: int, frame: FrameType | None) -> None:
+        stop.request("preempted")
+
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, interrupted)}
+    before[signal.SIGTERM] = signal.signal(signal.SIGTERM, preempted)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,224 @@
+"""Where a run's history goes besides its own JSONL file: Weights & Biases and TensorBoard.
+
+Trackers only watch: a tracker that fails says so once and falls silent, and the run goes on. None of
+them prompts, and none needs a network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import netrc
+import os
+import urllib.parse
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from idf.config import Config, to_plain
+from idf.training.run import Run
+
+_NETWORK_PATIENCE_S = 30
+"""How long an online run waits for the server before it goes on offline."""
+
+
+class Tracker(Protocol):
+    """A watcher of one run."""
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Log numbers, named as ``kind/name``."""
+
+    def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
+        """Log one clip: int32 (time,), 16-bit values."""
+
+    def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
+        """Close, with the run's exit status, its final numbers and the files worth keeping."""
+
+
+def open_trackers(config: Config, run: Run, tracker_id: str | None) -> tuple[list[Tracker], str | None]:
+    """The trackers that ``config.tracker`` asks for.
+
+    Args:
+        tracker_id: of the W&B run to go on with, from a checkpoint.
+
+    Returns:
+        The trackers and the W&B run's id, None without one.
+    """
+    trackers: list[Tracker] = []
+    identity = tracker_id
+    if config.tracker.tensorboard:
+        trackers.append(_Shielded(TensorBoardTracker(run), "TensorBoard"))
+    if config.tracker.wandb:
+        try:
+            wandb_tracker = WandbTracker(config, run, tracker_id)
+        except Exception as error:  # Whatever goes wrong there, training does not depend on it.
+            _warn("Weights & Biases", error)
+        else:
+            trackers.append(_Shielded(wandb_tracker, "Weights & Biases"))
+            identity = wandb_tracker.id
+    return trackers, identity
+
+
+class TensorBoardTracker:
+    """Scalars and audio under ``tensorboard/`` of the run's folder."""
+
+    def __init__(self, run: Run) -> None:
+        import tensorflow as tf
+
+        self._writer = tf.summary.create_file_writer(str(run.folder / "tensorboard"))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        import tensorflow as tf
+
+        with self._writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, value, step=step)
+
+    def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
+        import tensorflow as tf
+
+        wave = samples.astype(np.float32)[None, :, None] / 2**15
+        with self._writer.as_default():
+            tf.summary.audio(name, tf.constant(wave), rate_hz, step=step, encoding="wav")
+
+    def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
+        self._writer.close()
+
+
+class WandbTracker:
+    """Weights & Biases: online when the user is logged in, else offline files for ``wandb sync``."""
+
+    def __init__(self, config: Config, run: Run, tracker_id: str | None) -> None:
+        import wandb
+
+        self._wandb = wandb
+        try:
+            self._run = self._init(config, run, tracker_id, wandb_mode())
+        except wandb.Error:
+            # Logged in, but the server does not answer: the offline files can be sent later.
+            self._run = self._init(config, run, tracker_id, "offline")
+        # The step of this program, not wandb's count of calls, is the axis: it survives a resumed run.
+        self._run.define_metric("step", hidden=True)
+        self._run.define_metric("*", step_metric="step")
+        for name in ("validation/bits_per_sample", "coding/coded_bits_per_sample"):
+            self._run.define_metric(name, step_metric="step", summary="min")
+
+    @property
+    def id(self) -> str:
+        """What a resumed run passes to log into the same W&B run."""
+        return str(self._run.id)
+
+    def _init(self, config: Config, run: Run, tracker_id: str | None, mode: str) -> Any:
+        tracker = config.tracker
+        settings = self._wandb.Settings(
+            silent=True, quiet=True, console="off", init_timeout=_NETWORK_PATIENCE_S, login_timeout=_NETWORK_PATIENCE_S
+        )
+        with _without_warnings():
+            return self._wandb.init(
+                mode=mode,
+                dir=run.folder,
+                project=tracker.project,
+                entity=tracker.entity,
+                group=tracker.group or run.folder.name.rsplit("-s", 1)[0],
+                tags=[config.study, config.model.name, config.layout.name, config.data.name, *tracker.tags],
+                name=f"{config.study}/{run.folder.name}",
+                id=tracker_id,
+                resume="allow" if tracker_id else None,
+                config=to_plain(config),
+                settings=settings,
+            )
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        self._run.log({"step": step, **values})
+
+    def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
+        with _without_warnings():
+            wave = self._wandb.Audio(samples.astype(np.float32) / 2**15, sample_rate=rate_hz)
+        self._run.log({"step": step, name: wave})
+
+    def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
+        self._run.summary.update(dict(summary))
+        present = [path for path in files if path.exists()]
+        if present:
+            artifact = self._wandb.Artifact(f"model-{self._run.id}", type="model", metadata=dict(summary))
+            for path in present:
+                artifact.add_file(str(path))
+            self._run.log_artifact(artifact)
+        self._run.finish(exit_code=exit_status)
+
+
+def log_table(run: Run, config: Config, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Add a results table (and its artifact) to the W&B run of a finished run, if it has one.
+
+    Args:
+        name: of the table, e.g. ``evaluation``.
+        rows: plain values, one list a row.
+    """
+    identity = run.status().get("tracker_id")
+    if not (config.tracker.wandb and identity):
+        return
+    try:
+        tracker = WandbTracker(config, run, identity)
+        table = tracker._wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+        tracker._run.log({name: table})
+        tracker._run.finish(exit_code=0)
+    except Exception as error:  # As above: a tracker only watches.
+        _warn("Weights & Biases", error)
+
+
+def wandb_mode() -> str:
+    """``WANDB_MODE`` if the user set it, else ``online`` when a key is known to this machine, else ``offline``.
+
+    Only the presence of a key counts; it is neither read further nor checked, so nothing can wait for a network.
+    """
+    chosen = os.environ.get("WANDB_MODE")
+    if chosen:
+        return chosen
+    if os.environ.get("WANDB_API_KEY"):
+        return "online"
+    host = urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
+    path = Path(os.environ.get("NETRC", Path.home() / ("_netrc" if os.name == "nt" else ".netrc")))
+    try:
+        return "online" if host and host in netrc.netrc(str(path)).hosts else "offline"
+    except (OSError, netrc.NetrcParseError):
+        return "offline"
+
+
+class _Shielded:
+    """A tracker whose first failure is reported and whose later calls are dropped."""
+
+    def __init__(self, tracker: Tracker, name: str) -> None:
+        self._tracker: Tracker | None = tracker
+        self._name = name
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        self._try(lambda tracker: tracker.scalars(step, values))
+
+    def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
+        self._try(lambda tracker: tracker.audio(step, name, samples, rate_hz))
+
+    def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
+        self._try(lambda tracker: tracker.finish(exit_status, summary, files))
+
+    def _try(self, call: Callable[[Tracker], None]) -> None:
+        if self._tracker is None:
+            return
+        try:
+            call(self._tracker)
+        except Exception as error:
+            self._tracker = None
+            _warn(self._name, error)
+
+
+def _warn(name: str, error: Exception) -> None:
+    print(f"{name} failed and is left out from here on: {error}")
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence what wandb and its dependencies deprecate among themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
