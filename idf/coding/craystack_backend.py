@@ -9,7 +9,10 @@ Importing this module needs craystack; :func:`idf.coding.message.new_message` do
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,16 +21,37 @@ from idf.coding.message import heads_of, words_of
 from idf.coding.mixture import PRECISION, IntegerMixture, checked_precision, intervals, locate
 from idf.errors import ConfigError, FormatError
 
-try:
-    from craystack import rans
-except ImportError as error:
-    raise ConfigError(
-        [
-            "coder=craystack needs craystack, which is not installed. Install it from its repository: "
-            'pip install "craystack @ git+https://github.com/j-towns/craystack"; or use coder=rans, '
-            "which writes the same files"
-        ]
-    ) from error
+
+def _load_rans() -> ModuleType:
+    """craystack's rANS module, by itself.
+
+    ``import craystack`` is not used: it fails where craystack was installed by pip from its
+    repository, since the package then lacks its ``codecs`` folder. Its ``rans`` needs only NumPy.
+
+    Raises:
+        ConfigError: craystack is not installed.
+    """
+    package = importlib.util.find_spec("craystack")
+    if package is None or not package.submodule_search_locations:
+        raise ConfigError(
+            [
+                "coder=craystack needs craystack, which is not installed. Install it from its repository: "
+                'pip install "craystack @ git+https://github.com/j-towns/craystack"; or use coder=rans, '
+                "which writes the same bytes"
+            ]
+        )
+    place = Path(package.submodule_search_locations[0]) / "rans.py"
+    spec = importlib.util.spec_from_file_location("craystack.rans", place)
+    if spec is None or spec.loader is None or not place.is_file():
+        raise ConfigError(
+            [f"craystack has no {place}: install it anew, or use coder=rans, which writes the same bytes"]
+        )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+rans = _load_rans()
 
 
 class CraystackMessage:
