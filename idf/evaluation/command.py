@@ -1,0 +1,218 @@
+"""What ``python evaluate.py`` does, from the command line to the printed table."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from idf.audio import Dataset, open_dataset
+from idf.config import Config
+from idf.errors import FormatError, RunError
+from idf.evaluation.baselines import find_baselines
+from idf.evaluation.codecs import CodecError, Entry, NotMade
+from idf.evaluation.likelihood import model_nll_bits
+from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure
+from idf.evaluation.model_codec import ModelCodec
+from idf.evaluation.options import USAGE, Options, parse_options
+from idf.evaluation.plots import plot_codecs, plot_history
+from idf.evaluation.report import write_report
+from idf.evaluation.results import Results, Row, clip_records, excess_warning, make_row, to_terminal, write_results
+from idf.evaluation.runs import EvaluatedRun, data_config, open_run
+from idf.files import output_errors
+from idf.training.framework import prepare_tensorflow
+from idf.training.run import environment
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run ``evaluate.py`` with ``words`` (the process's own if None). Returns the exit status.
+
+    Raises:
+        UserError: anything the user can mend.
+    """
+    words = sys.argv[1:] if words is None else words
+    if {"-h", "--help", "help"} & set(words):
+        print(USAGE)
+        return 0
+    options = parse_options(words)
+    run = open_run(options.run)
+    dataset = open_dataset(data_config(run, options.data))
+    # Progress goes to standard error, the table to standard output.
+    results = evaluate(run, dataset, options, Console(stderr=True))
+    paths = write_evaluation(run, results)
+    _print(results, paths[-1])
+    return 0
+
+
+def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Console) -> Results:
+    """Measure the run's model and the baselines on one split. Keeps the model's files in ``evaluation/files/``.
+
+    Raises:
+        RunError: the split has no clips, or a codec is not lossless, or the model cannot code.
+    """
+    clips = getattr(dataset, options.split)
+    if not clips:
+        raise RunError(
+            f"the {options.split} split of {dataset.name} ({dataset.split}) has no clips; "
+            "choose another split=, or change data.train_fraction, data.validation_fraction or the lists of clips"
+        )
+    names = dataset.name, f"{options.split} of {dataset.split}"
+    warnings = []
+    if options.split == "train":
+        warnings.append("these are clips of the training split: the figures say nothing about other audio")
+    baselines, not_made = find_baselines(options.baselines, run.config.model.window)
+    entry = model_entry(run)
+    rows: list[Row] = []
+    per_clip: dict[str, tuple[dict[str, Any], ...]] = {}
+    with tempfile.TemporaryDirectory(prefix="idf-evaluate-") as place, _progress(console) as progress:
+        folder = Path(place)
+        laid_out = lay_out(dataset, clips, _subfolder(folder, "clips"))
+        total = sum(clip.samples for clip in laid_out)
+
+        def bar(label: str, passes: int) -> Callable[[int], None]:
+            task = progress.add_task(label, total=passes * total)
+            return lambda samples: progress.advance(task, samples)
+
+        measured = _measure_model(entry, laid_out, _subfolder(folder, "model"), bar(entry.codec, 2))
+        prepare_tensorflow(run.config)
+        nll = model_nll_bits(run.model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1))
+        rows.append(make_row(entry, *names, measured, nll))
+        per_clip[entry.codec] = clip_records(measured.clips, nll)
+        for number, baseline in enumerate(baselines):
+            try:
+                found = measure(baseline, laid_out, _subfolder(folder, f"baseline-{number}"), bar(baseline.codec, 2))
+            except CodecError as error:
+                not_made.append(_failed(baseline, error))
+                continue
+            rows.append(make_row(baseline, *names, found))
+            per_clip[baseline.codec] = clip_records(found.clips)
+        _keep_files(measured, run.evaluation / "files")
+    excess = excess_warning(rows[0])
+    warnings += [excess] if excess else []
+    return Results(tuple(rows), tuple(not_made), tuple(warnings), about(run, dataset), per_clip)
+
+
+def model_entry(run: EvaluatedRun) -> Entry:
+    """The run's model as a row."""
+    config = run.config
+    codec = ModelCodec(str(run.model.resolve()), config.coder)
+    return Entry(_model_name(config), f"idf, {config.coder}", config.model.window, codec)
+
+
+def write_evaluation(run: EvaluatedRun, results: Results) -> list[Path]:
+    """Write results, tables, figures and the report under the run's ``evaluation/``; the report comes last.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder = run.evaluation
+    paths = write_results(results, folder)
+    figures = plot_codecs(results.rows, folder / "plots")
+    history = run.folder / "history.jsonl"
+    if history.is_file():
+        figures += plot_history(history, folder / "plots")
+    return [*paths, *figures, write_report(results, figures, folder, run.folder)]
+
+
+def about(run: EvaluatedRun, dataset: Dataset) -> dict[str, Any]:
+    """All that is needed to repeat the evaluation: command, versions, machine, model, data."""
+    from idf.coding.window_codec import load_codec
+
+    codec = load_codec(run.model, run.config.coder)
+    provenance = {name: value for name, value in codec.provenance.items() if name != "config"}
+    return environment() | {
+        "cpu": _cpu_name(),
+        "evaluated": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "run": str(run.folder),
+        "model": {"fingerprint": codec.fingerprint.hex(), "coder": run.config.coder, **provenance},
+        "data": {"name": dataset.name, "split": dataset.split, "fingerprint": dataset.fingerprint},
+        "resampled_hz": dataset.resample_hz,
+    }
+
+
+def _model_name(config: Config) -> str:
+    name = f"IDF {config.model.name}, {config.layout.name} layout"
+    return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
+
+
+def _measure_model(
+    entry: Entry, clips: Sequence[WorkingClip], folder: Path, advance: Callable[[int], None]
+) -> Measurement:
+    try:
+        return measure(entry, clips, folder, advance)
+    except WorkerCrash as error:
+        raise RuntimeError(str(error)) from error  # a bug of ours keeps its traceback
+    except (CodecError, FormatError) as error:
+        raise RunError(f"{entry.codec} cannot code these clips: {error}") from error
+
+
+def _failed(entry: Entry, error: CodecError) -> NotMade:
+    last = str(error).strip().splitlines()[-1] if str(error).strip() else "no message"
+    reason = f"{entry.provider} failed: {last}"
+    if isinstance(error, WorkerCrash):
+        reason = f"{entry.provider}: {str(error).strip().splitlines()[0].rstrip(':')}: {last}"
+    return NotMade(
+        entry.codec,
+        reason,
+        f"install another version of {entry.provider.split()[0]}, or leave the row out by baselines=",
+    )
+
+
+def _keep_files(measurement: Measurement, folder: Path) -> None:
+    """Move the model's files to where the user finds them, named after their clips; those of an earlier time go."""
+    with output_errors(folder):
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        for clip, file in zip(measurement.clips, measurement.files, strict=True):
+            # Clip names of a folder data set may hold slashes and more.
+            name = re.sub(r"[^\w.-]+", "_", clip.name)
+            target = folder / f"{name}{file.suffix}"
+            if target.exists():
+                target = folder / f"{name}-{file.stem}{file.suffix}"
+            shutil.move(file, target)
+
+
+def _subfolder(folder: Path, name: str) -> Path:
+    made = folder / name
+    with output_errors(made):
+        made.mkdir()
+    return made
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _print(results: Results, report: Path) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=150)
+    for part in to_terminal(results, console.width):
+        console.print(part)
+    console.print(f"written to {report.parent}/: report.md, table.md, table.csv, results.json", soft_wrap=True)
+
+
+def _cpu_name() -> str | None:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return None

@@ -1,0 +1,116 @@
+"""Codecs that are programs on PATH: Monkey's Audio, OptimFROG, MPEG-4 ALS, Sac. A few lines each.
+
+They are never fetched or required; where a command is missing its row says so.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from idf.evaluation.codecs import ClipFile, CodecError, Entry, NotMade, read_decoded_wav
+
+
+@dataclass(frozen=True)
+class Command:
+    """A codec made of two command lines, in which ``{source}`` and ``{target}`` stand for files."""
+
+    encode_line: tuple[str, ...]
+    decode_line: tuple[str, ...]
+    suffix: str
+
+    def prepare(self) -> None:
+        """Nothing to load."""
+
+    def encode(self, clip: ClipFile, target: Path) -> None:
+        run_command(_fill(self.encode_line, clip.wav, target))
+        if not target.is_file():
+            raise CodecError(f"{self.encode_line[0]} ended without an error but wrote no file")
+
+    def decode(self, source: Path) -> np.ndarray:
+        wav = source.with_suffix(".decoded.wav")
+        run_command(_fill(self.decode_line, source, wav))
+        samples = read_decoded_wav(wav, self.decode_line[0])
+        wav.unlink()
+        return samples
+
+
+@dataclass(frozen=True)
+class _Program:
+    """How a command-line codec is called. ``{program}`` is whichever of ``names`` is on PATH."""
+
+    label: str
+    names: tuple[str, ...]
+    encode: str
+    decode: str
+    suffix: str
+
+
+PROGRAMS = {
+    "monkeys": _Program(
+        "Monkey's Audio -c4000",
+        ("mac",),
+        "{program} {source} {target} -c4000",
+        "{program} {source} {target} -d",
+        ".ape",
+    ),
+    "optimfrog": _Program(
+        "OptimFROG preset 5",
+        ("ofr",),
+        "{program} --encode --silent --preset 5 {source} --output {target}",
+        "{program} --decode --silent {source} --output {target}",
+        ".ofr",
+    ),
+    "mpeg4als": _Program(
+        "MPEG-4 ALS -b -p -z3",
+        ("mp4als", "mp4alsRM23"),
+        "{program} -b -p -z3 {source} {target}",
+        "{program} -x {source} {target}",
+        ".als",
+    ),
+    "sac": _Program(
+        "Sac --normal",
+        ("sac",),
+        "{program} --encode --normal {source} {target}",
+        "{program} --decode {source} {target}",
+        ".sac",
+    ),
+}
+
+
+def find_command(name: str) -> Entry | NotMade:
+    """The row of ``PROGRAMS[name]``, if its command is on PATH."""
+    program = PROGRAMS[name]
+    for command in program.names:
+        if shutil.which(command) is not None:
+            lines = [tuple(line.replace("{program}", command).split()) for line in (program.encode, program.decode)]
+            return Entry(program.label, f"{command} command", None, Command(lines[0], lines[1], program.suffix))
+    commands = " or ".join(program.names)
+    return NotMade(program.label, f"no command {commands} on PATH", f"install it and put {commands} on PATH")
+
+
+def run_command(line: Sequence[str]) -> None:
+    """Run a codec's command line, quietly and without input.
+
+    Raises:
+        CodecError: it is missing or ended with an error; the message ends with the last thing it said.
+    """
+    try:
+        done = subprocess.run(
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+    except OSError as error:
+        raise CodecError(f"cannot start {line[0]}: {error.strerror}") from error
+    if done.returncode != 0:
+        said = done.stdout.decode(errors="replace").strip().splitlines()
+        raise CodecError(f"{line[0]} ended with status {done.returncode}" + (f": {said[-1].strip()}" if said else ""))
+
+
+def _fill(line: Sequence[str], source: Path, target: Path) -> list[str]:
+    files = {"{source}": str(source), "{target}": str(target)}
+    return [files.get(word, word) for word in line]

@@ -1,0 +1,87 @@
+"""WavPack, TTA and ALAC through PyAV, whose wheels bring FFmpeg's libraries: no system package needed."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from idf.evaluation.codecs import ClipFile, CodecError, Entry, NotMade
+
+
+@dataclass(frozen=True)
+class FfmpegCodec:
+    """A lossless encoder of FFmpeg, mono 16 bits.
+
+    Args:
+        encoder: FFmpeg's name of the encoder.
+        container: FFmpeg's name of the file format.
+        layout: ``s16`` or ``s16p``, whichever of the two sample formats the encoder takes.
+        level: FFmpeg's compression level, or None for the encoder's only one.
+        suffix: extension of the files.
+    """
+
+    encoder: str
+    container: str
+    layout: str
+    level: int | None
+    suffix: str
+
+    def prepare(self) -> None:
+        import av  # noqa: F401
+
+    def encode(self, clip: ClipFile, target: Path) -> None:
+        import av
+
+        options = {} if self.level is None else {"compression_level": str(self.level)}
+        frame = av.AudioFrame.from_ndarray(clip.samples.astype(np.int16)[None], format=self.layout, layout="mono")
+        frame.sample_rate = clip.rate_hz
+        frame.pts = 0
+        try:
+            with av.open(str(target), "w", format=self.container) as output:
+                stream = output.add_stream(self.encoder, rate=clip.rate_hz, options=options)
+                stream.codec_context.layout = "mono"
+                stream.codec_context.format = self.layout
+                output.mux(stream.encode(frame))
+                output.mux(stream.encode(None))
+        except av.error.FFmpegError as error:
+            raise CodecError(f"FFmpeg's {self.encoder} cannot encode {clip.wav.name}: {error}") from error
+
+    def decode(self, source: Path) -> np.ndarray:
+        import av
+
+        try:
+            with av.open(str(source)) as file:
+                frames = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
+        except av.error.FFmpegError as error:
+            raise CodecError(f"FFmpeg cannot decode {source.name}: {error}") from error
+        if not frames:
+            raise CodecError(f"FFmpeg found no audio in {source.name}")
+        return np.concatenate(frames).astype(np.int32)
+
+
+# ALAC goes into an MPEG-4 file, its usual home; FFmpeg's CAF files lose the end of the last frame.
+_CODECS = {
+    # Level 8 is FFmpeg's highest: very high mode with all extra passes, like the command's -hh -x6 and a little smaller.
+    "wavpack": ("WavPack level 8", FfmpegCodec("wavpack", "wv", "s16p", 8, ".wv")),
+    "tta": ("TTA", FfmpegCodec("tta", "tta", "s16", None, ".tta")),
+    "alac": ("ALAC", FfmpegCodec("alac", "ipod", "s16p", None, ".m4a")),
+}
+
+
+def find_ffmpeg(name: str) -> Entry | NotMade:
+    """The row of ``wavpack``, ``tta`` or ``alac``, if PyAV and its encoder are here."""
+    label, codec = _CODECS[name]
+    if importlib.util.find_spec("av") is None:
+        return NotMade(label, "PyAV is not installed", "pip install av")
+    import av
+
+    try:
+        av.Codec(codec.encoder, "w")
+    except ValueError:
+        return NotMade(
+            label, f"this build of PyAV has no encoder '{codec.encoder}'", "pip install av (from its wheels)"
+        )
+    return Entry(label, f"PyAV {av.__version__} (FFmpeg)", None, codec)

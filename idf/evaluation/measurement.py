@@ -1,0 +1,227 @@
+"""Measure one codec: encode every clip to a file, decode every file in another process, compare, count.
+
+Nothing is taken on trust. A row exists only if every clip came back sample for sample.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import idf
+from idf.audio import Clip, Dataset, write_wav16
+from idf.errors import EXIT_USER_ERROR, RunError
+from idf.evaluation.codecs import CodecError, Entry, FileCodec, to_json
+from idf.files import output_errors
+
+
+class NotLosslessError(RunError):
+    """A codec gave back other samples than it got. No table is made then."""
+
+
+class WorkerCrash(CodecError):
+    """A worker process ended in a way that is no codec's message: a bug or a crash. Holds what it printed."""
+
+
+@dataclass(frozen=True)
+class WorkingClip:
+    """A clip laid out for the workers.
+
+    Args:
+        name: the clip's name in the data set.
+        samples: how many.
+        rate_hz: samples a second.
+        wav, pcm: the samples as a WAV file and as an int32 ``.npy`` file ``(time,)``.
+    """
+
+    name: str
+    samples: int
+    rate_hz: int
+    wav: Path
+    pcm: Path
+
+
+@dataclass(frozen=True)
+class ClipMeasurement:
+    """What one clip took. Seconds are CPU seconds of all threads; ``wall`` ones are by the clock."""
+
+    name: str
+    samples: int
+    rate_hz: int
+    bytes: int
+    encode_seconds: float
+    decode_seconds: float
+    encode_wall_seconds: float
+    decode_wall_seconds: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a codec took over all clips. Every clip was decoded and compared.
+
+    Args:
+        clips: one by one, in the order given.
+        files: the encoded files, same order, in the working folder.
+        peak_memory_mib: the larger of the encoding and the decoding process; None where unknown.
+    """
+
+    clips: tuple[ClipMeasurement, ...]
+    files: tuple[Path, ...]
+    peak_memory_mib: float | None
+
+
+@dataclass(frozen=True)
+class _WorkerReport:
+    cpu_seconds: tuple[float, ...]
+    wall_seconds: tuple[float, ...]
+    peak_memory_mib: float | None
+
+
+def lay_out(dataset: Dataset, clips: Sequence[Clip], folder: Path) -> list[WorkingClip]:
+    """Write the clips into ``folder`` in the forms the workers read.
+
+    Raises:
+        DataError: a clip cannot be read.
+        OutputError: ``folder`` cannot be written.
+    """
+    laid_out = []
+    for number, clip in enumerate(clips):
+        audio = dataset.read(clip)
+        wav, pcm = folder / f"{number:05d}.wav", folder / f"{number:05d}.npy"
+        with output_errors(folder):
+            write_wav16(wav, audio.samples, audio.rate_hz)
+            np.save(pcm, audio.samples.astype(np.int32))
+        laid_out.append(WorkingClip(clip.name, len(audio.samples), audio.rate_hz, wav, pcm))
+    return laid_out
+
+
+def measure(
+    entry: Entry, clips: Sequence[WorkingClip], folder: Path, advance: Callable[[int], None] = lambda samples: None
+) -> Measurement:
+    """Encode ``clips`` in one fresh process, decode them in another, compare with the originals.
+
+    Args:
+        entry: the row to make.
+        clips: at least one.
+        folder: an empty folder for the files.
+        advance: told the number of samples each time a clip was encoded or decoded.
+
+    Raises:
+        NotLosslessError: a clip came back changed. Names the codec, the clip and the first wrong sample.
+        CodecError: the codec refused or failed (:class:`WorkerCrash`: in a way nobody foresaw).
+    """
+    codec = entry.implementation
+    items = [
+        {
+            "wav": str(clip.wav),
+            "pcm": str(clip.pcm),
+            "rate_hz": clip.rate_hz,
+            "samples": clip.samples,
+            "file": str(folder / clip.wav.stem),
+            "decoded": str(folder / f"{clip.wav.stem}.npy"),
+        }
+        for clip in clips
+    ]
+    encoding = _run_worker(codec, "encode", items, folder, advance)
+    files = tuple(Path(str(item["file"]) + codec.suffix) for item in items)
+    sizes = [file.stat().st_size for file in files]
+    decoding = _run_worker(codec, "decode", items, folder, advance)
+    for clip, item in zip(clips, items, strict=True):
+        decoded = Path(str(item["decoded"]))
+        _compare(entry, clip, np.load(decoded))
+        decoded.unlink()
+    measured = tuple(
+        ClipMeasurement(clip.name, clip.samples, clip.rate_hz, size, encode_cpu, decode_cpu, encode_wall, decode_wall)
+        for clip, size, encode_cpu, decode_cpu, encode_wall, decode_wall in zip(
+            clips,
+            sizes,
+            encoding.cpu_seconds,
+            decoding.cpu_seconds,
+            encoding.wall_seconds,
+            decoding.wall_seconds,
+            strict=True,
+        )
+    )
+    peaks = [peak for peak in (encoding.peak_memory_mib, decoding.peak_memory_mib) if peak is not None]
+    return Measurement(measured, files, max(peaks, default=None))
+
+
+def _compare(entry: Entry, clip: WorkingClip, decoded: np.ndarray) -> None:
+    original = np.load(clip.pcm)
+    if decoded.shape != original.shape:
+        raise NotLosslessError(
+            f"{entry.codec} ({entry.provider}) is not lossless: clip {clip.name} has {len(original)} samples "
+            f"and came back with {decoded.size}; no table was written"
+        )
+    wrong = np.flatnonzero(decoded != original)
+    if wrong.size:
+        first = wrong[0]
+        raise NotLosslessError(
+            f"{entry.codec} ({entry.provider}) is not lossless: clip {clip.name} came back with {wrong.size} of "
+            f"{len(original)} samples changed, the first at {first} ({original[first]} became {decoded[first]}); "
+            "no table was written"
+        )
+
+
+def _run_worker(
+    codec: FileCodec, action: str, items: Sequence[dict[str, Any]], folder: Path, advance: Callable[[int], None]
+) -> _WorkerReport:
+    job = folder / f"{action}.json"
+    with output_errors(job):
+        job.write_text(json.dumps({"codec": to_json(codec), "action": action, "items": list(items)}))
+    cpu_seconds, wall_seconds, peak = [], [], None
+    with tempfile.TemporaryFile() as errors:
+        worker = subprocess.Popen(
+            # -P: modules of the user's current folder must not stand in for installed ones.
+            [sys.executable, "-P", "-m", "idf.evaluation.worker", str(job)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=_environment(),
+        )
+        try:
+            assert worker.stdout is not None
+            for line in worker.stdout:
+                report = json.loads(line)
+                if "peak_memory_mib" in report:
+                    peak = report["peak_memory_mib"]
+                    continue
+                advance(items[len(cpu_seconds)]["samples"])
+                cpu_seconds.append(report["cpu_seconds"])
+                wall_seconds.append(report["wall_seconds"])
+            status = worker.wait()
+        finally:
+            if worker.poll() is None:
+                worker.terminate()
+            worker.wait()
+            if worker.stdout is not None:
+                worker.stdout.close()
+        errors.seek(0)
+        said = errors.read().decode(errors="replace").strip()
+    if status == EXIT_USER_ERROR:
+        raise CodecError(said.removeprefix("error: "))
+    if status < 0:
+        raise WorkerCrash(
+            f"the process that had to {action} was ended by {signal.Signals(-status).name}\n{said}".strip()
+        )
+    if status != 0:
+        raise WorkerCrash(f"the process that had to {action} ended with status {status}:\n{said}")
+    return _WorkerReport(tuple(cpu_seconds), tuple(wall_seconds), peak)
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a worker: ours, with this very package first among the importable ones."""
+    package = str(Path(idf.__file__).resolve().parent.parent)
+    others = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": package if not others else package + os.pathsep + others}

@@ -1,0 +1,101 @@
+"""The words after ``evaluate.py``: which run, on which clips, against which baselines."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from idf.config.compose import check_overrides
+from idf.errors import ConfigError
+from idf.evaluation.baselines import BASELINES
+
+SPLITS = ("train", "validation", "test")
+
+USAGE = f"""\
+python evaluate.py run=FOLDER|latest [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
+
+Code every clip of a split to a file with the run's model, decode it in a fresh process, compare, count
+the bytes, do the same with other codecs, and write the table to FOLDER/evaluation/.
+
+  run        folder of a run, or latest: the newest run under outputs/ that has a model
+  data       another data set than the run's: one of the files in conf/data/
+  data.KEY   one setting of the data set, such as data.root=/audio
+  split      {", ".join(SPLITS)}; test unless given
+  baselines  all, none, or some of: {", ".join(BASELINES)}"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to evaluate.
+
+    Args:
+        run: a folder, or ``latest``.
+        data: ``data=NAME`` and ``data.KEY=VALUE`` in the order given.
+        split: ``train``, ``validation`` or ``test``.
+        baselines: names from :data:`~idf.evaluation.baselines.BASELINES`.
+    """
+
+    run: str
+    data: tuple[str, ...] = ()
+    split: str = "test"
+    baselines: tuple[str, ...] = tuple(BASELINES)
+
+
+def parse_options(words: Sequence[str]) -> Options:
+    """Read the command line.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    problems: list[str] = []
+    given: dict[str, str] = {}
+    data: list[str] = []
+    for word in words:
+        key, separator, value = word.partition("=")
+        if not separator:
+            problems.append(f"`{word}` cannot be read: write setting=value{_did_you_mean_run(word)}")
+        elif key == "data" or key.startswith("data."):
+            data.append(word)
+        elif key in ("run", "split", "baselines"):
+            if key in given:
+                problems.append(f"{key} is given twice")
+            if not value:
+                problems.append(f"{key}= has no value")
+            given[key] = value
+        else:
+            problems.append(
+                f"{key} is not a setting of evaluate.py{_did_you_mean(key, ('run', 'data', 'split', 'baselines'))}"
+            )
+    problems += check_overrides(data).problems
+    if "run" not in given:
+        problems.append("run is missing: write run=FOLDER, or run=latest for the newest run under outputs/")
+    split = given.get("split", "test")
+    if split not in SPLITS:
+        problems.append(f"split={split}: expected one of {', '.join(SPLITS)}{_did_you_mean(split, SPLITS)}")
+    baselines = _baselines(given.get("baselines", "all"), problems)
+    if problems:
+        raise ConfigError(problems)
+    return Options(given["run"], tuple(data), split, baselines)
+
+
+def _baselines(text: str, problems: list[str]) -> tuple[str, ...]:
+    names = [name.strip() for name in text.strip("[]").split(",") if name.strip()]
+    if names == ["all"]:
+        return tuple(BASELINES)
+    if names == ["none"]:
+        return ()
+    for name in names:
+        if name not in BASELINES:
+            known = (*BASELINES, "all", "none")
+            problems.append(f"baselines: {name} is not one of {', '.join(known)}{_did_you_mean(name, known)}")
+    return tuple(name for name in BASELINES if name in names)
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+
+
+def _did_you_mean_run(word: str) -> str:
+    return f"; did you mean run={word}?" if "/" in word or word == "latest" else ""

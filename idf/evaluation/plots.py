@@ -1,0 +1,304 @@
+"""Figures of a run, each as SVG and PNG: how training went, and the model among the other codecs.
+
+Figures are built as objects; pyplot and matplotlib's global settings are not touched.
+Colours are those of Okabe and Ito, distinguishable with every kind of colour vision.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idf.errors import RunError
+from idf.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from idf.evaluation.results import Row
+
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
+WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.0, 4.0, 160
+
+MAX_MARKS = 12
+"""More changes of the sharpness than this are a smooth schedule: shaded as a span instead of marked one by one."""
+
+Points = tuple[list[float], list[float]]
+
+
+@dataclass(frozen=True)
+class History:
+    """``history.jsonl``, one record a step and kind. A step that was logged twice (after a resume) counts once."""
+
+    records: dict[str, list[dict[str, Any]]]
+
+    def points(self, kind: str, metric: str) -> Points:
+        """Steps and values of a metric; values that are missing, null or not finite are left out."""
+        found = [
+            (record["step"], record[metric]) for record in self.records.get(kind, []) if _finite(record.get(metric))
+        ]
+        return [step for step, _ in found], [value for _, value in found]
+
+
+def read_history(path: Path) -> History:
+    """Read a run's history.
+
+    Raises:
+        RunError: missing, or a line that is no record. A last line cut off by a crash is ignored.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"cannot read the history {path}: {error}") from error
+    latest: dict[str, dict[int, dict[str, Any]]] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            latest.setdefault(record["kind"], {})[record["step"]] = record
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):
+                break
+            raise RunError(f"line {number} of {path} is damaged; delete the line to go on without it") from error
+    return History({kind: [of_kind[step] for step in sorted(of_kind)] for kind, of_kind in latest.items()})
+
+
+def plot_history(history_path: Path, folder: Path) -> list[Path]:
+    """Draw how training went.
+
+    Args:
+        history_path: a run's ``history.jsonl``.
+        folder: gets ``loss``, ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as
+            ``.svg`` and ``.png``; a figure without any data is left out.
+
+    Returns:
+        the files written.
+
+    Raises:
+        RunError: the history cannot be read.
+        OutputError: ``folder`` cannot be written.
+    """
+    history = read_history(Path(history_path))
+    changes = _sharpness_changes(history)
+    figures = {
+        "loss": _loss(history, changes),
+        "bits_per_dimension": _curves(
+            history, changes, "Bits per dimension", "bits per sample", "bits_per_sample", "loss_bits_per_sample"
+        ),
+        "compression_ratio": _curves(
+            history, changes, "Compression ratio", "16 bits / bits per sample", "compression_ratio", "compression_ratio"
+        ),
+        "log_scales": _log_scales(history),
+    }
+    return [path for name, figure in figures.items() if figure is not None for path in _save(figure, folder, name)]
+
+
+def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draw the table's bits per sample as bars, the smallest files on top; the first row is the model.
+
+    Returns:
+        ``codecs.svg`` and ``codecs.png`` in ``folder``.
+
+    Raises:
+        OutputError: ``folder`` cannot be written.
+    """
+    ranked = sorted(rows, key=lambda row: row.bits_per_sample)
+    figure, axes = _figure(height=1.5 + 0.34 * len(rows))
+    colours = [BLUE if row is rows[0] else "#B8B8B8" for row in ranked]
+    names = [row.codec for row in ranked]
+    bars = axes.barh(range(len(ranked)), [row.bits_per_sample for row in ranked], color=colours, height=0.7)
+    axes.bar_label(bars, [f"{row.bits_per_sample:.3f}" for row in ranked], padding=4, fontsize=9)
+    axes.set_yticks(range(len(ranked)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.12 * max(row.bits_per_sample for row in ranked))
+    axes.grid(visible=False, axis="y")
+    figure.suptitle("Size of the files", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    axes.set_title(f"{rows[0].dataset}, {rows[0].split}", fontsize=9, loc="left", color=GREY)
+    axes.set_xlabel("bits per sample (smaller is better)")
+    return _save(figure, folder, "codecs")
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """Where the scheduled sharpness moves: single steps with the new value, or one span of a smooth schedule."""
+
+    marks: tuple[tuple[float, float], ...] = ()
+    span: tuple[float, float] | None = None
+
+
+def _sharpness_changes(history: History) -> _Changes:
+    steps, values = history.points("train", "sharpness")
+    moved = [index for index in range(1, len(values)) if values[index] != values[index - 1]]
+    if not moved:
+        return _Changes()
+    if len(moved) > MAX_MARKS:
+        return _Changes(span=(steps[moved[0] - 1], steps[moved[-1]]))
+    # A change lies between two logged steps; the middle is the fairest mark.
+    return _Changes(tuple(((steps[index - 1] + steps[index]) / 2, values[index]) for index in moved))
+
+
+def _loss(history: History, changes: _Changes) -> Figure | None:
+    steps, loss = history.points("train", "loss_bits_per_sample")
+    if not steps:
+        return None
+    figure, axes = _figure()
+    axes.plot(steps, loss, color=BLUE, alpha=0.35, linewidth=0.9, label="training windows")
+    axes.plot(steps, _smooth(loss), color=BLUE, linewidth=1.6, label="the same, smoothed")
+    _limit(axes, steps, loss)
+    _mark(axes, changes)
+    _label(axes, "Training loss", "optimiser step", "−log₂ p, bits per sample")
+    _legend(axes)
+    return figure
+
+
+def _curves(history: History, changes: _Changes, title: str, unit: str, metric: str, train: str) -> Figure | None:
+    curves: list[tuple[Points, dict[str, Any]]] = []
+    steps, values = history.points("train", train)
+    curves.append(((steps, _smooth(values)), {"color": GREY, "linewidth": 1.2, "label": "training windows, smoothed"}))
+    style = {"linewidth": 1.8, "marker": "o", "markersize": 3.5}
+    curves.append(
+        (history.points("validation", metric), {"color": BLUE, "label": "validation clips, −log₂ p", **style})
+    )
+    coded = history.points("coding", f"coded_{metric}")
+    marker = {"linestyle": "none", "marker": "D", "markersize": 5}
+    curves.append((coded, {"color": VERMILION, "label": "validation clips, really coded", **marker}))
+    drawn = [(points, look) for points, look in curves if points[0]]
+    if not drawn:
+        return None
+    figure, axes = _figure()
+    for (at, of), look in drawn:
+        axes.plot(at, of, **look)
+    _limit(axes, *drawn[0][0])
+    _mark(axes, changes)
+    _label(axes, title, "optimiser step", unit)
+    _legend(axes)
+    return figure
+
+
+def _log_scales(history: History) -> Figure | None:
+    # A dictionary keeps the blocks in the order in which they leave the flow, as training writes them.
+    keys = dict.fromkeys(key for record in history.records.get("train", []) for key in record)
+    blocks = [match[1] for key in keys if (match := re.fullmatch(r"log_scale/(.+)/mean", key))]
+    blocks = [block for block in blocks if history.points("train", f"log_scale/{block}/mean")[0]]
+    if not blocks:
+        return None
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    columns = min(4, len(blocks))
+    rows = math.ceil(len(blocks) / columns)
+    figure = Figure(figsize=(max(WIDTH_INCHES, 2.3 * columns), 1.1 + 1.5 * rows), dpi=DPI, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, block in zip(grid.flat, blocks, strict=False):
+        _style(axes)
+        lows, highs = (history.points("train", f"log_scale/{block}/{end}") for end in ("min", "max"))
+        if lows[0] == highs[0]:
+            axes.fill_between(lows[0], lows[1], highs[1], color=BLUE, alpha=0.18, linewidth=0, label="min to max")
+        axes.plot(*history.points("train", f"log_scale/{block}/mean"), color=BLUE, linewidth=1.4, label="mean")
+        axes.set_title(str(block), fontsize=9, loc="left")
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for axes in list(grid.flat)[len(blocks) :]:
+        axes.set_axis_off()
+    # The panels above an empty place show the steps that shared axes leave to the last row.
+    for column in range(columns):
+        lowest = (len(blocks) - 1 - column) // columns
+        grid[lowest, column].tick_params(labelbottom=True)
+    figure.suptitle("Log-scale of each block's logistics", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    figure.supxlabel("optimiser step", fontsize=10)
+    figure.supylabel("log-scale, nats on the [−1, 1) scale", fontsize=10)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def _figure(height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_INCHES, height), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    _style(axes)
+    return figure, axes
+
+
+def _style(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#E3E3E3", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _label(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=16)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def _mark(axes: Axes, changes: _Changes) -> None:
+    """Show the sharpness changes without moving the axes' limits."""
+    for step, value in changes.marks:
+        axes.axvline(step, color=ORANGE, linestyle="--", linewidth=1.1, zorder=1)
+        axes.annotate(
+            f"{value:g}",
+            (step, 1.01),
+            xycoords=axes.get_xaxis_transform(),
+            color="#8A5F00",
+            fontsize=8,
+            ha="center",
+            va="bottom",
+            annotation_clip=False,
+        )
+    if changes.marks:
+        axes.plot([], [], color=ORANGE, linestyle="--", linewidth=1.1, label="sharpness changes to (log-scale)")
+    if changes.span is not None:
+        axes.axvspan(*changes.span, color=ORANGE, alpha=0.13, linewidth=0, label="sharpness moves", zorder=0)
+
+
+def _limit(axes: Axes, steps: list[float], values: list[float]) -> None:
+    """Cut off the first twentieth of the steps, whose steep fall would flatten all the rest."""
+    start = steps[0] + 0.05 * (steps[-1] - steps[0])
+    later = [value for step, value in zip(steps, values, strict=True) if step >= start]
+    # Lines other than this one count whole: they start later.
+    others = [float(y) for line in axes.get_lines()[1:] for x, y in zip(*line.get_data(), strict=True) if x >= start]
+    low, high = min(later + others), max(later + others)
+    margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _smooth(values: list[float]) -> list[float]:
+    """A centred moving average over about a twentieth of the curve: unlike a running one it does not lag."""
+    reach = max(1, len(values) // 40)
+    smooth = []
+    for index in range(len(values)):
+        # The reach shrinks towards the ends, so that the average stays centred.
+        near = min(reach, index, len(values) - 1 - index)
+        part = values[index - near : index + near + 1]
+        smooth.append(sum(part) / len(part))
+    return smooth
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    paths = []
+    for form, metadata in (("svg", {"Date": None}), ("png", {})):
+        # The date is left out so that the same data gives the same file.
+        picture = io.BytesIO()
+        figure.savefig(picture, format=form, metadata=metadata)
+        path = folder / f"{name}.{form}"
+        with atomic_write(path) as file:
+            file.write(picture.getvalue())
+        paths.append(path)
+    return paths

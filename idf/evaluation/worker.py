@@ -1,0 +1,113 @@
+"""A fresh process that encodes or decodes all clips with one codec and says what it took.
+
+``python -m idf.evaluation.worker JOB.json`` is started by :mod:`idf.evaluation.measurement`, once to encode and
+once more to decode, so that a decoder has nothing but the files. One JSON line a clip goes to standard
+output, then one with the peak memory.
+
+What is timed: CPU seconds (user and system, all threads, child processes too) of ``encode`` or ``decode``
+alone. Imports, loading a model and reading the clip are not timed, and the shortest clip is done once before
+the clock starts, so that just-in-time compilation is not timed either. A codec that is a command pays for
+its start, reading the WAV file and writing the result each time: that is how it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from idf.errors import run_main
+from idf.evaluation.codecs import ClipFile, FileCodec, from_json
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+_MIB = 2**20
+
+
+def main(job_file: Path, output: IO[str]) -> None:
+    """Do the job in ``job_file``; results go to ``output`` as JSON lines."""
+    job: dict[str, Any] = json.loads(job_file.read_text())
+    codec = from_json(job["codec"])
+    step = {"encode": _encode, "decode": _decode}[job["action"]]
+    codec.prepare()
+    items = job["items"]
+    step(codec, min(items, key=lambda item: item["samples"]), ".warm-up")
+    for item in items:
+        cpu, wall = step(codec, item, "")
+        print(json.dumps({"cpu_seconds": cpu, "wall_seconds": wall}), file=output, flush=True)
+    print(json.dumps({"peak_memory_mib": peak_memory_mib()}), file=output, flush=True)
+
+
+def _encode(codec: FileCodec, item: dict[str, Any], mark: str) -> tuple[float, float]:
+    clip = ClipFile(Path(item["wav"]), np.load(item["pcm"]).astype(np.int32), item["rate_hz"])
+    target = Path(item["file"] + mark + codec.suffix)
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    codec.encode(clip, target)
+    spent = cpu_seconds() - cpu, time.perf_counter() - wall
+    if mark:
+        target.unlink()
+    return spent
+
+
+def _decode(codec: FileCodec, item: dict[str, Any], mark: str) -> tuple[float, float]:
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    samples = codec.decode(Path(item["file"] + codec.suffix))
+    spent = cpu_seconds() - cpu, time.perf_counter() - wall
+    if not mark:
+        np.save(item["decoded"], samples)
+    return spent
+
+
+def cpu_seconds() -> float:
+    """User and system seconds of this process, all its threads, and its ended children."""
+    own = time.process_time()
+    if resource is None:
+        times = os.times()
+        return own + times.children_user + times.children_system
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own + children.ru_utime + children.ru_stime
+
+
+def peak_memory_mib() -> float | None:
+    """The largest resident memory, in MiB, of this process or of a child it ran, whichever was larger.
+
+    On Linux ``ru_maxrss`` of a new process starts at its parent's memory, so the kernel's own high-water
+    mark of this process's address space is read instead. None where the system does not tell.
+    """
+    if resource is None:
+        return None
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    own = _high_water_mark_kib()
+    if own is None:
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    scale = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, the others KiB
+    return max(own, children) * scale / _MIB
+
+
+def _high_water_mark_kib() -> int | None:
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    return None
+
+
+if __name__ == "__main__":
+    # Libraries may print; the results keep standard output for themselves.
+    results = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    if hasattr(signal, "SIGINT"):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(run_main(lambda: main(Path(sys.argv[1]), results)))
