@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.coding import IntegerMixture, Message, ideal_bits, new_message, read_message
+from idf.coding import IntegerMixture, Message, ideal_bits, intervals, new_message, read_message
 from idf.errors import ConfigError, FormatError
 
 Mixtures = dict[str, Callable[[np.random.Generator, int, int], IntegerMixture]]
@@ -82,6 +82,27 @@ def test_long_messages_come_back(mixtures: Mixtures, draw: Draw, kind: str, lane
     message = Message.from_bytes(message.to_bytes(), lanes)
     np.testing.assert_array_equal(message.pop(mixture), symbols)
     message.finish()
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_pop_is_what_the_format_says(mixtures: Mixtures, draw: Draw, lanes: int) -> None:
+    """docs/format.md, in Python's unbounded integers."""
+    rng = np.random.default_rng(11)
+    mixture = mixtures["typical"](rng, 400, 3)
+    symbols = draw(rng, mixture)
+    message = Message(lanes)
+    message.push(symbols, mixture)
+    words = [int(word) for word in np.frombuffer(message.to_bytes(), "<u4")]
+    heads = [words[i] * 2**32 + words[lanes + i] for i in range(lanes)]
+    stack = words[2 * lanes :]
+    starts, freqs = intervals(symbols, mixture)
+    for i, (start, freq) in enumerate(zip(starts.tolist(), freqs.tolist(), strict=True)):
+        x = heads[i % lanes]
+        assert start <= x % 2**28 < start + freq
+        x = freq * (x // 2**28) + x % 2**28 - start
+        heads[i % lanes] = x if x >= 2**31 else x * 2**32 + stack.pop(0)
+    assert heads == [2**31] * lanes
+    assert stack == []
 
 
 def test_many_pushes_are_one_message(mixtures: Mixtures, draw: Draw) -> None:
