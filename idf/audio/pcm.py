@@ -35,7 +35,7 @@ _SUBTYPES = {
 }
 # WAV writers that do not know the length yet leave one of these as the size of the data chunk;
 # libsndfile then reads to the end of the file, which is right.
-_OPEN_ENDED = (0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+_OPEN_ENDED = (0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 # A FLAC written to a pipe does not state its length, and libsndfile then reports a huge one.
 _UNKNOWN_LENGTH = 2**40
 

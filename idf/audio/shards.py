@@ -94,7 +94,7 @@ def build_shards(dataset: Dataset, cache: Path) -> Shards:
                 os.chmod(scratch, 0o755)  # mkdtemp makes private folders; a cache may be shared
                 os.rename(scratch, folder)
                 sync_folder(cache)
-        except OSError:
+        except (OSError, OutputError):
             # Without locks another process may have been first; its result is as good.
             found = _open_folder(folder)
             if found is None:

@@ -1,0 +1,207 @@
+"""Reading and writing PCM: exact for what is supported, one clear message for everything else."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from idf.audio import read_pcm16, write_wav16
+from idf.audio.pcm import probe_pcm16
+from idf.errors import DataError, OutputError
+
+SAMPLES = np.array([0, -32768, 32767, 1, -1, 12345, -32768, -32768, 32767], np.int32)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "WAV", "FLAC"])
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 44100])
+def test_reads_exactly_what_was_written(tmp_path: Path, suffix: str, rate_hz: int) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    soundfile.write(path, SAMPLES.astype(np.int16), rate_hz, subtype="PCM_16", format=suffix.upper())
+    pcm = read_pcm16(path)
+    assert pcm.samples.dtype == np.int32
+    np.testing.assert_array_equal(pcm.samples, SAMPLES)
+    assert pcm.rate_hz == rate_hz
+    assert probe_pcm16(path).samples == len(SAMPLES)
+
+
+@given(samples=hnp.arrays(np.int16, st.integers(1, 300)), rate_hz=st.sampled_from([8000, 16000, 48000]))
+def test_write_wav16_is_read_back_by_an_independent_reader(samples: npt.NDArray[np.int16], rate_hz: int) -> None:
+    file = io.BytesIO()
+    write_wav16(file, samples.astype(np.int32), rate_hz)
+    file.seek(0)
+    read, found_rate = soundfile.read(file, dtype="int16")
+    np.testing.assert_array_equal(read, samples)
+    assert found_rate == rate_hz
+    assert len(file.getvalue()) == 44 + 2 * len(samples)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [np.array([32768]), np.array([-32769]), np.array([0.5]), np.zeros((2, 2), np.int32)],
+    ids=["too large", "too small", "float", "two axes"],
+)
+def test_write_wav16_refuses_what_is_not_mono_16_bit(tmp_path: Path, samples: npt.NDArray[np.generic]) -> None:
+    with pytest.raises(ValueError):
+        write_wav16(tmp_path / "x.wav", samples, 8000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_wav16_to_an_impossible_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+        write_wav16(tmp_path / "file" / "x.wav", SAMPLES, 8000)
+
+
+def test_stereo(tmp_path: Path) -> None:
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, np.zeros((100, 2), np.int16), 8000, subtype="PCM_16")
+    with pytest.raises(DataError, match=r"stereo\.wav: found 2 channels; supported: mono 16-bit PCM in WAV or FLAC"):
+        read_pcm16(path)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "suffix", "found"),
+    [
+        ("PCM_U8", "wav", "8-bit PCM"),
+        ("PCM_24", "wav", "24-bit PCM"),
+        ("PCM_32", "wav", "32-bit PCM"),
+        ("FLOAT", "wav", "32-bit float"),
+        ("DOUBLE", "wav", "64-bit float"),
+        ("ULAW", "wav", "ULAW"),
+        ("PCM_S8", "flac", "8-bit PCM"),
+        ("PCM_24", "flac", "24-bit PCM"),
+    ],
+)
+def test_other_sample_formats(tmp_path: Path, subtype: str, suffix: str, found: str) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    soundfile.write(path, np.zeros(100), 8000, subtype=subtype)
+    with pytest.raises(DataError, match=rf"clip\.{suffix}: found {found} samples; supported: mono 16-bit PCM"):
+        read_pcm16(path)
+
+
+def test_another_container_under_a_wav_name(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.zeros(100, np.int16), 8000, subtype="PCM_16", format="AIFF")
+    with pytest.raises(DataError, match="found AIFF audio"):
+        read_pcm16(path)
+
+
+def test_not_audio(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_text("this is no audio at all")
+    with pytest.raises(DataError, match=r"clip\.wav: not readable as audio"):
+        read_pcm16(path)
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.wav: no such file"):
+        read_pcm16(tmp_path / "gone.wav")
+
+
+def test_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder"):
+        read_pcm16(tmp_path)
+
+
+def test_no_bytes(tmp_path: Path) -> None:
+    (tmp_path / "clip.wav").write_bytes(b"")
+    with pytest.raises(DataError, match="0 bytes"):
+        read_pcm16(tmp_path / "clip.wav")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_no_samples(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    soundfile.write(path, np.zeros(0, np.int16), 8000, subtype="PCM_16")
+    with pytest.raises(DataError, match=rf"clip\.{suffix}"):
+        read_pcm16(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    write_wav16(path, SAMPLES, 8000)
+    path.chmod(0)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_pcm16(path)
+
+
+def test_truncated_wav(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    write_wav16(path, np.zeros(1000, np.int32), 8000)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(DataError, match="truncated: the header promises 2000 bytes of samples, the file has 1500"):
+        read_pcm16(path)
+
+
+def test_wav_of_open_length_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    write_wav16(path, SAMPLES, 8000)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, 40, 0xFFFFFFFF)
+    path.write_bytes(data)
+    np.testing.assert_array_equal(read_pcm16(path).samples, SAMPLES)
+
+
+def test_wav_with_chunks_around_the_samples(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    write_wav16(path, SAMPLES, 8000)
+    data = path.read_bytes()
+    odd = struct.pack("<4sI", b"note", 3) + b"abc\0"
+    body = data[12:36] + odd + data[36:] + odd
+    path.write_bytes(struct.pack("<4sI4s", b"RIFF", 4 + len(body), b"WAVE") + body)
+    np.testing.assert_array_equal(read_pcm16(path).samples, SAMPLES)
+
+
+@pytest.mark.parametrize("position", [0.3, 0.6, 0.95])
+def test_damaged_flac(tmp_path: Path, position: float) -> None:
+    path = tmp_path / "clip.flac"
+    samples = np.random.default_rng(0).integers(-1000, 1000, 20000).astype(np.int16)
+    soundfile.write(path, samples, 8000, subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * position)] ^= 0x10
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"clip\.flac: corrupt audio"):
+        read_pcm16(path)
+
+
+def test_flac_whose_md5_does_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, SAMPLES.astype(np.int16), 8000, subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    data[30] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="do not match the file's MD5"):
+        read_pcm16(path)
+
+
+def test_truncated_flac(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    samples = np.random.default_rng(0).integers(-1000, 1000, 20000).astype(np.int16)
+    soundfile.write(path, samples, 8000, subtype="PCM_16")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match=r"clip\.flac: corrupt audio"):
+        read_pcm16(path)
+
+
+def test_flac_of_unknown_length(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, np.zeros(1000, np.int16), 8000, subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    # STREAMINFO: the 36-bit number of samples ends at byte 26.
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="does not state the length"):
+        read_pcm16(path)

@@ -1,0 +1,60 @@
+"""Cutting and joining: every sample is kept, whatever the length."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from idf.audio import Windows, cut_windows, join_windows
+
+
+@given(
+    samples=hnp.arrays(np.int16, st.integers(0, 200)),
+    multiple=st.integers(1, 16),
+    factor=st.integers(1, 5),
+)
+def test_join_undoes_cut(samples: npt.NDArray[np.int16], multiple: int, factor: int) -> None:
+    window = multiple * factor
+    windows = cut_windows(samples, window, multiple)
+    assert windows.full.dtype == windows.tail.dtype == np.int32
+    assert windows.full.shape == (len(samples) // window, window)
+    if len(samples) % window == 0:
+        assert windows.tail.shape == (0, 0)
+    else:
+        length = windows.tail.shape[1]
+        assert windows.tail.shape[0] == 1
+        assert length % multiple == 0
+        assert 0 <= length - len(samples) % window < multiple
+    joined = join_windows(windows)
+    assert joined.dtype == np.int32
+    np.testing.assert_array_equal(joined, samples)
+
+
+def test_the_tail_repeats_the_last_sample() -> None:
+    windows = cut_windows(np.array([1, 2, 3, 4, 5, 6, 7], np.int32), window=4, multiple=4)
+    np.testing.assert_array_equal(windows.full, [[1, 2, 3, 4]])
+    np.testing.assert_array_equal(windows.tail, [[5, 6, 7, 7]])
+
+
+def test_extremes_survive() -> None:
+    samples = np.array([-32768, 32767] * 9, np.int32)
+    np.testing.assert_array_equal(join_windows(cut_windows(samples, 16, 8)), samples)
+
+
+def test_refuses_a_window_that_is_no_multiple() -> None:
+    with pytest.raises(ValueError, match="multiple of 3"):
+        cut_windows(np.zeros(10, np.int32), 16, 3)
+
+
+def test_refuses_two_axes() -> None:
+    with pytest.raises(ValueError, match="shape"):
+        cut_windows(np.zeros((10, 1), np.int32), 16, 4)
+
+
+def test_join_refuses_windows_that_hold_too_little() -> None:
+    with pytest.raises(ValueError, match="hold 4 samples, not 5"):
+        join_windows(Windows(full=np.zeros((1, 4), np.int32), tail=np.zeros((0, 0), np.int32), samples=5))
