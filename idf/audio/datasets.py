@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -151,9 +151,11 @@ def _open_ljspeech(config: DataConfig) -> Dataset:
     clips = _probe_all(ljspeech.ljspeech_files(folder), None)
     mini = clips.keys() == ljspeech.MINI_CLIPS
     split = _split_by_config(config, clips)
-    if split is None and mini:
+    if mini:
         lists = split_by_lists(list(clips), ljspeech.MINI_LISTS)
-        split = Split("ljspeech-mini-v1", lists.train, lists.validation, lists.test)
+        # Written out or by default, it is one split and has one name.
+        if split is None or split.name == lists.name:
+            split = replace(lists, name="ljspeech-mini-v1")
     if split is None:
         split = split_by_hash(list(clips), config.train_fraction, config.validation_fraction)
     return _assemble("ljspeech-mini" if mini else "ljspeech", split, clips, None)

@@ -42,6 +42,12 @@ def test_the_mini_set_has_a_split_of_its_own(tmp_path: Path) -> None:
     assert opened(root) == (MINI[:22], MINI[22:24], MINI[24:], "ljspeech-mini", "ljspeech-mini-v1")
 
 
+def test_the_same_split_written_out_has_the_same_name(tmp_path: Path) -> None:
+    root = make_ljspeech(tmp_path / "lj", MINI)
+    written = opened(root, train_clips=MINI[:22], validation_clips=["*-002[34]"], test_clips=["LJ001-0025..LJ001-0028"])
+    assert written == opened(root)
+
+
 def test_lists_come_first(tmp_path: Path) -> None:
     root = make_ljspeech(tmp_path / "lj", MINI)
     train, validation, test, name, split = opened(root, train_clips=["LJ001-0001..LJ001-0004"], test_clips=["*8"])
