@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idf.arithmetic import Arithmetic, Array, Parameters, Specs
+from idf.arithmetic.exact import Exact
 from idf.audio.windows import cut_windows
 from idf.config.schema import Config
 from idf.errors import ConfigError
@@ -16,6 +17,7 @@ from idf.flows import AdditiveCoupling, Permutation, draw_permutation
 from idf.flows.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
 from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrior
 from idf.priors.channelwise import ChannelwiseWidth
+from idf.priors.mixture import Mixture
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,27 @@ class WindowModel:
     def windows(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
         """Undo :meth:`blocks`: ``pop`` is asked for each block's latents, last block first."""
         return self.hierarchy.inverse(a, p, pop, like, log_scale)
+
+    def sample(
+        self, parameters: Mapping[str, np.ndarray], samples: int, seed: int, log_scale: float | None
+    ) -> np.ndarray:
+        """What the model believes sound is: int32 (samples,), drawn window by window.
+
+        Args:
+            parameters: trained values, not yet on their grids.
+            log_scale: as for :meth:`blocks`; None where it is learned.
+        """
+        a, rng = Exact(), np.random.default_rng(seed)
+
+        def draw(mixture: Mixture) -> np.ndarray:
+            # the largest of logits plus Gumbel noise is a draw from their softmax
+            component = np.argmax(mixture.logits + rng.gumbel(size=mixture.logits.shape), -1)[..., None]
+            mean, octaves = (np.take_along_axis(x, component, -1)[..., 0] for x in (mixture.means, mixture.octaves))
+            return np.clip(np.rint(mean + np.exp2(octaves) * rng.logistic(size=mean.shape)), -32768, 32767)
+
+        like = np.zeros((-(-samples // self.window), self.window))
+        drawn = self.windows(a, self.quantise(a, parameters), draw, like, 0.0 if log_scale is None else log_scale)
+        return drawn.reshape(-1)[:samples].astype(np.int32)
 
 
 def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from idf.arithmetic.exact import Exact
 from idf.config.schema import Config, LayoutConfig, ModelConfig, PermutationConfig, SharpnessConfig, WidthConfig
 from idf.errors import ConfigError
@@ -171,6 +172,18 @@ def test_padding_that_is_not_coded_costs_nothing() -> None:
     counted = training_bits(model, values, tf.constant(part.windows), None, tf.constant(part.coded, tf.float32))
     everything = training_bits(model, values, tf.constant(part.windows), None)
     assert 0 < counted.bits.numpy()[0] < everything.bits.numpy()[0]
+
+
+@pytest.mark.parametrize("layout", ["channelwise", "original"])
+def test_samples_are_drawn_from_the_model(layout: str) -> None:
+    model = build_model(config(LAYOUTS[layout], "constant"))
+    values = parameters(model)
+    drawn = model.sample(values, 150, seed=3, log_scale=-6.0)
+    assert drawn.shape == (150,)
+    assert drawn.dtype == np.int32
+    assert len(np.unique(drawn)) > 20
+    assert np.array_equal(drawn, model.sample(values, 150, seed=3, log_scale=-6.0))
+    assert not np.array_equal(drawn, model.sample(values, 150, seed=4, log_scale=-6.0))
 
 
 def test_all_problems_at_once() -> None:

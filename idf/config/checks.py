@@ -22,6 +22,7 @@ _CHOICES = {
     "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
     "optimizer.kind": ("adam", "adadelta"),
     "optimizer.schedule": ("cosine", "constant"),
+    "training.start": ("data", "random"),
     "data.name": ("demo", "ljspeech", "folder"),
     "data.short_clips": ("error", "skip"),
     "coder": ("rans", "craystack"),

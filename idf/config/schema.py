@@ -128,6 +128,8 @@ class TrainingConfig:
     """A smoothed loss above this many bits a sample stops the run as diverged."""
     sign_flips: bool = True
     """Multiply each training window by a random sign."""
+    start: str = "data"
+    """``data`` fits the linear predictors to the training clips before the first step (channelwise only); ``random``."""
     compile: bool = True
     """Compile the training step with XLA."""
 

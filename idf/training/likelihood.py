@@ -91,7 +91,7 @@ def _all_blocks(hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf
         mixture = Mixture(*(tf.reshape(x[channel - 1], (batch, time, 1, -1)) for x in fields))
         yield Block(f"z{block + 1}", h[..., channel : channel + 1], mixture)
     if isinstance(hierarchy.rest, Hierarchy):
-        for block in _all_blocks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale):
-            yield block if block.name == "base" else Block(f"rest/{block.name}", block.latents, block.mixture)
+        for inner in _all_blocks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale):
+            yield inner if inner.name == "base" else Block(f"rest/{inner.name}", inner.latents, inner.mixture)
     else:
         yield from hierarchy.rest_blocks(_ARITHMETIC, p, h[..., :1], log_scale)

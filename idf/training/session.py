@@ -72,7 +72,7 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
         display = open_display(first, config.training.steps)
         try:
             run.write_status("running", tracker_id=tracker_id)
-            loop = _loop(config, model, dataset, run, trackers, tracker_id, display, stop)
+            loop = _loop(config, model, dataset, run, trackers, tracker_id, display, stop, resumed=checkpoint is not None)
             if checkpoint:
                 loop.restore(checkpoint)
                 display.say(f"resuming {run.folder} at step {first}")
@@ -112,13 +112,18 @@ def _loop(
     tracker_id: str | None,
     display: Display,
     stop: StopRequest,
+    *,
+    resumed: bool,
 ) -> Loop:
     from idf.training.likelihood import training_bits
+    from idf.training.start import starting_parameters
 
+    # a resumed run takes its values from the checkpoint: only names and shapes count
+    parameters = model.initial_parameters(config.seed) if resumed else starting_parameters(config, model, dataset)
     return Loop(
         config,
         model,
-        TrainingState(model.initial_parameters(config.seed), config.optimizer),
+        TrainingState(parameters, config.optimizer),
         dataset,
         training_bits,
         run=run,

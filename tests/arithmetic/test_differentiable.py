@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from idf.arithmetic import gate, normal, unit
 from idf.arithmetic.differentiable import Differentiable
 from idf.arithmetic.exact import Exact

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, WEIGHT_BITS, WEIGHT_LIMIT, gate, soft_sign, unit
 from idf.arithmetic.exact import Exact
 from idf.arithmetic.levels import LEVELS, THRESHOLDS

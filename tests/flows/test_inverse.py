@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from idf.arithmetic.exact import Exact
 from idf.flows import AdditiveCoupling, Permutation, draw_permutation, squeeze, unsqueeze
 from idf.flows.permutation import KINDS

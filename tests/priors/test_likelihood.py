@@ -7,6 +7,7 @@ from decimal import Decimal, getcontext
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from idf.coding.mixture import IntegerMixture, ideal_bits
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import Mixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from idf.arithmetic.exact import Exact
 from idf.priors import LearnedBase, ScheduledBase, WaveNetPrior
 
