@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -95,9 +94,10 @@ def to_json(codec: FileCodec) -> dict[str, Any]:
     """Describe ``codec`` so that :func:`from_json` makes it again in another process."""
     kind = type(codec)
     module = kind.__module__
-    if not dataclasses.is_dataclass(codec):
+    description: Any = codec
+    if not dataclasses.is_dataclass(description) or isinstance(description, type):
         raise TypeError(f"{kind.__qualname__} must be a dataclass to cross to a worker process")
-    return {"codec": f"{module}:{kind.__qualname__}", "settings": dataclasses.asdict(codec)}  # type: ignore[call-overload]
+    return {"codec": f"{module}:{kind.__qualname__}", "settings": dataclasses.asdict(description)}
 
 
 def from_json(description: dict[str, Any]) -> FileCodec:
@@ -123,8 +123,3 @@ def read_decoded_wav(path: Path, program: str) -> np.ndarray:
     if samples.ndim != 1:
         raise CodecError(f"{program} turned a mono clip into {samples.shape[1]} channels")
     return np.asarray(samples, np.int32)
-
-
-def python_version() -> str:
-    """Python's version, for provider names."""
-    return ".".join(map(str, sys.version_info[:3]))

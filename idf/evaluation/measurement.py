@@ -179,7 +179,9 @@ def _run_worker(
     job = folder / f"{action}.json"
     with output_errors(job):
         job.write_text(json.dumps({"codec": to_json(codec), "action": action, "items": list(items)}))
-    cpu_seconds, wall_seconds, peak = [], [], None
+    cpu_seconds: list[float] = []
+    wall_seconds: list[float] = []
+    peak: float | None = None
     with tempfile.TemporaryFile() as errors:
         worker = subprocess.Popen(
             # -P: modules of the user's current folder must not stand in for installed ones.

@@ -150,7 +150,7 @@ def _loss(history: History, changes: _Changes) -> Figure | None:
     figure, axes = _figure()
     axes.plot(steps, loss, color=BLUE, alpha=0.35, linewidth=0.9, label="training windows")
     axes.plot(steps, _smooth(loss), color=BLUE, linewidth=1.6, label="the same, smoothed")
-    _limit(axes, steps, loss)
+    _limit(axes, [(steps, loss)])
     _mark(axes, changes)
     _label(axes, "Training loss", "optimiser step", "−log₂ p, bits per sample")
     _legend(axes)
@@ -174,7 +174,7 @@ def _curves(history: History, changes: _Changes, title: str, unit: str, metric: 
     figure, axes = _figure()
     for (at, of), look in drawn:
         axes.plot(at, of, **look)
-    _limit(axes, *drawn[0][0])
+    _limit(axes, [points for points, _ in drawn])
     _mark(axes, changes)
     _label(axes, title, "optimiser step", unit)
     _legend(axes)
@@ -264,13 +264,12 @@ def _mark(axes: Axes, changes: _Changes) -> None:
         axes.axvspan(*changes.span, color=ORANGE, alpha=0.13, linewidth=0, label="sharpness moves", zorder=0)
 
 
-def _limit(axes: Axes, steps: list[float], values: list[float]) -> None:
-    """Cut off the first twentieth of the steps, whose steep fall would flatten all the rest."""
-    start = steps[0] + 0.05 * (steps[-1] - steps[0])
-    later = [value for step, value in zip(steps, values, strict=True) if step >= start]
-    # Lines other than this one count whole: they start later.
-    others = [float(y) for line in axes.get_lines()[1:] for x, y in zip(*line.get_data(), strict=True) if x >= start]
-    low, high = min(later + others), max(later + others)
+def _limit(axes: Axes, curves: Sequence[Points]) -> None:
+    """Leave out the first twentieth of the steps, whose steep fall would flatten all the rest."""
+    first, last = min(steps[0] for steps, _ in curves), max(steps[-1] for steps, _ in curves)
+    start = first + 0.05 * (last - first)
+    shown = [value for steps, values in curves for step, value in zip(steps, values, strict=True) if step >= start]
+    low, high = min(shown), max(shown)
     margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     axes.set_ylim(low - margin, high + margin)
 
@@ -292,11 +291,14 @@ def _finite(value: object) -> bool:
 
 
 def _save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    from matplotlib import rc_context
+
     paths = []
     for form, metadata in (("svg", {"Date": None}), ("png", {})):
-        # The date is left out so that the same data gives the same file.
         picture = io.BytesIO()
-        figure.savefig(picture, format=form, metadata=metadata)
+        # No date and no random names inside, so that the same data gives the same file.
+        with rc_context({"svg.hashsalt": "idf"}):
+            figure.savefig(picture, format=form, metadata=metadata)
         path = folder / f"{name}.{form}"
         with atomic_write(path) as file:
             file.write(picture.getvalue())

@@ -25,10 +25,8 @@ import numpy as np
 from idf.errors import run_main
 from idf.evaluation.codecs import ClipFile, FileCodec, from_json
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 _MIB = 2**20
 
@@ -70,7 +68,7 @@ def _decode(codec: FileCodec, item: dict[str, Any], mark: str) -> tuple[float, f
 def cpu_seconds() -> float:
     """User and system seconds of this process, all its threads, and its ended children."""
     own = time.process_time()
-    if resource is None:
+    if sys.platform == "win32":
         times = os.times()
         return own + times.children_user + times.children_system
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -83,7 +81,7 @@ def peak_memory_mib() -> float | None:
     On Linux ``ru_maxrss`` of a new process starts at its parent's memory, so the kernel's own high-water
     mark of this process's address space is read instead. None where the system does not tell.
     """
-    if resource is None:
+    if sys.platform == "win32":
         return None
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     own = _high_water_mark_kib()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import importlib
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from idf.audio import write_wav16
+from idf.evaluation.codecs import ClipFile, FileCodec
+from idf.evaluation.measurement import WorkingClip
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The codecs of ``evaluation_fakes``, importable in this process and in workers."""
+    folder = str(Path(__file__).parent)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", folder)
+    return importlib.import_module("evaluation_fakes")
+
+
+@pytest.fixture
+def check_lossless(tmp_path: Path, fakes: types.ModuleType) -> Callable[[FileCodec], None]:
+    """Encode clips that are known to break codecs, decode them, compare, and see that speech got smaller."""
+    rng = np.random.default_rng(1)
+    clips = {
+        "speech": fakes.speech_like(6000),
+        "noise": rng.integers(-32768, 32768, 5000),
+        "silence": np.zeros(2000, np.int32),
+        "square": np.where(np.arange(3000) % 50 < 25, -32768, 32767),
+        "a frame and one sample": fakes.speech_like(4097),
+        "short": fakes.speech_like(19),
+        "two samples": np.array([-32768, 32767]),
+    }
+
+    def check(codec: FileCodec) -> None:
+        codec.prepare()
+        for name, samples in clips.items():
+            wav, target = tmp_path / "in.wav", tmp_path / f"{name}{codec.suffix}"
+            write_wav16(wav, samples, 8000)
+            codec.encode(ClipFile(wav, samples.astype(np.int32), 8000), target)
+            wav.unlink()
+            decoded = codec.decode(target)
+            assert decoded.dtype == np.int32
+            assert np.array_equal(decoded, samples), name
+        assert (tmp_path / f"speech{codec.suffix}").stat().st_size < 0.9 * 2 * len(clips["speech"])
+
+    return check
+
+
+@pytest.fixture
+def working_clips(tmp_path: Path, fakes: types.ModuleType) -> list[WorkingClip]:
+    """Two clips as workers read them: 3,000 and 500 samples at 8 kHz."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    clips = []
+    for number, count in enumerate((3000, 500)):
+        samples = fakes.speech_like(count, number)
+        wav, pcm = folder / f"{number}.wav", folder / f"{number}.npy"
+        write_wav16(wav, samples, 8000)
+        np.save(pcm, samples)
+        clips.append(WorkingClip(f"clip{number}", count, 8000, wav, pcm))
+    return clips
+
+
+@pytest.fixture
+def audio_folder(tmp_path: Path, fakes: types.ModuleType) -> Path:
+    """A folder data set: six short clips at 8 kHz, one in a subfolder."""
+    root = tmp_path / "audio"
+    (root / "deep").mkdir(parents=True)
+    for number in range(5):
+        write_wav16(root / f"c{number}.wav", fakes.speech_like(1300 + 97 * number, number), 8000)
+    write_wav16(root / "deep" / "c 5.wav", fakes.speech_like(40, 9), 8000)
+    return root
