@@ -69,7 +69,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         RunError: it is missing, damaged, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as data, np.load(data, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}  # reads all of it: zip checks each array's CRC
         meta = json.loads(arrays.pop(_META).tobytes())
         version, step = meta.pop("format"), meta.pop("step")

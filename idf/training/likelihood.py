@@ -62,36 +62,66 @@ def training_bits(
     p = model.quantise(_ARITHMETIC, parameters)
     x = tf.cast(windows, tf.float32)
     log_scale = tf.constant(0.0) if sharpness is None else sharpness
-    total: tf.Tensor = 0.0
-    block_bits, log_scales, names = [], [], []
+    weights = None
+    if coded is not None and not model.hierarchy.moves_samples:
+        weights = model.hierarchy.split(_ARITHMETIC, coded)
     samples = tf.cast(tf.shape(x)[1], tf.float32)
-    weights = None if coded is None or model.hierarchy.moves_samples else model.hierarchy.split(_ARITHMETIC, coded)
-    for block in _all_blocks(model.hierarchy, p, x, log_scale):
-        latent_bits = mixture_bits(block.latents, block.mixture)
-        bits = tf.reduce_sum(latent_bits if weights is None else latent_bits * next(weights), [1, 2])
-        total += bits
-        block_bits.append(tf.reduce_mean(bits) / samples)
-        nats = (block.mixture.octaves - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
-        log_scales.append(tf.stack([tf.reduce_mean(nats), tf.reduce_max(nats), tf.reduce_min(nats)]))
-        names.append(block.name)
-    return WindowBits(total, tf.stack(block_bits), tf.stack(log_scales), tuple(names))
+    bits, log_scales, names = [], [], []
+    for stack in _stacks(model.hierarchy, p, x, log_scale):
+        latent_bits = mixture_bits(stack.latents, stack.mixture)
+        if weights is not None:
+            latent_bits *= tf.stack([next(weights) for _ in stack.names])
+        bits.append(tf.reduce_sum(latent_bits, [2, 3]))
+        nats = (stack.mixture.octaves - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
+        axes = [1, 2, 3, 4]
+        log_scales.append(
+            tf.stack([tf.reduce_mean(nats, axes), tf.reduce_max(nats, axes), tf.reduce_min(nats, axes)], -1)
+        )
+        names += stack.names
+    block_bits = tf.concat(bits, 0)
+    return WindowBits(
+        bits=tf.reduce_sum(block_bits, 0),
+        block_bits=tf.reduce_mean(block_bits, 1) / samples,
+        log_scales=tf.concat(log_scales, 0),
+        names=tuple(names),
+    )
 
 
-def _all_blocks(hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf.Tensor) -> Iterator[Block]:
-    """The blocks of :meth:`Hierarchy.forward`, channelwise priors in one batched product a hierarchy."""
+@dataclass(frozen=True)
+class _Stack:
+    """Blocks of one shape, scored in one go: latents (blocks, batch, time, channels), mixtures with one axis more."""
+
+    names: list[str]
+    latents: tf.Tensor
+    mixture: Mixture
+
+
+def _stacks(
+    hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf.Tensor, prefix: str = ""
+) -> Iterator[_Stack]:
+    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise prior together."""
     if not isinstance(hierarchy.prior, ChannelwisePrior):
-        yield from hierarchy.forward(_ARITHMETIC, p, x, log_scale)
+        for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
+            yield _single(block)
         return
     h = squeeze(_ARITHMETIC, x, hierarchy.channels)
     batch, time, channels = _ARITHMETIC.shape(h)
-    stacked = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
-    for block in range(channels - 1):
-        channel = channels - 1 - block
-        fields = (stacked.logits, stacked.means, stacked.octaves)
-        mixture = Mixture(*(tf.reshape(x[channel - 1], (batch, time, 1, -1)) for x in fields))
-        yield Block(f"z{block + 1}", h[..., channel : channel + 1], mixture)
+    by_channel = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
+
+    def in_order_of_leaving(field: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(field[::-1], (channels - 1, batch, time, 1, field.shape[-1]))
+
+    mixture = Mixture(*map(in_order_of_leaving, (by_channel.logits, by_channel.means, by_channel.octaves)))
+    latents = tf.transpose(h, (2, 0, 1))[:0:-1, ..., None]
+    yield _Stack([f"{prefix}z{block}" for block in range(1, channels)], latents, mixture)
     if isinstance(hierarchy.rest, Hierarchy):
-        for inner in _all_blocks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale):
-            yield inner if inner.name == "base" else Block(f"rest/{inner.name}", inner.latents, inner.mixture)
+        yield from _stacks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale, f"{prefix}rest/")
     else:
-        yield from hierarchy.rest_blocks(_ARITHMETIC, p, h[..., :1], log_scale)
+        for block in hierarchy.rest_blocks(_ARITHMETIC, p, h[..., :1], log_scale):
+            yield _single(block)
+
+
+def _single(block: Block) -> _Stack:
+    mixture = block.mixture
+    fields = (field[None] for field in (mixture.logits, mixture.means, mixture.octaves))
+    return _Stack([block.name], block.latents[None], Mixture(*fields))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import Protocol
@@ -73,20 +74,27 @@ class Lines:
     """A line every few seconds, for log files and batch systems."""
 
     def __init__(self, first: int, steps: int) -> None:
-        self._first, self._steps = first, steps
-        self._start = time.monotonic()
-        self._last = -LINE_INTERVAL_S
+        self._steps = steps
+        self._anchor: tuple[int, float] | None = None
+        self._last = -math.inf
 
     def train(self, step: int, bits: float, samples_per_second: float) -> None:
         now = time.monotonic()
         if now - self._last < LINE_INTERVAL_S and step < self._steps:
             return
         self._last = now
-        left = (now - self._start) / max(1, step - self._first) * (self._steps - step)
         self.say(
-            f"step {step}/{self._steps}  {_figures(bits)}  {samples_per_second:,.0f} samples/s  "
-            f"left {int(left) // 60}:{int(left) % 60:02d}"
+            f"step {step}/{self._steps}  {_figures(bits)}  {samples_per_second:,.0f} samples/s{self._left(step, now)}"
         )
+
+    def _left(self, step: int, now: float) -> str:
+        if self._anchor is None:
+            # Compiling came before the first figure and says nothing about what follows.
+            self._anchor = step, now
+            return ""
+        first, start = self._anchor
+        left = round((now - start) / max(1, step - first) * (self._steps - step))
+        return f"  left {left // 60}:{left % 60:02d}"
 
     def validation(self, step: int, bits: float, best: float) -> None:
         self.say(f"step {step}/{self._steps}  validation {_figures(bits)}  (best {best:.3f})")

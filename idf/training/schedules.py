@@ -111,4 +111,4 @@ def learning_rate_schedule(config: OptimizerConfig, steps: int) -> Schedule:
 def _progress(step: int, begin: int, finish: int) -> float:
     if step >= finish:
         return 1.0
-    return max(0.0, (step - begin) / (finish - begin))
+    return (step - begin) / (finish - begin) if step > begin else 0.0

@@ -53,7 +53,7 @@ class CompiledStep:
                 average.assign(settings.averaging * average + (1 - settings.averaging) * state.parameters[name])
             return StepResult(loss, bits.log_scales, norm)
 
-        self._step = tf.function(step, jit_compile=config.training.compile)
+        self._step = tf.function(step, jit_compile=config.training.compile, autograph=False)
         self._constant = tf.constant
 
     def __call__(self, windows: tf.Tensor, learning_rate: float, sharpness: float | None) -> StepResult:

@@ -13,7 +13,7 @@ import urllib.parse
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -117,7 +117,7 @@ class WandbTracker:
         )
         with _without_warnings():
             return self._wandb.init(
-                mode=mode,
+                mode=cast(Any, mode),
                 dir=run.folder,
                 project=tracker.project,
                 entity=tracker.entity,

@@ -55,7 +55,7 @@ class Validator:
             return training_bits(model, state.weights, windows, sharpness, coded).bits
 
         self._uncompiled_bits: Callable[..., tf.Tensor] = bits
-        self._bits: Callable[..., tf.Tensor] = tf.function(bits, jit_compile=compile)
+        self._bits: Callable[..., tf.Tensor] = tf.function(bits, jit_compile=compile, autograph=False)
 
     def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
         """Total bits of all clips over their samples; padding that is coded costs bits and counts no samples.

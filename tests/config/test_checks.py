@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from idf.config import Config, check
+
+
+def config_with(**values: Any) -> Config:
+    config = Config()
+    for key, value in values.items():
+        node: Any = config
+        *path, last = key.split("__")
+        for name in path:
+            node = getattr(node, name)
+        assert hasattr(node, last)
+        setattr(node, last, value)
+    return config
+
+
+def test_the_defaults_are_possible() -> None:
+    assert check(Config()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"model__window": 300}, "model.window=300: it must be a power of two up to 1048576, such as 256"),
+        ({"model__window": -4}, "must be a power of two"),
+        ({"model__window": 1 << 30}, "such as 1048576"),
+        ({"training__batch_samples": 100}, "take 256"),
+        ({"training__steps": 0}, "training.steps=0: it must be at least 1"),
+        ({"training__keep_checkpoints": 0}, "training.keep_checkpoints=0"),
+        ({"training__diverged_bits": 0.0}, "training.diverged_bits=0.0: it must be above 0"),
+        ({"optimizer__learning_rate": float("nan")}, "optimizer.learning_rate=nan: it must be finite"),
+        ({"optimizer__learning_rate": -1.0}, "must be above 0"),
+        ({"optimizer__warmup_steps": 4000}, "leaves nothing of training.steps=4000"),
+        ({"optimizer__averaging": 1.0}, "optimizer.averaging=1.0"),
+        ({"optimizer__kind": "sgd"}, "optimizer.kind=sgd: it is one of adam, adadelta"),
+        ({"sharpness__begin_fraction": 0.9}, "comes after"),
+        ({"sharpness__end_fraction": 1.5}, "must lie between 0 and 1"),
+        ({"sharpness__boundaries": [0.5, 0.25]}, "they must rise"),
+        ({"sharpness__kind": "step", "sharpness__boundaries": []}, "needs one boundary or more"),
+        ({"data__name": "ljspeech"}, "needs data.root=FOLDER, which may be empty with data.download=true"),
+        ({"data__name": "folder"}, "data=folder needs data.root=FOLDER"),
+        ({"data__root": "x"}, "data.root is not used by data=demo"),
+        ({"data__download": True}, "works for data=ljspeech only"),
+        ({"data__rate_hz": 8000}, "works for data=folder only"),
+        ({"data__train_fraction": 0.9, "data__validation_fraction": 0.2}, "sum to more than 1"),
+        ({"data__train_fraction": -0.1}, "must lie between 0 and 1"),
+        ({"data__train_clips": ["a"]}, "data=demo has a fixed split"),
+        ({"coder": "zip"}, "coder=zip: it is one of rans, craystack"),
+        ({"study": "../elsewhere"}, "study=../elsewhere: it names a folder"),
+        ({"study": ""}, "it names a folder"),
+        ({"outputs": ""}, "outputs is empty"),
+        ({"seed": -1}, "seed=-1"),
+        ({"seed": 1 << 31}, "must be below 2^31"),
+        ({"layout__channels": 12}, "is not divisible by layout.channels=12"),
+        ({"layout__prior": "wavenet", "layout__factor_channels": 3}, "layout.factor_channels=3 must divide"),
+    ],
+)
+def test_each_impossible_combination(values: dict[str, Any], expected: str) -> None:
+    found = check(config_with(**values))
+    assert any(expected in problem for problem in found), found
+    assert len(found) <= 2, found  # a wrong window does not divide either
+
+
+def test_problems_of_all_parts_come_together() -> None:
+    found = check(config_with(model__window=100, optimizer__kind="x", data__name="folder", layout__channels=7))
+    assert len(found) >= 4

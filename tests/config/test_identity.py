@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idf.config import Config, run_folder, semantic, signature
+from idf.config.compose import settings
+
+# Where, how fast and how talkatively a run works.
+SILENT = [
+    "seed",
+    "study",
+    "outputs",
+    "threads",
+    "force",
+    "coder",
+    "data.root",
+    "data.download",
+    "data.cache",
+    "training.log_every",
+    "training.code_every",
+    "training.code_clips",
+    "training.audio_every",
+    "training.checkpoint_every",
+    "training.keep_checkpoints",
+    "tracker.wandb",
+    "tracker.project",
+    "tracker.entity",
+    "tracker.group",
+    "tracker.tags",
+    "tracker.tensorboard",
+]
+
+
+def changed(key: str) -> Config:
+    """The default configuration with another value for one setting."""
+    config = Config()
+    node: Any = config
+    *path, last = key.split(".")
+    for name in path:
+        node = getattr(node, name)
+    value = getattr(node, last)
+    other: Any
+    if isinstance(value, bool):
+        other = not value
+    elif isinstance(value, int | float):
+        other = value + 1
+    elif isinstance(value, list):
+        other = [*value, 0.75]
+    else:
+        other = "other" if settings()[key].kind is str else (["x"] if settings()[key].kind == list[str] else 7)
+    setattr(node, last, other)
+    return config
+
+
+@pytest.mark.parametrize("key", sorted(settings()))
+def test_a_setting_changes_the_signature_unless_it_cannot_change_the_result(key: str) -> None:
+    assert (signature(changed(key)) == signature(Config())) == (key in SILENT)
+
+
+def test_signature_does_not_depend_on_the_process() -> None:
+    # A frozen example of the text that is hashed would break with each new setting; its form must not.
+    first, second = Config(), Config()
+    assert signature(first) == signature(second)
+    assert len(signature(first)) == 10
+    assert int(signature(first), 16) >= 0
+    assert "seed" not in semantic(first)
+    assert semantic(first)["permutation"] == {"kind": "random", "seed": None}
+
+
+def test_run_folder_names_study_signature_and_seed() -> None:
+    config = dataclasses.replace(Config(), seed=7, study="table", outputs="elsewhere")
+    assert run_folder(config) == Path("elsewhere") / "table" / f"{signature(config)}-s7"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from idf.audio import write_wav16
+from idf.config import Config
+from idf.config.compose import compose
+
+# The smallest network that has every part, uncompiled: compiling would take most of the time.
+TINY = [
+    "data=folder",
+    "data.train_clips=[a, b]",
+    "data.validation_clips=[c]",
+    "data.test_clips=[d]",
+    "tracker=none",
+    "layout.channels=4",
+    "layout.scales=1",
+    "model.window=64",
+    "width.components=2",
+    "width.hidden=4",
+    "width.blocks=1",
+    "width.context_frames=1",
+    "width.experts=2",
+    "training.steps=8",
+    "training.batch_samples=256",
+    "training.log_every=2",
+    "training.validate_every=4",
+    "training.code_every=0",
+    "training.audio_every=0",
+    "training.checkpoint_every=2",
+    "training.compile=false",
+    "optimizer.warmup_steps=2",
+    "optimizer.averaging=0.5",
+    "deterministic=false",
+]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four short clips."""
+    folder = tmp_path_factory.mktemp("clips")
+    rng = np.random.default_rng(5)
+    for name in "abcd":
+        wave = 3000 * np.sin(np.arange(1000) * rng.uniform(0.02, 0.2)) + 50 * rng.normal(size=1000)
+        write_wav16(folder / f"{name}.wav", wave.astype(np.int32), 8000)
+    return folder
+
+
+@pytest.fixture
+def overrides(clips: Path, tmp_path: Path) -> list[str]:
+    """The command line of a tiny run."""
+    return [*TINY, f"data.root={clips}", f"outputs={tmp_path / 'outputs'}"]
+
+
+@pytest.fixture
+def tiny(overrides: list[str]) -> Callable[..., Config]:
+    """Compose a tiny run with more settings."""
+    return lambda *more: compose([*overrides, *more])

@@ -1,0 +1,274 @@
+"""Whole runs in this process, tiny: what they leave behind, and that stopping anywhere changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from idf.audio import open_dataset
+from idf.config import Config, run_folder
+from idf.config.compose import compose
+from idf.errors import OutputError
+from idf.models import build_model
+from idf.training.checkpoints import load_checkpoint
+from idf.training.history import History, read_history
+from idf.training.loop import Loop, Outcome
+from idf.training.run import Run, claimed_run
+from idf.training.session import ended, export, fit, resume_point
+
+from .conftest import TINY
+
+Tiny = Callable[..., Config]
+
+
+def train(config: Config) -> Outcome:
+    """What ``train.py`` does, in this process."""
+    dataset = open_dataset(config.data)
+    with claimed_run(config, data_fingerprint=dataset.fingerprint) as run:
+        checkpoint = resume_point(run)
+        model = build_model(config, checkpoint.constants if checkpoint else None)
+        return fit(config, model, dataset, run, checkpoint)
+
+
+@pytest.fixture(scope="module")
+def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run, which others should equal."""
+    folder = tmp_path_factory.mktemp("whole")
+    config = compose([*TINY, f"data.root={clips}", f"outputs={folder}"])
+    train(config)
+    return run_folder(config)
+
+
+def stripped_history(folder: Path) -> list[dict[str, Any]]:
+    """The history without what depends on the clock."""
+    clock = {"seconds", "samples_per_second"}
+    return [
+        {name: value for name, value in record.items() if name not in clock}
+        for record in read_history(folder / "history.jsonl")
+    ]
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    assert stripped_history(one) == stripped_history(two)
+    for name in ("best.npz", "step-00000008.npz"):
+        first, second = (load_checkpoint(folder / "checkpoints" / name) for folder in (one, two))
+        for group in ("parameters", "average", "constants"):
+            assert {k: v.tobytes() for k, v in getattr(first, group).items()} == {
+                k: v.tobytes() for k, v in getattr(second, group).items()
+            }
+        assert [v.tobytes() for v in first.optimizer] == [v.tobytes() for v in second.optimizer]
+
+
+class Killed(BaseException):
+    """As sudden as a signal can be within one process."""
+
+
+@contextlib.contextmanager
+def killed_after(records: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Die while writing the history for the n-th time."""
+    append, count = History.append, 0
+
+    def dying(self: History, record: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == records:
+            raise Killed
+        append(self, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "append", dying)
+        with pytest.raises(Killed):
+            yield
+
+
+def test_a_run_leaves_everything_behind(tiny: Tiny) -> None:
+    config = tiny("training.code_every=4", "training.code_clips=1", "training.audio_every=8")
+    outcome = train(config)
+    folder = run_folder(config)
+    assert (outcome.status, outcome.step) == ("finished", 8)
+    status = json.loads((folder / "status.json").read_text())
+    assert (status["status"], status["step"], status["best"]) == ("finished", 8, outcome.best)
+    history = read_history(folder / "history.jsonl")
+    assert [r["step"] for r in history if r["kind"] == "train"] == [2, 4, 6, 8]
+    assert [r["step"] for r in history if r["kind"] == "validation"] == [4, 8]
+    assert [r["step"] for r in history if r["kind"] == "coding"] == [4, 8]
+    names = {"loss_bits_per_sample", "compression_ratio", "sharpness", "learning_rate", "samples_per_second"}
+    assert names <= history[0].keys()
+    assert {"log_scale/base/mean", "log_scale/z1/max", "log_scale/z3/min"} <= history[0].keys()
+    for record in history:
+        if record["kind"] == "coding":
+            # 1,000 samples: the headers of the file are the difference that is allowed.
+            bound = 1.005 * record["likelihood_bits_per_sample"] + 96 * 8 / 1000
+            assert 0.99 * record["likelihood_bits_per_sample"] < record["coded_bits_per_sample"] < bound
+    assert [path.name for path in Run(folder).checkpoints.paths()] == [
+        "step-00000004.npz",
+        "step-00000006.npz",
+        "step-00000008.npz",
+    ]
+    assert (folder / "checkpoints" / "best.npz").exists()
+    assert (folder / "model.idfm").exists()
+    assert (folder / "samples" / "input-00000008.wav").exists()
+    assert not (folder / "now.idfm").exists()
+
+
+def test_the_exported_model_is_the_best_checkpoint(tiny: Tiny, whole: Path) -> None:
+    from idf.coding.window_codec import load_codec
+
+    config = tiny()
+    run = Run(run_folder(config))
+    shutil.copytree(whole, run.folder)
+    run.model_path.unlink()
+    best = load_checkpoint(run.checkpoints.best_path)
+    export(config, build_model(config, best.constants), run)
+    codec = load_codec(run.model_path)
+    assert codec.fingerprint == load_codec(whole / "model.idfm").fingerprint
+    assert codec.provenance["step"] == best.step == best.meta["best_step"]
+    assert codec.provenance["validation_bits_per_sample"] == best.meta["best"]
+    assert any(run.plots.glob("*.svg"))
+
+
+@pytest.mark.parametrize("records", [1, 3, 6])
+def test_killed_at_any_moment_and_resumed_equals_uninterrupted(
+    tiny: Tiny, whole: Path, monkeypatch: pytest.MonkeyPatch, records: int
+) -> None:
+    # Six records are written: at steps 2, 4, 4, 6, 8, 8.
+    parts = tiny()
+    with killed_after(records, monkeypatch):
+        train(parts)
+    assert json.loads((run_folder(parts) / "status.json").read_text())["status"] == "running"
+    assert train(parts).status == "finished"
+    assert_same_run(whole, run_folder(parts))
+
+
+@pytest.mark.parametrize(("kind", "at"), [("preempted", 3), ("interrupted", 4), ("preempted", 8)])
+def test_stopped_by_a_signal_and_resumed_equals_uninterrupted(
+    tiny: Tiny, whole: Path, monkeypatch: pytest.MonkeyPatch, kind: str, at: int
+) -> None:
+    parts = tiny()
+    advance = Loop._advance
+
+    def stopped(self: Loop, windows: Any) -> None:
+        advance(self, windows)
+        if self.position.step == at:
+            self._stop.request(kind)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_advance", stopped)
+        outcome = train(parts)
+    assert (outcome.status, outcome.step) == (kind, at)
+    assert json.loads((run_folder(parts) / "status.json").read_text())["status"] == kind
+    assert train(parts).status == "finished"
+    assert_same_run(whole, run_folder(parts))
+
+
+def test_a_finished_run_says_so_and_force_starts_over(
+    tiny: Tiny, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole, run_folder(tiny()))
+    assert ended(Run(run_folder(tiny()))) == 0
+    assert "is finished (step 8, best " in capsys.readouterr().out
+    with claimed_run(tiny("force=true"), data_fingerprint="any") as run:
+        assert ended(run) is None
+        assert resume_point(run) is None
+
+
+def test_a_loss_that_is_no_number_ends_the_run_as_diverged(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    advance = Loop._advance
+
+    def poisoned(self: Loop, windows: Any) -> None:
+        if self.position.step == 4:
+            for variable in self._state.parameters.values():
+                variable.assign(variable * np.nan)
+        advance(self, windows)
+
+    monkeypatch.setattr(Loop, "_advance", poisoned)
+    config = tiny()
+    outcome = train(config)
+    run = Run(run_folder(config))
+    assert outcome.status == "diverged"
+    assert "the loss became nan at step 5" in str(outcome.reason)
+    assert run.status()["status"] == "diverged"
+    assert "nan" in run.status()["reason"]
+    assert ended(run) == 3
+    assert "has diverged at step 6" in capsys.readouterr().out
+    # What was learned before is kept, and nothing poisoned is.
+    latest, _ = run.checkpoints.latest()
+    assert latest is not None
+    assert latest.step == 4
+    assert all(np.isfinite(value).all() for value in latest.parameters.values())
+    assert read_history(run.history.path)[-1]["event"] == "diverged"
+    assert run.model_path.exists()
+
+
+def test_a_damaged_checkpoint_costs_only_its_steps(
+    tiny: Tiny, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = tiny()
+    shutil.copytree(whole, run_folder(parts))
+    run = Run(run_folder(parts))
+    run.checkpoints.paths()[-1].write_bytes(b"damaged")
+    run.write_status("running")
+    capsys.readouterr()
+    assert train(parts).status == "finished"
+    said = capsys.readouterr().out
+    assert "going back to the one before" in said
+    assert "at step 6" in said
+    assert_same_run(whole, run_folder(parts))
+
+
+def test_a_full_disk_is_one_message_and_the_run_can_go_on(
+    tiny: Tiny, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny()
+    savez, count = np.savez, 0
+
+    def full(file: Any, **arrays: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise OSError(28, "No space left on device")
+        savez(file, **arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(OutputError, match="the disk is full"):
+            train(config)
+    assert Run(run_folder(config)).status()["status"] == "failed"
+    assert train(config).status == "finished"
+    assert_same_run(whole, run_folder(config))
+
+
+@pytest.mark.parametrize(
+    ("layout", "sharpness", "optimizer"),
+    [("channelwise", "step", "adadelta"), ("original", "learned", "adadelta"), ("original", "step", "adam")],
+)
+def test_every_kind_of_model_trains(tiny: Tiny, layout: str, sharpness: str, optimizer: str) -> None:
+    config = tiny(
+        f"layout={layout}",
+        f"sharpness={sharpness}",
+        f"optimizer={optimizer}",
+        "layout.channels=4",
+        "layout.steps_per_factor=1" if layout == "original" else "layout.steps_per_factor=0",
+        "layout.factor_channels=2" if layout == "original" else "layout.factor_channels=1",
+        "layout.scales=1",
+        "width.wavenet_layers=1",
+        "width.wavenet_channels=4",
+        "optimizer.warmup_steps=1",
+        "training.steps=2",
+    )
+    outcome = train(config)
+    assert outcome.status == "finished"
+    record = read_history(run_folder(config) / "history.jsonl")[0]
+    expected = -6.5 if sharpness == "step" else -4.0
+    assert record["sharpness"] == pytest.approx(expected, abs=1.5)
+    if sharpness == "step":
+        assert record["log_scale/base/mean"] == pytest.approx(record["sharpness"], abs=0.02)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from idf.config import Config
+from idf.training import trackers
+from idf.training.run import claimed_run
+from idf.training.trackers import open_trackers, wandb_mode
+
+Tiny = Callable[..., Config]
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on a machine where nobody is logged in, whatever this one is."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_SWEEP_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
+def test_offline_unless_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert wandb_mode() == "offline"
+    (tmp_path / "netrc").write_text("machine other.invalid login user password x\n")
+    assert wandb_mode() == "offline"
+    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password x\n")
+    assert wandb_mode() == "online"
+    monkeypatch.setenv("WANDB_BASE_URL", "https://own.invalid/wandb")
+    assert wandb_mode() == "offline"
+    (tmp_path / "netrc").write_text("no netrc at all {")
+    assert wandb_mode() == "offline"
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    assert wandb_mode() == "online"
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert wandb_mode() == "disabled"
+
+
+def logged(folder: Path) -> dict[str, list[Any]]:
+    """What an offline run's own file holds, read back with wandb's reader."""
+    from wandb.proto import wandb_internal_pb2
+    from wandb.sdk.internal.datastore import DataStore
+
+    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    store = DataStore()
+    store.open_for_scan(str(path))
+    found: dict[str, list[Any]] = {"history": [], "config": [], "exit": [], "artifact": [], "run": [], "summary": []}
+    while (data := store.scan_data()) is not None:
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        kind = record.WhichOneof("record_type")
+        if kind == "history":
+            found["history"].append({item.key or "/".join(item.nested_key): item.value_json for item in record.history.item})
+        elif kind == "run":
+            found["run"].append(record.run)
+            found["config"] += [item.key for item in record.run.config.update]
+        elif kind in found:
+            found[kind].append(getattr(record, kind))
+    return found
+
+
+def test_an_offline_run_is_whole_without_a_network(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
+    config = tiny("tracker=wandb", "tracker.tensorboard=false", "tracker.tags=[mine]")
+    with claimed_run(config, data_fingerprint="x") as run:
+        opened, identity = open_trackers(config, run, None)
+        assert identity
+        (tracker,) = opened
+        tracker.scalars(2, {"train/loss_bits_per_sample": 9.5})
+        tracker.audio(2, "audio/input", np.arange(-100, 100, dtype=np.int32), 8000)
+        run.model_path.write_bytes(b"model")
+        tracker.finish(3, {"status": "diverged", "best_bits_per_sample": 9.25}, [run.model_path, run.folder / "none"])
+    found = logged(run.folder)
+    assert {"step": "2", "train/loss_bits_per_sample": "9.5"}.items() <= found["history"][0].items()
+    assert any("audio/input" in name for name in found["history"][1])
+    assert {"model", "layout", "optimizer", "seed"} <= set(found["config"])
+    assert "mine" in found["run"][0].tags
+    assert found["run"][0].run_group == run.folder.name.rsplit("-s", 1)[0]
+    assert found["exit"][0].exit_code == 3
+    assert found["artifact"][0].type == "model"
+    output = capfd.readouterr()
+    assert output.out == ""
+    assert "wandb" not in output.err
+
+
+def test_tensorboard_files(tiny: Tiny) -> None:
+    config = tiny("tracker=tensorboard")
+    with claimed_run(config, data_fingerprint="x") as run:
+        opened, identity = open_trackers(config, run, None)
+        assert identity is None
+        (tracker,) = opened
+        tracker.scalars(2, {"train/loss_bits_per_sample": 9.5})
+        tracker.audio(2, "audio/input", np.zeros(100, np.int32), 8000)
+        tracker.finish(0, {}, [])
+    (path,) = (run.folder / "tensorboard").iterdir()
+    assert b"train/loss_bits_per_sample" in path.read_bytes()
+    assert b"audio/input" in path.read_bytes()
+
+
+def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[str] = []
+
+    class Broken:
+        def __init__(self, run: object) -> None:
+            pass
+
+        def scalars(self, step: int, values: Mapping[str, float]) -> None:
+            calls.append("scalars")
+            raise OSError("no more disk")
+
+        def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
+            calls.append("finish")
+
+    def no_wandb(*arguments: object) -> None:
+        raise RuntimeError("cannot start")
+
+    monkeypatch.setattr(trackers, "TensorBoardTracker", Broken)
+    monkeypatch.setattr(trackers, "WandbTracker", no_wandb)
+    config = tiny("tracker=wandb")
+    with claimed_run(config, data_fingerprint="x") as run:
+        opened, identity = open_trackers(config, run, "earlier")
+    assert identity == "earlier"
+    (tracker,) = opened
+    tracker.scalars(1, {"a": 1.0})
+    tracker.scalars(2, {"a": 1.0})
+    tracker.finish(0, {}, [])
+    assert calls == ["scalars"]
+    said = capsys.readouterr().out
+    assert "Weights & Biases failed and is left out from here on: cannot start" in said
+    assert said.count("TensorBoard failed") == 1

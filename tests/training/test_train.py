@@ -1,0 +1,107 @@
+"""``train.py`` as users start it: as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from idf.config import Config, run_folder
+from idf.config.compose import compose
+from idf.training.checkpoints import load_checkpoint
+from idf.training.launch import check_command_line
+
+ROOT = Path(__file__).resolve().parents[2]
+Tiny = Callable[..., Config]
+
+
+def start(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, **pipes, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_a_wrong_command_line_is_one_message_with_status_2(tmp_path: Path) -> None:
+    process = start(["model=smal", "seeds=3", f"outputs={tmp_path}"])
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert out == ""
+    assert err.splitlines()[0] == "error: the configuration has 2 problems:"
+    assert "did you mean small?" in err
+    assert "did you mean seed?" in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_data_is_one_message_with_status_2(tmp_path: Path) -> None:
+    process = start(["data=folder", f"data.root={tmp_path / 'nowhere'}", f"outputs={tmp_path / 'outputs'}"])
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.startswith("error: ")
+    assert "nowhere" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_killed_and_terminated_at_any_moment_gives_the_same_weights(overrides: list[str], tiny: Tiny) -> None:
+    # Slow steps: checkpoints after each, so that there is something to interrupt.
+    more = ["training.steps=60", "training.checkpoint_every=1", "training.validate_every=7", "deterministic=true"]
+    whole, parts = [*overrides, *more, "study=whole"], [*overrides, *more, "study=parts"]
+    folder = run_folder(compose(parts))
+
+    def wait_for_checkpoint(process: subprocess.Popen[str], after: int) -> None:
+        limit = time.monotonic() + 120
+        while not any(int(path.stem[5:]) > after for path in (folder / "checkpoints").glob("step-*.npz")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+
+    process = start(parts)
+    wait_for_checkpoint(process, 0)
+    process.kill()
+    process.communicate()
+    assert json.loads((folder / "status.json").read_text())["status"] == "running"
+
+    step = max(int(path.stem[5:]) for path in (folder / "checkpoints").glob("step-*.npz"))
+    process = start(parts)
+    wait_for_checkpoint(process, step)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    assert "took over the run from process" in out
+    assert f"resuming {folder} at step" in out
+    assert json.loads((folder / "status.json").read_text())["status"] == "preempted"
+
+    for arguments in (parts, whole):
+        process = start(arguments, env={**os.environ, "WANDB_MODE": "disabled"})
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert "finished at step 60" in out
+        assert err == ""
+    last = [load_checkpoint(run_folder(compose(a)) / "checkpoints" / "step-00000060.npz") for a in (parts, whole)]
+    for name, value in last[0].parameters.items():
+        assert value.tobytes() == last[1].parameters[name].tobytes()
+    for one, two in zip(last[0].optimizer, last[1].optimizer, strict=True):
+        assert one.tobytes() == two.tobytes()
+    assert last[0].meta["best"] == last[1].meta["best"]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*sweep*.yaml")), ids=lambda path: path.name)
+def test_every_value_of_the_sweep_composes(path: Path) -> None:
+    sweep = yaml.safe_load(path.read_text())
+    assert sweep["program"] == "train.py"
+    assert (ROOT / sweep["program"]).is_file()
+    assert sweep["command"][-1] == "${args_no_hyphens}"
+    assert sweep["metric"] == {"name": "validation/bits_per_sample", "goal": "minimize"}
+    for name, choice in sweep["parameters"].items():
+        for value in choice.get("values", [choice.get("value")]):
+            check_command_line([f"{name}={value}"])
