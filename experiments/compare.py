@@ -1,0 +1,158 @@
+"""``python -m experiments.compare RUN RUN …``: what differs between runs, in settings and in result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from experiments.runs import RunRecord, number, open_record
+from experiments.status import PLAIN_WIDTH, STYLES, command_of
+from experiments.wording import bits, duration, parse_words, size
+from idf.errors import ConfigError, run_main
+
+USAGE = """\
+python -m experiments.compare RUN RUN ... [outputs=outputs]
+
+Show the settings in which runs differ, then their results side by side.
+
+  RUN      a run's folder, STUDY/RUN, the beginning of a run's name, or latest
+  outputs  the folder of all runs"""
+
+ABSENT = "–"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Print the comparison. Returns 0.
+
+    Raises:
+        UserError: fewer than two runs, or a run that does not exist.
+    """
+    words = sys.argv[1:] if words is None else words
+    if {"-h", "--help"} & set(words):
+        print(USAGE)
+        return 0
+    parsed = parse_words(words, settings=("outputs",))
+    if len(parsed.plain) < 2:
+        raise ConfigError([f"name two runs or more, `python -m experiments.status` lists them\n\n{USAGE}"])
+    outputs = Path(parsed.settings.get("outputs", "outputs"))
+    runs = [open_record(word, outputs) for word in parsed.plain]
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(PLAIN_WIDTH, 40 + 30 * len(runs)))
+    for part in render(runs):
+        console.print(part)
+    return 0
+
+
+def render(runs: Sequence[RunRecord]) -> list[RenderableType]:
+    """Settings, environment, results: three tables, of which only the last shows what is equal."""
+    parts: list[RenderableType] = []
+    unreadable = [run.name for run in runs if not run.settings]
+    settings = differing([run.settings for run in runs])
+    if settings:
+        parts.append(_table("settings that differ", runs, settings))
+    elif not unreadable:
+        parts.append(Text("settings: all the same"))
+    if unreadable:
+        parts.append(Text(f"the settings of {', '.join(unreadable)} cannot be read", style="yellow"))
+    environments = differing([_environment(run) for run in runs])
+    if environments:
+        parts.append(_table("environments that differ", runs, environments))
+    parts.append(_table("results", runs, results(runs)))
+    parts += [Text(f"{run.name}: {command_of(run)}", style="dim") for run in runs if command_of(run)]
+    return parts
+
+
+def differing(sources: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Keys whose values are not all equal, each with the values as text; a missing key counts as a value."""
+    keys = dict.fromkeys(key for source in sources for key in source)
+    rows = {key: [_text(source[key]) if key in source else ABSENT for source in sources] for key in keys}
+    return {key: row for key, row in rows.items() if len(set(row)) > 1}
+
+
+def results(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
+    """What each run came to; rows that no run has are left out."""
+    rows: dict[str, Callable[[RunRecord], str]] = {
+        "state": lambda run: run.state.name,
+        "step": lambda run: f"{run.state.step}" + (f"/{run.state.steps}" if run.state.steps else ""),
+        "best validation, bits/sample": lambda run: bits(run.state.best),
+        "last validation, bits/sample": lambda run: bits(_last(run, "validation", "bits_per_sample")),
+        "last coded, bits/sample": lambda run: bits(_last(run, "coding", "coded_bits_per_sample")),
+        "last training loss, bits/sample": lambda run: bits(_last(run, "train", "loss_bits_per_sample")),
+        "training speed, samples/s": lambda run: _whole(_last(run, "train", "samples_per_second")),
+        "training time": lambda run: _time(run),
+        "size on disk": lambda run: size(run.bytes_on_disk()),
+    }
+    found = {name: [cell(run) for run in runs] for name, cell in rows.items()}
+    evaluated: dict[str, list[str]] = {}
+    for index, run in enumerate(runs):
+        for name, value in _evaluated(run).items():
+            evaluated.setdefault(name, [ABSENT] * len(runs))[index] = value
+    found |= evaluated
+    return {name: row for name, row in found.items() if any(cell != ABSENT for cell in row)}
+
+
+def _evaluated(run: RunRecord) -> dict[str, str]:
+    """Bits/sample of each codec on the clips that were evaluated; the model's own rows share one name."""
+    evaluation = run.evaluation()
+    if evaluation is None:
+        return {}
+    found = {}
+    for index, row in enumerate(evaluation["rows"]):
+        codec = "this model" if index == 0 else row.get("codec")
+        found[f"{row.get('dataset')}, {row.get('split')}: {codec}"] = bits(number(row.get("bits_per_sample")))
+    return found
+
+
+def _environment(run: RunRecord) -> dict[str, Any]:
+    environment = run.environment
+    git = environment.get("git") or {}
+    packages = environment.get("packages") or {}
+    kept: dict[str, Any] = {
+        name: environment.get(name) for name in ("idf", "python", "platform", "cpus") if name in environment
+    }
+    if git:
+        kept["git"] = str(git.get("revision"))[:10] + (" with changes" if git.get("changed") else "")
+    return kept | packages
+
+
+def _last(run: RunRecord, kind: str, metric: str) -> float | None:
+    values = [number(record.get(metric)) for record in run.history() if record.get("kind") == kind]
+    return values[-1] if values else None
+
+
+def _time(run: RunRecord) -> str:
+    seconds = [number(record.get("seconds")) for record in run.history()]
+    return duration(seconds[-1]) if seconds and seconds[-1] is not None else ABSENT
+
+
+def _whole(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:,.0f}"
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _table(title: str, runs: Sequence[RunRecord], rows: dict[str, list[str]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", overflow="fold")
+    for run in runs:
+        table.add_column(Text(run.name), justify="right", overflow="fold")
+    for name, cells in rows.items():
+        styled = [Text(cell, style=STYLES.get(cell, "") if name == "state" else "") for cell in cells]
+        table.add_row(Text(name), *styled)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

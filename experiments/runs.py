@@ -1,0 +1,228 @@
+"""Run folders as seen from outside: found, read, never written.
+
+Everything is read leniently: a folder that is damaged or from another version is still listed, with
+what can be known of it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from experiments.wording import did_you_mean
+from idf.errors import RunError
+from idf.training import read_history
+
+ENDED = ("finished", "diverged")
+"""States that a run does not leave unless it is started over."""
+
+KILLED = "killed"
+"""``status.json`` says running, but the process that wrote it is gone."""
+
+DAMAGED = "damaged"
+"""``status.json`` cannot be read."""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What ``status.json`` and the lock say.
+
+    Args:
+        name: a status of the run, or ``killed``, ``damaged``, ``new`` (nothing there yet).
+        step, steps: reached and planned; None where not known.
+        best: bits/sample of the best validation.
+        reason: why it diverged or failed.
+        updated: seconds since 1970.
+        owner: process id and machine that work on it now.
+    """
+
+    name: str
+    step: int = 0
+    steps: int | None = None
+    best: float | None = None
+    reason: str | None = None
+    updated: float | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run folder.
+
+    Args:
+        folder: where it lies.
+        state: how far it is.
+        settings: flat, by dotted key; empty when they cannot be read.
+        environment: versions, git revision, command.
+    """
+
+    folder: Path
+    state: RunState
+    settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """``<study>/<signature>-s<seed>``."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    def history(self) -> list[dict[str, Any]]:
+        """All records of ``history.jsonl``; none when there is no such file."""
+        path = self.folder / "history.jsonl"
+        return read_history(path) if path.is_file() else []
+
+    def evaluation(self) -> dict[str, Any] | None:
+        """What ``evaluate.py`` wrote last, None when it did not or when that cannot be read."""
+        found = _json(self.folder / "evaluation" / "results.json")
+        return found if found and isinstance(found.get("rows"), list) else None
+
+    def bytes_on_disk(self) -> int:
+        """Size of all files of the folder."""
+        total = 0
+        for parent, _, names in os.walk(self.folder):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(parent, name)).st_size
+                except OSError:
+                    continue  # removed meanwhile, as checkpoints are
+        return total
+
+
+def find_runs(outputs: Path) -> list[Path]:
+    """All run folders ``outputs/<study>/<run>``, in order of their names."""
+    return sorted(path.parent for path in outputs.glob("*/*/status.json"))
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read what there is. A damaged file leaves its part empty."""
+    return RunRecord(folder, read_state(folder), _settings(folder), _json(folder / "environment.json") or {})
+
+
+def read_state(folder: Path) -> RunState:
+    """The run's state alone, which is quick enough to ask for every second."""
+    path = folder / "status.json"
+    if not path.exists():
+        return RunState("new", owner=lock_owner(folder))
+    status = _json(path)
+    if status is None or not isinstance(status.get("status"), str):
+        return RunState(DAMAGED, updated=_modified(path), reason=f"{path} cannot be read")
+    owner = lock_owner(folder)
+    name = status["status"]
+    if name == "running" and owner is None:
+        name = KILLED
+    step, steps, reason = status.get("step"), status.get("steps"), status.get("reason")
+    return RunState(
+        name=name,
+        step=step if isinstance(step, int) else 0,
+        steps=steps if isinstance(steps, int) else None,
+        best=number(status.get("best")),
+        reason=str(reason) if reason else None,
+        updated=number(status.get("updated")) or _modified(path),
+        owner=owner,
+    )
+
+
+def lock_owner(folder: Path) -> str | None:
+    """Who works on the run, e.g. ``"process 4711 on host"``; None when nobody does.
+
+    Reads the owner's name instead of trying the lock, which could get in the way of a run that starts.
+    """
+    owner = _json(folder / "lock") or {}
+    pid, host = owner.get("pid"), owner.get("host")
+    if not isinstance(pid, int) or not isinstance(host, str):
+        return None
+    if host == socket.gethostname() and not _is_alive(pid):
+        return None
+    return f"process {pid} on {host}"
+
+
+def open_record(word: str, outputs: Path = Path("outputs")) -> RunRecord:
+    """The run that ``word`` means: a folder, ``<study>/<run>``, the beginning of a run's name, or ``latest``.
+
+    Raises:
+        RunError: there is none, or several begin so.
+    """
+    found = find_runs(outputs)
+    if word == "latest":
+        if not found:
+            raise RunError(f"there is no run under {outputs}/; train one with: python train.py")
+        return max((read_run(folder) for folder in found), key=lambda run: run.state.updated or 0.0)
+    for folder in (Path(word), outputs / word):
+        if (folder / "status.json").exists():
+            return read_run(folder)
+    inside = find_runs(Path(word).parent) if Path(word).is_dir() else []
+    inside = [folder for folder in inside if folder.parent.resolve() == Path(word).resolve()]
+    if inside:
+        names = ", ".join(folder.name for folder in inside[:6]) + (", …" if len(inside) > 6 else "")
+        raise RunError(f"{word} is a study, not a run; its runs are {names}")
+    matching = [folder for folder in found if folder.name.startswith(word)]
+    if len(matching) == 1:
+        return read_run(matching[0])
+    if matching:
+        raise RunError(f"{word} is ambiguous: {', '.join(f'{run.parent.name}/{run.name}' for run in matching)}")
+    known = [f"{folder.parent.name}/{folder.name}" for folder in found]
+    hint = did_you_mean(word, known) if known else f"; {outputs}/ holds no runs yet"
+    if len(known) > 12 and "did you mean" not in hint:
+        hint = f"; {outputs}/ holds {len(known)} runs, which `python -m experiments.status` lists"
+    raise RunError(f"there is no run {word}{hint}")
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one dictionary with dotted keys."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + str(name)] = value
+    return flat
+
+
+def number(value: object) -> float | None:
+    """``value`` if it is a finite number, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        tree = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException):
+        return {}
+    return flatten({str(key): value for key, value in tree.items()}) if isinstance(tree, dict) else {}
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _modified(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it belongs to somebody else
+    return True

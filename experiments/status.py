@@ -1,0 +1,202 @@
+"""``python -m experiments.status``: the runs under ``outputs/`` at a glance, like ``git status``.
+
+One block a study; in it one line a run with what tells it from its neighbours. What needs a hand
+(killed, failed, diverged) comes with the reason and the command that goes on.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from experiments.runs import DAMAGED, KILLED, RunRecord, find_runs, read_run
+from experiments.wording import age, bits, did_you_mean, parse_words, size
+from idf.config.identity import NOT_SEMANTIC
+from idf.errors import RunError, run_main
+
+USAGE = """\
+python -m experiments.status [STUDY ...] [outputs=outputs]
+
+List the runs under outputs/: state, best validation bits/sample, age, size on disk.
+
+  STUDY    only these folders of outputs/
+  outputs  the folder of all runs"""
+
+STYLES = {
+    "finished": "green",
+    "running": "cyan",
+    "diverged": "red",
+    "failed": "red",
+    DAMAGED: "red",
+    KILLED: "yellow",
+    "preempted": "yellow",
+    "interrupted": "yellow",
+}
+"""How each state looks on a terminal."""
+
+PLAIN_WIDTH = 150
+"""Characters of a line when the output is not a terminal."""
+
+MAX_REMEDIES = 8
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run with what is shown of it beside its record."""
+
+    run: RunRecord
+    bytes: int
+    different: str
+    """Settings that not all runs of the study share."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Print the list. Returns 0.
+
+    Raises:
+        UserError: no such study.
+    """
+    words = sys.argv[1:] if words is None else words
+    if {"-h", "--help"} & set(words):
+        print(USAGE)
+        return 0
+    parsed = parse_words(words, settings=("outputs",))
+    outputs = Path(parsed.settings.get("outputs", "outputs"))
+    runs = [read_run(folder) for folder in find_runs(outputs)]
+    studies = list(dict.fromkeys(run.folder.parent.name for run in runs))
+    for name in parsed.plain:
+        if Path(name).name not in studies:
+            raise RunError(f"there is no study {name} under {outputs}/{did_you_mean(name, studies)}")
+    wanted = {Path(name).name for name in parsed.plain} or set(studies)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    runs = [run for run in runs if run.folder.parent.name in wanted]
+    for part in render(runs, outputs, time.time()):
+        console.print(part)
+    return 0
+
+
+def render(runs: Sequence[RunRecord], outputs: Path, now: float) -> list[RenderableType]:
+    """The whole answer, part by part.
+
+    Args:
+        runs: in order of their folders.
+        now: seconds since 1970, from which ages count.
+    """
+    if not runs:
+        return [Text(f"no runs under {outputs}/ yet; train one with: python train.py")]
+    parts: list[RenderableType] = []
+    total = 0
+    for study, group in groupby(runs, key=lambda run: run.folder.parent.name):
+        members = list(group)
+        different = differences(members)
+        listed = [Listed(run, run.bytes_on_disk(), different[index]) for index, run in enumerate(members)]
+        total += sum(item.bytes for item in listed)
+        parts.append(_block(study, listed, now))
+    states = Counter(run.state.name for run in runs)
+    summary = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    parts.append(Text(f"{len(runs)} run{'s' * (len(runs) != 1)} in {outputs}/ ({size(total)}): {summary}"))
+    return [*parts, *_remedies(runs)]
+
+
+def differences(runs: Sequence[RunRecord]) -> list[str]:
+    """For each run, the settings that decide its result and that not all the others share, as one line."""
+    keys = dict.fromkeys(key for run in runs for key in run.settings)
+    telling = [
+        key
+        for key in keys
+        if not any(key == ignored or key.startswith(ignored + ".") for ignored in NOT_SEMANTIC)
+        and len({repr(run.settings.get(key)) for run in runs if run.settings}) > 1
+    ]
+    return [_different(run, _without_implied(telling, runs)) for run in runs]
+
+
+def _without_implied(telling: Sequence[str], runs: Sequence[RunRecord]) -> list[str]:
+    """Leave out the settings that follow from the name of their group in all of these runs."""
+    kept = []
+    for key in telling:
+        group = key.rpartition(".")[0]
+        name = next((f"{group}.{part}" for part in ("name", "kind") if f"{group}.{part}" in telling), key)
+        values = {(repr(run.settings.get(name)), repr(run.settings.get(key))) for run in runs if run.settings}
+        if key == name or len(values) > len({named for named, _ in values}):
+            kept.append(key)
+    return kept
+
+
+def _different(run: RunRecord, telling: Sequence[str]) -> str:
+    if not run.settings:
+        return "(settings cannot be read)"
+    return " ".join(f"{key.removesuffix('.name').removesuffix('.kind')}={run.settings.get(key)}" for key in telling)
+
+
+def _block(study: str, listed: Sequence[Listed], now: float) -> RenderableType:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading, justify in (
+        ("run", "left"),
+        ("state", "left"),
+        ("step", "right"),
+        ("best bits/sample", "right"),
+        ("updated", "right"),
+        ("size", "right"),
+        ("what differs", "left"),
+    ):
+        table.add_column(heading, justify=justify, no_wrap=heading != "what differs", overflow="fold")  # type: ignore[arg-type]
+    for item in listed:
+        state = item.run.state
+        step = str(state.step) if state.steps is None else f"{state.step}/{state.steps}"
+        updated = "–" if state.updated is None else f"{age(now - state.updated)} ago"
+        name = Text(state.name, style=STYLES.get(state.name, ""))
+        table.add_row(
+            item.run.folder.name, name, step, bits(state.best), updated, size(item.bytes), Text(item.different)
+        )
+    return Group(Text(study, style="bold"), Padding(table, (0, 0, 0, 2)))
+
+
+def _remedies(runs: Sequence[RunRecord]) -> list[RenderableType]:
+    """One line for each run that does not go on by itself."""
+    lines: list[RenderableType] = []
+    for run in runs:
+        state = run.state
+        command = command_of(run)
+        again = f"; go on with: {command}" if command else "; the same command goes on"
+        match state.name:
+            case "diverged":
+                lines.append(Text(f"  {run.name} diverged: {state.reason or 'no reason given'}", style="red"))
+            case "failed":
+                lines.append(Text(f"  {run.name} failed: {state.reason or 'no reason given'}{again}", style="red"))
+            case "killed":
+                lines.append(Text(f"  {run.name} was killed at step {state.step} or later{again}", style="yellow"))
+            case "preempted" | "interrupted":
+                lines.append(Text(f"  {run.name} was stopped at step {state.step}{again}", style="yellow"))
+            case "damaged":
+                lines.append(Text(f"  {run.name}: {state.reason}; remove the folder to start over", style="red"))
+    if len(lines) > MAX_REMEDIES:
+        more = len(lines) - MAX_REMEDIES
+        lines = [*lines[:MAX_REMEDIES], Text(f"  … and {more} more; name a study to see fewer runs")]
+    return lines
+
+
+def command_of(run: RunRecord) -> str | None:
+    """The command line that made the run, without ``force=true``; None when it is not known."""
+    words = run.environment.get("command")
+    if not isinstance(words, list) or not words:
+        return None
+    kept = [str(word) for word in words if not str(word).startswith("force=")]
+    return shlex.join(["python", Path(kept[0]).name if kept[0].endswith("train.py") else kept[0], *kept[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments.runs import find_runs, read_run
+from experiments.status import command_of, differences, main
+from idf.errors import RunError
+
+
+def lines_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    assert main(words) == 0
+    return [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+
+
+def test_one_line_a_run(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run("study=a", curve={4000: 8.91234})
+    diverged = make_run("study=a", "seed=1", "model=medium", status="diverged", curve={}, reason="the loss became nan")
+    killed = make_run("study=b", status="running")
+    lines = lines_of(capsys, f"outputs={outputs}")
+    finished = next(line for line in lines if "finished" in line and "4000/4000" in line)
+    assert finished.split()[3:4] == ["8.9123"]
+    assert finished.rstrip().endswith("model=small")
+    assert any(line.strip().startswith(f"a/{diverged.name} diverged: the loss became nan") for line in lines)
+    assert any(f"b/{killed.name} was killed" in line and "python train.py study=b" in line for line in lines)
+    summary = next(line for line in lines if line.startswith("3 runs in"))
+    assert {"1 finished", "1 diverged", "1 killed"} <= set(summary.partition("): ")[2].split(", "))
+
+
+def test_only_some_studies(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no runs under" in lines_of(capsys, f"outputs={outputs}")[0]
+    make_run("study=first")
+    make_run("study=second")
+    lines = lines_of(capsys, "second", f"outputs={outputs}")
+    assert lines[0] == "second"
+    assert not any("first" in line for line in lines[:-1])
+    with pytest.raises(RunError, match="did you mean first"):
+        main(["frist", f"outputs={outputs}"])
+
+
+def test_what_differs_is_told_by_groups_where_that_is_enough(make_run, outputs: Path) -> None:
+    same = ["study=a", "optimizer.learning_rate=0.01"]
+    make_run(*same, "sharpness=step")
+    make_run(*same, "sharpness=step", "seed=1", "tracker=none")
+    make_run(*same, "sharpness=constant")
+    runs = [read_run(folder) for folder in find_runs(outputs)]
+    assert sorted(differences(runs)) == ["sharpness=constant", "sharpness=step", "sharpness=step"]
+    make_run(*same, "sharpness=step", "sharpness.end=-5")
+    runs = [read_run(folder) for folder in find_runs(outputs)]
+    # Now the kind alone does not tell them apart.
+    assert "sharpness=step sharpness.end=-5.0" in differences(runs)
+    assert differences(runs[:1]) == [""]
+
+
+def test_the_command_that_goes_on(make_run) -> None:
+    run = read_run(make_run("study=a", "force=true", "data=folder", "data.root=/a b"))
+    assert command_of(run) == "python train.py study=a data=folder 'data.root=/a b'"
