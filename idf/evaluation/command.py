@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -17,14 +18,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from idf.audio import Dataset, open_dataset
 from idf.config import Config
-from idf.errors import FormatError, RunError
+from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines
 from idf.evaluation.codecs import CodecError, Entry, NotMade
 from idf.evaluation.likelihood import model_nll_bits
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure
 from idf.evaluation.model_codec import ModelCodec
 from idf.evaluation.options import USAGE, Options, parse_options
-from idf.evaluation.plots import plot_codecs, plot_history
+from idf.evaluation.plots import plot_codecs, plot_history, read_history
 from idf.evaluation.report import write_report
 from idf.evaluation.results import Results, Row, clip_records, excess_warning, make_row, to_terminal, write_results
 from idf.evaluation.runs import EvaluatedRun, data_config, open_run
@@ -46,6 +47,7 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parse_options(words)
     run = open_run(options.run)
     dataset = open_dataset(data_config(run, options.data))
+    _check_early(run)
     # Progress goes to standard error, the table to standard output.
     results = evaluate(run, dataset, options, Console(stderr=True))
     paths = write_evaluation(run, results)
@@ -70,11 +72,14 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
     if options.split == "train":
         warnings.append("these are clips of the training split: the figures say nothing about other audio")
     baselines, not_made = find_baselines(options.baselines, run.config.model.window)
-    entry = model_entry(run)
     rows: list[Row] = []
     per_clip: dict[str, tuple[dict[str, Any], ...]] = {}
     with tempfile.TemporaryDirectory(prefix="idf-evaluate-") as place, _progress(console) as progress:
         folder = Path(place)
+        # A copy: a run that is still training may replace its model at any time.
+        with output_errors(folder):
+            model = Path(shutil.copy(run.model, folder))
+        entry = model_entry(run.config, model)
         laid_out = lay_out(dataset, clips, _subfolder(folder, "clips"))
         total = sum(clip.samples for clip in laid_out)
 
@@ -84,7 +89,7 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
 
         measured = _measure_model(entry, laid_out, _subfolder(folder, "model"), bar(entry.codec, 2))
         prepare_tensorflow(run.config)
-        nll = model_nll_bits(run.model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1))
+        nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1))
         rows.append(make_row(entry, *names, measured, nll))
         per_clip[entry.codec] = clip_records(measured.clips, nll)
         for number, baseline in enumerate(baselines):
@@ -95,16 +100,16 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
                 continue
             rows.append(make_row(baseline, *names, found))
             per_clip[baseline.codec] = clip_records(found.clips)
+        facts = about(run, model, dataset)
         _keep_files(measured, run.evaluation / "files")
     excess = excess_warning(rows[0])
     warnings += [excess] if excess else []
-    return Results(tuple(rows), tuple(not_made), tuple(warnings), about(run, dataset), per_clip)
+    return Results(tuple(rows), tuple(not_made), tuple(warnings), facts, per_clip)
 
 
-def model_entry(run: EvaluatedRun) -> Entry:
-    """The run's model as a row."""
-    config = run.config
-    codec = ModelCodec(str(run.model.resolve()), config.coder)
+def model_entry(config: Config, model: Path) -> Entry:
+    """A run's model file as a row."""
+    codec = ModelCodec(str(model.resolve()), config.coder)
     return Entry(_model_name(config), f"idf, {config.coder}", config.model.window, codec)
 
 
@@ -117,17 +122,16 @@ def write_evaluation(run: EvaluatedRun, results: Results) -> list[Path]:
     folder = run.evaluation
     paths = write_results(results, folder)
     figures = plot_codecs(results.rows, folder / "plots")
-    history = run.folder / "history.jsonl"
-    if history.is_file():
-        figures += plot_history(history, folder / "plots")
+    if run.history.is_file():
+        figures += plot_history(run.history, folder / "plots")
     return [*paths, *figures, write_report(results, figures, folder, run.folder)]
 
 
-def about(run: EvaluatedRun, dataset: Dataset) -> dict[str, Any]:
+def about(run: EvaluatedRun, model: Path, dataset: Dataset) -> dict[str, Any]:
     """All that is needed to repeat the evaluation: command, versions, machine, model, data."""
     from idf.coding.window_codec import load_codec
 
-    codec = load_codec(run.model, run.config.coder)
+    codec = load_codec(model, run.config.coder)
     provenance = {name: value for name, value in codec.provenance.items() if name != "config"}
     return environment() | {
         "cpu": _cpu_name(),
@@ -137,6 +141,19 @@ def about(run: EvaluatedRun, dataset: Dataset) -> dict[str, Any]:
         "data": {"name": dataset.name, "split": dataset.split, "fingerprint": dataset.fingerprint},
         "resampled_hz": dataset.resample_hz,
     }
+
+
+def _check_early(run: EvaluatedRun) -> None:
+    """Find what would spoil the end of a long evaluation before it begins.
+
+    Raises:
+        OutputError: the run's folder cannot be written.
+        RunError: the run's history is damaged.
+    """
+    if not os.access(run.folder, os.W_OK):
+        raise OutputError(f"cannot write {run.evaluation}: the run's folder is read-only; evaluate a copy of it")
+    if run.history.is_file():
+        read_history(run.history)
 
 
 def _model_name(config: Config) -> str:
@@ -151,7 +168,7 @@ def _measure_model(
         return measure(entry, clips, folder, advance)
     except WorkerCrash as error:
         raise RuntimeError(str(error)) from error  # a bug of ours keeps its traceback
-    except (CodecError, FormatError) as error:
+    except CodecError as error:
         raise RunError(f"{entry.codec} cannot code these clips: {error}") from error
 
 

@@ -37,6 +37,11 @@ class EvaluatedRun:
         return self.folder / MODEL_FILE
 
     @property
+    def history(self) -> Path:
+        """What training measured."""
+        return self.folder / "history.jsonl"
+
+    @property
     def evaluation(self) -> Path:
         """Where the evaluation writes."""
         return self.folder / "evaluation"

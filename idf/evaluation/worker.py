@@ -24,6 +24,7 @@ import numpy as np
 
 from idf.errors import run_main
 from idf.evaluation.codecs import ClipFile, FileCodec, from_json
+from idf.files import output_errors
 
 if sys.platform != "win32":
     import resource
@@ -49,7 +50,8 @@ def _encode(codec: FileCodec, item: dict[str, Any], mark: str) -> tuple[float, f
     clip = ClipFile(Path(item["wav"]), np.load(item["pcm"]).astype(np.int32), item["rate_hz"])
     target = Path(item["file"] + mark + codec.suffix)
     cpu, wall = cpu_seconds(), time.perf_counter()
-    codec.encode(clip, target)
+    with output_errors(target):
+        codec.encode(clip, target)
     spent = cpu_seconds() - cpu, time.perf_counter() - wall
     if mark:
         target.unlink()
@@ -61,7 +63,8 @@ def _decode(codec: FileCodec, item: dict[str, Any], mark: str) -> tuple[float, f
     samples = codec.decode(Path(item["file"] + codec.suffix))
     spent = cpu_seconds() - cpu, time.perf_counter() - wall
     if not mark:
-        np.save(item["decoded"], samples)
+        with output_errors(Path(item["decoded"])):
+            np.save(item["decoded"], samples)
     return spent
 
 

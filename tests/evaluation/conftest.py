@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from idf.audio import write_wav16
+from idf.coding.window_codec import save_model
+from idf.config import to_yaml
+from idf.config.compose import compose
 from idf.evaluation.codecs import ClipFile, FileCodec
 from idf.evaluation.measurement import WorkingClip
+from idf.models import build_model
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +76,30 @@ def audio_folder(tmp_path: Path, fakes: types.ModuleType) -> Path:
     root = tmp_path / "audio"
     (root / "deep").mkdir(parents=True)
     for number in range(5):
-        write_wav16(root / f"c{number}.wav", fakes.speech_like(1300 + 97 * number, number), 8000)
+        write_wav16(root / f"c{number}.wav", fakes.speech_like(6000 + 97 * number, number), 8000)
     write_wav16(root / "deep" / "c 5.wav", fakes.speech_like(40, 9), 8000)
     return root
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Export an untrained, tiny model with windows of 64 samples, its configuration beside it; takes overrides."""
+
+    def make(*overrides: str) -> Path:
+        tiny = ["model.window=64", "layout.channels=8", "width.hidden=8", "width.blocks=1", "width.experts=2"]
+        tiny += ["width.context_frames=1", "width.wavenet_layers=1", "width.wavenet_channels=8", *overrides]
+        config = compose(tiny)
+        model = build_model(config)
+        path = tmp_path_factory.mktemp("model") / "model.idfm"
+        log_scale = None if config.sharpness.kind == "learned" else -4.0
+        save_model(path, config, model, model.initial_parameters(0), log_scale, {"step": 0})
+        (path.parent / "config.yaml").write_text(to_yaml(config))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model(make_model: Callable[..., Path]) -> Path:
+    """An untrained model whose flow leaves samples in place."""
+    return make_model()
