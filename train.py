@@ -8,6 +8,7 @@ that was stopped. Exit status: 0 finished, 2 something to mend in the settings o
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main() -> int:
     if command.runs:
         return run_each(Path(__file__), command.runs)
     sys.argv[1:] = command.arguments
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra would cut the traceback of a bug short
     register_schema()
     composed()
     return 0

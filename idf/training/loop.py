@@ -19,6 +19,7 @@ from idf.training.checkpoints import Checkpoint
 from idf.training.clock import Clock
 from idf.training.coded import coded_size, export_model
 from idf.training.divergence import DivergenceGuard
+from idf.training.drawn import draw
 from idf.training.progress import SAMPLE_BITS, Display
 from idf.training.report import Reporter
 from idf.training.run import Run
@@ -30,6 +31,9 @@ from idf.training.validation import Validator, spread
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+DRAWN_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -261,10 +265,8 @@ class Loop:
         step = self.position.step
         pcm = self._dataset.read(self._coded_clips[0])
         self._reporter.audio(step, "input", pcm.samples, pcm.rate_hz)
-        sample = getattr(self._model, "sample", None)
-        if sample is not None:
-            count = min(len(pcm.samples), 2 * pcm.rate_hz)
-            self._reporter.audio(step, "drawn", sample(self._weights(), count, step, sharpness), pcm.rate_hz)
+        count = min(len(pcm.samples), DRAWN_SECONDS * pcm.rate_hz)
+        self._reporter.audio(step, "drawn", draw(self._model, self._weights(), count, step, sharpness), pcm.rate_hz)
         return True
 
     # -- helpers --

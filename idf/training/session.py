@@ -72,7 +72,9 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
         display = open_display(first, config.training.steps)
         try:
             run.write_status("running", tracker_id=tracker_id)
-            loop = _loop(config, model, dataset, run, trackers, tracker_id, display, stop, resumed=checkpoint is not None)
+            loop = _loop(
+                config, model, dataset, run, trackers, tracker_id, display, stop, resumed=checkpoint is not None
+            )
             if checkpoint:
                 loop.restore(checkpoint)
                 display.say(f"resuming {run.folder} at step {first}")

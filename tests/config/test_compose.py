@@ -44,7 +44,11 @@ def test_yaml_defaults_and_dataclass_defaults_agree() -> None:
 
 def test_experiment_original_is_the_originals_recipe_and_gives_way_to_the_command_line() -> None:
     original = compose(["experiment=original"])
-    assert (original.layout.prior, original.sharpness.kind, original.optimizer.learning_rate) == ("wavenet", "step", 1e-4)
+    assert (original.layout.prior, original.sharpness.kind, original.optimizer.learning_rate) == (
+        "wavenet",
+        "step",
+        1e-4,
+    )
     assert original.width.name == "cpu"
     assert compose(["experiment=original", "sharpness=cosine"]).sharpness.kind == "cosine"
     assert compose(["experiment=original", "optimizer.learning_rate=0.5"]).optimizer.learning_rate == 0.5
@@ -100,7 +104,14 @@ def test_a_sweep_is_checked_value_by_value() -> None:
 
 
 def test_values_as_a_sweep_agent_passes_them() -> None:
-    config = compose(["permutation.seed=None", "data.rate_hz=None", "sharpness.boundaries=[0.1, 0.9]", "optimizer.learning_rate=1e-05"])
+    config = compose(
+        [
+            "permutation.seed=None",
+            "data.rate_hz=None",
+            "sharpness.boundaries=[0.1, 0.9]",
+            "optimizer.learning_rate=1e-05",
+        ]
+    )
     assert config.permutation.seed is None
     assert config.sharpness.boundaries == [0.1, 0.9]
     assert config.optimizer.learning_rate == 1e-5
@@ -118,7 +129,9 @@ def test_stored_configuration_comes_back(tmp_path: Path) -> None:
     assert load_config(tmp_path / "config.yaml") == config
 
 
-@pytest.mark.parametrize(("text", "finding"), [("a: [", "cannot be read"), ("new: 3", "another version"), ("- 1", "holds no settings")])
+@pytest.mark.parametrize(
+    ("text", "finding"), [("a: [", "cannot be read"), ("new: 3", "another version"), ("- 1", "holds no settings")]
+)
 def test_damaged_stored_configuration(tmp_path: Path, text: str, finding: str) -> None:
     path = tmp_path / "config.yaml"
     with pytest.raises(RunError, match="is missing"):

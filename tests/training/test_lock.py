@@ -14,9 +14,9 @@ from idf.training.lock import locked
 
 
 def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(RunError, match=f"process {os.getpid()} on .* works on the run"):
-        with locked(tmp_path):
-            pass
+    expected = pytest.raises(RunError, match=f"process {os.getpid()} on .* works on the run")
+    with locked(tmp_path), expected, locked(tmp_path):
+        pass
     with locked(tmp_path) as taken_over:
         assert taken_over is None
 
@@ -38,6 +38,6 @@ def test_a_half_written_owner_does_not_count(tmp_path: Path) -> None:
 
 def test_an_owner_on_another_machine_counts_and_the_remedy_is_named(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text('{"pid": 1, "host": "elsewhere.invalid"}')
-    with pytest.raises(RunError, match="if it is gone, remove .*lock"), locked(tmp_path):
+    with pytest.raises(RunError, match=r"if it is gone, remove .*lock"), locked(tmp_path):
         pass
     assert "elsewhere" in (tmp_path / "lock").read_text()

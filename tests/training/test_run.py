@@ -8,7 +8,7 @@ import pytest
 
 from idf.config import Config, load_config, run_folder
 from idf.errors import RunError
-from idf.training.run import claimed_run
+from idf.training.run import Run, claimed_run
 
 Tiny = Callable[..., Config]
 
@@ -26,9 +26,15 @@ def test_a_new_folder_says_what_it_is(tiny: Tiny) -> None:
 
 
 def test_a_crash_is_recorded_and_keeps_its_traceback(tiny: Tiny) -> None:
-    with pytest.raises(ZeroDivisionError), claimed_run(tiny(), data_fingerprint="abc") as run:
-        run.write_status("running", step=5, best=7.5)
-        raise ZeroDivisionError("oh")
+    run = Run(run_folder(tiny()))
+
+    def crash() -> None:
+        with claimed_run(tiny(), data_fingerprint="abc"):
+            run.write_status("running", step=5, best=7.5)
+            raise ZeroDivisionError("oh")
+
+    with pytest.raises(ZeroDivisionError):
+        crash()
     status = run.status()
     assert (status["status"], status["reason"], status["step"], status["best"]) == ("failed", "oh", 5, 7.5)
     run.write_status("running")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ def test_sharpness_goes_one_way_from_start_to_end(config: SharpnessConfig, steps
     low, high = sorted([config.start, config.end])
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in values)
     rising = config.end >= config.start
-    assert all((b - a) * (1 if rising else -1) >= -1e-9 for a, b in zip(values, values[1:], strict=False))
+    assert all((b - a) * (1 if rising else -1) >= -1e-9 for a, b in itertools.pairwise(values))
     assert schedule.at(steps) == pytest.approx(config.end)
 
 

@@ -115,6 +115,7 @@ def test_a_run_leaves_everything_behind(tiny: Tiny) -> None:
     assert (folder / "checkpoints" / "best.npz").exists()
     assert (folder / "model.idfm").exists()
     assert (folder / "samples" / "input-00000008.wav").exists()
+    assert (folder / "samples" / "drawn-00000008.wav").exists()
     assert not (folder / "now.idfm").exists()
 
 
@@ -209,9 +210,7 @@ def test_a_loss_that_is_no_number_ends_the_run_as_diverged(
     assert run.model_path.exists()
 
 
-def test_a_damaged_checkpoint_costs_only_its_steps(
-    tiny: Tiny, whole: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_checkpoint_costs_only_its_steps(tiny: Tiny, whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = tiny()
     shutil.copytree(whole, run_folder(parts))
     run = Run(run_folder(parts))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from idf.config import Config
+from idf.models import build_model
+from idf.priors.mixture import Mixture
+from idf.training.drawn import draw, draw_latents
+
+
+def test_latents_follow_their_mixture() -> None:
+    shape = (20_000, 2)
+    mixture = Mixture(
+        logits=np.broadcast_to(np.log([0.25, 0.75]), shape),
+        means=np.broadcast_to(np.array([-1000.0, 500.0]), shape),
+        octaves=np.broadcast_to(np.array([0.0, 3.0]), shape),
+    )
+    latents = draw_latents(mixture, np.random.default_rng(1))
+    low = latents[latents < -500]
+    high = latents[latents >= -500]
+    assert len(low) / len(latents) == pytest.approx(0.25, abs=0.02)
+    assert np.median(low) == pytest.approx(-1000, abs=1)
+    # The standard deviation of a logistic is scale pi / sqrt 3.
+    assert np.std(high) == pytest.approx(8 * np.pi / np.sqrt(3), rel=0.05)
+
+
+def test_extremes_stay_within_16_bits() -> None:
+    mixture = Mixture(np.zeros((2, 1)), np.array([[1e6], [-1e6]]), np.zeros((2, 1)))
+    assert draw_latents(mixture, np.random.default_rng(1)).tolist() == [32767, -32768]
+
+
+@pytest.mark.parametrize(
+    ("layout", "log_scale"), [(["layout=channelwise"], None), (["layout=original", "sharpness=step"], -6.5)]
+)
+def test_audio_is_drawn_from_either_layout_and_depends_on_the_seed(
+    tiny: Callable[..., Config], layout: list[str], log_scale: float | None
+) -> None:
+    more = ["layout.channels=4", "layout.scales=1", "width.wavenet_layers=1", "width.wavenet_channels=4"]
+    if "layout=original" in layout:
+        more += ["layout.factor_channels=2", "layout.steps_per_factor=1"]
+    model = build_model(tiny(*layout, *more))
+    weights = model.initial_parameters(0)
+    first, again, other = (draw(model, weights, 100, seed, log_scale) for seed in (1, 1, 2))
+    assert first.dtype == np.int32
+    assert first.shape == (100,)
+    assert np.abs(first).max() <= 32768
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
