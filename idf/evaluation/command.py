@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0
     options = parse_options(words)
-    run = open_run(options.run)
+    run = open_run(options.run, options.study)
     dataset = open_dataset(data_config(run, options.data))
     _check_early(run)
     # Progress goes to standard error, the table to standard output.

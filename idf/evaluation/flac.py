@@ -124,8 +124,7 @@ def find_flac(block: int) -> Entry | NotMade:
     return NotMade(
         name,
         "soundfile's libFLAC has no setting for the block size, and neither the flac command nor pyflac is here",
-        "install the flac command (your system's package 'flac'), or pyflac: pip install 'idf[baselines]' "
-        "(needs a C compiler)",
+        "install the flac command (your system's package 'flac'), or pyflac: pip install pyflac (needs a C compiler)",
     )
 
 

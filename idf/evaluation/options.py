@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from idf.config.compose import check_overrides
 from idf.errors import ConfigError
 from idf.evaluation.baselines import BASELINES
+from idf.evaluation.runs import LATEST
 
+KEYS = ("run", "study", "split", "baselines")
 SPLITS = ("train", "validation", "test")
 
 USAGE = f"""\
-python evaluate.py run=FOLDER|latest [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
+python evaluate.py run=FOLDER|latest [study=NAME] [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
 
 Code every clip of a split to a file with the run's model, decode it in a fresh process, compare, count
 the bytes, do the same with other codecs, and write the table to FOLDER/evaluation/.
 
   run        folder of a run, or latest: the newest run under outputs/ that has a model
+  study      with run=latest: only runs under outputs/NAME/
   data       another data set than the run's: one of the files in conf/data/
   data.KEY   one setting of the data set, such as data.root=/audio
   split      {", ".join(SPLITS)}; test unless given
@@ -31,12 +34,14 @@ class Options:
 
     Args:
         run: a folder, or ``latest``.
+        study: which study's latest run; None for any.
         data: ``data=NAME`` and ``data.KEY=VALUE`` in the order given.
         split: ``train``, ``validation`` or ``test``.
         baselines: names from :data:`~idf.evaluation.baselines.BASELINES`.
     """
 
     run: str
+    study: str | None = None
     data: tuple[str, ...] = ()
     split: str = "test"
     baselines: tuple[str, ...] = tuple(BASELINES)
@@ -57,7 +62,7 @@ def parse_options(words: Sequence[str]) -> Options:
             problems.append(f"`{word}` cannot be read: write setting=value{_did_you_mean_run(word)}")
         elif key == "data" or key.startswith("data."):
             data.append(word)
-        elif key in ("run", "split", "baselines"):
+        elif key in KEYS:
             if key in given:
                 problems.append(f"{key} is given twice")
             if not value:
@@ -70,13 +75,15 @@ def parse_options(words: Sequence[str]) -> Options:
     problems += check_overrides(data).problems
     if "run" not in given:
         problems.append("run is missing: write run=FOLDER, or run=latest for the newest run under outputs/")
+    if "study" in given and given.get("run", LATEST) != LATEST:
+        problems.append("study= goes with run=latest; a folder needs no study")
     split = given.get("split", "test")
     if split not in SPLITS:
         problems.append(f"split={split}: expected one of {', '.join(SPLITS)}{_did_you_mean(split, SPLITS)}")
     baselines = _baselines(given.get("baselines", "all"), problems)
     if problems:
         raise ConfigError(problems)
-    return Options(given["run"], tuple(data), split, baselines)
+    return Options(given["run"], given.get("study"), tuple(data), split, baselines)
 
 
 def _baselines(text: str, problems: list[str]) -> tuple[str, ...]:

@@ -73,7 +73,8 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
     """Draw how training went.
 
     Args:
-        history_path: a run's ``history.jsonl``.
+        history_path: a run's ``history.jsonl``. If the ``config.yaml`` beside it says that the sharpness is
+            learned, its drift is not marked: only a schedule's changes explain jumps of the curves.
         folder: gets ``loss``, ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as
             ``.svg`` and ``.png``; a figure without any data is left out.
 
@@ -85,7 +86,7 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
         OutputError: ``folder`` cannot be written.
     """
     history = read_history(Path(history_path))
-    changes = _sharpness_changes(history)
+    changes = _Changes() if _learns_sharpness(Path(history_path).parent) else _sharpness_changes(history)
     figures = {
         "loss": _loss(history, changes),
         "bits_per_dimension": _curves(
@@ -132,6 +133,12 @@ class _Changes:
     span: tuple[float, float] | None = None
 
 
+def _learns_sharpness(run: Path) -> bool:
+    from idf.config import load_config
+
+    return (run / "config.yaml").is_file() and load_config(run / "config.yaml").sharpness.kind == "learned"
+
+
 def _sharpness_changes(history: History) -> _Changes:
     steps, values = history.points("train", "sharpness")
     moved = [index for index in range(1, len(values)) if values[index] != values[index - 1]]
@@ -167,7 +174,7 @@ def _curves(history: History, changes: _Changes, title: str, unit: str, metric: 
     )
     coded = history.points("coding", f"coded_{metric}")
     marker = {"linestyle": "none", "marker": "D", "markersize": 5}
-    curves.append((coded, {"color": VERMILION, "label": "validation clips, really coded", **marker}))
+    curves.append((coded, {"color": VERMILION, "label": "a few of them, really coded", **marker}))
     drawn = [(points, look) for points, look in curves if points[0]]
     if not drawn:
         return None

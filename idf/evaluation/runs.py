@@ -47,13 +47,13 @@ class EvaluatedRun:
         return self.folder / "evaluation"
 
 
-def open_run(where: str, outputs: Path = Path("outputs")) -> EvaluatedRun:
-    """Open the run folder ``where``, or the newest one with a model for ``latest``.
+def open_run(where: str, study: str | None = None, outputs: Path = Path("outputs")) -> EvaluatedRun:
+    """Open the run folder ``where``, or for ``latest`` the newest one with a model (of ``study``, if given).
 
     Raises:
         RunError: there is no such run, it has no model yet, or its settings cannot be read.
     """
-    folder = _latest(outputs) if where == LATEST else Path(where)
+    folder = _latest(outputs / study if study else outputs) if where == LATEST else Path(where)
     if not folder.is_dir():
         known = [str(run) for run in _runs(outputs)]
         close = difflib.get_close_matches(where, known, n=1, cutoff=0.5)

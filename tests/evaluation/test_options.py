@@ -8,14 +8,18 @@ from idf.evaluation.options import Options, parse_options
 
 
 def test_defaults() -> None:
-    assert parse_options(["run=latest"]) == Options("latest", (), "test", tuple(BASELINES))
+    assert parse_options(["run=latest"]) == Options("latest", None, (), "test", tuple(BASELINES))
 
 
 def test_everything_given() -> None:
     words = ["data.root=/x", "run=outputs/a=b", "data=folder", "split=validation", "baselines=[tta,flac]"]
     assert parse_options(words) == Options(
-        "outputs/a=b", ("data.root=/x", "data=folder"), "validation", ("flac", "tta")
+        "outputs/a=b", None, ("data.root=/x", "data=folder"), "validation", ("flac", "tta")
     )
+
+
+def test_the_latest_of_a_study() -> None:
+    assert parse_options(["run=latest", "study=demo"]).study == "demo"
 
 
 def test_no_baselines() -> None:
@@ -36,6 +40,7 @@ def test_no_baselines() -> None:
         (["run=latest", "model=small"], "model is not a setting of evaluate.py"),
         (["run=a", "run=b"], "run is given twice"),
         (["run="], "run= has no value"),
+        (["run=outputs/demo/x", "study=demo"], "study= goes with run=latest"),
     ],
 )
 def test_problems(words: list[str], message: str) -> None:

@@ -70,13 +70,16 @@ def test_steps_of_the_sharpness_are_marked_and_smooth_ones_shaded(tmp_path: Path
         plot_history(write(tmp_path, records(sharpness)), tmp_path)
         return (tmp_path / "bits_per_dimension.svg").read_text()
 
+    drift = [-4.0 - 0.05 * index for index in range(40)]
     stepped = text([-4.0] * 10 + [-5.25] * 10 + [-6.5] * 10)
     assert "<!-- -5.25 -->" in stepped
     assert "<!-- -6.5 -->" in stepped
     assert "<!-- -4 -->" not in stepped
-    assert "sharpness moves" in text([-4.0 - 0.05 * index for index in range(40)])
+    assert "sharpness moves" in text(drift)
     for unmarked in (text([None] * 20), text([-6.5] * 20)):
         assert "sharpness" not in unmarked
+    (tmp_path / "config.yaml").write_text("sharpness: {kind: learned}\n")
+    assert "sharpness" not in text(drift)
 
 
 def test_figures_without_data_are_left_out(tmp_path: Path) -> None:

@@ -34,30 +34,33 @@ def test_latest_is_the_newest_with_a_model(tmp_path: Path) -> None:
     make_run(outputs / "train/old-s0", age=50)
     make_run(outputs / "other/new-s0", age=5)
     make_run(outputs / "train/newest-without-model-s0", model=False)
-    assert open_run("latest", outputs).folder == outputs / "other/new-s0"
+    assert open_run("latest", outputs=outputs).folder == outputs / "other/new-s0"
+    assert open_run("latest", "train", outputs).folder == outputs / "train/old-s0"
+    with pytest.raises(RunError, match=r"no run under .*nothing/ has a model yet"):
+        open_run("latest", "nothing", outputs)
 
 
 def test_latest_without_runs(tmp_path: Path) -> None:
     make_run(tmp_path / "outputs/train/a-s0", model=False)
     with pytest.raises(RunError, match=r"no run under .* has a model yet; train one with: python train.py"):
-        open_run("latest", tmp_path / "outputs")
+        open_run("latest", outputs=tmp_path / "outputs")
 
 
 def test_no_such_run(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     make_run(outputs / "train/abcdef-s0")
     with pytest.raises(RunError, match=r"there is no run folder .*; did you mean run=.*abcdef-s0\?"):
-        open_run(str(outputs / "train/abcdfe-s0"), outputs)
+        open_run(str(outputs / "train/abcdfe-s0"), outputs=outputs)
 
 
 def test_not_a_run(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     make_run(outputs / "train/a-s0")
     with pytest.raises(RunError, match=r"not a run folder: it has no config.yaml; inside it are: .*a-s0"):
-        open_run(str(outputs / "train"), outputs)
+        open_run(str(outputs / "train"), outputs=outputs)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match=r"name a folder that train\.py made"):
-        open_run(str(tmp_path / "empty"), outputs)
+        open_run(str(tmp_path / "empty"), outputs=outputs)
 
 
 @pytest.mark.parametrize(
