@@ -19,6 +19,10 @@ from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrio
 from idf.priors.channelwise import ChannelwiseWidth
 from idf.priors.mixture import Mixture
 
+GROUP_SAMPLES = 16384
+"""Samples that go through the nets together when coding: enough to keep products large, few enough that
+intermediate results stay in a core's cache. Part of the format: groups are coded one after another."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -65,16 +69,16 @@ class WindowModel:
         return {name: a.quantise(spec, parameters[name]) for name, spec in self.specs.items()}
 
     def cut(self, samples: np.ndarray) -> list[Part]:
-        """A clip, int (time,), as the windows that are coded: first all whole ones, then a shorter last one.
+        """A clip, int (time,), as the windows that are coded: groups of whole ones, then a shorter last one.
 
         Where the flow leaves samples in place, the last window's padding is zeros that are not
         coded; where it moves them, every latent depends on the padding, so that it has to be coded
         and repeats the last sample, which is cheap.
         """
         cut = cut_windows(samples, self.window, self.multiple)
-        parts = []
-        if len(cut.full):
-            parts.append(Part(cut.full, np.ones(cut.full.shape, bool)))
+        group = max(GROUP_SAMPLES // self.window, 1)
+        groups = (cut.full[first : first + group] for first in range(0, len(cut.full), group))
+        parts = [Part(windows, np.ones(windows.shape, bool)) for windows in groups]
         if len(cut.tail):
             coded = np.ones(cut.tail.shape, bool)
             if not self.hierarchy.moves_samples:

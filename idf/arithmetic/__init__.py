@@ -90,6 +90,9 @@ class Arithmetic(Protocol):
     def grid(self, x: Array, bits: int, limit: float) -> Array:
         """``x`` rounded to multiples of 2**-bits (ties to even) and clipped; gradients pass straight through rounding."""
 
+    def unit(self, x: Array) -> Array:
+        """The residual nets' activation, :func:`unit_formula`."""
+
     def shape(self, x: Array) -> list[Any]:
         """The axes' lengths; a length that is known only while running comes as a scalar tensor."""
 
@@ -127,8 +130,8 @@ class Arithmetic(Protocol):
         """2**(index / 8), rounded to 24 significant bits."""
 
 
-def unit(a: Arithmetic, x: Array) -> Array:
-    """The residual nets' activation, on the activation grid: ``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``.
+def unit_formula(a: Arithmetic, x: Array) -> Array:
+    """``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``, on the activation grid.
 
     A piecewise quadratic stand-in for ELU: slope 1 at 0 and above, -1 at and below -2, no exponential.
     """

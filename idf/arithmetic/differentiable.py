@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from idf.arithmetic import ParameterSpec
+from idf.arithmetic import ParameterSpec, unit_formula
 from idf.arithmetic.levels import LAST_LEVEL, LEVELS_PER_OCTAVE
 
 
@@ -36,6 +36,9 @@ class Differentiable:
         scale = 2.0**bits
         x = tf.clip_by_value(x, -limit, limit)
         return _straight_through(x, tf.round(x * scale) / scale)
+
+    def unit(self, x: tf.Tensor) -> tf.Tensor:
+        return unit_formula(self, x)
 
     def shape(self, x: tf.Tensor) -> list[Any]:
         return [tf.shape(x)[axis] if length is None else length for axis, length in enumerate(x.shape)]

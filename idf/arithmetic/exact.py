@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
-from idf.arithmetic import ParameterSpec
+from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, ParameterSpec
 from idf.arithmetic.levels import LEVELS, THRESHOLDS
 
 
@@ -26,6 +26,11 @@ class Exact:
     def grid(self, x: np.ndarray, bits: int, limit: float) -> np.ndarray:
         out = np.empty(x.shape)  # C order, so that the flat view below writes into it
         _grid(x.reshape(-1), 2.0**bits, 2.0**-bits, limit, out.reshape(-1))
+        return out
+
+    def unit(self, x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape)
+        _unit(x.reshape(-1), 2.0**ACTIVATION_BITS, 2.0**-ACTIVATION_BITS, ACTIVATION_LIMIT, out.reshape(-1))
         return out
 
     def shape(self, x: np.ndarray) -> list[int]:
@@ -70,3 +75,12 @@ class Exact:
 def _grid(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
     for i in range(x.size):
         out[i] = min(max(np.rint(x[i] * scale) * step, -limit), limit)
+
+
+@numba.njit(cache=True, nogil=True)
+def _unit(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
+    """:func:`idf.arithmetic.unit_formula` in one pass, its operations in the same order."""
+    for i in range(x.size):
+        c = min(max(x[i], -2.0), 0.0)
+        y = min(max(x[i], 0.0), limit) + c + c * c * 0.25
+        out[i] = min(max(np.rint(y * scale) * step, -limit), limit)

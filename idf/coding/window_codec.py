@@ -7,10 +7,12 @@ summation is involved: see :mod:`idf.arithmetic`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from threadpoolctl import ThreadpoolController
 
 from idf.arithmetic.exact import Exact
 from idf.coding.message import new_message, read_message
@@ -76,14 +79,14 @@ class WindowCodec:
     def encode(self, samples: np.ndarray) -> bytes:
         """Samples int32 (n,) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
         message = new_message(self.coder)
-        # the last pushed is the first popped, so that decoding goes forwards
-        for part in reversed(self.model.cut(samples)):
-            masks = self._block_masks(part.coded)
-            blocks = self.model.blocks(
-                self._arithmetic, self.parameters, part.windows.astype(np.float64), self.log_scale
-            )
-            for mask, block in zip(masks, blocks, strict=True):
-                message.push(block.latents[mask].astype(np.int32), to_integers(block.mixture, mask))
+        with _one_thread():
+            # the last pushed is the first popped, so that decoding goes forwards
+            for part in reversed(self.model.cut(samples)):
+                windows = part.windows.astype(np.float64)
+                masks = self._block_masks(part.coded)
+                blocks = self.model.blocks(self._arithmetic, self.parameters, windows, self.log_scale)
+                for mask, block in zip(masks, blocks, strict=True):
+                    message.push(block.latents[mask].astype(np.int32), to_integers(block.mixture, mask))
         return message.to_bytes()
 
     def decode(self, data: bytes, count: int) -> np.ndarray:
@@ -104,7 +107,8 @@ class WindowCodec:
                 return latents
 
             like = np.zeros(part.windows.shape)
-            windows = self.model.windows(self._arithmetic, self.parameters, pop, like, self.log_scale)
+            with _one_thread():
+                windows = self.model.windows(self._arithmetic, self.parameters, pop, like, self.log_scale)
             decoded.append(windows.reshape(-1))
         message.finish()
         return np.concatenate(decoded)[:count].astype(np.int32)
@@ -112,6 +116,17 @@ class WindowCodec:
     def _block_masks(self, coded: np.ndarray) -> list[np.ndarray]:
         """Which latents of each block are coded, in the order of leaving."""
         return list(self.model.hierarchy.split(self._arithmetic, coded))
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Keep matrix products on one core: they are small, and several files at once use the others better."""
+    pools: AbstractContextManager[Any] = _thread_pools().limit(limits=1, user_api="blas")
+    return pools
 
 
 def to_integers(mixture: Mixture, mask: np.ndarray) -> IntegerMixture:
@@ -173,7 +188,7 @@ def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
     if not path.is_file():
         raise RunError(f"there is no model file {path}; train a model first, or give the folder of a finished run")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop(_HEADER).tobytes())
         version = int(header["format"])

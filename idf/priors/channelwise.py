@@ -23,7 +23,6 @@ from idf.arithmetic import (
     Parameters,
     Specs,
     normal,
-    unit,
     values,
     zeros,
 )
@@ -137,9 +136,9 @@ class ChannelwisePrior:
         read = a.matmul(patches, a.reshape(kernel, (count, taps * channels, outputs)))
         first, linear, experts = read[..., : width.hidden], read[..., width.hidden], read[..., width.hidden + 1 :]
 
-        h = unit(a, first / level.value + level.feature * of("first/level") + of("first/bias"))
+        h = a.unit(first / level.value + level.feature * of("first/level") + of("first/bias"))
         for block in range(width.blocks):
-            inner = unit(a, a.matmul(h, of(f"{block}/kernel")) + of(f"{block}/bias"))
+            inner = a.unit(a.matmul(h, of(f"{block}/kernel")) + of(f"{block}/bias"))
             h = a.grid(h + inner, ACTIVATION_BITS, ACTIVATION_LIMIT)
         out = a.matmul(h, of("last/kernel")) + of("last/bias")
         prediction = linear[..., None]
