@@ -38,7 +38,9 @@ def check_command_line(arguments: Sequence[str]) -> CommandLine:
     Raises:
         ConfigError: with every problem.
     """
-    parsed = get_args_parser().parse_args(list(arguments))
+    # The parser takes overrides in one row only; people write -m wherever they remember it.
+    arguments = sorted(arguments, key=lambda text: text not in ("-m", "--multirun"))
+    parsed = get_args_parser().parse_args(arguments)
     overrides = [normalise_override(text) for text in parsed.overrides]
     given = set(parsed.overrides)
     normalised = tuple(normalise_override(text) if text in given else text for text in arguments)

@@ -21,7 +21,7 @@ def test_flags_of_hydra_pass() -> None:
 
 
 def test_every_combination_is_a_run() -> None:
-    command = check_command_line(["-m", "model=small,medium", "seed=range(0,2)", "study=x"])
+    command = check_command_line(["model=small,medium", "-m", "seed=range(0,2)", "study=x"])
     assert command.runs == (
         ("model=small", "seed=0", "study=x"),
         ("model=small", "seed=1", "study=x"),
