@@ -7,6 +7,7 @@ machines, whose file systems may not share locks, the owner written inside decid
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import socket
@@ -15,13 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-try:
-    import fcntl
-except ImportError:  # Windows: the owner inside the file decides alone.
-    fcntl = None  # type: ignore[assignment]
-
 from idf.errors import RunError
 from idf.files import output_errors
+
+fcntl: Any = None  # stays so on Windows, where the owner inside the file decides alone
+with contextlib.suppress(ImportError):
+    fcntl = importlib.import_module("fcntl")
 
 
 @contextlib.contextmanager
