@@ -6,6 +6,7 @@ One block a study; in it one line a run with what tells it from its neighbours. 
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 import time
@@ -21,6 +22,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from experiments.plan import read_manifest
 from experiments.runs import DAMAGED, KILLED, RunRecord, find_runs, read_run
 from experiments.wording import age, bits, did_you_mean, parse_words, size
 from idf.config.identity import NOT_SEMANTIC
@@ -50,6 +52,9 @@ PLAIN_WIDTH = 150
 """Characters of a line when the output is not a terminal."""
 
 MAX_REMEDIES = 8
+
+GOES_ON = ("failed", KILLED, "preempted", "interrupted")
+"""States from which the same command goes on."""
 
 
 @dataclass(frozen=True)
@@ -166,27 +171,42 @@ def _block(study: str, listed: Sequence[Listed], now: float) -> RenderableType:
 
 
 def _remedies(runs: Sequence[RunRecord]) -> list[RenderableType]:
-    """One line for each run that does not go on by itself."""
+    """One line for each run that does not go on by itself, then the commands that go on, each once."""
     lines: list[RenderableType] = []
+    commands: dict[str, None] = {}
     for run in runs:
         state = run.state
-        command = command_of(run)
-        again = f"; go on with: {command}" if command else "; the same command goes on"
         match state.name:
             case "diverged":
-                lines.append(Text(f"  {run.name} diverged: {state.reason or 'no reason given'}", style="red"))
+                text = f"diverged: {state.reason or 'no reason given'}"
             case "failed":
-                lines.append(Text(f"  {run.name} failed: {state.reason or 'no reason given'}{again}", style="red"))
+                text = f"failed: {state.reason or 'no reason given'}"
             case "killed":
-                lines.append(Text(f"  {run.name} was killed at step {state.step} or later{again}", style="yellow"))
+                text = f"was killed at step {state.step} or later"
             case "preempted" | "interrupted":
-                lines.append(Text(f"  {run.name} was stopped at step {state.step}{again}", style="yellow"))
+                text = f"was stopped at step {state.step}"
             case "damaged":
-                lines.append(Text(f"  {run.name}: {state.reason}; remove the folder to start over", style="red"))
+                text = f"{state.reason}; remove the folder to start over"
+            case _:
+                continue
+        lines.append(Text(f"  {run.name} {text}", style=STYLES[state.name]))
+        if state.name in GOES_ON and (command := study_command(run) or command_of(run)):
+            commands[command] = None
     if len(lines) > MAX_REMEDIES:
         more = len(lines) - MAX_REMEDIES
         lines = [*lines[:MAX_REMEDIES], Text(f"  … and {more} more; name a study to see fewer runs")]
+    for command in list(commands)[:MAX_REMEDIES]:
+        lines.append(Text(f"  go on with: {command}", style="dim"))
     return lines
+
+
+def study_command(run: RunRecord) -> str | None:
+    """The command line of the study that the run belongs to, without ``force=true``; None when there is none."""
+    with contextlib.suppress(RunError):
+        manifest = read_manifest(run.folder.parent)
+        if run.folder.name in {entry.get("run") for entry in manifest["runs"]}:
+            return shlex.join(word for word in manifest.get("command", ()) if not word.startswith("force=")) or None
+    return None
 
 
 def command_of(run: RunRecord) -> str | None:

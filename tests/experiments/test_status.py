@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ def test_one_line_a_run(make_run, outputs: Path, capsys: pytest.CaptureFixture[s
     assert finished.split()[3:4] == ["8.9123"]
     assert finished.rstrip().endswith("model=small")
     assert any(line.strip().startswith(f"a/{diverged.name} diverged: the loss became nan") for line in lines)
-    assert any(f"b/{killed.name} was killed" in line and "python train.py study=b" in line for line in lines)
+    assert any(f"b/{killed.name} was killed" in line for line in lines)
+    assert [line.strip() for line in lines if "go on with" in line] == ["go on with: python train.py study=b"]
     summary = next(line for line in lines if line.startswith("3 runs in"))
     assert {"1 finished", "1 diverged", "1 killed"} <= set(summary.partition("): ")[2].split(", "))
 
@@ -56,3 +58,15 @@ def test_what_differs_is_told_by_groups_where_that_is_enough(make_run, outputs: 
 def test_the_command_that_goes_on(make_run) -> None:
     run = read_run(make_run("study=a", "force=true", "data=folder", "data.root=/a b"))
     assert command_of(run) == "python train.py study=a data=folder 'data.root=/a b'"
+
+
+def test_a_run_of_a_study_goes_on_with_the_study(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [make_run("study=a", f"seed={seed}", status="preempted") for seed in range(2)]
+    manifest = {"command": ["python", "-m", "experiments.study", "a", "force=true"]}
+    manifest["runs"] = [{"run": run.name} for run in runs]
+    (outputs / "a" / "study.json").write_text(json.dumps(manifest))
+    lines = lines_of(capsys, f"outputs={outputs}")
+    assert [line.strip() for line in lines if "go on with" in line] == ["go on with: python -m experiments.study a"]
+    (outputs / "a" / "study.json").write_text("{")
+    lines = lines_of(capsys, f"outputs={outputs}")
+    assert len([line for line in lines if "go on with: python train.py study=a seed=" in line]) == 2

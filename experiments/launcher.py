@@ -1,0 +1,374 @@
+"""Runs jobs side by side, one fresh process each, and keeps going whatever happens to one of them.
+
+What a job still needs is read from its folder each time, never remembered: so a study that was stopped
+anywhere goes on where it was. Not here: what a job is (:mod:`experiments.plan`), how it looks
+(:mod:`experiments.board`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO, Protocol
+
+from experiments.plan import Job
+from experiments.runs import DAMAGED, RunState, read_state
+from idf.errors import EXIT_USER_ERROR
+from idf.files import output_errors
+from idf.training import EXIT_STATUS
+
+ROOT = Path(__file__).resolve().parents[1]
+POLL_S = 0.5
+
+WAITING, TRAINING, EVALUATING = "waiting", "training", "evaluating"
+FINISHED, DIVERGED, FAILED, STOPPED, ELSEWHERE = "finished", "diverged", "failed", "stopped", "elsewhere"
+
+OVER = (FINISHED, DIVERGED, FAILED, STOPPED, ELSEWHERE)
+"""What a job does not leave during this launch. ``elsewhere``: another process works on the run."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one process.
+
+    Args:
+        threads: CPU threads for it; 0 leaves the run's own setting.
+        gpu: what ``CUDA_VISIBLE_DEVICES`` is set to; None leaves the environment as it is.
+    """
+
+    threads: int = 0
+    gpu: str | None = None
+
+
+@dataclass
+class Track:
+    """One job and how far it is.
+
+    Args:
+        skipped: it was finished before this launch.
+        failures: processes that ended badly.
+        note: why it failed, or what happens next.
+        seconds: that its processes have taken in this launch.
+        first_step: of this launch.
+    """
+
+    job: Job
+    state: str = WAITING
+    run: RunState = field(default_factory=lambda: RunState("new"))
+    skipped: bool = False
+    failures: int = 0
+    note: str = ""
+    seconds: float = 0.0
+    first_step: int = 0
+    started: float | None = None
+
+    @property
+    def steps_left(self) -> int:
+        """Training steps that remain."""
+        return 0 if self.state in OVER or self.state == EVALUATING else max(0, self.job.steps - self.run.step)
+
+    def elapsed(self, now: float) -> float:
+        """Seconds of work in this launch."""
+        return self.seconds + (now - self.started if self.started is not None else 0.0)
+
+
+class Board(Protocol):
+    """Shows the tracks while they run."""
+
+    def show(self, tracks: Sequence[Track], slots: int) -> None:
+        """Called about twice a second."""
+
+    def say(self, text: str) -> None:
+        """A sentence that stays visible."""
+
+
+@dataclass
+class _Process:
+    track: Track
+    slot: Slot
+    popen: subprocess.Popen[bytes]
+    log: IO[bytes]
+    stage: str
+
+
+class Launcher:
+    """Works through jobs.
+
+    Args:
+        jobs: started in this order.
+        slots: how many run at once, and with what.
+        logs: folder for what the processes print.
+        retries: how often a job that fails is started again.
+        force: start over runs that are there.
+        board: where progress is shown.
+        train, evaluate: the programs; tests put others there.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        slots: Sequence[Slot],
+        logs: Path,
+        board: Board,
+        *,
+        retries: int = 1,
+        force: bool = False,
+        train: Path = ROOT / "train.py",
+        evaluate: Path = ROOT / "evaluate.py",
+    ) -> None:
+        self.tracks = [Track(job) for job in jobs]
+        self._free = list(slots)
+        self._slots = len(slots)
+        self._logs, self._board, self._retries = logs, board, retries
+        self._programs = {TRAINING: train, EVALUATING: evaluate}
+        self._forced = {track.job.folder for track in self.tracks} if force else set()
+        self._running: list[_Process] = []
+        self._signals: list[int] = []
+        self._stopped_by: int | None = None
+
+    def run(self) -> int:
+        """Work until every job is over.
+
+        Returns:
+            0 when all finished or diverged, 1 when some did not, 128 + the signal when one stopped the launch.
+        """
+        with output_errors(self._logs):
+            self._logs.mkdir(parents=True, exist_ok=True)
+        for track in self.tracks:
+            self._settle(track)
+            track.skipped = track.state in OVER
+        with _signals_into(self._signals):
+            try:
+                while self._work():
+                    self._board.show(self.tracks, self._slots)
+                    time.sleep(POLL_S)
+            finally:
+                self._abandon()
+        self._board.show(self.tracks, self._slots)
+        if self._stopped_by is not None:
+            return 128 + self._stopped_by
+        return 0 if all(track.state in (FINISHED, DIVERGED) for track in self.tracks) else 1
+
+    def _work(self) -> bool:
+        """One round: pass signals on, collect what ended, start what can start. False when all is over."""
+        while self._signals:
+            self._pass_on(self._signals.pop(0))
+        for process in list(self._running):
+            process.track.run = read_state(process.track.job.folder)
+            if process.popen.poll() is not None:
+                self._collect(process)
+        for track in self.tracks:
+            if self._free and self._stopped_by is None and track.state == WAITING:
+                self._start(track)
+        if self._stopped_by is not None:
+            for track in self.tracks:
+                if track.state == WAITING:
+                    track.state = STOPPED
+        return any(track.state not in OVER for track in self.tracks)
+
+    def _settle(self, track: Track) -> str | None:
+        """Read the job's folder; return the stage it needs next, None when it is over."""
+        job, track.run = track.job, read_state(track.job.folder)
+        if job.folder in self._forced:
+            return TRAINING
+        if track.run.owner is not None:
+            track.state, track.note = ELSEWHERE, f"{track.run.owner} works on it"
+            return None
+        if track.run.name == "diverged":
+            track.state, track.note = DIVERGED, track.run.reason or ""
+            return None
+        if track.run.name == DAMAGED:
+            track.state, track.note = FAILED, f"{track.run.reason}; force=true starts the run over"
+            return None
+        if track.run.name != "finished":
+            return TRAINING
+        if job.evaluate is not None and not _is_evaluated(job.folder):
+            return EVALUATING
+        track.state = FINISHED
+        return None
+
+    def _start(self, track: Track) -> None:
+        stage = self._settle(track)
+        if stage is None:
+            return
+        slot = self._free.pop(0)
+        job = track.job
+        words = [*job.overrides] if stage == TRAINING else [f"run={job.folder}", *(job.evaluate or ())]
+        if stage == TRAINING and slot.threads and not any(word.startswith("threads=") for word in words):
+            words.append(f"threads={slot.threads}")
+        if job.folder in self._forced:
+            words = [word for word in words if not word.startswith("force=")] + ["force=true"]
+            self._forced.discard(job.folder)  # a second try goes on instead
+        path = self._logs / f"{job.name}.log"
+        command = [sys.executable, str(self._programs[stage]), *words]
+        with output_errors(path):
+            log = open(path, "ab")  # noqa: SIM115 - closed when the process has ended
+            log.write(f"$ {shlex.join(['python', self._programs[stage].name, *words])}\n".encode())
+            log.flush()
+        popen = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=_environment(slot),
+            # A group of its own: Ctrl-C reaches it through us alone, once.
+            start_new_session=True,
+        )
+        track.state, track.started, track.note = stage, time.monotonic(), ""
+        track.first_step = track.run.step
+        self._running.append(_Process(track, slot, popen, log, stage))
+        self._board.say(f"{job.name}: {stage}" + (f" from step {track.run.step}" if track.run.step else ""))
+
+    def _collect(self, process: _Process) -> None:
+        """Take note of a process that has ended."""
+        track, code = process.track, process.popen.returncode
+        process.log.close()
+        self._running.remove(process)
+        self._free.append(process.slot)
+        if track.started is not None:
+            track.seconds += time.monotonic() - track.started
+            track.started = None
+        track.state = WAITING
+        if code in (0, EXIT_STATUS["diverged"]) and self._settle(track) is None:
+            best = f", best {track.run.best:.4f} bits/sample" if track.run.best is not None else ""
+            self._board.say(f"{track.job.name}: {track.state}{best}" + (f" ({track.note})" if track.note else ""))
+            return
+        if self._stopped_by is not None:
+            track.state = STOPPED
+            return
+        if code == 0 and process.stage == TRAINING and track.run.name == "finished":
+            return  # its evaluation comes next
+        track.failures += 1
+        track.run = read_state(track.job.folder)
+        said = track.run.reason if track.run.name == "failed" else _last_words(self._logs / f"{track.job.name}.log")
+        reason = f"exit status {code}" if code >= 0 else f"killed by signal {-code} ({signal.Signals(-code).name})"
+        track.note = f"{reason}: {said}" if said else reason
+        # What the user has to mend fails the same way again.
+        hopeless = code == EXIT_USER_ERROR
+        if hopeless or track.failures > self._retries:
+            track.state = FAILED
+            self._board.say(f"{track.job.name}: failed, {track.note}; see {self._logs / track.job.name}.log")
+        else:
+            self._board.say(f"{track.job.name}: {track.note}; try {track.failures + 1} of {self._retries + 1}")
+
+    def _pass_on(self, number: int) -> None:
+        """Ask all children to stop; a second Ctrl-C makes them stop at once."""
+        if self._stopped_by is None:
+            name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+            self._board.say(f"{name}: {len(self._running)} processes are asked to stop; the same command goes on later")
+        self._stopped_by = self._stopped_by or number
+        for process in self._running:
+            _send(process, number)
+
+    def _abandon(self) -> None:
+        """Leave no process behind when an error ends the launch itself."""
+        for process in self._running:
+            _send(process, signal.SIGTERM)
+        for process in self._running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.popen.wait(timeout=30)
+            process.log.close()
+
+
+def make_slots(jobs: int, gpus: Sequence[str], threads: int | None) -> list[Slot]:
+    """Share cores and GPUs out.
+
+    Args:
+        jobs: how many at once.
+        gpus: as for ``CUDA_VISIBLE_DEVICES``; with several, each slot gets one, in turn.
+        threads: cores to divide; None when the runs' own setting counts.
+    """
+    share = 0 if threads is None or jobs == 1 else max(1, threads // jobs)
+    return [Slot(share, gpus[index % len(gpus)] if len(gpus) > 1 else None) for index in range(jobs)]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+    """GPUs that runs could use, by ``CUDA_VISIBLE_DEVICES`` or else ``nvidia-smi``; none when neither knows any."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [gpu.strip() for gpu in chosen.split(",") if gpu.strip() and gpu.strip() != "-1"]
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    command = [program, "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in listed.splitlines() if line.strip().isdigit()]
+
+
+def _is_evaluated(folder: Path) -> bool:
+    results, model = folder / "evaluation" / "results.json", folder / "model.idfm"
+    try:
+        return results.stat().st_mtime >= model.stat().st_mtime
+    except OSError:
+        return False
+
+
+def _environment(slot: Slot) -> dict[str, str]:
+    # Logs are to show at once what happens, and errors in full.
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HYDRA_FULL_ERROR": "1"}
+    if slot.gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = slot.gpu
+    if slot.threads:
+        environment |= {name: str(slot.threads) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+    return environment
+
+
+def _send(process: _Process, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if process.stage == EVALUATING and hasattr(os, "killpg"):
+            os.killpg(process.popen.pid, number)  # evaluate.py has a process at work for it
+        else:
+            process.popen.send_signal(number)  # train.py ends its helpers itself, after its checkpoint
+
+
+def _last_words(path: Path) -> str:
+    """The last line that a process printed, commands left out; empty when there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - 8192))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    spoken = []
+    for line in reversed(lines):
+        if line.startswith("$ "):
+            break
+        if line.strip():
+            spoken.append(line.strip())
+    errors = [line for line in spoken if line.startswith("error:")]
+    return (errors or spoken or [""])[0][:300]
+
+
+@contextlib.contextmanager
+def _signals_into(queue: list[int]) -> Iterator[None]:
+    """Note SIGINT and SIGTERM in ``queue`` instead of dying from them."""
+
+    def note(number: int, frame: FrameType | None) -> None:
+        queue.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
