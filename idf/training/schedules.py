@@ -96,8 +96,9 @@ def sharpness_schedule(config: SharpnessConfig, steps: int) -> Schedule | None:
         case "step":
             return Steps(config.start, config.end, tuple(round(part * steps) for part in config.boundaries))
     begin, finish = round(config.begin_fraction * steps), round(config.end_fraction * steps)
-    kind = {"linear": Linear, "cosine": Cosine}[config.kind]
-    return kind(config.start, config.end, begin, finish)
+    if config.kind == "linear":
+        return Linear(config.start, config.end, begin, finish)
+    return Cosine(config.start, config.end, begin, finish)
 
 
 def learning_rate_schedule(config: OptimizerConfig, steps: int) -> Schedule:
