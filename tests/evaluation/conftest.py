@@ -72,11 +72,11 @@ def working_clips(tmp_path: Path, fakes: types.ModuleType) -> list[WorkingClip]:
 
 @pytest.fixture
 def audio_folder(tmp_path: Path, fakes: types.ModuleType) -> Path:
-    """A folder data set: six short clips at 8 kHz, one in a subfolder."""
+    """A folder data set: five clips of two seconds at 8 kHz and a very short one in a subfolder."""
     root = tmp_path / "audio"
     (root / "deep").mkdir(parents=True)
     for number in range(5):
-        write_wav16(root / f"c{number}.wav", fakes.speech_like(6000 + 97 * number, number), 8000)
+        write_wav16(root / f"c{number}.wav", fakes.speech_like(16000 + 97 * number, number), 8000)
     write_wav16(root / "deep" / "c 5.wav", fakes.speech_like(40, 9), 8000)
     return root
 

@@ -56,7 +56,7 @@ def test_everything(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert [row["codec"] for row in results["not_made"]] == ["Sac --normal"]
     for row in results["rows"]:
         assert row["lossless"] is True
-        assert (row["clips"], row["samples"]) == (3, 6000 + 97 * 3 + 6000 + 97 * 4 + 40)
+        assert (row["clips"], row["samples"]) == (3, 16000 + 97 * 3 + 16000 + 97 * 4 + 40)
         assert row["bytes"] == sum(clip["bytes"] for clip in results["per_clip"][row["codec"]])
     assert model["bits_per_sample"] == pytest.approx(model["nll_bits_per_sample"], rel=0.3)
     assert not results["warnings"]

@@ -28,15 +28,15 @@ def test_files_take_what_the_likelihood_says(
 ) -> None:
     model = make_model(*overrides)
     # whole windows and a shorter one; whole windows only; a chunk of the file and one sample; a short clip
-    clips = [fakes.speech_like(count, seed) for seed, count in enumerate((7000, 6400, 65537, 40))]
+    clips = [fakes.speech_like(count, seed) for seed, count in enumerate((16001, 12800, 65537, 40))]
     told: list[int] = []
     bits = model_nll_bits(model, clips, told.append)
     codec = load_codec(model)
     for samples, expected in zip(clips, bits, strict=True):
         size = len(compress_clip(codec, samples, 8000))
-        # What every file has takes 84 bytes; in all but the shortest clips half a percent covers the rest.
+        # Header, index and digests may take more than 64 bytes where half a percent of the clip covers the rest.
         # A coder never gives a sample more than some 28 bits, which this untrained model does here and there.
-        assert expected / 8 * 0.99 < size <= expected / 8 * 1.005 + (64 if len(samples) > 5000 else 100)
+        assert expected / 8 * 0.99 < size <= expected / 8 * 1.005 + (64 if len(samples) > 5000 else 150)
     assert told == [len(clip) for clip in clips]
 
 
