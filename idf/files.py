@@ -38,12 +38,15 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path | str) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path | str, *, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Open a binary file that appears at ``path`` only once it is whole.
 
     The bytes go to a hidden file in the same folder, are flushed to disk (fsync) and renamed over
     ``path`` when the block ends; if the block raises, the hidden file is removed and ``path`` is as
     it was. Parent folders are made.
+
+    Args:
+        mode: permissions of the file; None for what the user's umask leaves of 0666.
 
     Raises:
         OutputError: the disk is full, the place is read-only, and the like.
@@ -60,7 +63,7 @@ def atomic_write(path: Path | str) -> Iterator[IO[bytes]]:
                 handle.flush()
                 os.fsync(handle.fileno())
             # NamedTemporaryFile makes private files; a finished output obeys the user's umask.
-            os.chmod(handle.name, 0o666 & ~_umask())
+            os.chmod(handle.name, 0o666 & ~_umask() if mode is None else mode)
             os.replace(handle.name, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):

@@ -1,24 +1,19 @@
 """Entropy coding: from integers and their distributions to bytes on disk, exactly and back.
 
-Distribution (:class:`IntegerMixture`) → bits (:class:`Message`) → file (:func:`compress_clip`,
-:func:`compress_file`). No floats and no TensorFlow anywhere on that path.
+Distribution (:class:`IntegerMixture`) → bits (:class:`Message`) → audio blocks (:func:`encode_block`)
+→ file (:func:`compress_clip`, :func:`compress_file`). No TensorFlow anywhere on that path.
 """
 
-from idf.coding.container import (
-    ChunkCodec,
-    compress_clip,
-    decode_chunk,
-    decompress_clip,
-    decompress_range,
-    iter_chunks,
-    pcm_digest,
-)
-from idf.coding.files import SUFFIX, Existing, compress_file, decompress_file
-from idf.coding.frame import MAX_CHUNK_SAMPLES, Chunk, Container, Header, open_container, read_header
+from idf.coding.container import compress_array, compress_clip, decompress_array, decompress_clip
+from idf.coding.files import SUFFIX, Check, Existing, compress_file, decompress_file, read_file_header, verify_file
+from idf.coding.frame import MAX_CHUNK_SAMPLES, Header, read_header, read_index
 from idf.coding.message import CODERS, Message, MessageLike, new_message, read_message
 from idf.coding.mixture import PRECISION, IntegerMixture, cumulative, ideal_bits, intervals, locate
+from idf.coding.planes import ChunkCodec, decode_block, encode_block
+from idf.coding.reading import RangeReader
+from idf.coding.stream import Decoder, Size, decode_stream, encode_stream
 from idf.coding.tables import TABLES_DIGEST, coding_tables
-from idf.coding.wav import WavAround, split_wav
+from idf.coding.wav import WavFormat
 
 __all__ = [
     "CODERS",
@@ -26,31 +21,36 @@ __all__ = [
     "PRECISION",
     "SUFFIX",
     "TABLES_DIGEST",
-    "Chunk",
+    "Check",
     "ChunkCodec",
-    "Container",
+    "Decoder",
     "Existing",
     "Header",
     "IntegerMixture",
     "Message",
     "MessageLike",
-    "WavAround",
+    "RangeReader",
+    "Size",
+    "WavFormat",
     "coding_tables",
+    "compress_array",
     "compress_clip",
     "compress_file",
     "cumulative",
-    "decode_chunk",
+    "decode_block",
+    "decode_stream",
+    "decompress_array",
     "decompress_clip",
     "decompress_file",
-    "decompress_range",
+    "encode_block",
+    "encode_stream",
     "ideal_bits",
     "intervals",
-    "iter_chunks",
     "locate",
     "new_message",
-    "open_container",
-    "pcm_digest",
+    "read_file_header",
     "read_header",
+    "read_index",
     "read_message",
-    "split_wav",
+    "verify_file",
 ]

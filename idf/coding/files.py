@@ -1,67 +1,122 @@
 """Files on disk: a WAV or FLAC file to an ``.idf`` file and back.
 
 A WAV file comes back byte for byte, whatever else it holds; a FLAC file as the same samples. Targets
-appear only when they are whole, keep the source's time stamps, and never replace a file unless told.
-In memory: :mod:`idf.coding.container`.
+appear only when they are whole and checked, keep the source's time stamps and permissions, and never
+replace a file unless told. Memory does not grow with the length of a file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
-from idf.audio import read_pcm16
-from idf.coding.container import ChunkCodec, compress_clip, decompress_clip, iter_chunks, pcm_bytes, read_samples
-from idf.coding.frame import open_container
-from idf.coding.wav import is_wav, split_wav
+from idf.coding.frame import HEADER_BYTES, Header, read_header
+from idf.coding.planes import ChunkCodec
+from idf.coding.sources import Source, open_path, open_source
+from idf.coding.stream import (
+    Decoder,
+    Progress,
+    Size,
+    checked_samples,
+    decode_stream,
+    encode_stream,
+    header_form,
+    no_progress,
+)
+from idf.coding.wav import WavFormat
 from idf.errors import DataError, FormatError, OutputError
 from idf.files import atomic_write, output_errors
 
-__all__ = [
-    "SUFFIX",
-    "ChunkCodec",
-    "Existing",
-    "compress_clip",
-    "compress_file",
-    "decompress_clip",
-    "decompress_file",
-]
-
 SUFFIX = ".idf"
 FLAC_SUFFIX = ".flac"
+_COPY = 1 << 20
 
 Existing = Literal["refuse", "replace"]
 """What to do where the target exists."""
+Check = Literal["decode", "none"]
+"""Whether what was compressed is decompressed and compared before it counts."""
 
 
-def compress_file(codec: ChunkCodec, source: Path | str, target: Path | str, *, existing: Existing = "refuse") -> None:
-    """Compress a mono 16-bit WAV or FLAC file.
+def compress_file(
+    codec: ChunkCodec,
+    source: Path | str,
+    target: Path | str,
+    *,
+    existing: Existing = "refuse",
+    check: Check = "decode",
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> Size:
+    """Compress a WAV or FLAC file.
 
     Raises:
         DataError: the source is missing, damaged or of an unsupported kind.
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
     """
     source, target = Path(source), Path(target)
-    _check_target(source, target, existing)
-    data = _read(source)
-    if is_wav(data):
-        parts = split_wav(data, str(source))
-        compressed = compress_clip(codec, parts.samples, parts.rate_hz, parts.around)
-    else:
-        pcm = read_pcm16(source)
-        compressed = compress_clip(codec, pcm.samples, pcm.rate_hz)
-    with _output(source, target) as file:
-        file.write(compressed)
+    check_target(source, target, existing)
+    with open_path(source) as file:
+        audio = open_source(file, str(source))
+        with _output(source, target) as output:
+            return compress_stream(codec, audio, output, str(source), check=check, jobs=jobs, progress=progress)
+
+
+def compress_stream(
+    codec: ChunkCodec,
+    source: Source,
+    output: IO[bytes],
+    name: str,
+    *,
+    check: Check = "decode",
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> Size:
+    """Compress a source to a file, and see that the source comes back from it.
+
+    Args:
+        output: binary; to be checked it must be readable, seek, and hold nothing else.
+        name: of the source, for messages.
+
+    Raises:
+        DataError: the source is damaged.
+        RuntimeError: what was written does not give the source back. A fault of this program or machine.
+    """
+    size = encode_stream(codec, source, output, jobs=jobs, progress=progress)
+    if check == "decode":
+        output.flush()
+        output.seek(0)
+        state = hashlib.sha256()
+        try:
+            decoder = Decoder(output)
+            if source.file_digest() is None:
+                decoder.skip_head()
+                same = sum(map(len, checked_samples(codec, decoder, jobs=jobs))) == size.samples
+            else:
+                decode_stream(codec, decoder, state.update, jobs=jobs)
+                same = state.digest() == source.file_digest()
+        except FormatError as error:
+            raise RuntimeError(f"{name} does not decode after compression: {error}; please report this") from error
+        if not same:
+            raise RuntimeError(f"{name} does not come back as it was after compression; please report this")
+    return size
 
 
 def decompress_file(
-    codec: ChunkCodec, source: Path | str, target: Path | str, *, existing: Existing = "refuse"
-) -> None:
+    codec: ChunkCodec,
+    source: Path | str,
+    target: Path | str,
+    *,
+    existing: Existing = "refuse",
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> Size:
     """Undo :func:`compress_file`: a WAV file, or the samples as FLAC if the target's name ends in ``.flac``.
 
     Raises:
@@ -70,60 +125,114 @@ def decompress_file(
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
     """
     source, target = Path(source), Path(target)
-    _check_target(source, target, existing)
-    data = _read(source)
-    try:
-        container = open_container(data)
-        with _output(source, target) as file:
+    check_target(source, target, existing)
+    with open_path(source) as file, naming(str(source)):
+        decoder = Decoder(file)
+        with _output(source, target) as output:
             if target.suffix.lower() == FLAC_SUFFIX:
-                _write_flac(file, read_samples(codec, container), container.header.rate_hz)
-                return
-            around = container.wav_around()
-            file.write(around.head)
-            for samples in iter_chunks(codec, container):
-                file.write(pcm_bytes(samples))
-            file.write(around.tail)
-    except FormatError as error:
-        raise FormatError(f"{source}: {error}") from error
+                decoder.skip_head()
+                blocks = checked_samples(codec, decoder, jobs=jobs)
+                samples = write_flac(output, decoder.form, blocks, progress=progress)
+            else:
+                samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=progress)
+        return Size(samples, decoder.form, source.stat().st_size)
 
 
-def _write_flac(file: IO[bytes], samples: np.ndarray, rate_hz: int) -> None:
+def verify_file(codec: ChunkCodec, path: Path | str, *, jobs: int = 1, progress: Progress = no_progress) -> Size:
+    """Decode a compressed file to nowhere.
+
+    Raises:
+        DataError: it is missing.
+        FormatError: it is damaged, of another version, or was made with another model; names the file.
+    """
+    path = Path(path)
+    with open_path(path) as file, naming(str(path)):
+        decoder = Decoder(file)
+        decoder.skip_head()
+        samples = 0
+        for block in checked_samples(codec, decoder, jobs=jobs):
+            samples += len(block)
+            progress(len(block))
+        return Size(samples, header_form(decoder.header), path.stat().st_size)
+
+
+def read_file_header(path: Path | str) -> Header:
+    """What a compressed file says of itself.
+
+    Raises:
+        DataError: it is missing.
+        FormatError: no file of ours, another version, or a damaged header; names the file.
+    """
+    with open_path(Path(path)) as file, naming(str(path)):
+        return read_header(file.read(HEADER_BYTES))
+
+
+def write_flac(
+    output: IO[bytes], form: WavFormat, blocks: Iterator[np.ndarray], *, progress: Progress = no_progress
+) -> int:
+    """Write samples, int32 (n, channels) a block, as FLAC; returns how many.
+
+    Raises:
+        OutputError: FLAC has no place for them.
+    """
     import soundfile  # deferred: loads a shared library
 
+    subtype = {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"}[form.sample_bits]
+    written = 0
     try:
-        soundfile.write(file, samples.astype(np.int16), rate_hz, format="FLAC", subtype="PCM_16")
-    except soundfile.SoundFileError as error:
-        raise OutputError(f"FLAC cannot hold this audio at {rate_hz} Hz ({error}); write a .wav file") from error
+        sound: Any = soundfile.SoundFile(
+            output, "w", form.rate_hz, form.channels, subtype, format="FLAC", compression_level=0.625
+        )
+    except (soundfile.SoundFileError, ValueError) as error:
+        raise OutputError(f"FLAC cannot hold this audio at {form.rate_hz} Hz ({error}); write a .wav file") from error
+    with sound:
+        for block in blocks:
+            # libsndfile wants 24 bits in the upper part of 32, 8 bits in the upper part of 16
+            sound.write((block << 8) if form.sample_bits == 24 else (block << (16 - form.sample_bits)).astype(np.int16))
+            written += len(block)
+            progress(len(block))
+    return written
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise DataError(f"{path} is a folder; name a file") from None
-    except PermissionError:
-        raise DataError(f"{path}: permission denied; make it readable and try again") from None
+def check_target(source: Path | None, target: Path, existing: Existing) -> None:
+    """Refuse early, before any work is done.
 
-
-def _check_target(source: Path, target: Path, existing: Existing) -> None:
-    """Refuse early, before any work is done."""
+    Raises:
+        OutputError: the target exists and may not be replaced, or is the source.
+    """
     with output_errors(target):
         if not target.exists():
             return
-        if source.exists() and target.samefile(source):
+        if source is not None and source.exists() and target.samefile(source):
             raise OutputError(f"{target} is the file to be read; choose another name")
     if existing == "refuse":
-        raise OutputError(f"{target} exists; remove it or choose another name")
+        raise OutputError(f"{target} exists; choose another name, or replace it with --force")
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Let errors about a file's content say which file."""
+    try:
+        yield
+    except FormatError as error:
+        raise FormatError(f"{name}: {error}") from error
+    except DataError as error:
+        raise error if str(error).startswith(name) else DataError(f"{name}: {error}") from error
 
 
 @contextmanager
 def _output(source: Path, target: Path) -> Iterator[IO[bytes]]:
-    """:func:`atomic_write`, with the time stamps of ``source``."""
-    times = source.stat()
-    with atomic_write(target) as file:
+    """:func:`atomic_write`, with the time stamps and permissions of ``source``. The file can be read, too."""
+    about = source.stat()
+    with atomic_write(target, mode=stat.S_IMODE(about.st_mode) & 0o777) as file:
         yield file
         # Set before the rename, so that the file appears with them.
         file.flush()
-        os.utime(file.name, ns=(times.st_atime_ns, times.st_mtime_ns))
+        os.utime(file.name, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def copy_to(file: IO[bytes], write: Callable[[bytes], object]) -> None:
+    """Give a whole file, from its start, to ``write``."""
+    file.seek(0)
+    while data := file.read(_COPY):
+        write(data)

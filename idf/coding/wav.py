@@ -1,128 +1,209 @@
-"""Taking a WAV file apart so that it can be put together again byte for byte.
+"""WAV files taken apart so that they can be put together again byte for byte.
 
 A file is ``head + samples + tail``: the head is everything before the payload of the ``data`` chunk,
 the tail everything after it (tag chunks, padding, whatever follows). Neither is understood beyond
-what is needed to find the samples. Not here: reading audio for training (:mod:`idf.audio`).
+what is needed to find the samples. Files are read forwards, so pipes will do.
 
-Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991).
+Sources: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991); EBU
+Tech 3306 (RF64, files beyond 4 GiB).
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 
+from idf.coding.frame import MAX_CHANNELS
+from idf.coding.planes import from_pcm_bytes, pcm_bytes
 from idf.errors import DataError
 
 PCM_TAG = 1
 EXTENSIBLE_TAG = 0xFFFE
-SAMPLE_BYTES = 2
+SUPPORTED = "integer PCM of 8, 16 or 24 bits, 1 to 8 channels, as WAV or FLAC"
+MAX_HEAD_BYTES = 1 << 28
+"""A head is kept in memory while it is read; none comes near this."""
 
 _CANONICAL = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _PCM_SUBFORMAT = b"\x01\x00\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
 _MAX_DATA = 0xFFFFFFFF - _CANONICAL.size
+_OPEN_SIZES = (0, 0xFFFFFFFF)
+"""What writers that do not know the length yet leave in its place."""
+_READ = 1 << 16
+_TAGS = {2: "ADPCM", 3: "float", 6: "A-law", 7: "µ-law", 0x11: "IMA ADPCM", 0x55: "MP3"}
 
 
 @dataclass(frozen=True)
-class WavAround:
-    """The bytes of a WAV file before and after its samples."""
+class WavFormat:
+    """What the samples of a WAV file are: rate, channels, and bits of the container of a sample (8, 16, 24)."""
 
-    head: bytes
-    tail: bytes
-
-
-@dataclass(frozen=True)
-class WavParts:
-    """A WAV file in parts.
-
-    Attributes:
-        samples: int32 (time,), 16-bit values.
-        rate_hz: samples a second.
-        around: the rest of the file.
-    """
-
-    samples: np.ndarray
     rate_hz: int
-    around: WavAround
+    channels: int
+    sample_bits: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of all channels."""
+        return self.channels * self.sample_bits // 8
 
 
-def canonical_head(samples: int, rate_hz: int) -> bytes:
-    """The usual 44 bytes before the samples of a mono 16-bit WAV file.
+def canonical_head(samples: int, form: WavFormat) -> bytes:
+    """The usual 44 bytes before the samples of a WAV file.
 
     Raises:
         DataError: more samples than a WAV file can count (4 GiB).
     """
-    data_bytes = SAMPLE_BYTES * samples
+    data_bytes = samples * form.frame_bytes
     if data_bytes > _MAX_DATA:
         raise DataError(f"{samples} samples do not fit a WAV file (4 GiB); write a .flac file instead")
+    rate = form.rate_hz
     return _CANONICAL.pack(
-        *(b"RIFF", _CANONICAL.size - 8 + data_bytes, b"WAVE"),
-        *(b"fmt ", 16, PCM_TAG, 1, rate_hz, min(rate_hz * SAMPLE_BYTES, 0xFFFFFFFF), SAMPLE_BYTES, 8 * SAMPLE_BYTES),
-        *(b"data", data_bytes),
+        *(b"RIFF", _CANONICAL.size - 8 + data_bytes + data_bytes % 2, b"WAVE", b"fmt ", 16, PCM_TAG, form.channels),
+        *(rate, min(rate * form.frame_bytes, 0xFFFFFFFF), form.frame_bytes, form.sample_bits, b"data", data_bytes),
     )
 
 
-def is_canonical(around: WavAround, samples: int, rate_hz: int) -> bool:
-    """Whether ``around`` is what :func:`canonical_head` makes and nothing else."""
-    if around.tail or len(around.head) != _CANONICAL.size or SAMPLE_BYTES * samples > _MAX_DATA:
-        return False
-    return around.head == canonical_head(samples, rate_hz)
+def canonical_tail(samples: int, form: WavFormat) -> bytes:
+    """What must follow the samples in a new file: a byte of padding after an odd number of bytes."""
+    return bytes(samples * form.frame_bytes % 2)
 
 
-def is_wav(data: bytes) -> bool:
-    """Whether the bytes begin as a WAV file does."""
-    return data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+def to_wav_bytes(samples: np.ndarray, sample_bits: int) -> bytes:
+    """Samples (n, channels) as a WAV file holds them: 8 bits are unsigned there."""
+    if sample_bits == 8:
+        return (samples + 128).astype(np.uint8).tobytes()
+    return pcm_bytes(samples, sample_bits)
 
 
-def split_wav(data: bytes, name: str) -> WavParts:
-    """Take a mono 16-bit WAV file apart; ``head + samples + tail`` is the file.
+def from_wav_bytes(data: bytes, form: WavFormat) -> np.ndarray:
+    """Undo :func:`to_wav_bytes`: int32 (n, channels)."""
+    if form.sample_bits == 8:
+        return np.frombuffer(data, np.uint8).astype(np.int32).reshape(-1, form.channels) - 128
+    return from_pcm_bytes(data, form.channels, form.sample_bits)
+
+
+def is_wav(start: bytes) -> bool:
+    """Whether a file that begins like this (12 bytes are enough) is a WAV file."""
+    return start[:4] in (b"RIFF", b"RF64", b"BW64") and start[8:12] == b"WAVE"
+
+
+class WavReader:
+    """A WAV file as head, samples and tail. Reads forwards only.
 
     A data chunk that claims more bytes than there are, or none (a recording broken off, or written to
     a pipe), goes on to the end of the file.
 
     Args:
-        data: the whole file.
+        file: binary, to read from.
         name: what to call it in messages.
+        start: bytes already read from it.
+
+    Attributes:
+        head: the bytes before the samples.
+        form: what the samples are.
+        announced: samples that the file claims to have; None where it leaves that open.
 
     Raises:
         DataError: not a WAV file, no samples chunk, or samples of an unsupported kind.
     """
-    if not is_wav(data):
-        raise DataError(f"{name} is not a WAV file")
-    rate_hz = None
-    position = 12
-    while position + 8 <= len(data):
-        kind, size = struct.unpack_from("<4sI", data, position)
-        position += 8
-        if kind == b"fmt ":
-            rate_hz = _checked_rate(data[position : position + size], name)
-        if kind == b"data":
-            if rate_hz is None:
-                raise DataError(f"{name}: the WAV file has samples before it says of what kind they are")
-            left = len(data) - position
-            count = (left if size == 0 else min(size, left)) // SAMPLE_BYTES
-            end = position + SAMPLE_BYTES * count
-            samples = np.frombuffer(data, "<i2", count, position).astype(np.int32)
-            return WavParts(samples, rate_hz, WavAround(data[:position], data[end:]))
-        position += size + (size & 1)
-    raise DataError(f"{name}: the WAV file has no samples (no data chunk); it is cut off or damaged")
+
+    def __init__(self, file: IO[bytes], name: str, start: bytes = b"") -> None:
+        self._file, self._name = file, name
+        self._rest = b""
+        self._head = bytearray(start)
+        self._fill(12)
+        if not is_wav(bytes(self._head[:12])):
+            raise DataError(f"{name} is not a WAV file; supported: {SUPPORTED}")
+        self.form, self._data_bytes = self._find_samples()
+        self.head = bytes(self._head)
+        self.announced = None if self._data_bytes is None else self._data_bytes // self.form.frame_bytes
+
+    def blocks(self, samples: int) -> Iterator[np.ndarray]:
+        """The samples, int32 (n, channels), ``samples`` at a time; the last block may be shorter."""
+        frame = self.form.frame_bytes
+        left = None if self._data_bytes is None else self._data_bytes
+        while left is None or left > 0:
+            want = samples * frame if left is None else min(samples * frame, left)
+            data = read_fully(self._file, want)
+            whole = len(data) - len(data) % frame
+            if whole:
+                yield from_wav_bytes(data[:whole], self.form)
+            self._rest = data[whole:]
+            if len(data) < want or whole < len(data):
+                return
+            if left is not None:
+                left -= len(data)
+
+    def tail(self) -> Iterator[bytes]:
+        """What follows the samples, in pieces; to be asked for after the last block."""
+        data = self._rest
+        while data:
+            yield data
+            data = self._file.read(_READ)
+        while data := self._file.read(_READ):
+            yield data
+
+    def _find_samples(self) -> tuple[WavFormat, int | None]:
+        """Read up to the first sample: what kind the samples are, and how many bytes (None: to the end)."""
+        form: WavFormat | None = None
+        long_size: int | None = None
+        place = 12
+        while self._fill(place + 8):
+            kind, size = struct.unpack_from("<4sI", self._head, place)
+            place += 8
+            if kind == b"data":
+                if form is None:
+                    raise DataError(f"{self._name}: the WAV file has samples before it says of what kind they are")
+                if size == 0xFFFFFFFF and long_size is not None:
+                    return form, long_size
+                return form, None if size in _OPEN_SIZES else size
+            if place + size > MAX_HEAD_BYTES:
+                raise DataError(f"{self._name}: the WAV file has no samples in its first {MAX_HEAD_BYTES >> 20} MiB")
+            self._fill(place + size + size % 2)
+            body = bytes(self._head[place : place + size])
+            if kind == b"fmt ":
+                form = _format(body, self._name)
+            if kind == b"ds64" and len(body) >= 16:
+                long_size = struct.unpack_from("<Q", body, 8)[0]
+            place += size + size % 2
+        raise DataError(f"{self._name}: the WAV file has no samples (no data chunk); it is cut off or damaged")
+
+    def _fill(self, size: int) -> bool:
+        """Have ``size`` bytes in the head, if the file has them."""
+        if len(self._head) < size:
+            self._head += read_fully(self._file, size - len(self._head))
+        return len(self._head) >= size
 
 
-def _checked_rate(fmt: bytes, name: str) -> int:
-    """The rate that a fmt chunk gives, if it describes mono 16-bit integers."""
+def read_fully(file: IO[bytes], size: int) -> bytes:
+    """Up to ``size`` bytes, fewer only at the end; memory grows with what is there, not with what is asked for."""
+    parts = []
+    while size and (data := file.read(min(size, 1 << 22))):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)
+
+
+def _format(fmt: bytes, name: str) -> WavFormat:
+    """What a fmt chunk describes, if it is supported."""
     if len(fmt) < 16:
         raise DataError(f"{name}: the WAV file's format chunk is cut off")
     tag, channels, rate_hz, _, block, bits = struct.unpack_from("<HHIIHH", fmt)
-    if tag == EXTENSIBLE_TAG and fmt[24:40] == _PCM_SUBFORMAT:
-        tag = PCM_TAG
+    if tag == EXTENSIBLE_TAG and fmt[24:40][2:] == _PCM_SUBFORMAT[2:]:
+        tag = struct.unpack_from("<H", fmt, 24)[0]
     if tag != PCM_TAG:
-        raise DataError(f"{name} holds samples of WAV format {tag:#06x}; only integer PCM (0x0001) can be compressed")
-    if channels != 1:
-        raise DataError(f"{name} has {channels} channels; only mono can be compressed: split or mix the channels first")
-    if bits != 8 * SAMPLE_BYTES or block != SAMPLE_BYTES:
-        raise DataError(f"{name} has samples of {bits} bits; only 16-bit PCM can be compressed")
+        found = f"{_TAGS[tag]} samples" if tag in _TAGS else f"samples of WAV format {tag:#06x}"
+        raise DataError(f"{name} holds {found}; supported: {SUPPORTED}; convert it first (that changes the samples)")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise DataError(f"{name} has {channels} channels; supported: {SUPPORTED}")
+    if not 1 <= bits <= 24:
+        raise DataError(f"{name} has samples of {bits} bits; supported: {SUPPORTED}")
+    width = -(-bits // 8)
+    if block != width * channels:
+        raise DataError(f"{name}: {channels} x {bits} bits in {block} bytes; supported: {SUPPORTED}")
     if rate_hz == 0:
         raise DataError(f"{name}: the WAV file says 0 samples a second")
-    return int(rate_hz)
+    return WavFormat(int(rate_hz), int(channels), 8 * width)

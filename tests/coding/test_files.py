@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.audio import read_pcm16, write_wav16
-from idf.coding import compress_file, decompress_file, open_container
+from idf.coding import compress_file, decompress_file, files, read_file_header, verify_file
+from idf.coding.frame import read_index
 from idf.errors import DataError, FormatError, OutputError
 
 Speech = Callable[..., np.ndarray]
@@ -20,48 +22,70 @@ Speech = Callable[..., np.ndarray]
 @pytest.fixture
 def wav(tmp_path: Path, speechlike: Speech) -> Path:
     path = tmp_path / "in.wav"
-    write_wav16(path, speechlike(2500), 8000)
+    soundfile.write(path, speechlike(2500).astype(np.int16), 8000)
     return path
 
 
 def test_wav_comes_back_byte_for_byte(codec: Any, wav: Path, tmp_path: Path) -> None:
-    compress_file(codec, wav, tmp_path / "a.idf")
-    decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav")
+    size = compress_file(codec, wav, tmp_path / "a.idf")
+    assert (size.samples, size.raw_bytes, size.seconds) == (2500, 5000, 2500 / 8000)
+    assert size.compressed_bytes == (tmp_path / "a.idf").stat().st_size < 0.75 * wav.stat().st_size
+    assert verify_file(codec, tmp_path / "a.idf") == size
+    assert decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav") == size
     assert (tmp_path / "out.wav").read_bytes() == wav.read_bytes()
-    assert (tmp_path / "a.idf").stat().st_size < 0.7 * wav.stat().st_size
-    assert open_container((tmp_path / "a.idf").read_bytes()).around is None
+    header = read_file_header(tmp_path / "a.idf")
+    assert not header.has_head
+    assert not header.from_flac
 
 
-def test_odd_wav_comes_back_byte_for_byte(codec: Any, wav: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_odd_wav_comes_back_byte_for_byte(
+    codec: Any, speechlike: Speech, tmp_path: Path, subtype: str, channels: int, jobs: int
+) -> None:
+    wav = tmp_path / "in.wav"
+    soundfile.write(wav, speechlike(2501 * channels).reshape(-1, channels).astype(np.int16), 8000, subtype=subtype)
     plain = wav.read_bytes()
-    odd = plain[:36] + b"LIST\x05\0\0\0hello\0" + plain[36:] + b"id3 \x03\0\0\0tag\0 and more"
-    wav.write_bytes(odd)
-    compress_file(codec, wav, tmp_path / "a.idf")
-    decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav")
-    assert (tmp_path / "out.wav").read_bytes() == odd
+    for odd in (
+        plain[:36] + b"LIST\x05\0\0\0hello\0" + plain[36:] + b"id3 \x03\0\0\0tag\0 and more",
+        plain[:-1],
+        plain + b"x",
+    ):
+        wav.write_bytes(odd)
+        compress_file(codec, wav, tmp_path / "a.idf", existing="replace", jobs=jobs)
+        decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav", existing="replace", jobs=jobs)
+        assert (tmp_path / "out.wav").read_bytes() == odd
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".FLAC", ".wav"])
-def test_flac_comes_back_as_the_same_samples(codec: Any, speechlike: Speech, tmp_path: Path, suffix: str) -> None:
-    samples = speechlike(2500)
-    soundfile.write(tmp_path / "in.flac", samples.astype(np.int16), 22050)
+@pytest.mark.parametrize(("subtype", "shift"), [("PCM_S8", 24), ("PCM_16", 16), ("PCM_24", 8)])
+@pytest.mark.parametrize("channels", [1, 2, 8])
+def test_flac_comes_back_as_the_same_samples(
+    codec: Any, speechlike: Speech, tmp_path: Path, suffix: str, subtype: str, shift: int, channels: int
+) -> None:
+    samples = speechlike(2501 * channels).reshape(-1, channels) % 200 - 100
+    soundfile.write(tmp_path / "in.flac", samples << shift, 22050, subtype=subtype)
     compress_file(codec, tmp_path / "in.flac", tmp_path / "a.idf")
+    assert read_file_header(tmp_path / "a.idf").from_flac
     target = tmp_path / f"out{suffix}"
     decompress_file(codec, tmp_path / "a.idf", target)
-    pcm = read_pcm16(target)
-    np.testing.assert_array_equal(pcm.samples, samples)
-    assert pcm.rate_hz == 22050
+    decoded, rate_hz = soundfile.read(target, dtype="int32", always_2d=True)
+    np.testing.assert_array_equal(decoded >> shift, samples)
+    assert rate_hz == 22050
     assert soundfile.info(str(target)).format == suffix[1:].upper()
 
 
-def test_time_stamps_are_kept(codec: Any, wav: Path, tmp_path: Path) -> None:
+def test_time_stamps_and_permissions_are_kept(codec: Any, wav: Path, tmp_path: Path) -> None:
     stamp = 1_234_567_890_123_456_000
     os.utime(wav, ns=(stamp, stamp))
+    wav.chmod(0o640)
     compress_file(codec, wav, tmp_path / "a.idf")
     decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav")
     decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.flac")
     for name in ("a.idf", "out.wav", "out.flac"):
         assert (tmp_path / name).stat().st_mtime_ns == stamp
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o640
 
 
 def test_existing_targets_are_refused_unless_told(codec: Any, wav: Path, tmp_path: Path) -> None:
@@ -90,28 +114,56 @@ def test_damage_names_the_file_and_leaves_nothing(codec: Any, wav: Path, tmp_pat
     compressed = tmp_path / "a.idf"
     compress_file(codec, wav, compressed)
     data = bytearray(compressed.read_bytes())
-    chunk = open_container(bytes(data)).chunks[2]
-    data[chunk.start] ^= 1  # after two good chunks were written
+    with open(compressed, "rb") as file:
+        data[int(read_index(file).starts[2]) + 30] ^= 1  # after two good blocks were written
     compressed.write_bytes(data)
     for name in ("out.wav", "out.flac"):
-        with pytest.raises(FormatError, match=r"a\.idf: the chunk of samples 2000 to 2499"):
+        with pytest.raises(FormatError, match=r"a\.idf: the block of samples 2000 to 2499"):
             decompress_file(codec, compressed, tmp_path / name)
+    with pytest.raises(FormatError, match=r"a\.idf: the block of samples 2000 to 2499"):
+        verify_file(codec, compressed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.idf", "in.wav"]
 
 
 def test_sources_that_cannot_be_read(codec: Any, tmp_path: Path) -> None:
-    (tmp_path / "text.wav").write_text("not audio")
+    (tmp_path / "text.wav").write_text("not audio at all")
     (tmp_path / "text.idf").write_text("not ours")
+    (tmp_path / "empty.wav").touch()
     for convert in (compress_file, decompress_file):
         with pytest.raises(DataError, match="no such file"):
             convert(codec, tmp_path / "missing", tmp_path / "target")
         with pytest.raises(DataError, match="is a folder"):
             convert(codec, tmp_path, tmp_path / "target")
-    with pytest.raises(DataError, match=r"text\.wav"):
+    with pytest.raises(DataError, match=r"text\.wav: neither WAV nor FLAC; supported"):
         compress_file(codec, tmp_path / "text.wav", tmp_path / "target")
+    with pytest.raises(DataError, match=r"empty\.wav: the file is empty"):
+        compress_file(codec, tmp_path / "empty.wav", tmp_path / "target")
     with pytest.raises(FormatError, match=r"text\.idf: this is not an idf file"):
         decompress_file(codec, tmp_path / "text.idf", tmp_path / "target")
     assert not (tmp_path / "target").exists()
+
+
+def test_float_is_refused_with_what_is_supported(codec: Any, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "float.wav", np.zeros(10), 8000, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"float\.wav holds float samples; supported: integer PCM of 8, 16 or 24 bits"):
+        compress_file(codec, tmp_path / "float.wav", tmp_path / "a.idf")
+
+
+def damaged_flac(path: Path, speechlike: Speech) -> Path:
+    soundfile.write(path, speechlike(20000).astype(np.int16), 8000)
+    return path
+
+
+def test_damaged_flac_is_refused(codec: Any, speechlike: Speech, tmp_path: Path) -> None:
+    path = damaged_flac(tmp_path / "in.flac", speechlike)
+    whole = path.read_bytes()
+    md5 = bytearray(whole)
+    md5[30] ^= 1
+    for data in (whole[: len(whole) // 2], bytes(md5), whole[:20], b"fLaC"):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"in\.flac"):
+            compress_file(codec, path, tmp_path / "a.idf")
+    assert [p.name for p in tmp_path.iterdir()] == ["in.flac"]
 
 
 def test_targets_that_cannot_be_written(codec: Any, wav: Path, tmp_path: Path) -> None:
@@ -131,8 +183,63 @@ def test_a_full_disk_leaves_nothing(codec: Any, wav: Path, tmp_path: Path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
 
 
-def test_stereo_is_refused_by_name(codec: Any, tmp_path: Path) -> None:
-    for name in ("stereo.wav", "stereo.flac"):
-        soundfile.write(tmp_path / name, np.zeros((10, 2), np.int16), 8000)
-        with pytest.raises(DataError, match=rf"{name}.*2 channels"):
-            compress_file(codec, tmp_path / name, tmp_path / "target")
+class Forgetful:
+    """A faulty codec: what it decodes is not what it encoded."""
+
+    def __init__(self, good: Any, wrong: int) -> None:
+        self._good, self._wrong = good, wrong
+        self.fingerprint, self.chunk_samples = good.fingerprint, good.chunk_samples
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        return bytes(self._good.encode(samples))
+
+    def decode(self, data: bytes, count: int) -> np.ndarray:
+        samples: np.ndarray = self._good.decode(data, count).copy()
+        samples[-1] += self._wrong
+        return samples
+
+
+@pytest.mark.parametrize("name", ["in.wav", "in.flac"])
+def test_what_does_not_come_back_is_never_kept(codec: Any, wav: Path, tmp_path: Path, name: str) -> None:
+    soundfile.write(wav.with_suffix(".flac"), soundfile.read(wav, dtype="int16")[0], 8000)
+    for wrong in (1, 10**6):
+        with pytest.raises(RuntimeError, match=rf"{name} does not"):
+            compress_file(Forgetful(codec, wrong), tmp_path / name, tmp_path / "a.idf")
+        assert not (tmp_path / "a.idf").exists()
+    compress_file(Forgetful(codec, 1), tmp_path / name, tmp_path / "a.idf", check="none")
+
+
+def test_progress_tells_every_sample(codec: Any, wav: Path, tmp_path: Path) -> None:
+    told: list[int] = []
+    compress_file(codec, wav, tmp_path / "a.idf", progress=told.append)
+    verify_file(codec, tmp_path / "a.idf", progress=told.append)
+    decompress_file(codec, tmp_path / "a.idf", tmp_path / "o.wav", progress=told.append)
+    decompress_file(codec, tmp_path / "a.idf", tmp_path / "o.flac", progress=told.append)
+    assert told == [1000, 1000, 500] * 4
+
+
+def test_memory_does_not_grow_with_length(make_codec: Any, tmp_path: Path) -> None:
+    """8 MB of sound through blocks of 2 kB."""
+    import tracemalloc
+
+    codec = make_codec(chunk_samples=1000)
+    pcm = np.tile(np.arange(-500, 500, dtype="<i2"), 4000)
+    soundfile.write(tmp_path / "in.wav", pcm, 8000)
+    peaks = []
+    for work in (
+        lambda: compress_file(codec, tmp_path / "in.wav", tmp_path / "a.idf", jobs=2),
+        lambda: decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav", jobs=2),
+    ):
+        tracemalloc.start()
+        work()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert max(peaks) < 2_500_000
+    assert hashlib.sha256((tmp_path / "out.wav").read_bytes()).digest() == files_digest(tmp_path / "in.wav")
+
+
+def files_digest(path: Path) -> bytes:
+    state = hashlib.sha256()
+    with open(path, "rb") as file:
+        files.copy_to(file, state.update)
+    return state.digest()

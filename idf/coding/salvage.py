@@ -1,0 +1,245 @@
+"""What can still be had of a damaged file: every block that is whole, wherever it lies.
+
+Blocks are found by their sync mark and believed when their CRC is right, so neither a cut, a hole,
+inserted bytes nor a damaged index hides the rest. A header with one wrong byte is mended by its CRC.
+Lost samples come back as silence, so that what follows stays in its place, and are named.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+import numpy as np
+
+from idf.coding import frame
+from idf.coding.frame import AUDIO, BLOCK_BYTES, END, HEAD, HEADER_BYTES, TAIL, Block, BlockHead, Header
+from idf.coding.planes import ChunkCodec
+from idf.coding.stream import Progress, check_model, decode_samples, header_form, no_progress
+from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.errors import FormatError
+
+_WINDOW = 1 << 20
+_WASTE_FACTOR = 8
+"""Bytes that may be read for blocks that turn out wrong, as a multiple of the file: a file made of
+lying block heads must not take for ever."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A whole block and the place of its payload."""
+
+    head: BlockHead
+    place: int
+
+
+@dataclass
+class Survey:
+    """What a damaged file still holds.
+
+    Attributes:
+        header: what the file says of itself, mended if need be.
+        samples: in each channel, as far as that can be known.
+        notes: what is wrong, a sentence each.
+    """
+
+    header: Header
+    samples: int
+    notes: list[str]
+    audio: dict[int, _Found] = field(default_factory=dict)
+    head: list[_Found] = field(default_factory=list)
+    tail: list[_Found] = field(default_factory=list)
+
+    @property
+    def form(self) -> WavFormat:
+        """Rate, channels and bits."""
+        return header_form(self.header)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What could not be had.
+
+    Attributes:
+        ranges: of samples, (first, behind the last), that are silence now.
+        notes: what else is wrong, a sentence each.
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+    notes: tuple[str, ...]
+
+
+def survey(file: IO[bytes]) -> Survey:
+    """Find what is whole in a file that can seek.
+
+    Raises:
+        FormatError: no file of ours, or its header is beyond mending.
+    """
+    file.seek(0)
+    header, notes = _mended_header(file.read(HEADER_BYTES))
+    size = file.seek(0, 2)
+    result = Survey(header, 0, notes)
+    total: int | None = None
+    heads, tails = {}, {}
+    for found in _whole_blocks(file, header, size):
+        number = found.head.number
+        if found.head.kind == AUDIO:
+            result.audio.setdefault(number, found)
+        elif found.head.kind == HEAD:
+            heads[number] = found
+        elif found.head.kind == TAIL:
+            tails[number] = found
+        else:
+            file.seek(found.place)
+            end = frame.parse_end(file.read(found.head.length))
+            if number == -(-end.samples // header.chunk_samples):
+                total = end.samples
+    chunk = header.chunk_samples
+    seen = max((n * chunk + found.head.samples for n, found in result.audio.items()), default=0)
+    if total is None:
+        notes.append("the end of the file is missing: its length and digest are not known")
+        announced = header.samples
+        # An announced length is believed as far as the file's own size makes it likely.
+        plausible = announced is not None and announced - seen <= chunk * (2 + size // BLOCK_BYTES)
+        total = max(seen, announced if plausible and announced is not None else 0)
+    result.samples = max(total, seen)
+    result.head, whole_head = _in_order(heads)
+    result.tail, whole_tail = _in_order(tails)
+    if header.has_head and not (whole_head and result.head):
+        notes.append("the original's WAV header is damaged: a plain one takes its place")
+        result.head = []
+    if not whole_tail:
+        notes.append("what followed the samples in the original is damaged: it is left out from there on")
+    return result
+
+
+def salvage_blocks(
+    codec: ChunkCodec, file: IO[bytes], found: Survey, lost: list[tuple[int, int]]
+) -> Iterator[np.ndarray]:
+    """All samples in order, int32 (n, channels) a block; silence where a block is lost.
+
+    Args:
+        lost: the lost ranges are added here, neighbours as one.
+
+    Raises:
+        FormatError: made with another model.
+    """
+    check_model(codec, found.header)
+    chunk = found.header.chunk_samples
+    for number in range(-(-found.samples // chunk)):
+        first = number * chunk
+        count = min(chunk, found.samples - first)
+        samples = _samples(codec, file, found, number)
+        if samples is None or len(samples) != count:
+            if lost and lost[-1][1] == first:
+                lost[-1] = (lost[-1][0], first + count)
+            else:
+                lost.append((first, first + count))
+            samples = np.zeros((count, found.header.channels), np.int32)
+        yield samples
+
+
+def salvage_stream(
+    codec: ChunkCodec, file: IO[bytes], write: Callable[[bytes], object], *, progress: Progress = no_progress
+) -> Loss:
+    """Restore what can be restored of a damaged file as a WAV file.
+
+    Raises:
+        FormatError: no file of ours, its header is beyond mending, or it was made with another model.
+        DataError: the samples are too many for a WAV file.
+    """
+    found = survey(file)
+    lost: list[tuple[int, int]] = []
+    if found.head:
+        for block in found.head:
+            write(_payload(file, block))
+    else:
+        known = None if found.header.has_head else found.header.samples
+        write(canonical_head(found.samples if known is None else known, found.form))
+    for samples in salvage_blocks(codec, file, found, lost):
+        write(to_wav_bytes(samples, found.header.sample_bits))
+        progress(len(samples))
+    for block in found.tail:
+        write(_payload(file, block))
+    return Loss(tuple(lost), tuple(found.notes))
+
+
+def _samples(codec: ChunkCodec, file: IO[bytes], found: Survey, number: int) -> np.ndarray | None:
+    block = found.audio.get(number)
+    if block is None:
+        return None
+    whole = Block(AUDIO, number, block.head.samples, _payload(file, block))
+    try:
+        return decode_samples(codec, found.header, number * found.header.chunk_samples, whole)
+    except FormatError:
+        return None
+
+
+def _payload(file: IO[bytes], block: _Found) -> bytes:
+    file.seek(block.place)
+    return file.read(block.head.length)
+
+
+def _in_order(blocks: dict[int, _Found]) -> tuple[list[_Found], bool]:
+    """The blocks 0, 1, … up to the first that is missing, and whether none is."""
+    ordered: list[_Found] = []
+    while len(ordered) in blocks:
+        ordered.append(blocks[len(ordered)])
+    return ordered, len(ordered) == len(blocks)
+
+
+def _whole_blocks(file: IO[bytes], header: Header, size: int) -> Iterator[_Found]:
+    seed = frame.block_seed(header)
+    place, waste = 0, _WASTE_FACTOR * (size + _WINDOW)
+    while (place := _next_sync(file, place)) >= 0 and waste > 0:
+        file.seek(place)
+        head = frame.parse_block_head(file.read(BLOCK_BYTES), header)
+        if head is not None and head.length <= size - place - BLOCK_BYTES:
+            crc = zlib.crc32(head.packed, seed)
+            left = head.length
+            while left:
+                data = file.read(min(left, _WINDOW))
+                crc = zlib.crc32(data, crc)
+                left -= len(data)
+            if crc == head.stored_crc and _is_sensible(head, header, size):
+                yield _Found(head, place + BLOCK_BYTES)
+                place += BLOCK_BYTES + head.length
+                continue
+            waste -= head.length
+        waste -= BLOCK_BYTES
+        place += 1
+
+
+def _is_sensible(head: BlockHead, header: Header, size: int) -> bool:
+    """Whether its number can be: each block before it takes some room in an undamaged file."""
+    return head.kind == END or head.number <= size // BLOCK_BYTES + (header.samples or 0) // header.chunk_samples
+
+
+def _next_sync(file: IO[bytes], place: int) -> int:
+    """The next sync mark at or after ``place``, -1 if there is none."""
+    while True:
+        file.seek(place)
+        window = file.read(_WINDOW)
+        at = window.find(frame.SYNC)
+        if at >= 0:
+            return place + at
+        if len(window) < _WINDOW:
+            return -1
+        place += len(window) - len(frame.SYNC) + 1
+
+
+def _mended_header(data: bytes) -> tuple[Header, list[str]]:
+    try:
+        return frame.read_header(data), []
+    except FormatError as error:
+        if len(data) < HEADER_BYTES:
+            raise
+        for place in range(HEADER_BYTES):
+            edited = bytearray(data)
+            for value in range(256):
+                edited[place] = value
+                if edited[-4:] == zlib.crc32(edited[:-4]).to_bytes(4, "little") and edited[:4] == frame.MAGIC:
+                    return frame.read_header(bytes(edited)), [f"byte {place} of the header was wrong and is mended"]
+        raise FormatError(f"{error}; nothing can be salvaged without it") from error

@@ -1,0 +1,268 @@
+"""Files coded as they flow past: a source of samples to a compressed file and back, a block at a time.
+
+Both directions read and write forwards only and hold a few blocks in memory whatever the length.
+Whole clips in memory: :mod:`idf.coding.container`; files on disk: :mod:`idf.coding.files`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from idf.coding import frame
+from idf.coding.frame import AUDIO, DIGEST_BYTES, END, HEAD, TAIL, Block, FrameReader, FrameWriter, Header
+from idf.coding.parallel import ordered_map
+from idf.coding.planes import ChunkCodec, decode_block, encode_block, pcm_bytes
+from idf.coding.sources import Source
+from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.errors import FormatError
+
+Progress = Callable[[int], None]
+"""Told the number of samples (in each channel) that were done since it was last told."""
+
+
+def no_progress(samples: int) -> None:
+    """Tell nobody."""
+
+
+def _ignore(data: bytes) -> None:
+    """Not wanted."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What compressing or decompressing came to.
+
+    Attributes:
+        samples: in each channel.
+        form: rate, channels and bits.
+        compressed_bytes: of the whole file.
+    """
+
+    samples: int
+    form: WavFormat
+    compressed_bytes: int
+
+    @property
+    def raw_bytes(self) -> int:
+        """The samples as PCM."""
+        return self.samples * self.form.frame_bytes
+
+    @property
+    def seconds(self) -> float:
+        """Of sound."""
+        return self.samples / self.form.rate_hz
+
+
+def encode_stream(
+    codec: ChunkCodec, source: Source, file: IO[bytes], *, jobs: int = 1, progress: Progress = no_progress
+) -> Size:
+    """Compress a source to a binary file, which is only written to.
+
+    Args:
+        jobs: blocks that are coded at the same time; the result is the same.
+
+    Raises:
+        DataError: the source is broken.
+        ValueError: a rate or a codec out of range.
+    """
+    form = source.form
+    if not 0 < form.rate_hz < 1 << 32:
+        raise ValueError(f"rate_hz is {form.rate_hz}; it must be 1 ... 2^32 - 1")
+    if not 0 < codec.chunk_samples <= frame.MAX_CHUNK_SAMPLES:
+        raise ValueError(f"chunk_samples is {codec.chunk_samples}; it must be 1 ... {frame.MAX_CHUNK_SAMPLES}")
+    header = Header(
+        fingerprint=codec.fingerprint,
+        rate_hz=form.rate_hz,
+        channels=form.channels,
+        sample_bits=form.sample_bits,
+        chunk_samples=codec.chunk_samples,
+        samples=source.announced,
+        has_head=source.head is not None,
+        from_flac=source.from_flac,
+    )
+    writer = FrameWriter(file, header)
+    writer.foreign(HEAD, source.head or b"")
+    state, total = hashlib.sha256(), 0
+
+    def encode(samples: np.ndarray) -> tuple[np.ndarray, bytes]:
+        return samples, encode_block(codec, samples, form.sample_bits)
+
+    for samples, payload in ordered_map(encode, source.blocks(codec.chunk_samples), jobs):
+        state.update(pcm_bytes(samples, form.sample_bits))
+        writer.audio(len(samples), payload)
+        total += len(samples)
+        progress(len(samples))
+    for data in source.tail():
+        writer.foreign(TAIL, data)
+    writer.finish(state.digest()[:DIGEST_BYTES])
+    return Size(total, form, writer.bytes_written)
+
+
+class Decoder:
+    """A compressed file read forwards: first the header, then samples, then what stood around them.
+
+    Args:
+        file: binary, to read from; a pipe will do.
+
+    Attributes:
+        header: what the file says of itself.
+        form: rate, channels and bits.
+        digest: after the last block of samples: first 16 bytes of the SHA-256 of their PCM.
+
+    Raises:
+        FormatError: no file of ours, another version, or a damaged header.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._reader = FrameReader(file)
+        self.header = self._reader.header
+        self.form = header_form(self.header)
+        self._pending: Block | None = None
+
+    def head(self) -> bytes:
+        """The bytes before the samples; to be asked for first.
+
+        Raises:
+            FormatError: the file is damaged.
+            DataError: the samples are too many for a WAV file.
+        """
+        if self.header.has_head:
+            return b"".join(block.payload for block in self._blocks(HEAD))
+        assert self.header.samples is not None  # checked with the header
+        return canonical_head(self.header.samples, self.form)
+
+    def skip_head(self) -> None:
+        """Go on to the samples; for those who do not want the head."""
+        for _ in self._blocks(HEAD):
+            pass
+
+    def samples(self, codec: ChunkCodec, *, jobs: int = 1) -> Iterator[np.ndarray]:
+        """Blocks int32 (n, channels), after the head.
+
+        Raises:
+            FormatError: made with another model, or damaged; the message names the samples.
+        """
+        check_model(codec, self.header)
+
+        def decode(item: tuple[int, Block]) -> np.ndarray:
+            return decode_samples(codec, self.header, item[0], item[1])
+
+        yield from ordered_map(decode, self._audio_blocks(), jobs)
+
+    def tail(self) -> Iterator[bytes]:
+        """The bytes after the samples, in pieces; then the file's end is checked.
+
+        Raises:
+            FormatError: the file is damaged.
+        """
+        for block in self._blocks(TAIL):
+            yield block.payload
+        block = self._next()
+        if block.kind != END:
+            raise FormatError(frame.DAMAGED)
+        self.digest = frame.parse_end(block.payload).digest
+
+    def _audio_blocks(self) -> Iterator[tuple[int, Block]]:
+        first = 0
+        for block in self._blocks(AUDIO):
+            yield first, block
+            first += block.samples
+
+    def _blocks(self, kind: bytes) -> Iterator[Block]:
+        """The blocks of one kind that come next."""
+        while (block := self._next()).kind == kind:
+            yield block
+        self._pending = block
+
+    def _next(self) -> Block:
+        block, self._pending = self._pending or self._reader.next(), None
+        return block
+
+
+def decode_stream(
+    codec: ChunkCodec,
+    decoder: Decoder,
+    write: Callable[[bytes], object],
+    *,
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> int:
+    """Restore the original WAV file (or the WAV form of a FLAC's samples).
+
+    Args:
+        write: is given the bytes, in order. They are right only once this function returns.
+
+    Returns:
+        Samples in each channel.
+
+    Raises:
+        FormatError: damaged, or made with another model.
+        DataError: the samples are too many for a WAV file.
+    """
+    bits = decoder.form.sample_bits
+    write(decoder.head())
+    total = 0
+    for samples in checked_samples(codec, decoder, jobs=jobs, tail=write):
+        write(to_wav_bytes(samples, bits))
+        total += len(samples)
+        progress(len(samples))
+    return total
+
+
+def checked_samples(
+    codec: ChunkCodec, decoder: Decoder, *, jobs: int = 1, tail: Callable[[bytes], object] = _ignore
+) -> Iterator[np.ndarray]:
+    """All samples, block by block, after the head; raises at the end if their digest is not the file's.
+
+    Args:
+        tail: is given the bytes after the samples.
+
+    Raises:
+        FormatError: damaged, or made with another model.
+    """
+    state = hashlib.sha256()
+    for samples in decoder.samples(codec, jobs=jobs):
+        state.update(pcm_bytes(samples, decoder.form.sample_bits))
+        yield samples
+    for data in decoder.tail():
+        tail(data)
+    if state.digest()[:DIGEST_BYTES] != decoder.digest:
+        raise FormatError("the decoded samples are not those that were compressed (their digest differs)")
+
+
+def decode_samples(codec: ChunkCodec, header: Header, first: int, block: Block) -> np.ndarray:
+    """The samples of an audio block, int32 (n, channels). The caller has checked the model.
+
+    Raises:
+        FormatError: damaged; the message names the samples.
+    """
+    try:
+        return decode_block(codec, block.payload, block.samples, header.channels, header.sample_bits)
+    except FormatError as error:
+        name = f"the block of samples {first} to {first + block.samples - 1}"
+        raise FormatError(f"{name} is damaged: {error}") from error
+
+
+def check_model(codec: ChunkCodec, header: Header) -> None:
+    """Check that ``codec`` is the one that made the file.
+
+    Raises:
+        FormatError: it is not (names both), or the file's blocks are longer than that model's ever are.
+    """
+    if header.fingerprint != codec.fingerprint:
+        raise FormatError(
+            f"the file was made with model {header.fingerprint.hex()}, this is model {codec.fingerprint.hex()}; "
+            "decompress it with the model file that made it"
+        )
+    if header.chunk_samples > codec.chunk_samples:
+        raise FormatError("the file's blocks are longer than its model's: it was not made by this program")
+
+
+def header_form(header: Header) -> WavFormat:
+    """Rate, channels and bits."""
+    return WavFormat(header.rate_hz, header.channels, header.sample_bits)
