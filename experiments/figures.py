@@ -1,0 +1,197 @@
+"""The figures of a report, each as SVG and PNG: bits/sample by seed, and curves with bands.
+
+Colours are those of Okabe and Ito, as in :mod:`idf.evaluation.plots`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.results import CellResult, Curve, StudyResult
+from idf.config import Config, load_config
+from idf.errors import UserError
+from idf.evaluation.plots import BLUE, DPI, GREY, ORANGE, VERMILION, WIDTH_INCHES
+from idf.files import atomic_write
+from idf.training.schedules import sharpness_schedule
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
+SKIPPED = 0.1
+"""Share of the steps whose steep fall would flatten all the rest of a curve."""
+
+
+def draw_seeds(result: StudyResult) -> Figure | None:
+    """Bits/sample of every seed, a row for each cell; None when nothing finished.
+
+    Dots are seeds that finished, the line is the mean with its 95 % interval, crosses at the right
+    are seeds that diverged.
+    """
+    values = [seed.bits for cell in result.cells for seed in cell.seeds if seed.bits is not None]
+    if not values:
+        return None
+    from matplotlib.figure import Figure
+
+    count = len(result.cells)
+    figure = Figure(figsize=(WIDTH_INCHES, 1.5 + 0.42 * count), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    _style(axes)
+    low, high = min(values), max(values)
+    room = 0.06 * (high - low) or 0.01 * high
+    edge = high + 2 * room
+    for row, cell in enumerate(result.cells):
+        _draw_cell(axes, row, cell, edge)
+    diverged = any(cell.count("diverged") for cell in result.cells)
+    axes.set_xlim(low - room, (edge if diverged else high) + room)
+    axes.set_ylim(count - 0.5, -0.5)
+    axes.set_yticks(range(count), [cell.name for cell in result.cells])
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("bits per sample on validation clips (smaller is better)")
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
+    figure.suptitle("Bits per sample by seed", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+def draw_curves(result: StudyResult) -> Figure | None:
+    """Validation over training, a panel for each cell; None when nothing was validated."""
+    cells = [cell for cell in result.cells if any(seed.curve for seed in cell.seeds)]
+    if not cells:
+        return None
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    columns = 2 if len(cells) == 4 else min(COLUMNS, len(cells))
+    rows = math.ceil(len(cells) / columns)
+    figure = Figure(figsize=(max(WIDTH_INCHES, 3.2 * columns), 1.2 + 2.1 * rows), dpi=DPI, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, cell in zip(grid.flat, cells, strict=False):
+        _style(axes)
+        _draw_curves(axes, cell)
+        axes.set_title(cell.name, loc="left", fontsize=9)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for axes in list(grid.flat)[len(cells) :]:
+        axes.set_axis_off()
+    for column in range(columns):
+        grid[(len(cells) - 1 - column) // columns, column].tick_params(labelbottom=True)
+    _limit(grid[0, 0], [seed.curve for cell in cells for seed in cell.seeds if seed.curve])
+    figure.suptitle("Validation over training", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    figure.supxlabel("optimiser step", fontsize=10)
+    figure.supylabel("bits per sample", fontsize=10)
+    unique: dict[str, Artist] = {}
+    for axes in grid.flat:
+        handles, labels = axes.get_legend_handles_labels()
+        unique |= dict(zip(labels, handles, strict=True))
+    figure.legend(list(unique.values()), list(unique), loc="outside upper right", ncols=4, frameon=False, fontsize=8)
+    return figure
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write ``<name>.svg`` and ``<name>.png``; the same data gives the same file.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    paths = []
+    for form, metadata in (("svg", {"Date": None}), ("png", {})):
+        picture = io.BytesIO()
+        figure.savefig(picture, format=form, metadata=metadata)
+        path = folder / f"{name}.{form}"
+        with atomic_write(path) as file:
+            file.write(picture.getvalue())
+        paths.append(path)
+    return paths
+
+
+def sharpness_steps(config: Config) -> list[int]:
+    """The steps at which a stepped sharpness jumps; none for other schedules, which move smoothly or not at all."""
+    schedule = sharpness_schedule(config.sharpness, config.training.steps)
+    if schedule is None or config.sharpness.kind != "step":
+        return []
+    values = [schedule.at(step) for step in range(config.training.steps)]
+    return [step for step in range(1, len(values)) if values[step] != values[step - 1]]
+
+
+def mean_and_band(curves: Sequence[Curve]) -> list[tuple[int, float, float, float]]:
+    """Step, mean, least and greatest value at the steps that all curves have."""
+    tables = [dict(curve) for curve in curves]
+    if not tables:
+        return []
+    common = sorted(set.intersection(*(set(table) for table in tables)))
+    at = {step: [table[step] for table in tables] for step in common}
+    return [(step, sum(values) / len(values), min(values), max(values)) for step, values in at.items()]
+
+
+def _draw_cell(axes: Axes, row: int, cell: CellResult, edge: float) -> None:
+    finished = sorted(seed.bits for seed in cell.seeds if seed.bits is not None)
+    # Spread over the height of the row, so that equal values stay apart.
+    offsets = [0.12 * ((index + 1) % 3 - 1) for index in range(len(finished))]
+    dots = [row + offset for offset in offsets]
+    axes.plot(finished, dots, "o", color=BLUE, alpha=0.65, markersize=5, markeredgewidth=0, label="a seed")
+    found = cell.summary.interval
+    if cell.summary.mean is not None and found is not None:
+        axes.plot([found.low, found.high], [row, row], color="black", linewidth=1.4, label="mean and 95 % interval")
+        axes.plot([cell.summary.mean], [row], "|", color="black", markersize=14, markeredgewidth=1.8)
+    diverged = cell.count("diverged")
+    if diverged:
+        axes.plot([edge], [row], "x", color=VERMILION, markersize=7, markeredgewidth=2, label="diverged (how many)")
+        axes.annotate(
+            str(diverged),
+            (edge, row),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=VERMILION,
+        )
+
+
+def _draw_curves(axes: Axes, cell: CellResult) -> None:
+    finished = [seed.curve for seed in cell.seeds if seed.bits is not None and seed.curve]
+    points = mean_and_band(finished)
+    steps = [step for step, *_ in points]
+    if len(finished) > 1:
+        lows, highs = [low for *_, low, _ in points], [high for *_, high in points]
+        axes.fill_between(steps, lows, highs, color=BLUE, alpha=0.22, linewidth=0, label="all seeds")
+    axes.plot(steps, [mean for _, mean, *_ in points], color=BLUE, linewidth=1.6, marker=".", label="mean of seeds")
+    for seed in cell.seeds:
+        if seed.run.state.name == "diverged" and seed.curve:
+            at, of = zip(*seed.curve, strict=True)
+            axes.plot(at, of, color=VERMILION, linewidth=1.0, label="a seed that diverged")
+            axes.plot(at[-1:], of[-1:], "x", color=VERMILION, markersize=6)
+    for index, step in enumerate(_jumps(cell)):
+        label = "sharpness jumps" if index == 0 else None
+        axes.axvline(step, color=ORANGE, linestyle="--", linewidth=1.1, zorder=1, label=label)
+
+
+def _jumps(cell: CellResult) -> list[int]:
+    for seed in cell.seeds:
+        try:
+            return sharpness_steps(load_config(seed.run.folder / "config.yaml"))
+        except UserError:  # not started, or of another version: another seed may do
+            continue
+    return []
+
+
+def _style(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#E3E3E3", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(color=GREY)
+
+
+def _limit(axes: Axes, curves: Sequence[Curve]) -> None:
+    last = max(curve[-1][0] for curve in curves)
+    shown = [value for curve in curves for step, value in curve if step >= SKIPPED * last]
+    low, high = min(shown), max(shown)
+    margin = 0.06 * (high - low) or 0.01 * high
+    axes.set_ylim(low - margin, high + margin)

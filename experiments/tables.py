@@ -1,0 +1,379 @@
+"""The tables of a report: gathered once as rows of text and numbers, then written as Markdown, CSV or LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from experiments.results import CellResult, SeedResult, StudyResult
+from experiments.runs import number
+from experiments.statistics import Interval, rate_interval, summarise
+from experiments.wording import bits
+
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Args:
+        name: of its files.
+        title: above it.
+        columns: headings; the first ``words`` of them are left-aligned.
+        rows: as shown.
+        note: what the columns mean.
+        records: the same with full precision, for CSV; empty strings where a figure does not apply.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+    records: tuple[Mapping[str, object], ...]
+    words: int = 1
+
+
+def cells_table(result: StudyResult) -> Table:
+    """Each cell over its seeds, on the validation clips."""
+    target = "target" if result.target is None else f"{result.target:g}"
+    rows, records = [], []
+    for cell in result.cells:
+        summary, worst = cell.summary, cell.worst_seed
+        rate = rate_interval(cell.count("diverged"), cell.ended)
+        rows.append(
+            (
+                cell.name,
+                f"{cell.count('finished')} of {len(cell.seeds)}",
+                _rate(cell.count("diverged"), cell.ended, rate),
+                plus_minus(summary.mean, summary.deviation),
+                interval(summary.interval),
+                bits(summary.interquartile_mean),
+                _worst(worst),
+                plus_minus(cell.last.mean, cell.last.deviation),
+                _steps(cell),
+            )
+        )
+        records.append(
+            {
+                "cell": cell.name,
+                "seeds": len(cell.seeds),
+                "finished": cell.count("finished"),
+                "diverged": cell.count("diverged"),
+                "divergence_low": _blank(rate and rate.low),
+                "divergence_high": _blank(rate and rate.high),
+                "mean": _blank(summary.mean),
+                "deviation": _blank(summary.deviation),
+                "interval_low": _blank(summary.interval and summary.interval.low),
+                "interval_high": _blank(summary.interval and summary.interval.high),
+                "interquartile_mean": _blank(summary.interquartile_mean),
+                "best": _blank(summary.best),
+                "worst": _blank(summary.worst),
+                "worst_seed": _blank(worst and worst.seed),
+                "last_mean": _blank(cell.last.mean),
+                "last_deviation": _blank(cell.last.deviation),
+                "target": _blank(result.target),
+                "reached_target": len(cell.reached),
+                "median_steps_to_target": _blank(cell.median_steps),
+            }
+        )
+    return Table(
+        "cells",
+        "Bits/sample on validation clips, over seeds",
+        ("cell", "finished", "diverged", "mean ± sd", "95 % interval", "IQM", "worst", "last", f"steps to {target}"),
+        tuple(rows),
+        "Bits/sample of each run's best validation (−log₂ p of whole clips), over the runs that finished; a run that "
+        "diverged counts in its own column only. Diverged: rate and Wilson's 95 % interval. 95 % interval: of the "
+        "mean, by bootstrap over seeds (too narrow below about five). IQM: mean of the middle half. Last: mean ± sd of the last validation; well above the mean, training undid "
+        "what it had reached, as a jump of the sharpness can. Steps: median "
+        "over the seeds that got there, and how many did.",
+        tuple(records),
+    )
+
+
+def comparisons_table(result: StudyResult) -> Table | None:
+    """Pairs of cells seed by seed; None when the study asks for none."""
+    if not result.comparisons:
+        return None
+    rows, records = [], []
+    for first, second, paired in result.comparisons:
+        count = len(paired.seeds)
+        rows.append(
+            (
+                f"{first} → {second}",
+                str(count),
+                DASH if paired.difference is None else f"{paired.difference:+.4f}",
+                interval(paired.interval, "+.4f"),
+                f"{paired.wins} of {count}",
+                DASH if paired.p_value is None else f"{paired.p_value:.3f}",
+            )
+        )
+        records.append(
+            {
+                "first": first,
+                "second": second,
+                "seeds": " ".join(map(str, paired.seeds)),
+                "difference": _blank(paired.difference),
+                "interval_low": _blank(paired.interval and paired.interval.low),
+                "interval_high": _blank(paired.interval and paired.interval.high),
+                "second_better": paired.wins,
+                "p_value": _blank(paired.p_value),
+            }
+        )
+    return Table(
+        "comparisons",
+        "The same seeds under two settings",
+        ("first → second", "seeds", "difference", "95 % interval", "second better", "p"),
+        tuple(rows),
+        "Difference: bits/sample of the second minus the first, mean over the seeds in which both finished; below 0 the "
+        "second is better. p: two-sided sign-flip test; with n seeds it cannot fall below 2^(1−n), so five seeds or "
+        "fewer cannot show p < 0.05.",
+        tuple(records),
+    )
+
+
+def codecs_table(result: StudyResult, commands: list[str]) -> Table | None:
+    """Our models as really coded beside other codecs and published figures; None when nothing was evaluated.
+
+    Args:
+        commands: receives the command line of each row; the rows name them by number.
+    """
+    rows: list[tuple[str, ...]] = []
+    records: list[Mapping[str, object]] = []
+
+    def add(
+        codec: str, where: str, values: Sequence[float], example: Mapping[str, object], command: str, note: str
+    ) -> None:
+        summary = summarise(values)
+        mean = summary.mean or float("nan")
+        if command and command not in commands:
+            commands.append(command)
+        rows.append(
+            (
+                codec,
+                where,
+                str(example.get("window") or DASH),
+                plus_minus(summary.mean, summary.deviation),
+                f"{16 / mean:.3f}",
+                _times(example.get("encode_x_realtime")),
+                _times(example.get("decode_x_realtime")),
+                str(len(values)) if command and "seeds" in note else DASH,
+                f"[{commands.index(command) + 1}]" if command else DASH,
+            )
+        )
+        records.append(
+            {
+                "codec": codec,
+                "measured_on": where,
+                "window": _blank(example.get("window")),
+                "bits_per_sample": _blank(summary.mean),
+                "deviation": _blank(summary.deviation),
+                "compression_ratio": 16 / mean,
+                "encode_x_realtime": _blank(example.get("encode_x_realtime")),
+                "decode_x_realtime": _blank(example.get("decode_x_realtime")),
+                "runs": len(values) if command else "",
+                "command": command,
+                "note": note,
+            }
+        )
+
+    others: dict[tuple[object, ...], tuple[SeedResult, dict[str, object]]] = {}
+    for cell in result.cells:
+        evaluated = [seed for seed in cell.seeds if seed.coded_bits is not None]
+        if evaluated:
+            first = evaluated[0]
+            values = [seed.coded_bits for seed in evaluated if seed.coded_bits is not None]
+            add(
+                f"ours, {cell.name}",
+                _where(first.evaluated),
+                values,
+                first.evaluated or {},
+                _cell_command(evaluated),
+                "seeds",
+            )
+        for seed in evaluated:
+            for row in seed.others:
+                others.setdefault((row.get("codec"), row.get("dataset"), row.get("split")), (seed, row))
+        if cell.name in result.published:
+            figure = result.published[cell.name]
+            window = {"window": next((seed.run.settings.get("model.window") for seed in cell.seeds), None)}
+            add(
+                f"{figure.source}, {cell.name}",
+                figure.note or "as published",
+                [figure.bits_per_sample],
+                window,
+                "",
+                "published",
+            )
+    if not any(seed.coded_bits is not None for cell in result.cells for seed in cell.seeds):
+        return None
+    for seed, row in sorted(others.values(), key=lambda found: number(found[1].get("bits_per_sample")) or 0.0):
+        value = number(row.get("bits_per_sample"))
+        if value is not None:
+            add(str(row.get("codec")), _where(row), [value], row, seed.evaluation_command or "", "other codec")
+    return Table(
+        "codecs",
+        "Files on held-out clips",
+        ("codec", "measured on", "window", "bits/sample", "ratio", "encode", "decode", "seeds", "command"),
+        tuple(rows),
+        "Ours and other codecs: 8 × bytes of the files / samples, headers included; every file was decoded in another "
+        "process and compared. ± is the standard deviation over seeds. Encode, decode: seconds of audio for one CPU "
+        "second, of the first seed. Published figures are as their authors measured them and cannot be compared directly.",
+        tuple(records),
+        words=2,
+    )
+
+
+def runs_table(result: StudyResult) -> Table:
+    """One row a run."""
+    rows, records = [], []
+    for cell in result.cells:
+        for seed in cell.seeds:
+            state = seed.run.state
+            rows.append(
+                (seed.name, state.name, str(state.step), bits(state.best), bits(seed.coded_bits), seed.run.folder.name)
+            )
+            records.append(
+                {
+                    "cell": cell.name,
+                    "seed": seed.seed,
+                    "state": state.name,
+                    "step": state.step,
+                    "best_validation_bits_per_sample": _blank(state.best),
+                    "coded_test_bits_per_sample": _blank(seed.coded_bits),
+                    "reason": state.reason or "",
+                    "run": str(seed.run.folder),
+                    "command": seed.command,
+                }
+            )
+    return Table(
+        "runs",
+        "Runs",
+        ("run", "state", "step", "best validation", "coded", "folder"),
+        tuple(rows),
+        "Bits/sample. Coded: the files that evaluate.py made.",
+        tuple(records),
+    )
+
+
+def to_markdown(table: Table) -> str:
+    """A heading, the table, and its note."""
+    alignment = ["---"] * table.words + ["---:"] * (len(table.columns) - table.words)
+    lines = [f"## {table.title}", "", _line(table.columns), "|" + "|".join(alignment) + "|"]
+    lines += [_line(row) for row in table.rows]
+    return "\n".join([*lines, "", table.note]) + "\n"
+
+
+def to_csv(table: Table) -> str:
+    """One header line and full precision."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(table.records[0]) if table.records else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.records)
+    return text.getvalue()
+
+
+def to_latex(table: Table) -> str:
+    """A ``table`` environment; needs the package booktabs."""
+    alignment = "l" * table.words + "r" * (len(table.columns) - table.words)
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        "  \\centering",
+        f"  \\caption{{{_tex(table.title)}}}",
+        f"  \\begin{{tabular}}{{{alignment}}}",
+        "    \\toprule",
+        "    " + " & ".join(_tex(column) for column in table.columns) + " \\\\",
+        "    \\midrule",
+        *("    " + " & ".join(_tex(cell) for cell in row) + " \\\\" for row in table.rows),
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        "\\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plus_minus(mean: float | None, deviation: float | None) -> str:
+    """``8.9123 ± 0.0045``, without the second part for a single value."""
+    return bits(mean) if deviation is None else f"{bits(mean)} ± {bits(deviation)}"
+
+
+def interval(found: Interval | None, form: str = ".4f") -> str:
+    """``8.91 to 8.93``, or a dash."""
+    return DASH if found is None else f"{found.low:{form}} to {found.high:{form}}"
+
+
+def _rate(hits: int, count: int, found: Interval | None) -> str:
+    if found is None:
+        return DASH
+    return f"{hits} of {count} ({100 * found.low:.0f}–{100 * found.high:.0f} %)"
+
+
+def _worst(seed: SeedResult | None) -> str:
+    if seed is None:
+        return DASH
+    if seed.run.state.name == "diverged":
+        return f"s{seed.seed} diverged at {seed.run.state.step}"
+    return f"{bits(seed.bits)} (s{seed.seed})"
+
+
+def _steps(cell: CellResult) -> str:
+    if cell.median_steps is None:
+        return DASH
+    return f"{cell.median_steps:g} ({len(cell.reached)} of {len(cell.seeds)})"
+
+
+def _cell_command(seeds: Sequence[SeedResult]) -> str:
+    """One line that makes all of these runs and their files."""
+    numbers = ",".join(str(seed.seed) for seed in seeds)
+    train = re.sub(r"\bseed=\d+$", f"seed={numbers}", seeds[0].command)
+    if len(seeds) > 1:
+        train = train.replace("train.py", "train.py -m", 1)
+    return f"{train}; {seeds[0].evaluation_command}" if seeds[0].evaluation_command else train
+
+
+def _where(row: Mapping[str, object] | None) -> str:
+    return f"{row.get('dataset')}, {row.get('split')}" if row else DASH
+
+
+def _times(value: object) -> str:
+    speed = number(value)
+    if speed is None:
+        return DASH
+    return f"{speed:.0f}×" if speed >= 10 else f"{speed:.2g}×"
+
+
+def _blank(value: object) -> object:
+    return "" if value is None else value
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "±": r"$\pm$",
+    "→": r"$\rightarrow$",
+    "×": r"$\times$",
+    "–": "--",
+    "−": "$-$",
+    "₂": "$_2$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)

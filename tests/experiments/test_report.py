@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import csv
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.image import imread
+
+from experiments.figures import draw_curves, draw_seeds, mean_and_band, sharpness_steps
+from experiments.report import find_folder, main
+from experiments.results import read_results
+from experiments.tables import cells_table, codecs_table, comparisons_table, to_csv, to_latex, to_markdown
+from idf.config.compose import compose
+from idf.errors import ConfigError, RunError
+
+Make = Callable[..., Path]
+
+
+def row(codec: str, bits: float, window: int | None = 256) -> dict[str, Any]:
+    where = {"dataset": "demo", "split": "test of demo-v1"}
+    return {"codec": codec, "bits_per_sample": bits, "window": window, "encode_x_realtime": 12.3, **where}
+
+
+@pytest.fixture
+def study(make_run: Make, outputs: Path) -> Make:
+    """A study of two cells with three seeds: one diverged, one was never started."""
+
+    def make(name: str = "mine-smoke", **report: object) -> Path:
+        words = {"a": ["model=small", f"study={name}"], "b": ["model=medium", "sharpness=step", f"study={name}"]}
+        curves = {
+            ("a", 0): {100: 9.6, 200: 9.10},
+            ("a", 1): {100: 9.5, 200: 9.30},
+            ("a", 2): {100: 9.4, 200: 9.20},
+            ("b", 0): {100: 9.2, 200: 8.90},
+            ("b", 1): {100: 9.0, 200: 9.15},
+        }
+        entries = []
+        for (cell, seed), curve in curves.items():
+            diverged = (cell, seed) == ("a", 2)
+            evaluated = [row("IDF", curve[200] - 0.2)]
+            if seed == 0:
+                evaluated += [row("FLAC -8", 9.5, 4096), row(f"FLAC -8 -b {cell}", 9.8)]
+            overrides = [*words[cell], f"seed={seed}"]
+            status = "diverged" if diverged else "finished"
+            reason = "the loss became nan" if diverged else None
+            folder = make_run(
+                *overrides, curve=curve, status=status, reason=reason, evaluated=None if diverged else evaluated
+            )
+            entries.append({"cell": cell, "seed": seed, "run": folder.name, "overrides": overrides, "evaluate": []})
+        missing = {"cell": "b", "seed": 2, "run": f"{folder.name[:-1]}2", "overrides": ["x=1"], "evaluate": []}
+        published = {"a": {"source": "the original", "bits_per_sample": 7.92, "note": "on its training windows"}}
+        manifest = {
+            "study": "mine",
+            "budget": "smoke",
+            "description": "A question",
+            "command": ["python", "-m", "experiments.study", "mine"],
+            "report": {"comparisons": [["a", "b"]], "target": None, "published": published, **report},
+            "runs": [*entries, missing],
+        }
+        (outputs / name / "study.json").write_text(json.dumps(manifest))
+        return outputs / name
+
+    return make
+
+
+def test_the_statistics_of_each_cell(study: Make) -> None:
+    result = read_results(study())
+    a, b = result.cells
+    assert [cell.name for cell in result.cells] == ["a", "b"]
+    assert (a.summary.mean, a.summary.count) == (pytest.approx(9.2), 2)  # the seed that diverged is not in it
+    assert (a.count("diverged"), a.ended) == (1, 3)
+    assert a.worst_seed is not None
+    assert a.worst_seed.name == "a-s2"
+    assert (b.summary.mean, b.count("finished"), b.count("new")) == (pytest.approx(8.95), 2, 1)
+    assert b.last.mean == pytest.approx(9.025)  # seed 1 got worse after its best
+    assert [seed.name for seed in result.missing] == ["b-s2"]
+    assert result.target == pytest.approx(9.2)
+    assert (b.reached, b.median_steps) == ((100, 100), 100)
+    assert a.reached == (200, 200)
+    (comparison,) = result.comparisons
+    assert comparison[2].seeds == (0, 1)
+    assert comparison[2].difference == pytest.approx(-0.25)
+
+
+def test_a_target_of_the_study_and_of_the_command_line(study: Make) -> None:
+    folder = study(target=9.0)
+    assert read_results(folder).target == 9.0
+    assert read_results(folder, 8.0).cells[0].reached == ()
+
+
+def test_the_cells_as_a_table(study: Make) -> None:
+    table = cells_table(read_results(study()))
+    shown = dict(zip(table.columns, table.rows[0], strict=True))
+    assert shown["finished"] == "2 of 3"
+    assert shown["diverged"].startswith("1 of 3 (6–79 %)")
+    assert shown["mean ± sd"] == "9.2000 ± 0.1414"
+    assert shown["worst"] == "s2 diverged at 200"
+    assert table.rows[1][table.columns.index("worst")] == "9.0000 (s1)"
+    (first, _) = csv.DictReader(to_csv(table).splitlines())
+    assert float(first["mean"]) == pytest.approx(9.2)
+    assert first["diverged"] == "1"
+
+
+def test_ours_beside_other_codecs_and_what_was_published(study: Make) -> None:
+    commands: list[str] = []
+    table = codecs_table(read_results(study()), commands)
+    assert table is not None
+    shown = {line[0]: dict(zip(table.columns, line, strict=True)) for line in table.rows}
+    assert list(shown) == ["ours, a", "the original, a", "ours, b", "FLAC -8", "FLAC -8 -b a", "FLAC -8 -b b"]
+    assert shown["ours, a"]["bits/sample"] == "9.0000 ± 0.1414"
+    assert shown["ours, a"]["seeds"] == "2"
+    assert shown["ours, a"]["encode"] == "12×"
+    assert shown["the original, a"]["measured on"] == "on its training windows"
+    assert (shown["the original, a"]["bits/sample"], shown["the original, a"]["command"]) == ("7.9200", "–")
+    assert shown["FLAC -8"]["bits/sample"] == "9.5000"  # once, though both cells measured it
+    # Every row names the command that made it.
+    number = int(shown["ours, b"]["command"].strip("[]"))
+    assert commands[number - 1].startswith(
+        "python train.py -m model=medium sharpness=step study=mine-smoke seed=0,1; python evaluate.py run="
+    )
+    records = list(csv.DictReader(to_csv(table).splitlines()))
+    assert all(record["command"] for record in records if record["note"] != "published")
+
+
+def test_nothing_evaluated_and_nothing_to_compare(make_run: Make, outputs: Path) -> None:
+    folder = make_run("study=x-full")
+    manifest = {"runs": [{"cell": "a", "seed": 0, "run": folder.name, "overrides": ["study=x-full"]}]}
+    (folder.parent / "study.json").write_text(json.dumps(manifest))
+    result = read_results(folder.parent)
+    assert codecs_table(result, []) is None
+    assert comparisons_table(result) is None
+
+
+def test_markdown_and_latex(study: Make) -> None:
+    table = comparisons_table(read_results(study()))
+    assert table is not None
+    lines = to_markdown(table).splitlines()
+    assert lines[2] == "| first → second | seeds | difference | 95 % interval | second better | p |"
+    assert lines[3] == "|---|---:|---:|---:|---:|---:|"
+    assert lines[4].startswith("| a → b | 2 | -0.2500 | ")
+    latex = to_latex(table)
+    assert r"a $\rightarrow$ b & 2 & -0.2500 &" in latex
+    assert r"95 \% interval" in latex
+    assert latex.count("\\begin{") == latex.count("\\end{") == 2
+    assert latex.count(r"\\") == 2
+
+
+def test_the_whole_report(study: Make, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = study()
+    assert main(["mine", f"outputs={outputs}"]) == 0
+    text = (folder / "report" / "report.md").read_text()
+    assert capsys.readouterr().out.startswith(text)
+    assert "**Not complete:** b-s2 (not started)." in text
+    assert "6 runs: 4 finished, 1 diverged, 1 not started." in text
+    assert "Made by `python -m experiments.study mine`." in text
+    names = {path.name for path in (folder / "report").iterdir()}
+    stems = ("cells", "comparisons", "codecs", "runs")
+    assert names == {f"{stem}.{form}" for stem in stems for form in ("csv", "tex")} | {
+        f"{stem}.{form}" for stem in ("seeds", "curves") for form in ("svg", "png")
+    } | {"report.md"}
+    for stem in ("seeds", "curves"):
+        assert imread(folder / "report" / f"{stem}.png").std() > 0.01
+        ElementTree.parse(folder / "report" / f"{stem}.svg")
+        assert f"![{stem}]({stem}.png)" in text
+
+
+def test_what_the_figures_show(study: Make) -> None:
+    result = read_results(study())
+    seeds = draw_seeds(result)
+    assert seeds is not None
+    (axes,) = seeds.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    drawn = sorted(float(x) for line in axes.lines if line.get_marker() == "o" for x in line.get_xdata())
+    assert drawn == [8.9, 9.0, 9.1, 9.3]
+    assert [text.get_text() for text in axes.texts] == ["1"]  # one seed of cell a diverged
+    curves = draw_curves(result)
+    assert curves is not None
+    jumps = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] for axes in curves.axes]
+    assert jumps[0] == []
+    assert jumps[1] == sharpness_steps(compose(["sharpness=step"]))
+
+
+def test_a_study_that_did_nothing_yet(make_run: Make, outputs: Path) -> None:
+    folder = make_run("study=x-full", status="failed", curve={}).parent
+    entry = {"cell": "a", "seed": 0, "run": next(folder.iterdir()).name, "overrides": []}
+    (folder / "study.json").write_text(json.dumps({"runs": [entry]}))
+    result = read_results(folder)
+    assert draw_seeds(result) is None
+    assert draw_curves(result) is None
+    assert main([str(folder)]) == 0
+    assert "a-s0 (failed)" in (folder / "report" / "report.md").read_text()
+
+
+def test_bands_take_the_steps_that_all_have() -> None:
+    assert mean_and_band([((1, 2.0), (2, 4.0)), ((2, 6.0), (3, 1.0))]) == [(2, 5.0, 4.0, 6.0)]
+    assert mean_and_band([]) == []
+
+
+def test_sharpness_jumps_only_under_the_stepped_schedule() -> None:
+    steps = ["training.steps=1000", "sharpness.boundaries=[0.25, 0.5]"]
+    assert sharpness_steps(compose(["sharpness=step", *steps])) == [250, 500]
+    assert sharpness_steps(compose(["sharpness=linear", *steps])) == []
+    assert sharpness_steps(compose(["sharpness=learned", *steps])) == []
+
+
+def test_studies_by_name_budget_and_folder(study: Make, outputs: Path) -> None:
+    with pytest.raises(RunError, match="none was run yet"):
+        find_folder("mine", None, outputs)
+    folder = study()
+    assert find_folder("mine", None, outputs) == folder
+    assert find_folder("some/where/mine.yaml", "smoke", outputs) == folder
+    assert find_folder(str(folder), None, outputs) == folder
+    assert find_folder("mine-smoke", None, outputs) == folder
+    with pytest.raises(RunError, match="no study mine-full; there are mine-smoke"):
+        find_folder("mine", "full", outputs)
+    with pytest.raises(ConfigError, match="expected a number of bits/sample"):
+        main(["mine", f"outputs={outputs}", "target=low"])
+    with pytest.raises(ConfigError, match="did you mean target"):
+        main(["mine", "targt=9"])
+    (folder / "study.json").write_text('{"runs": [{}]}')
+    with pytest.raises(RunError, match="of another version"):
+        read_results(folder)
