@@ -41,13 +41,14 @@ def composed(settings: DictConfig) -> None:
 
 def train(config: Config) -> int:
     """One run: data, folder, model, training, export."""
-    from idf.audio import open_dataset
+    from idf.audio import open_dataset, select_clips
     from idf.models import build_model
     from idf.training.framework import prepare_tensorflow
     from idf.training.run import EXIT_STATUS, claimed_run
     from idf.training.session import ended, export, fit, resume_point
 
     dataset = open_dataset(config.data)
+    select_clips(dataset, config.model.window, config.data.short_clips)  # unusable data leaves no run behind
     with claimed_run(config, data_fingerprint=dataset.fingerprint) as run:
         if (status := ended(run)) is not None:
             return status

@@ -6,7 +6,7 @@ does not load TensorFlow: only building shards and batches does.
 
 from __future__ import annotations
 
-from idf.audio.batches import training_batches
+from idf.audio.batches import select_clips, training_batches
 from idf.audio.datasets import Clip, Dataset, open_dataset
 from idf.audio.pcm import Pcm, read_pcm16, write_wav16
 from idf.audio.windows import Windows, cut_windows, join_windows
@@ -20,6 +20,7 @@ __all__ = [
     "join_windows",
     "open_dataset",
     "read_pcm16",
+    "select_clips",
     "training_batches",
     "write_wav16",
 ]

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from idf.config.schema import Config, DataConfig, OptimizerConfig, SharpnessConfig, TrainingConfig
+from idf.errors import ConfigError
 
 MAX_WINDOW = 1 << 20
 """A window goes through the nets as a whole; longer ones do not fit into memory."""
@@ -68,6 +69,7 @@ def check(config: Config) -> list[str]:
     problems += _sharpness(config.sharpness)
     problems += _optimizer(config.optimizer, config.training)
     problems += _data(config.data)
+    problems += _coder(config)
     problems += _names(config)
     return problems
 
@@ -174,6 +176,16 @@ def _data(data: DataConfig) -> Iterator[str]:
         )
     if data.name == "demo" and (data.train_clips or data.validation_clips or data.test_clips):
         yield "data=demo has a fixed split: leave out data.train_clips, data.validation_clips and data.test_clips"
+
+
+def _coder(config: Config) -> Iterator[str]:
+    if config.coder == "craystack":
+        from idf.coding.message import new_message  # loads the compiler
+
+        try:
+            new_message(config.coder)
+        except ConfigError as error:
+            yield from error.problems
 
 
 def _names(config: Config) -> Iterator[str]:

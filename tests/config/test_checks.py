@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from idf.config import Config, check
+from idf.errors import ConfigError
 
 
 def config_with(**values: Any) -> Config:
@@ -69,3 +70,13 @@ def test_each_impossible_combination(values: dict[str, Any], expected: str) -> N
 def test_problems_of_all_parts_come_together() -> None:
     found = check(config_with(model__window=100, optimizer__kind="x", data__name="folder", layout__channels=7))
     assert len(found) >= 4
+
+
+def test_a_coder_that_is_not_installed_is_found_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    from idf.coding import message
+
+    def absent(name: str) -> type:
+        raise ConfigError([f"coder={name} needs {name}, which is not installed"])
+
+    monkeypatch.setattr(message, "_message_class", absent)
+    assert check(Config(coder="craystack")) == ["coder=craystack needs craystack, which is not installed"]
