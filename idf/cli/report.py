@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from idf.coding.stream import Size
+
+HEADINGS = ("file", "sound", "compressed", "bits/sample", "ratio", "× real time")
+MAX_ROWS = 40
+"""Of the table at the end; with more files it tells the sum only, unless the user wants to know."""
 
 
 @dataclass
@@ -34,17 +38,17 @@ class Totals:
 
 @dataclass
 class Report:
-    """Lines, errors and a progress bar, from several threads.
+    """Lines, errors, a progress bar and a table at the end, from several threads.
 
     Args:
         quiet: errors only.
-        verbose: a line for each file even where there are many.
-        total: samples to be done, in all channels together, if that is known.
+        verbose: a line for each file when it is done, and a row for each even where there are many.
     """
 
     quiet: bool
     verbose: bool
     totals: Totals = field(default_factory=Totals)
+    _rows: list[tuple[str, ...]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _bar: Any = None
     _task: Any = None
@@ -63,8 +67,9 @@ class Report:
         """A file is done."""
         with self._lock:
             self.totals.add(size)
+            self._rows.append((name, *columns(size.samples * size.form.channels, size, seconds)))
         if self.verbose and not self.quiet:
-            self._say(f"{name}: {figures(size.samples * size.form.channels, size, seconds)}")
+            self._say(f"{name}: done in {seconds:.1f} s")
 
     def advance(self, samples: int) -> None:
         """So many more samples are done."""
@@ -72,13 +77,15 @@ class Report:
             self._bar.advance(self._task, samples)
 
     def summary(self, seconds: float) -> None:
-        """What it all came to."""
+        """What it all came to: a row for each file, unless there are very many, and one for all."""
         totals = self.totals
         if self.quiet or not totals.files:
             return
-        count = "1 file" if totals.files == 1 else f"{totals.files} files"
-        failed = f", {totals.failed} failed" if totals.failed else ""
-        self._say(f"{count}{failed}: {figures(totals.samples, totals, seconds)}")
+        rows = sorted(self._rows) if len(self._rows) <= MAX_ROWS or self.verbose else []
+        failed = f" ({totals.failed} failed)" if totals.failed else ""
+        if len(self._rows) > 1:
+            rows.append((f"{totals.files} files{failed}", *columns(totals.samples, totals, seconds)))
+        self._say("\n".join(table([HEADINGS, *rows])))
 
     @contextlib.contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[None]:
@@ -109,21 +116,30 @@ class Report:
                 print(text, file=sys.stderr)
 
 
-def figures(samples: int, size: Size | Totals, seconds: float) -> str:
-    """Bytes, bits a sample, ratio and speed.
+def columns(samples: int, size: Size | Totals, seconds: float) -> tuple[str, ...]:
+    """Bytes before and after, bits a sample, ratio and speed.
 
     Args:
         samples: in all channels together.
         seconds: that it took.
     """
     sound = size.seconds if isinstance(size, Size) else size.sound_seconds
-    parts = [f"{amount(size.raw_bytes)} of sound, {amount(size.compressed_bytes)} compressed"]
-    if samples:
-        parts.append(f"{8 * size.compressed_bytes / samples:.3f} bits/sample")
-        parts.append(f"ratio {size.raw_bytes / size.compressed_bytes:.3f}")
-    if seconds > 0:
-        parts.append(f"{sound / seconds:.1f} × real time")
-    return ", ".join(parts)
+    return (
+        amount(size.raw_bytes),
+        amount(size.compressed_bytes),
+        f"{8 * size.compressed_bytes / samples:.3f}" if samples else "-",
+        f"{size.raw_bytes / size.compressed_bytes:.3f}",
+        f"{sound / seconds:.1f}" if seconds > 0 else "-",
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns, the first to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
 
 
 def amount(count: int) -> str:
