@@ -1,6 +1,27 @@
 """Integer discrete flows: lossless audio compression that is trained, coded for real and measured.
 
-``import idf`` is light: TensorFlow loads only where a network is trained.
+``import idf`` is light: the codec loads when one of its functions is first asked for, and TensorFlow
+only where a network is trained.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from idf.api import Reader, compress, compress_file, decompress, decompress_file, open, salvage
+
 __version__ = "0.1.0"
+__all__ = ["Reader", "compress", "compress_file", "decompress", "decompress_file", "open", "salvage"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from idf import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'idf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -132,16 +132,28 @@ def _split(channel: np.ndarray) -> _Plane:
     ones = int(np.bitwise_or.reduce(channel))
     shift = (ones & -ones).bit_length() - 1 if ones else 0
     shifted = channel >> shift
-    low_bits = max(bits.signed_width(shifted) - PLANE_BITS, 0)
+    return _with_low_bits(shift, shifted, max(bits.signed_width(shifted) - PLANE_BITS, 0))
+
+
+def _with_low_bits(shift: int, shifted: np.ndarray, low_bits: int) -> _Plane:
     return _Plane(shift, low_bits, shifted >> low_bits, shifted & ((1 << low_bits) - 1))
 
 
 def _join(first: _Plane, second: _Plane) -> Step:
-    """Replace the highs of two channels by what the best step makes of them."""
-    if (first.shift, first.low_bits) != (second.shift, second.low_bits):
+    """Make the planes of two channels less alike, if that helps; both then have as many low bits."""
+    if first.shift != second.shift:
         return Step(stereo.NONE)
-    step = stereo.choose(first.high, second.high)
-    first.high, second.high = stereo.forward(first.high, second.high, step)
+    low_bits = max(first.low_bits, second.low_bits)
+    pair = [
+        _with_low_bits(plane.shift, plane.high << plane.low_bits | plane.low, low_bits) for plane in (first, second)
+    ]
+    # giving low bits away costs them: what stays must be compared in the same units
+    extra = 2 * low_bits - first.low_bits - second.low_bits
+    step = stereo.choose(pair[0].high, pair[1].high, apart=stereo.cost(first.high, second.high) >> extra)
+    if step.mode != stereo.NONE:
+        for plane, joined in zip((first, second), pair, strict=True):
+            plane.low_bits, plane.high, plane.low = low_bits, joined.high, joined.low
+        first.high, second.high = stereo.forward(first.high, second.high, step)
     return step
 
 

@@ -56,11 +56,20 @@ def inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarr
     return first, second
 
 
-def choose(first: np.ndarray, second: np.ndarray) -> Step:
-    """The step that should leave least to code; none, unless another is clearly better."""
-    costs = {step: _cost(*forward(first, second, step)) for step in _candidates(first, second)}
+def choose(first: np.ndarray, second: np.ndarray, *, apart: int | None = None) -> Step:
+    """The step that should leave least to code; none, unless another is clearly better.
+
+    Args:
+        apart: what the pair costs when it is left alone, if that is not the :func:`cost` of these arrays.
+    """
+    costs = {step: cost(*forward(first, second, step)) for step in _candidates(first, second)}
     best = min(costs, key=lambda step: costs[step])
-    return best if 32 * costs[best] < 31 * costs[Step(NONE)] else Step(NONE)
+    return best if 32 * costs[best] < 31 * (cost(first, second) if apart is None else apart) else Step(NONE)
+
+
+def cost(first: np.ndarray, second: np.ndarray) -> int:
+    """Grows as the sum of both channels' bits does: the product of their mean residuals."""
+    return _residual(first) * _residual(second)
 
 
 def _scaled(x: np.ndarray, step: Step) -> np.ndarray:
@@ -68,7 +77,7 @@ def _scaled(x: np.ndarray, step: Step) -> np.ndarray:
 
 
 def _candidates(first: np.ndarray, second: np.ndarray) -> Iterator[Step]:
-    yield Step(NONE)
+    """Steps worth trying; leaving the pair alone is none of them."""
     yield Step(MID_SIDE)
     one = 1 << COEFFICIENT_BITS
     # Fitted where the model will fit: on what a simple predictor leaves.
@@ -85,11 +94,6 @@ def _candidates(first: np.ndarray, second: np.ndarray) -> Iterator[Step]:
 def _second_difference(x: np.ndarray) -> np.ndarray:
     wide: np.ndarray = x.astype(np.int64)
     return wide[2:] - 2 * wide[1:-1] + wide[:-2]
-
-
-def _cost(first: np.ndarray, second: np.ndarray) -> int:
-    """Grows as the sum of both channels' bits does: the product of their mean residuals."""
-    return _residual(first) * _residual(second)
 
 
 def _residual(x: np.ndarray) -> int:

@@ -8,9 +8,6 @@ summation is involved: see :mod:`idf.arithmetic`.
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
-import zipfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -25,21 +22,21 @@ from threadpoolctl import ThreadpoolController
 from idf.arithmetic.exact import Exact
 from idf.coding.message import new_message, read_message
 from idf.coding.mixture import IntegerMixture
-from idf.coding.tables import TABLES_DIGEST
+from idf.coding.model_file import MODEL_FORMAT, read_model_file, write_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
 from idf.models import WindowModel, build_model
 from idf.priors.mixture import FULL_SCALE_OCTAVES, LOGIT_BITS, MEAN_BITS, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
-MODEL_FORMAT = 1
-"""Of the model file and of the exact arithmetic; raised whenever either changes what is decoded."""
 CHUNK_SAMPLES = 65536
 """Samples in a chunk of a file: large batches for the nets; head, length and CRC cost about 0.02 %."""
 
-_PARAMETER, _CONSTANT, _HEADER = "parameter/", "constant/", "header"
+_PARAMETER, _CONSTANT = "parameter/", "constant/"
 _GROUPS = ("model", "layout", "width", "permutation", "sharpness")
 """The parts of the configuration that say what the model computes."""
+_LARGEST_WINDOW, _LARGEST = 1 << 20, 1 << 12
+"""No size in a configuration comes near these; a stranger's file might, to keep us busy."""
 
 
 class WindowCodec:
@@ -175,7 +172,7 @@ def save_model(
             )
         arrays[_PARAMETER + name] = (arithmetic.quantise(spec, value) * 2.0**spec.bits).astype(np.int32)
     with atomic_write(path) as file:
-        np.savez_compressed(file, **{_HEADER: np.frombuffer(json.dumps(header).encode(), np.uint8)}, **arrays)  # type: ignore[arg-type]
+        write_model_file(file, header, arrays)
 
 
 def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
@@ -184,23 +181,12 @@ def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
     Raises:
         RunError: the file is missing, damaged, or of another version.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise RunError(f"there is no model file {path}; train a model first, or give the folder of a finished run")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(arrays.pop(_HEADER).tobytes())
-        version = int(header["format"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise RunError(
-            f"{path} is not a model file of idf, or is damaged ({error}); export it again from its run"
-        ) from error
-    if version != MODEL_FORMAT:
-        raise RunError(f"{path} has model format {version}; this version of idf reads format {MODEL_FORMAT}")
+    file = read_model_file(path)
+    header, arrays = file.header, file.arrays
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
         assert isinstance(config, Config)
+        _check_sizes(config)
         constants = {
             name.removeprefix(_CONSTANT): value for name, value in arrays.items() if name.startswith(_CONSTANT)
         }
@@ -209,19 +195,25 @@ def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
         wrong = [name for name, spec in model.specs.items() if integers[name].shape != spec.shape]
         if wrong:
             raise ValueError(f"arrays of another shape: {', '.join(wrong)}")
-    except (OmegaConfBaseException, ConfigError, ValueError, KeyError) as error:
+        # beyond its limit a weight would make sums that are no longer exact
+        beyond = [
+            name
+            for name, spec in model.specs.items()
+            if np.abs(integers[name].astype(np.int64)).max(initial=0) > spec.limit * 2.0**spec.bits
+        ]
+        if beyond:
+            raise ValueError(f"values out of range: {', '.join(beyond)}")
+    except (OmegaConfBaseException, ConfigError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
-    fingerprint = _fingerprint(header, arrays)
     return WindowCodec(
-        model, integers, int(header["base_index"]), fingerprint, coder=coder, provenance=header["provenance"]
+        model, integers, int(header["base_index"]), file.fingerprint, coder=coder, provenance=header["provenance"]
     )
 
 
-def _fingerprint(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """A hash of everything that decides what is decoded, and of nothing else."""
-    digest = hashlib.sha256(f"{MODEL_FORMAT} {TABLES_DIGEST} {header['base_index']} ".encode())
-    digest.update(json.dumps(header["config"], sort_keys=True).encode())
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].shape} ".encode())
-        digest.update(np.ascontiguousarray(arrays[name], "<i4").tobytes())
-    return digest.digest()[:16]
+def _check_sizes(config: Config) -> None:
+    """Refuse what would take for ever to build before its arrays could be seen not to fit."""
+    for group in _GROUPS:
+        for name, value in asdict(getattr(config, group)).items():
+            limit = _LARGEST_WINDOW if name == "window" else _LARGEST
+            if isinstance(value, int) and name != "seed" and abs(value) > limit:
+                raise ValueError(f"{group}.{name} is {value}")

@@ -85,7 +85,9 @@ def test_any_signal_is_exact_and_never_costs_much(make_codec: Any, name: str, bi
 
 def test_silence_takes_under_a_hundredth_of_a_bit(make_codec: Any) -> None:
     samples = np.zeros((10 * 65536, 1), np.int32)
-    assert 8 * len(compress_array(make_codec(chunk_samples=65536), samples, WavFormat(8000, 1, 16))) / len(samples) < 0.01
+    assert (
+        8 * len(compress_array(make_codec(chunk_samples=65536), samples, WavFormat(8000, 1, 16))) / len(samples) < 0.01
+    )
 
 
 def test_ranges(make_codec: Any, speechlike: Speech) -> None:

@@ -1,0 +1,8 @@
+"""``python -m idf`` is the command ``idf``."""
+
+import sys
+
+from idf.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""Compression for programs: arrays and file objects in, bytes and arrays out.
+
+    data = idf.compress(samples, 22050)
+    samples, rate_hz = idf.decompress(data)
+
+    with idf.open("talk.idf") as talk:
+        a_second = talk.read(60 * talk.rate_hz, 61 * talk.rate_hz)
+
+Arrays are as soundfile gives them: int16 ``(time,)`` or ``(time, channels)`` for 16 bits, int32 for
+24 bits (in the upper three bytes, as ``soundfile.read(..., dtype="int32")`` reads a 24-bit file), and
+int8 for 8 bits. Decompressing gives the same type back.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from idf.coding import registry
+from idf.coding.container import compress_array, decompress_array
+from idf.coding.files import compress_stream, naming
+from idf.coding.frame import HEADER_BYTES, MAX_CHANNELS, read_header
+from idf.coding.reading import RangeReader
+from idf.coding.salvage import Loss, salvage_blocks, survey
+from idf.coding.sources import open_path, open_source
+from idf.coding.stream import Decoder, Size, decode_stream
+from idf.coding.wav import WavFormat
+from idf.errors import DataError
+
+Model = str | Path | None
+"""A model by name or path; None for the default, or for the one that made the file."""
+
+_BITS = {"int8": 8, "int16": 16, "int32": 24}
+
+
+def compress(samples: np.ndarray, rate_hz: int, *, model: Model = None, jobs: int = 1) -> bytes:
+    """Compress an array without loss.
+
+    Args:
+        samples: int8, int16 or int32 (24 bits in the upper three bytes), (time,) or (time, channels) with
+            up to 8 channels; may be empty.
+        rate_hz: samples a second.
+        model: name or path of a model; None for the default.
+        jobs: blocks coded at the same time; the bytes are the same.
+
+    Returns:
+        The content of an ``.idf`` file.
+
+    Raises:
+        DataError: an array of another type or shape; says what to do.
+        RunError: there is no such model.
+    """
+    array, form = _to_integers(samples, rate_hz)
+    return compress_array(registry.load_model(model), array, form, jobs=jobs)
+
+
+def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
+    """Undo :func:`compress`; reads any ``.idf`` file.
+
+    Args:
+        data: the whole file.
+        model: name or path of the model that made it; None to look it up.
+        jobs: blocks decoded at the same time.
+
+    Returns:
+        Samples, (time,) if mono and (time, channels) otherwise, of the type that was compressed; and the
+        rate in Hz.
+
+    Raises:
+        FormatError: the file is damaged or of another version.
+        RunError: the model that made it is not here; says how to get it.
+    """
+    codec = registry.load_for(read_header(data[:HEADER_BYTES]).fingerprint, model)
+    samples, form = decompress_array(codec, data, jobs=jobs)
+    return _from_integers(samples, form), form.rate_hz
+
+
+def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]:
+    """What a damaged file still holds: :func:`decompress`, with silence where samples are lost.
+
+    Returns:
+        Samples and rate as :func:`decompress`, and what is lost.
+
+    Raises:
+        FormatError: no ``.idf`` file, or its header is beyond mending.
+        RunError: the model that made it is not here; says how to get it.
+    """
+    file = io.BytesIO(data)
+    found = survey(file)
+    codec = registry.load_for(found.header.fingerprint, model)
+    lost: list[tuple[int, int]] = []
+    empty = np.empty((0, found.form.channels), np.int32)
+    samples = np.concatenate([empty, *salvage_blocks(codec, file, found, lost)])
+    return _from_integers(samples, found.form), found.form.rate_hz, Loss(tuple(lost), tuple(found.notes))
+
+
+def compress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
+    """Compress an open WAV or FLAC file into another open file, a block at a time.
+
+    A WAV file may be a pipe, a FLAC file must seek. Nothing is read back from the target; paths are
+    better served by :func:`idf.coding.compress_file`, which checks what it wrote.
+
+    Raises:
+        DataError: the source is damaged or of an unsupported kind.
+        RunError: there is no such model.
+    """
+    name = str(getattr(source, "name", "the input"))
+    audio = open_source(source, name)
+    return compress_stream(registry.load_model(model), audio, target, name, check="none", jobs=jobs)
+
+
+def decompress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
+    """Restore the WAV file (or the samples of a FLAC file, as WAV) into an open file, a block at a time.
+
+    What is written is right only if no error is raised.
+
+    Raises:
+        FormatError: the file is damaged or of another version.
+        RunError: the model that made it is not here; says how to get it.
+    """
+    decoder = Decoder(source)
+    codec = registry.load_for(decoder.header.fingerprint, model)
+    decode_stream(codec, decoder, target.write, jobs=jobs)
+
+
+class Reader:
+    """A compressed file of which parts can be read; made by :func:`open`.
+
+    Attributes:
+        rate_hz: samples a second.
+        channels: 1 to 8.
+        sample_bits: 8, 16 or 24.
+        samples: in each channel.
+    """
+
+    def __init__(self, file: IO[bytes], model: Model) -> None:
+        self._file = file
+        file.seek(0)
+        header = read_header(file.read(HEADER_BYTES))
+        self._reader = RangeReader(registry.load_for(header.fingerprint, model), file)
+        self.rate_hz, self.channels = header.rate_hz, header.channels
+        self.sample_bits, self.samples = header.sample_bits, self._reader.samples
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """The samples ``start`` to ``stop`` (exclusive) as :func:`decompress` gives them.
+
+        Only the blocks that they lie in are decoded.
+
+        Raises:
+            ValueError: not 0 <= start <= stop <= samples.
+            FormatError: a block is damaged; names its samples.
+        """
+        return _from_integers(self._reader.read(start, stop), self._reader.form)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """``reader[start:stop]``, with the rules of slices."""
+        start, stop, step = part.indices(self.samples)
+        if step != 1:
+            raise ValueError("only slices without a step can be read")
+        return self.read(start, max(start, stop))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
+    """Open a compressed file to read parts of it without decoding the rest.
+
+    Args:
+        file: a path, or an open file that seeks (it is closed with the reader).
+        model: name or path of the model that made it; None to look it up.
+
+    Raises:
+        DataError: there is no such file.
+        FormatError: it is damaged or of another version.
+        RunError: the model that made it is not here; says how to get it.
+    """
+    if not isinstance(file, str | Path):
+        return Reader(file, model)
+    opened = open_path(Path(file))
+    try:
+        with naming(str(file)):
+            return Reader(opened, model)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _to_integers(samples: Any, rate_hz: int) -> tuple[np.ndarray, WavFormat]:
+    array = np.asarray(samples)
+    if not isinstance(rate_hz, builtins.int | np.integer) or not 0 < rate_hz < 1 << 32:
+        raise DataError(f"rate_hz is {rate_hz!r}; it must be a whole number of samples a second, 1 to 2^32 - 1")
+    if array.dtype.name not in _BITS:
+        raise DataError(f"samples are {array.dtype}; {_remedy(array)}")
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or not 1 <= array.shape[1] <= MAX_CHANNELS:
+        raise DataError(
+            f"samples have shape {np.shape(samples)}; it must be (time,) or (time, channels) with up to 8 channels"
+        )
+    bits = _BITS[array.dtype.name]
+    whole = array.astype(np.int32)
+    if bits == 24:
+        if np.any(whole & 255):
+            raise DataError(
+                "int32 samples are taken as 24 bits in the upper three bytes (as soundfile reads them), and these use "
+                "the lowest byte: for 16-bit values pass samples.astype(np.int16), for 24-bit values samples << 8; "
+                "32-bit audio cannot be compressed"
+            )
+        whole >>= 8
+    return whole, WavFormat(int(rate_hz), array.shape[1], bits)
+
+
+def _remedy(array: np.ndarray) -> str:
+    if array.dtype.kind == "f":
+        return (
+            "float audio cannot be compressed without loss here: read the file as integers "
+            '(soundfile.read(path, dtype="int16"), or "int32" for 24 bits)'
+        )
+    if array.dtype == np.uint8:
+        return "for unsigned 8-bit audio pass (samples.astype(np.int16) - 128).astype(np.int8)"
+    return "pass int16 (or int8 for 8-bit, int32 with 24 bits in the upper three bytes)"
+
+
+def _from_integers(samples: np.ndarray, form: WavFormat) -> np.ndarray:
+    whole = samples << 8 if form.sample_bits == 24 else samples.astype({8: np.int8, 16: np.int16}[form.sample_bits])
+    return whole[:, 0] if form.channels == 1 else whole

@@ -1,0 +1,5 @@
+"""The command ``idf``: compress, decompress, verify, info, models."""
+
+from idf.cli.main import main
+
+__all__ = ["main"]

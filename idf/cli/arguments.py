@@ -1,0 +1,191 @@
+"""What can be typed after ``idf``, and the habits of flac and zstd that are understood as well."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+
+COMMANDS = ("compress", "decompress", "verify", "info", "models")
+
+_MODES = {"d": "decompress", "t": "verify", "l": "info", "z": "compress"}
+_LONG_MODES = {"--decompress": "decompress", "--test": "verify", "--list": "info", "--compress": "compress"}
+
+_EPILOG = """\
+examples:
+  idf compress talk.wav                 writes talk.idf, checks it, keeps talk.wav
+  idf compress recordings -o archive    every WAV and FLAC below recordings/, to archive/
+  idf decompress talk.idf               writes talk.wav again, byte for byte
+  idf decompress talk.idf -o talk.flac  the same samples as FLAC
+  idf decompress --salvage broken.idf   what can still be had of a damaged file
+  idf verify archive                    decodes everything and checks it
+  idf info talk.idf                     what a file holds, and which model made it
+  idf models                            the models at hand
+  sox in.wav -t wav - | idf compress - > out.idf
+
+as with flac and zstd:
+  idf FILE = idf compress FILE, idf -d = idf decompress, idf -t = idf verify, idf -l = idf info;
+  -k is understood (the source is always kept)
+
+exit status:
+  0  all is well
+  1  some files failed, are damaged, or were salvaged with losses; the others are done
+  2  the command line is wrong, or nothing could be begun
+"""
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The options in ``argv`` (without the program's name). Ends the program where they are wrong (status 2)."""
+    return _parser().parse_args(with_command(argv))
+
+
+def with_command(argv: Sequence[str]) -> list[str]:
+    """``argv`` with the command in front, where it was given as an option (-d, -t, -l) or left out."""
+    arguments = list(argv)
+    if not arguments or arguments[0] in (*COMMANDS, "-h", "--help", "--version", "-V"):
+        return arguments
+    command = "compress"
+    rest: list[str] = []
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            rest += arguments[place:]
+            break
+        if argument in _LONG_MODES:
+            command = _LONG_MODES[argument]
+            continue
+        # several letters in one, such as -df; not -o and what follows it
+        if re.fullmatch(r"-[dtlzkfqvc]+", argument):
+            for letter in argument[1:]:
+                command = _MODES.get(letter, command)
+            argument = "-" + "".join(letter for letter in argument[1:] if letter not in _MODES)
+            if argument == "-":
+                continue
+        rest.append(argument)
+    return [command, *rest]
+
+
+def _parser() -> argparse.ArgumentParser:
+    from idf import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="idf",
+        description="Lossless audio compression by integer discrete flows: WAV and FLAC, "
+        "8, 16 and 24 bits, 1 to 8 channels.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"idf {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_compress(commands)
+    _add_decompress(commands)
+    _add_verify(commands)
+    _add_info(commands)
+    _add_models(commands)
+    return parser
+
+
+def _add_compress(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "compress",
+        help="WAV and FLAC files to .idf files",
+        description="Compress WAV and FLAC files. A WAV file will come back byte for byte, a FLAC file as the same "
+        "samples (its tags are not kept). What is written is decoded and compared before it counts.",
+    )
+    _add_files(command, "WAV or FLAC files, folders of them, or - for standard input (WAV)")
+    _add_output(command, "file or folder to write to (default: beside the source, as .idf); - for standard output")
+    command.add_argument("-m", "--model", metavar="NAME|PATH", help="model to compress with (see idf models)")
+    command.add_argument("--no-verify", action="store_true", help="do not decode and compare what was written")
+    _add_common(command)
+
+
+def _add_decompress(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "decompress",
+        help=".idf files to WAV or FLAC",
+        description="Restore what was compressed: WAV files byte for byte, FLAC files as FLAC with the same samples.",
+    )
+    _add_files(command, ".idf files, folders of them, or - for standard input")
+    _add_output(
+        command,
+        "file or folder to write to; a name that ends in .flac gets FLAC (default: beside the source, as what it "
+        "was); - for standard output (WAV)",
+    )
+    _add_model_of_file(command)
+    command.add_argument(
+        "--salvage",
+        action="store_true",
+        help="from damaged files take what is whole; lost samples become silence and are named (exit status 1)",
+    )
+    _add_common(command)
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "verify", help="decode .idf files to nowhere and check them", description="Decode files and check every byte."
+    )
+    _add_files(command, ".idf files, folders of them, or - for standard input")
+    _add_model_of_file(command)
+    _add_common(command, writes=False)
+
+
+def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "info",
+        help="what .idf files hold",
+        description="Tell what files hold, without decoding them; the model is not needed.",
+    )
+    _add_files(command, ".idf files, or folders of them")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    models = commands.add_parser(
+        "models",
+        help="list, export and import models",
+        description="A file can be decompressed only with the model that made it. Models that come with the package "
+        "are always there; others travel as files of their own. Without anything: list the models.",
+    )
+    actions = models.add_subparsers(dest="action", metavar="ACTION")
+    actions.add_parser("list", help="the models at hand (the default)")
+    export = actions.add_parser("export", help="write a model to a file for others")
+    export.add_argument("model", metavar="NAME")
+    export.add_argument("target", metavar="FILE", nargs="?", default=".", help="default: NAME.idfm")
+    imported = actions.add_parser("import", help="keep a model file among one's models")
+    imported.add_argument("source", metavar="FILE")
+    imported.add_argument("--name", help="name to keep it under (default: the file's)")
+
+
+def _add_files(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("files", nargs="*", metavar="FILE", help=text)
+
+
+def _add_output(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("-o", "--output", metavar="PATH", help=text)
+    command.add_argument("-c", "--stdout", action="store_const", const="-", dest="output", help="the same as -o -")
+
+
+def _add_model_of_file(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-m", "--model", metavar="NAME|PATH", help="model that made the file (default: looked up)")
+
+
+def _add_common(command: argparse.ArgumentParser, *, writes: bool = True) -> None:
+    if writes:
+        command.add_argument("-f", "--force", action="store_true", help="replace files that exist")
+        command.add_argument("-k", "--keep", action="store_true", help="keep the source (always so)")
+    command.add_argument(
+        "-j", "--jobs", type=_jobs, default=1, metavar="N", help="work on N things at once (default 1; 0: all cores)"
+    )
+    command.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    command.add_argument("-v", "--verbose", action="store_true", help="say a line for each file")
+
+
+def _jobs(text: str) -> int:
+    import os
+
+    try:
+        jobs = int(text)
+    except ValueError:
+        jobs = -1
+    if not 0 <= jobs <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 256")
+    return jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or os.cpu_count() or 1

@@ -1,0 +1,78 @@
+"""``idf info``: what files hold, told from their header and index; nothing is decoded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from idf.cli.plan import plan
+from idf.cli.report import amount
+from idf.coding import registry
+from idf.coding.files import SUFFIX, naming
+from idf.coding.frame import Index, read_index
+from idf.coding.sources import open_path
+from idf.errors import DataError, RunError, UserError
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Print what the files hold; returns the exit status."""
+    failed = False
+    for task in plan(arguments.files, None, (SUFFIX,), None):
+        if task.source is None:
+            raise DataError("info needs files that can be read from both ends; name files")
+        try:
+            with open_path(task.source) as file, naming(task.name):
+                index = read_index(file)
+            print((_as_json if arguments.json else _as_text)(task.source, index))
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+def _as_text(path: Path, index: Index) -> str:
+    header = index.header
+    samples, size = index.end.samples, path.stat().st_size
+    values = samples * header.channels
+    model = _model_name(header.fingerprint)
+    lines = [
+        str(path),
+        f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.sample_bits} bits, "
+        f"{header.rate_hz} Hz, {samples} samples ({samples / header.rate_hz:.3f} s)",
+        f"  size         {amount(size)} for {amount(samples * header.frame_bytes)}"
+        + (f", {8 * size / values:.3f} bits/sample, ratio {samples * header.frame_bytes / size:.3f}" if values else ""),
+        f"  original     {'FLAC' if header.from_flac else 'WAV'}"
+        + (", its own header kept" if header.has_head else ", plain header"),
+        f"  model        {header.fingerprint.hex()} ({model or 'not installed'})",
+        f"  blocks       {len(index.end.lengths)} of {header.chunk_samples} samples",
+    ]
+    return "\n".join(lines)
+
+
+def _as_json(path: Path, index: Index) -> str:
+    header = index.header
+    return json.dumps(
+        {
+            "file": str(path),
+            "bytes": path.stat().st_size,
+            "channels": header.channels,
+            "bits": header.sample_bits,
+            "rate_hz": header.rate_hz,
+            "samples": index.end.samples,
+            "original": "flac" if header.from_flac else "wav",
+            "model": header.fingerprint.hex(),
+            "model_name": _model_name(header.fingerprint),
+            "blocks": len(index.end.lengths),
+            "block_samples": header.chunk_samples,
+            "sha256_of_samples_start": index.end.digest.hex(),
+        }
+    )
+
+
+def _model_name(fingerprint: bytes) -> str | None:
+    try:
+        return registry.find_by_fingerprint(fingerprint).stem
+    except RunError:
+        return None

@@ -1,0 +1,152 @@
+"""What the user sees while files are worked on and afterwards; all of it goes to standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from idf.coding.stream import Size
+
+HEADINGS = ("file", "sound", "compressed", "bits/sample", "ratio", "× real time")
+MAX_ROWS = 40
+"""Of the table at the end; with more files it tells the sum only, unless the user wants to know."""
+
+
+@dataclass
+class Totals:
+    """Sums over files."""
+
+    files: int = 0
+    failed: int = 0
+    samples: int = 0
+    raw_bytes: int = 0
+    compressed_bytes: int = 0
+    sound_seconds: float = 0.0
+
+    def add(self, size: Size) -> None:
+        """Count one more file."""
+        self.files += 1
+        self.samples += size.samples * size.form.channels
+        self.raw_bytes += size.raw_bytes
+        self.compressed_bytes += size.compressed_bytes
+        self.sound_seconds += size.seconds
+
+
+@dataclass
+class Report:
+    """Lines, errors, a progress bar and a table at the end, from several threads.
+
+    Args:
+        quiet: errors only.
+        verbose: a line for each file when it is done, and a row for each even where there are many.
+    """
+
+    quiet: bool
+    verbose: bool
+    totals: Totals = field(default_factory=Totals)
+    _rows: list[tuple[str, ...]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _bar: Any = None
+    _task: Any = None
+
+    def error(self, text: str) -> None:
+        """A file failed."""
+        with self._lock:
+            self.totals.failed += 1
+        self._say(f"error: {text}")
+
+    def warning(self, text: str) -> None:
+        """Something the user should know, even if quiet."""
+        self._say(f"warning: {text}")
+
+    def done(self, name: str, size: Size, seconds: float) -> None:
+        """A file is done."""
+        with self._lock:
+            self.totals.add(size)
+            self._rows.append((name, *columns(size.samples * size.form.channels, size, seconds)))
+        if self.verbose and not self.quiet:
+            self._say(f"{name}: done in {seconds:.1f} s")
+
+    def advance(self, samples: int) -> None:
+        """So many more samples are done."""
+        if self._bar is not None:
+            self._bar.advance(self._task, samples)
+
+    def summary(self, seconds: float) -> None:
+        """What it all came to: a row for each file, unless there are very many, and one for all."""
+        totals = self.totals
+        if self.quiet or not totals.files:
+            return
+        rows = sorted(self._rows) if len(self._rows) <= MAX_ROWS or self.verbose else []
+        failed = f" ({totals.failed} failed)" if totals.failed else ""
+        if len(self._rows) > 1:
+            rows.append((f"{totals.files} files{failed}", *columns(totals.samples, totals, seconds)))
+        self._say("\n".join(table([HEADINGS, *rows])))
+
+    @contextlib.contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[None]:
+        """Show a bar while the block runs, if somebody is looking."""
+        if self.quiet or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        ) as self._bar:
+            self._task = self._bar.add_task(what, total=total)
+            yield
+            self._bar = None
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            if self._bar is not None:
+                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                print(text, file=sys.stderr)
+
+
+def columns(samples: int, size: Size | Totals, seconds: float) -> tuple[str, ...]:
+    """Bytes before and after, bits a sample, ratio and speed.
+
+    Args:
+        samples: in all channels together.
+        seconds: that it took.
+    """
+    sound = size.seconds if isinstance(size, Size) else size.sound_seconds
+    return (
+        amount(size.raw_bytes),
+        amount(size.compressed_bytes),
+        f"{8 * size.compressed_bytes / samples:.3f}" if samples else "-",
+        f"{size.raw_bytes / size.compressed_bytes:.3f}",
+        f"{sound / seconds:.1f}" if seconds > 0 else "-",
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns, the first to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
+
+
+def amount(count: int) -> str:
+    """Bytes for people."""
+    if count < 10_000:
+        return f"{count} B"
+    for unit, size in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count < 1000 * size or unit == "GB":
+            return f"{count / size:.1f} {unit}"
+    raise AssertionError

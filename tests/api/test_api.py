@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import idf
+from idf.coding import registry
+from idf.errors import DataError, FormatError, RunError
+
+TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copy(TINY, folder / "small.idfm")
+    monkeypatch.setenv("IDF_MODELS", str(folder))
+    monkeypatch.delenv("IDF_MODEL", raising=False)
+    monkeypatch.setattr(registry, "SHIPPED", folder / "none shipped")
+    return folder
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.sampled_from(["int8", "int16", "int32"]), st.integers(1, 4))
+def test_arrays_come_back_as_they_were(data: st.DataObject, kind: str, channels: int) -> None:
+    length = data.draw(st.integers(0, 40))
+    info = np.iinfo(kind)
+    samples = data.draw(hnp.arrays(kind, (length, channels), elements=st.integers(int(info.min), int(info.max))))
+    if kind == "int32":
+        samples &= ~np.int32(255)
+    if channels == 1:
+        samples = samples[:, 0]
+    decoded, rate_hz = idf.decompress(idf.compress(samples, 44100))
+    np.testing.assert_array_equal(decoded, samples)
+    assert (decoded.dtype, decoded.shape, rate_hz) == (samples.dtype, samples.shape, 44100)
+
+
+@pytest.mark.parametrize(("subtype", "kind"), [("PCM_16", "int16"), ("PCM_24", "int32")])
+def test_arrays_of_soundfile(tmp_path: Path, subtype: str, kind: str) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, (500, 2)), 48000, subtype=subtype)
+    samples, rate_hz = soundfile.read(tmp_path / "a.wav", dtype=kind)
+    data = idf.compress(samples, rate_hz, jobs=2)
+    assert data == idf.compress(samples, np.int64(rate_hz))  # type: ignore[arg-type]
+    decoded, _ = idf.decompress(data, jobs=2)
+    np.testing.assert_array_equal(decoded, samples)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz", "message"),
+    [
+        (np.zeros(5), 8000, 'float audio cannot be compressed .* dtype="int16"'),
+        (np.zeros(5, np.float32), 8000, "samples are float32"),
+        (np.zeros(5, np.uint8), 8000, "unsigned 8-bit"),
+        (np.zeros(5, np.int64), 8000, "pass int16"),
+        (np.arange(5, dtype=np.int32), 8000, r"samples.astype\(np.int16\).*samples << 8"),
+        (np.zeros((5, 9), np.int16), 8000, "up to 8 channels"),
+        (np.zeros((5, 0), np.int16), 8000, "up to 8 channels"),
+        (np.int16(3), 8000, "shape"),
+        (np.zeros(5, np.int16), 0, "rate_hz is 0"),
+        (np.zeros(5, np.int16), 44100.5, "rate_hz is 44100.5"),
+    ],
+)
+def test_what_cannot_be_compressed_is_told_what_to_do(samples: np.ndarray, rate_hz: int, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        idf.compress(samples, rate_hz)
+
+
+def test_parts() -> None:
+    samples = np.random.default_rng(0).integers(-900, 900, (200_000, 2)).astype(np.int16)
+    file = io.BytesIO(idf.compress(samples, 8000))
+    with idf.open(file) as reader:
+        assert (len(reader), reader.samples, reader.channels) == (200_000, 200_000, 2)
+        assert (reader.rate_hz, reader.sample_bits) == (8000, 16)
+        for start, stop in ((0, 5), (65_530, 65_540), (199_999, 200_000), (7, 7)):
+            np.testing.assert_array_equal(reader.read(start, stop), samples[start:stop])
+        np.testing.assert_array_equal(reader[-10:], samples[-10:])
+        np.testing.assert_array_equal(reader[10:5], samples[10:5])
+        with pytest.raises(ValueError, match="without a step"):
+            reader[::2]
+        with pytest.raises(ValueError, match="the file has 200000"):
+            reader.read(0, 200_001)
+    assert file.closed
+
+
+def test_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.idf").write_bytes(idf.compress(np.arange(9, dtype=np.int16), 8000))
+    with idf.open(tmp_path / "a.idf") as reader:
+        np.testing.assert_array_equal(reader.read(3, 6), [3, 4, 5])
+    with pytest.raises(DataError, match="no such file"):
+        idf.open(tmp_path / "b.idf")
+    (tmp_path / "bad.idf").write_text("nothing of ours")
+    with pytest.raises(FormatError, match=r"bad\.idf: this is not an idf file"):
+        idf.open(str(tmp_path / "bad.idf"))
+
+
+def test_file_objects(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.arange(500, dtype=np.int16), 8000)
+    packed, back = io.BytesIO(), io.BytesIO()
+    with open(tmp_path / "a.wav", "rb") as file:
+        size = idf.compress_file(file, packed)
+    assert (size.samples, size.compressed_bytes) == (500, len(packed.getvalue()))
+    packed.seek(0)
+    idf.decompress_file(packed, back)
+    assert back.getvalue() == (tmp_path / "a.wav").read_bytes()
+    np.testing.assert_array_equal(idf.decompress(packed.getvalue())[0], np.arange(500))
+
+
+def test_salvage() -> None:
+    samples = np.random.default_rng(0).integers(-900, 900, 150_000).astype(np.int16)
+    data = bytearray(idf.compress(samples, 8000))
+    data[len(data) // 2] ^= 1
+    with pytest.raises(FormatError, match="65536 to 131071"):
+        idf.decompress(bytes(data))
+    saved, rate_hz, loss = idf.salvage(bytes(data))
+    assert (rate_hz, loss.ranges) == (8000, ((65_536, 131_072),))
+    samples[65_536:131_072] = 0
+    np.testing.assert_array_equal(saved, samples)
+    assert saved.dtype == np.int16
+
+
+def test_models_by_name_path_and_fingerprint(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.arange(100, dtype=np.int16)
+    data = idf.compress(samples, 8000)
+    assert data == idf.compress(samples, 8000, model="small") == idf.compress(samples, 8000, model=TINY)
+    shutil.move(models / "small.idfm", models / "other.idfm")
+    np.testing.assert_array_equal(idf.decompress(data)[0], samples)
+    with pytest.raises(RunError, match=r"there is no model small; .* one of: other"):
+        idf.compress(samples, 8000)
+    monkeypatch.setenv("IDF_MODEL", "other")
+    assert idf.compress(samples, 8000) == data
+    (models / "other.idfm").unlink()
+    with pytest.raises(RunError, match=r"this needs model [0-9a-f]{32}, which is not installed; .* --model FILE"):
+        idf.decompress(data)
+    np.testing.assert_array_equal(idf.decompress(data, model=str(TINY))[0], samples)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(AttributeError, match="frobnicate"):
+        idf.frobnicate  # noqa: B018
+    assert {"compress", "decompress", "open", "salvage"} <= set(dir(idf))

@@ -1,0 +1,52 @@
+"""Files written once by version 1 of the format: they must decode, to the byte, for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idf.coding import Decoder, decode_stream, encode_stream
+from idf.coding.sources import open_source
+from idf.coding.window_codec import WindowCodec, load_codec
+
+FROZEN = Path(__file__).parent / "frozen"
+DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN / "digests.json").read_text())
+NAMES = sorted(path.stem for path in FROZEN.glob("*.idf"))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> WindowCodec:
+    return load_codec(FROZEN / "tiny.idfm")
+
+
+def restore(codec: Any, name: str) -> bytes:
+    out = io.BytesIO()
+    with open(FROZEN / f"{name}.idf", "rb") as file:
+        decode_stream(codec, Decoder(file), out.write)
+    return out.getvalue()
+
+
+def test_nothing_frozen_was_touched(tiny: WindowCodec) -> None:
+    assert len(NAMES) == 9
+    assert sorted([*NAMES, "tiny.idfm"]) == sorted(DIGESTS)
+    for name in NAMES:
+        assert hashlib.sha256((FROZEN / f"{name}.idf").read_bytes()).hexdigest() == DIGESTS[name]["idf"]
+    assert tiny.fingerprint.hex() == DIGESTS["tiny.idfm"]["fingerprint"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frozen_files_decode(tiny: WindowCodec, name: str) -> None:
+    assert hashlib.sha256(restore(tiny, name)).hexdigest() == DIGESTS[name]["wav"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "empty"])
+def test_the_same_files_are_written_today(tiny: WindowCodec, name: str) -> None:
+    """Not promised for ever (a writer may find shorter codes), but on every machine alike."""
+    out = io.BytesIO()
+    encode_stream(tiny, open_source(io.BytesIO(restore(tiny, name)), name), out)
+    assert hashlib.sha256(out.getvalue()).hexdigest() == DIGESTS[name]["idf"]

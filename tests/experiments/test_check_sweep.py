@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+from experiments.check_sweep import agent_words, check_file, check_sweep, main
+from experiments.sweep_values import read_parameters
+from idf.config.compose import compose
+from idf.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+SWEEPS = [ROOT / "sweep.yaml", *sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))]
+
+
+def sweep(parameters: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """A sweep without fault, with changes; None removes a key."""
+    made = {
+        "program": "train.py",
+        "method": "grid",
+        "metric": {"name": "validation/bits_per_sample", "goal": "minimize"},
+        "parameters": {"seed": {"values": [0, 1]}} if parameters is None else parameters,
+        "command": ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"],
+        **changes,
+    }
+    return {key: value for key, value in made.items() if value is not None}
+
+
+def problems_of(parameters: dict[str, Any] | None = None, **changes: Any) -> tuple[str, ...]:
+    return check_sweep(sweep(parameters, **changes), [ROOT]).problems
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_the_sweeps_that_come_with_the_project(path: Path) -> None:
+    assert check_file(path).problems == ()
+
+
+def test_the_example_grid_and_the_example_search() -> None:
+    grid, search = (yaml.safe_load(path.read_text()) for path in SWEEPS)
+    assert {"model", "sharpness", "permutation", "seed"} <= set(grid["parameters"])
+    assert grid["method"] == "grid"
+    assert {"optimizer.learning_rate", "width.hidden", "width.components"} <= set(search["parameters"])
+    assert (search["method"], search["early_terminate"]["type"]) == ("bayes", "hyperband")
+
+
+def test_values_go_the_way_that_wandb_takes() -> None:
+    values = {
+        "permutation.seed": None,
+        "sharpness.boundaries": [0.1, 0.9],
+        "training.sign_flips": False,
+        "model": "medium",
+    }
+    theirs = create_sweep_command_args({"args": {name: {"value": value} for name, value in values.items()}})
+    assert agent_words(values) == theirs["args_no_hyphens"]
+    config = compose(agent_words(values))
+    assert config.permutation.seed is None
+    assert config.sharpness.boundaries == [0.1, 0.9]
+    assert config.training.sign_flips is False
+    assert config.model.window == 1024
+
+
+def test_a_good_sweep_says_what_it_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "good.yaml"
+    path.write_text(yaml.safe_dump(sweep({"seed": {"values": [0, 1]}, "model": {"values": ["small", "medium"]}})))
+    (tmp_path / "train.py").touch()
+    assert main([str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "grid over model, seed: 4 runs" in out
+    assert "8 validations a run" in out
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"metod": "grid"}, "there is no key metod; did you mean method?"),
+        ({"method": "gird"}, "method: 'gird' is not one of grid, random, bayes; did you mean grid?"),
+        ({"program": "trian.py"}, "program: trian.py is not train.py"),
+        ({"program": None}, "program is missing"),
+        ({"program": "elsewhere/train.py"}, "program: elsewhere/train.py is neither beside the file nor"),
+        ({"metric": None}, "metric is missing"),
+        ({"metric": {"name": "validation/bits"}}, "metric.name: no run logs validation/bits; did you mean"),
+        (
+            {"metric": {"name": "validation/bits_per_sample", "goal": "maximize"}},
+            "metric.goal: maximize would look for the worst runs",
+        ),
+        ({"command": None}, "command is missing"),
+        ({"command": ["${program}", "${args}"]}, "command: ${args_no_hyphens} is missing instead of ${args};"),
+        ({"command": ["${args_no_hyphens}"]}, "command: ${program} is missing"),
+        (
+            {"command": ["${program}", "${args_no_hyphens}", "${envy}"]},
+            "command: W&B does not know ${envy}; did you mean",
+        ),
+        ({"command": ["${program}", "data=dmo", "${args_no_hyphens}"]}, "command: data=dmo: data is one of"),
+        ({"early_terminate": {"type": "median"}}, "early_terminate: write {type: hyperband"),
+        ({"early_terminate": {"type": "hyperband"}}, "early_terminate: give either min_iter or max_iter"),
+        ({"early_terminate": {"type": "hyperband", "min_iter": 8}}, "early_terminate.min_iter: 8 ends nothing early"),
+        ({"parameters": []}, "parameters is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_sweep(changes: dict[str, Any], expected: str) -> None:
+    (problem,) = problems_of(**changes)
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"modle": {"value": "small"}}, "parameters.modle: modle is not a setting; did you mean model"),
+        ({"model": {"values": ["small", "larg"]}}, "parameters.model: model=larg: model is one of"),
+        ({"seed": {"values": [0, None]}}, "parameters.seed: seed=None: expected a whole number"),
+        ({"model": {"parameters": {"window": {"value": 3}}}}, "parameters.model: nested parameters arrive"),
+        ({"model": "small"}, "parameters.model: write value: 'small'"),
+        ({"model": {"valeus": ["small"], "value": "small"}}, "parameters.model: there is no key valeus; did you mean"),
+        ({"seed": {"min": 0, "max": 5}}, "parameters.seed: grid needs values"),
+        ({"model": {"values": []}}, "parameters.model: values should be a list"),
+        ({"tracker": {"values": ["wandb", "none"]}}, "tracker: some runs do not log to W&B"),
+        (
+            {"training.log_every": {"values": [10, 20]}},
+            "parameters.training.log_every: values 10 and 20 make no difference to the result",
+        ),
+        (
+            {"model": {"values": ["small", "large"]}, "training.batch_samples": {"values": [16384, 1024]}},
+            "training.batch_samples=1024 is not a multiple of model.window=16384: take 16384 (with model=large",
+        ),
+    ],
+)
+def test_what_is_wrong_with_parameters(parameters: dict[str, Any], expected: str) -> None:
+    (problem,) = problems_of(parameters)
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"optimizer.learning_rate": {"min": "1e-4", "max": 0.1}}, "YAML reads 1e-4 as text; write 1.0e-4"),
+        ({"optimizer.learning_rate": {"values": ["3e4"]}}, "YAML reads 3e4 as text; write 3.0e+4"),
+        ({"width.hidden": {"min": 8, "max": 64.5}}, "width.hidden=8.0: expected a whole number"),
+        ({"width.hidden": {"min": 9, "max": 8}}, "min: 9 is not below max: 8"),
+        ({"optimizer.learning_rate": {"distribution": "log_unifrom", "min": 1, "max": 2}}, "did you mean log_uniform"),
+        ({"optimizer.learning_rate": {"distribution": "uniform", "min": 0.1}}, "uniform needs numbers for max"),
+        (
+            {"optimizer.learning_rate": {"distribution": "log_uniform_values", "min": 0, "max": 1}},
+            "log_uniform_values cannot be drawn from 0 to 1",
+        ),
+        ({"optimizer.learning_rate": {"distribution": "normal", "mu": 0.01, "sigma": 0.1}}, "it must be above 0"),
+        ({"model": {"values": ["small"], "probabilities": [0.5]}}, "probabilities should be as many as values"),
+    ],
+)
+def test_what_is_wrong_with_ranges(parameters: dict[str, Any], expected: str) -> None:
+    assert any(expected in problem for problem in problems_of(parameters, method="random"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "samples"),
+    [
+        ({"min": 2, "max": 8}, (2, 5, 8)),
+        ({"distribution": "q_uniform", "min": 0, "max": 100, "q": 16}, (0, 48, 96)),
+        ({"distribution": "log_uniform_values", "min": 0.01, "max": 1.0}, (0.01, pytest.approx(0.1), 1.0)),
+        ({"distribution": "log_uniform", "min": 0, "max": 2}, (1.0, pytest.approx(2.71828, rel=1e-5), pytest.approx(7.389, rel=1e-4))),
+        ({"distribution": "normal", "mu": 5, "sigma": 1}, (3.0, 5.0, 7.0)),
+        ({"distribution": "constant", "value": 3}, (3,)),
+    ],
+)  # fmt: skip
+def test_ranges_are_tried_at_their_ends_and_middle(spec: dict[str, Any], samples: tuple[Any, ...]) -> None:
+    (parameter,), problems = read_parameters({"x": spec})
+    assert problems == []
+    assert parameter.samples == samples
+
+
+def test_a_middle_that_is_whole_by_chance_does_not_pass_for_a_whole_number() -> None:
+    assert any(
+        "expected a whole number" in problem
+        for problem in problems_of({"width.hidden": {"distribution": "uniform", "min": 8, "max": 16}}, method="random")
+    )
+
+
+def test_many_combinations_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.check_sweep.MAX_COMBINATIONS", 5)
+    parameters = {
+        "model": {"values": ["small", "medium", "large"]},
+        "permutation": {"values": ["random", "reverse", "rotate"]},
+        # Possible by itself and with the first model, impossible with others.
+        "training.batch_samples": {"values": [16384, 4096, 1024]},
+    }
+    problems = problems_of(parameters)
+    assert any("is not a multiple of model.window=16384" in problem for problem in problems)
+    verdict = check_sweep(sweep({**parameters, "training.batch_samples": {"value": 16384}}), [ROOT])
+    assert verdict.problems == ()
+    assert verdict.summary[0].startswith("grid over model, permutation: 9 runs")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, "there is no such file"), ("- 1", "it holds no sweep"), ("a: [", "it cannot be read")]
+)
+def test_a_file_that_is_no_sweep(text: str | None, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=expected):
+        main([str(path)])

@@ -1,0 +1,169 @@
+"""The real agent of Weights & Biases at work on train.py, only its server is missing; about 30 seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from wandb.proto import wandb_internal_pb2
+from wandb.wandb_agent import Agent
+
+from experiments.runs import find_runs, read_state
+from idf.audio import write_wav16
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def parameters(tmp_path: Path) -> dict[str, Any]:
+    """What a server would hand out: a tiny run, with the kinds of values that are hard to pass."""
+    rng = np.random.default_rng(5)
+    (tmp_path / "clips").mkdir()
+    for name in "abcd":
+        wave = 3000 * np.sin(np.arange(1000) * rng.uniform(0.02, 0.2)) + 50 * rng.normal(size=1000)
+        write_wav16(tmp_path / "clips" / f"{name}.wav", wave.astype(np.int32), 8000)
+    return {
+        "data": "folder",
+        "data.root": str(tmp_path / "clips"),
+        "data.train_clips": ["a", "b"],
+        "data.validation_clips": ["c"],
+        "data.test_clips": ["d"],
+        "outputs": str(tmp_path / "outputs"),
+        "study": "sweep",
+        "permutation.seed": None,
+        "sharpness": "step",
+        "sharpness.boundaries": [0.25, 0.75],
+        "training.sign_flips": False,
+        "training.compile": False,
+        "model.window": 64,
+        "layout.channels": 4,
+        "layout.scales": 1,
+        "width.components": 2,
+        "width.hidden": 4,
+        "width.blocks": 1,
+        "width.context_frames": 1,
+        "width.experts": 2,
+        "optimizer.warmup_steps": 2,
+        "training.steps": 3000,
+        "training.batch_samples": 256,
+        "training.log_every": 10,
+        "training.validate_every": 1500,
+        "training.checkpoint_every": 1000,
+        "training.code_every": 0,
+        "training.audio_every": 0,
+        "tracker.tensorboard": False,
+    }
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
+    """An agent as `wandb agent` makes it, with the command of sweep.yaml."""
+    # It writes the sweep's ids into the environment; registered first, they are gone after the test.
+    for name in ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "abcd1234")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    # The agent starts whatever is called python.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    made = Agent(None, None, sweep_id="abcd1234", in_jupyter=False)
+    made._sweep_command = yaml.safe_load((ROOT / "sweep.yaml").read_text())["command"]
+    return made
+
+
+def start(agent: Agent, parameters: dict[str, Any], run_id: str) -> Any:
+    args = {name: {"value": value} for name, value in parameters.items()}
+    command = {"type": "run", "run_id": run_id, "program": str(ROOT / "train.py"), "args": args}
+    response = agent._process_command(command)
+    assert "exception" not in response, response
+    return agent._run_processes[run_id]
+
+
+def end(process: Any) -> int:
+    deadline = time.monotonic() + 200
+    while (status := process.poll()) is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert status is not None, "the run did not end"
+    return int(status)
+
+
+def test_a_sweep_ends_a_run_early_and_hands_it_out_again(
+    agent: Agent, parameters: dict[str, Any], tmp_path: Path
+) -> None:
+    process = start(agent, parameters, "run00001")
+    deadline = time.monotonic() + 120
+    while not (runs := find_runs(tmp_path / "outputs")) or not read_state(runs[0]).step:
+        assert process.poll() is None, "the run ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    agent._process_command({"type": "stop", "run_id": "run00001"})
+    assert end(process) == 143
+    (run,) = runs
+    stopped = read_state(run)
+    assert stopped.name == "preempted"
+    assert 0 < stopped.step < 3000
+
+    # The server hands the same settings out under another id: the run goes on where it was.
+    assert end(start(agent, {**parameters}, "run00002")) == 0
+    assert find_runs(tmp_path / "outputs") == [run]
+    assert read_state(run).name == "finished"
+    history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in history if record["kind"] == "validation"] == [1500, 3000]
+
+    # Both offline files are the sweep's, under the ids that the agent gave; what they hold adds up to the history.
+    files = {path.stem.removeprefix("run-"): list(records(path)) for path in run.glob("wandb/offline-run-*/*.wandb")}
+    assert set(files) == {"run00001", "run00002"}
+    logged: dict[tuple[int, str], float] = {}
+    for made in files.values():
+        (header,) = [record.run for record in made if record.WhichOneof("record_type") == "run"]
+        assert header.sweep_id == "abcd1234"
+        for record in made:
+            if record.WhichOneof("record_type") == "history":
+                row = {
+                    item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item
+                }
+                logged |= {(row["step"], name): value for name, value in row.items() if "/" in name}
+    expected = {
+        (record["step"], f"{record['kind']}/{name}"): value
+        for record in history
+        for name, value in record.items()
+        if name not in ("step", "seconds", "kind") and record["kind"] != "event"
+    }
+    assert {key: logged.get(key) for key in expected} == expected
+    exits = [record.exit.exit_code for record in files["run00001"] if record.WhichOneof("record_type") == "exit"]
+    assert exits == [143]
+
+
+def records(path: Path) -> Iterator[Any]:
+    """The records of an offline file: LevelDB's log format behind 7 bytes of wandb's own.
+
+    wandb 0.31 has no reader in Python any more; its message classes are still there. Blocks of 32 KiB hold
+    fragments of (CRC 4, length 2, kind 1, data); kind 1 is whole, 2 first, 3 middle, 4 last.
+    """
+    data = path.read_bytes()
+    assert data[:4] == b":W&B"
+    position, parts = 7, b""
+    while position + 7 <= len(data):
+        left = 32768 - position % 32768
+        if left < 7:
+            position += left
+            continue
+        length, kind = int.from_bytes(data[position + 4 : position + 6], "little"), data[position + 6]
+        if kind == 0:
+            return
+        parts += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(parts)
+            yield record
+            parts = b""
