@@ -26,7 +26,7 @@ demo: $(STAMP)  ## Train a small flow on the bundled speech, code the held-out c
 	@$(BIN)/python evaluate.py run=latest study=demo
 
 test: $(STAMP)  ## Run all tests.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(STAMP)  ## Check format, lint and types.
 	@$(BIN)/ruff format --check .
