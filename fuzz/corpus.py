@@ -1,0 +1,71 @@
+"""Writes the corpus that fuzzing starts from: small good inputs of every kind.
+
+python -m fuzz.corpus
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+
+from fuzz.targets import CORPUS, codec
+from idf.coding.message import Message
+from idf.coding.mixture import IntegerMixture
+from idf.coding.planes import encode_block
+from idf.coding.sources import ArraySource, WavSource
+from idf.coding.stream import encode_stream
+from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
+
+
+def main() -> None:
+    """Write all files; the same every time."""
+    for target, name, data in entries():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def entries() -> Iterator[tuple[str, str, bytes]]:
+    """Target, name and content of each file of the corpus."""
+    for name, samples, bits in _signals():
+        form = WavFormat(8000, samples.shape[1], bits)
+        file = io.BytesIO()
+        encode_stream(codec(), ArraySource(samples, form), file)
+        yield "container", name, file.getvalue()
+        kind = bytes([len(samples) - 1, samples.shape[1] - 1, bits // 8 - 1])
+        yield "planes", name, kind + encode_block(codec(), samples, bits)
+        yield "wav", name, canonical_head(len(samples), form) + to_wav_bytes(samples, bits)
+    samples = np.arange(-10, 10, dtype=np.int32)[:, None]
+    plain = canonical_head(20, WavFormat(8000, 1, 16)) + to_wav_bytes(samples, 16)
+    odd = plain[:36] + b"LIST\x04\0\0\0info" + plain[36:] + b"tail"
+    yield "wav", "odd", odd
+    file = io.BytesIO()
+    encode_stream(codec(), WavSource(io.BytesIO(odd), "odd"), file)
+    yield "container", "odd", file.getvalue()
+    for components in (1, 3):
+        symbols = np.arange(-20, 20, dtype=np.int32)
+        message = Message()
+        shape = (len(symbols), components)
+        message.push(symbols, IntegerMixture(*(np.full(shape, value, np.int32) for value in (0, 0, 96))))
+        yield (
+            "message",
+            f"{components}-components",
+            struct.pack("BB", len(symbols) - 1, components - 1) + message.to_bytes(),
+        )
+
+
+def _signals() -> Iterator[tuple[str, np.ndarray, int]]:
+    rng = np.random.default_rng(0)
+    wave = np.rint(3000 * np.sin(np.arange(100) / 9)).astype(np.int32)
+    yield "mono-16", wave[:, None], 16
+    yield "noise-8", rng.integers(-128, 128, (40, 1)).astype(np.int32), 8
+    yield "stereo-16", np.stack([wave, wave // 2 + 3], 1), 16
+    yield "stereo-24", np.stack([wave, -wave], 1) * 900 + rng.integers(0, 99, (100, 2)).astype(np.int32), 24
+    yield "constant-3", np.tile(np.array([[1, -2, 3]], np.int32), (50, 1)), 16
+
+
+if __name__ == "__main__":
+    main()

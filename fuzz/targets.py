@@ -1,0 +1,149 @@
+"""What is fuzzed: each target takes bytes that somebody hostile may have made.
+
+A target may raise the one error that its reader promises; any other exception, a hang, or memory
+without bound is a finding. Coverage-guided with ``python -m fuzz.run``; the tests run every file of
+the corpus and a few thousand random edits of them through the same functions.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from idf.coding import frame
+from idf.coding.message import Message
+from idf.coding.mixture import IntegerMixture
+from idf.coding.planes import decode_block
+from idf.coding.reading import RangeReader
+from idf.coding.salvage import salvage_stream
+from idf.coding.stream import Decoder, decode_stream
+from idf.coding.wav import WavReader
+from idf.coding.window_codec import WindowCodec, load_codec
+from idf.errors import DataError, FormatError
+
+CORPUS = Path(__file__).parent / "corpus"
+MAX_SAMPLES = 1 << 21
+"""A file of a few bytes may rightly hold hours of silence; beyond this a target stops writing."""
+
+
+class Enough(Exception):
+    """The target has written as much as is worth writing."""
+
+
+@functools.cache
+def codec() -> WindowCodec:
+    """A tiny model: what it decodes is no matter."""
+    return load_codec(Path(__file__).parent.parent / "tests" / "coding" / "frozen" / "tiny.idfm")
+
+
+def container(data: bytes) -> None:
+    """A whole file, forwards, by index, and salvaged. Checksums are made right first: they would hide the rest."""
+    data = with_right_checksums(data)
+    for read in (_forwards, _by_index, _salvaged):
+        try:
+            read(data)
+        except (FormatError, DataError, Enough):
+            continue
+
+
+def planes(data: bytes) -> None:
+    """An audio block: three bytes say what is expected, the rest is the payload."""
+    if len(data) < 3:
+        return
+    count, channels, sample_bits = data[0] + 1, data[1] % 8 + 1, (8, 16, 24)[data[2] % 3]
+    try:
+        samples = decode_block(codec(), data[3:], count, channels, sample_bits)
+    except FormatError:
+        return
+    assert samples.shape == (count, channels)
+    assert samples.min() >= -(1 << (sample_bits - 1))
+    assert samples.max() < 1 << (sample_bits - 1)
+
+
+def message(data: bytes) -> None:
+    """An rANS message, popped with parameters that are as wild as it is."""
+    if len(data) < 2:
+        return
+    count, components = data[0] + 1, data[1] % 4 + 1
+    seed = zlib.crc32(data)
+    rng = np.random.default_rng(seed)
+    wild = rng.integers(-(2**31), 2**31, (3, count, components), dtype=np.int64) >> rng.integers(0, 31)
+    try:
+        popped = Message.from_bytes(data[2:])
+        symbols = popped.pop(IntegerMixture(*wild.astype(np.int32)))
+        popped.finish()
+    except FormatError:
+        return
+    assert symbols.min() >= -32768
+    assert symbols.max() <= 32767
+
+
+def wav(data: bytes) -> None:
+    """A WAV file; what is taken apart must go together again."""
+    from idf.coding.wav import to_wav_bytes
+
+    try:
+        reader = WavReader(io.BytesIO(data), "x.wav")
+    except DataError:
+        return
+    pcm = b"".join(to_wav_bytes(block, reader.form.sample_bits) for block in reader.blocks(7))
+    assert reader.head + pcm + b"".join(reader.tail()) == data
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "container": container,
+    "planes": planes,
+    "message": message,
+    "wav": wav,
+}
+
+
+def with_right_checksums(data: bytes) -> bytes:
+    """The file with the CRCs of its header and of all blocks that can be found made right."""
+    if len(data) < frame.HEADER_BYTES:
+        return data
+    fixed = bytearray(data)
+    fixed[:5] = frame.MAGIC + bytes([frame.VERSION])
+    fixed[24:40] = codec().fingerprint
+    seed = zlib.crc32(fixed[:40])
+    struct.pack_into("<I", fixed, 40, seed)
+    place = fixed.find(frame.SYNC, frame.HEADER_BYTES)
+    while 0 <= place <= len(fixed) - frame.BLOCK_BYTES:
+        (length,) = struct.unpack_from("<I", fixed, place + 12)
+        end = min(place + frame.BLOCK_BYTES + length, len(fixed))
+        crc = zlib.crc32(fixed[place + frame.BLOCK_BYTES : end], zlib.crc32(fixed[place : place + 16], seed))
+        struct.pack_into("<I", fixed, place + 16, crc)
+        place = fixed.find(frame.SYNC, end)
+    return bytes(fixed)
+
+
+class _Limited:
+    """Counts what is written and stops when it is enough."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        if self.written > MAX_SAMPLES:
+            raise Enough
+
+
+def _forwards(data: bytes) -> None:
+    decode_stream(codec(), Decoder(io.BytesIO(data)), _Limited().write)
+
+
+def _by_index(data: bytes) -> None:
+    reader = RangeReader(codec(), io.BytesIO(data))
+    reader.read(0, min(reader.samples, 5))
+    reader.read(max(reader.samples - 5, 0), reader.samples)
+
+
+def _salvaged(data: bytes) -> None:
+    salvage_stream(codec(), io.BytesIO(data), _Limited().write)
