@@ -174,7 +174,7 @@ def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namesp
         else:
             report.done(task.name, size, time.perf_counter() - begun)
 
-    with report.progress(what, None if many > 1 else _total_samples(tasks)):
+    with report.progress(what, lambda: _total_samples(tasks)):
         if many == 1:
             for task in tasks:
                 one(task)

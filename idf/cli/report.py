@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from idf.coding.stream import Size
 
 HEADINGS = ("file", "sound", "compressed", "bits/sample", "ratio", "× real time")
+NAME_WIDTH = 60
 MAX_ROWS = 40
 """Of the table at the end; with more files it tells the sum only, unless the user wants to know."""
 
@@ -67,7 +68,7 @@ class Report:
         """A file is done."""
         with self._lock:
             self.totals.add(size)
-            self._rows.append((name, *columns(size.samples * size.form.channels, size, seconds)))
+            self._rows.append((shortened(name), *columns(size.samples * size.form.channels, size, seconds)))
         if self.verbose and not self.quiet:
             self._say(f"{name}: done in {seconds:.1f} s")
 
@@ -88,9 +89,13 @@ class Report:
         self._say("\n".join(table([HEADINGS, *rows])))
 
     @contextlib.contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[None]:
-        """Show a bar while the block runs, if somebody is looking."""
-        if self.quiet or not sys.stderr.isatty():
+    def progress(self, what: str, total: Callable[[], int | None]) -> Iterator[None]:
+        """Show a bar while the block runs, if somebody is looking.
+
+        Args:
+            total: finds out how many samples there are to be done; None where that is not known.
+        """
+        if not self._is_watched():
             yield
             return
         from rich.console import Console
@@ -101,12 +106,15 @@ class Report:
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(file=sys.stderr),
             transient=True,
         ) as self._bar:
-            self._task = self._bar.add_task(what, total=total)
+            self._task = self._bar.add_task(what, total=total())
             yield
             self._bar = None
+
+    def _is_watched(self) -> bool:
+        return not self.quiet and sys.stderr.isatty()
 
     def _say(self, text: str) -> None:
         with self._lock:
@@ -131,6 +139,11 @@ def columns(samples: int, size: Size | Totals, seconds: float) -> tuple[str, ...
         f"{size.raw_bytes / size.compressed_bytes:.3f}",
         f"{sound / seconds:.1f}" if seconds > 0 else "-",
     )
+
+
+def shortened(name: str) -> str:
+    """A name with its beginning left out if it is too long for a table."""
+    return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

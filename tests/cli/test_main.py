@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from idf.cli.report import Report
 from idf.coding import read_index
 
 Idf = Callable[..., Any]
@@ -40,7 +41,7 @@ def test_there_and_back(idf: Idf, wav: Path, tmp_path: Path) -> None:
     assert (done.status, done.out) == (0, b"")
     heading, row = done.err.splitlines()
     assert heading.split() == ["file", "sound", "compressed", "bits/sample", "ratio", "×", "real", "time"]
-    assert row.startswith(str(wav))
+    assert str(wav).endswith(row.split()[0].lstrip("…"))
     assert wav.read_bytes() == original
     wav.unlink()
     assert idf("verify", tmp_path / "in.idf").status == 0
@@ -179,6 +180,20 @@ def test_what_cannot_be_begun(
     done = idf(*arguments)
     assert done.status == (1 if arguments == ["explode"] else 2)
     assert re.search(message, done.err), done.err
+
+
+def test_a_bar_is_shown_to_who_looks(idf: Idf, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(wav, tmp_path / "other.wav")
+    monkeypatch.setattr(Report, "_is_watched", lambda self: not self.quiet)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal then
+    (tmp_path / "bad.wav").write_text("this is no sound")
+    done = idf("compress", "-v", "-j", 2, tmp_path)
+    assert done.status == 1
+    assert "compressing" in done.err
+    assert "100 %" in done.err
+    assert "bad.wav: neither WAV nor FLAC" in done.err
+    assert "other.wav: done in" in done.err
+    assert "compressing" not in idf("compress", "-qf", wav).err
 
 
 def test_quiet_says_errors_only(idf: Idf, wav: Path, tmp_path: Path) -> None:
