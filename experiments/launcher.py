@@ -135,6 +135,19 @@ class Launcher:
         self._running: list[_Process] = []
         self._signals: list[int] = []
         self._stopped_by: int | None = None
+        self._unwanted: set[Path] = set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal has ended the launch: nothing more is started."""
+        return self._stopped_by is not None
+
+    def end(self, track: Track) -> None:
+        """Ask the process of one job to stop, and do not start it again."""
+        self._unwanted.add(track.job.folder)
+        for process in self._running:
+            if process.track is track:
+                _send(process, signal.SIGTERM)
 
     def run(self) -> int:
         """Work until every job is over.
@@ -157,7 +170,8 @@ class Launcher:
         self._board.show(self.tracks, self._slots)
         if self._stopped_by is not None:
             return 128 + self._stopped_by
-        return 0 if all(track.state in (FINISHED, DIVERGED) for track in self.tracks) else 1
+        expected = (track.state in (FINISHED, DIVERGED) or track.job.folder in self._unwanted for track in self.tracks)
+        return 0 if all(expected) else 1
 
     def _work(self) -> bool:
         """One round: pass signals on, collect what ended, start what can start. False when all is over."""
@@ -168,9 +182,9 @@ class Launcher:
             if process.popen.poll() is not None:
                 self._collect(process)
         for track in self.tracks:
-            if self._free and self._stopped_by is None and track.state == WAITING:
+            if self._free and not self.stopped and track.state == WAITING:
                 self._start(track)
-        if self._stopped_by is not None:
+        if self.stopped:
             for track in self.tracks:
                 if track.state == WAITING:
                     track.state = STOPPED
@@ -243,7 +257,7 @@ class Launcher:
             best = f", best {track.run.best:.4f} bits/sample" if track.run.best is not None else ""
             self._board.say(f"{track.job.name}: {track.state}{best}" + (f" ({track.note})" if track.note else ""))
             return
-        if self._stopped_by is not None:
+        if self.stopped or track.job.folder in self._unwanted:
             track.state = STOPPED
             return
         if code == 0 and process.stage == TRAINING and track.run.name == "finished":

@@ -71,7 +71,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     request = read_request(words)
     plan = make_plan(read_study(find_study(request.study)), request.budget, request.seeds, request.extra)
-    jobs = _chosen(plan, request.only)
+    jobs = chosen_jobs(plan, request.only)
     gpus = list(request.gpus) if request.gpus is not None else visible_gpus()
     count = request.jobs if request.jobs is not None else max(1, len(gpus) if len(gpus) > 1 else 1)
     slots = make_slots(min(count, len(jobs)), gpus, available_cores() if plan.shared_threads else None)
@@ -165,7 +165,12 @@ def _seeds(words: Words, problems: list[str]) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(int(seed) for seed in listed))
 
 
-def _chosen(plan: Plan, only: Sequence[str] | None) -> list[Job]:
+def chosen_jobs(plan: Plan, only: Sequence[str] | None) -> list[Job]:
+    """The jobs of the cells ``only``, of all cells if it is None.
+
+    Raises:
+        ConfigError: there is no such cell.
+    """
     if only is None:
         return list(plan.jobs)
     unknown = [name for name in only if name not in plan.cells]

@@ -1,0 +1,343 @@
+"""``python -m experiments.search FILE``: a sweep file of Weights & Biases, done here by Optuna without an account.
+
+Needs the extra ``[optuna]``. Each trial is a ``train.py`` process of its own; its validations are watched,
+and a trial that falls behind is asked to stop. All trials are kept in ``outputs/<study>/search.sqlite3``, so the same
+command again goes on: trials that were cut off are taken up with their own run folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml  # type: ignore[import-untyped]
+
+from experiments.board import open_board
+from experiments.check_sweep import METRICS, agent_words, check_sweep
+from experiments.definition import override_text
+from experiments.launcher import (
+    DIVERGED,
+    FINISHED,
+    OVER,
+    ROOT,
+    Launcher,
+    Slot,
+    Track,
+    available_cores,
+    make_slots,
+    visible_gpus,
+)
+from experiments.plan import Job
+from experiments.runs import number, read_run
+from experiments.wording import bits, parse_words
+from idf.config import run_folder
+from idf.config.compose import compose
+from idf.errors import ConfigError, RunError, run_main
+from idf.files import output_errors
+from idf.training.lock import locked
+
+if TYPE_CHECKING:
+    import optuna
+
+USAGE = """\
+python -m experiments.search FILE [trials=N] [jobs=N] [SETTING=VALUE ...]
+
+Search over the parameters of a W&B sweep file with Optuna (pip install "idf[optuna]"); no account needed.
+The same command again goes on. bayes is Optuna's TPE, hyperband its successive halving.
+
+  FILE           such as experiments/sweeps/bayesian.yaml
+  trials         in all, those of earlier times counted (run_cap of the file, else 20)
+  jobs           at once (1, or one for each of several GPUs)
+  SETTING=VALUE  a setting of train.py for every trial"""
+
+DEFAULT_TRIALS = 20
+OWN_WORDS = ("trials", "jobs")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A sweep file, to be searched.
+
+    Args:
+        space: by parameter, as in the file; those with one value only are in ``fixed``.
+        fixed: settings of every trial, as text.
+        early: least number of validations before a trial may be ended, and the factor between two looks; None
+            lets every trial run to its end.
+    """
+
+    method: str
+    metric: str
+    goal: str
+    space: dict[str, Mapping[str, Any]]
+    fixed: dict[str, str]
+    early: tuple[int, int] | None
+    trials: int
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Search. Returns 0, or 128 + the signal that stopped it.
+
+    Raises:
+        UserError: the file is not right, or Optuna is not installed.
+    """
+    words = sys.argv[1:] if words is None else words
+    if {"-h", "--help"} & set(words):
+        print(USAGE)
+        return 0
+    parsed = parse_words(words)
+    if len(parsed.plain) != 1:
+        raise ConfigError([f"name one sweep file\n\n{USAGE}"])
+    optuna = import_optuna()
+    counts = {name: parsed.settings[name] for name in OWN_WORDS if name in parsed.settings}
+    wrong = [
+        f"{name}={text}: expected a whole number from 1 on" for name, text in counts.items() if not _positive(text)
+    ]
+    if wrong:
+        raise ConfigError(wrong)
+    extra = {name: value for name, value in parsed.settings.items() if name not in OWN_WORDS}
+    search = read_search(Path(parsed.plain[0]), extra)
+    trials = int(counts.get("trials", search.trials))
+    gpus = visible_gpus()
+    jobs = int(counts.get("jobs", len(gpus) if len(gpus) > 1 else 1))
+    return run_search(optuna, search, trials, make_slots(jobs, gpus, available_cores()))
+
+
+def import_optuna() -> Any:
+    """Optuna, quiet.
+
+    Raises:
+        RunError: it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise RunError('the search needs Optuna: pip install "idf[optuna]"') from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def read_search(path: Path, extra: Mapping[str, str]) -> Search:
+    """Read and check a sweep file.
+
+    Raises:
+        ConfigError: with every problem of the sweep.
+    """
+    try:
+        sweep = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError([f"{path} cannot be read: {' '.join(str(error).split())}"]) from error
+    if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
+        raise ConfigError([f"{path} holds no sweep"])
+    overridden = {name: {"value": yaml.safe_load(value)} for name, value in extra.items()}
+    sweep["parameters"] = sweep["parameters"] | {"tracker": {"value": "wandb"}} | overridden
+    problems = [
+        problem
+        # Nothing is logged to W&B here, so runs need not.
+        for problem in check_sweep(sweep, [path.parent, Path.cwd(), Path(__file__).parents[1]]).problems
+        if not problem.startswith("tracker: ")
+    ]
+    if sweep.get("method") == "grid":
+        problems.append("method: a grid needs no search; use python train.py -m, or a study with a grid")
+    metric = (sweep.get("metric") or {}).get("name", "")
+    if metric in METRICS and not metric.startswith("validation/"):
+        problems.append(f"metric.name: {metric} is not watched here; use validation/bits_per_sample")
+    parameters: dict[str, Mapping[str, Any]] = sweep["parameters"]
+    if "tracker" not in overridden:
+        parameters["tracker"] = {"value": "none"}
+    problems += [f"parameters.{name}: {_NOT_HERE}" for name, spec in parameters.items() if not _is_drawable(spec)]
+    if problems:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    early = sweep.get("early_terminate")
+    return Search(
+        method=sweep["method"],
+        metric=metric.partition("/")[2],
+        goal=METRICS[metric],
+        space={name: spec for name, spec in parameters.items() if "value" not in spec},
+        fixed={name: override_text(spec["value"]) for name, spec in parameters.items() if "value" in spec},
+        early=None if early is None else (int(early.get("min_iter", 1)), max(2, int(early.get("eta", 3)))),
+        trials=int(sweep.get("run_cap", DEFAULT_TRIALS)),
+    )
+
+
+_DRAWN = ("uniform", "int_uniform", "q_uniform", "log_uniform_values")
+_NOT_HERE = f"this search draws from values: and from {', '.join(_DRAWN)}"
+
+
+def _is_drawable(spec: object) -> bool:
+    if not isinstance(spec, Mapping):
+        return True  # a problem of its own, already noted
+    return bool({"value", "values", "parameters"} & spec.keys()) or spec.get("distribution", "uniform") in _DRAWN
+
+
+def draw(trial: optuna.Trial, space: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """One value for every parameter, as text for ``train.py``."""
+    drawn: dict[str, Any] = {}
+    for name, spec in space.items():
+        low, high, kind = spec.get("min"), spec.get("max"), spec.get("distribution")
+        if "values" in spec:
+            drawn[name] = trial.suggest_categorical(name, [override_text(value) for value in spec["values"]])
+        elif kind == "int_uniform" or (kind is None and isinstance(low, int) and isinstance(high, int)):
+            drawn[name] = trial.suggest_int(name, int(spec["min"]), int(spec["max"]))
+        elif kind == "log_uniform_values":
+            drawn[name] = trial.suggest_float(name, float(spec["min"]), float(spec["max"]), log=True)
+        elif kind == "q_uniform" and isinstance(spec.get("q", 1), int):
+            drawn[name] = trial.suggest_int(name, int(spec["min"]), int(spec["max"]), step=int(spec.get("q", 1)))
+        else:
+            step = float(spec["q"]) if kind == "q_uniform" else None
+            drawn[name] = trial.suggest_float(name, float(spec["min"]), float(spec["max"]), step=step)
+    return {name: str(value) for name, value in drawn.items()}
+
+
+def run_search(optuna: Any, search: Search, trials: int, slots: Sequence[Slot], train: Path = ROOT / "train.py") -> int:
+    """Run trials until there are so many.
+
+    Args:
+        train: the program; tests put another there.
+    """
+    config = compose([f"{name}={value}" for name, value in search.fixed.items()])
+    folder = Path(config.outputs) / config.study
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=f"sqlite:///{folder / 'search.sqlite3'}",
+        study_name="search",
+        load_if_exists=True,
+        direction=search.goal,
+        sampler=_sampler(optuna, search),
+        pruner=_pruner(optuna, search),
+    )
+    board = open_board()
+    # Two searches in one store would take up each other's trials.
+    with locked(folder / "search"):
+        launcher = TrialLauncher(optuna, study, search, folder, trials, slots, board, train=train)
+        try:
+            status = launcher.run()
+        finally:
+            board.close()
+    _print_best(study)
+    return status
+
+
+class TrialLauncher(Launcher):
+    """Asks for a trial whenever a slot is free, watches its validations, and tells how it ended.
+
+    Args:
+        trials: in all, those of earlier launches counted.
+    """
+
+    def __init__(
+        self,
+        optuna: Any,
+        study: optuna.Study,
+        search: Search,
+        folder: Path,
+        trials: int,
+        slots: Sequence[Slot],
+        board: Any,
+        train: Path,
+    ) -> None:
+        super().__init__([], slots, folder / "logs", board, train=train)
+        self._optuna, self._study, self._search = optuna, study, search
+        # Trials that were cut off keep their number and parameters, and their runs go on.
+        cut_off = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
+        self._cut_off = [optuna.trial.Trial(study, trial._trial_id) for trial in cut_off]
+        done = len(study.get_trials(deepcopy=False)) - len(cut_off)
+        self._left = max(0, trials - done)
+        board.say(f"search in {folder}/: {done} trials done, {self._left} to go, {len(slots)} at once")
+        self._trials: dict[Path, optuna.Trial] = {}
+        self._ended: set[int] = set()
+
+    def _work(self) -> bool:
+        while self._left > 0 and self._free_slots() and not self.stopped:
+            self._left -= 1
+            self._ask()
+        going = super()._work()
+        for track in self.tracks:
+            trial = self._trials[track.job.folder]
+            if trial.number not in self._ended:
+                self._watch(track, trial)
+        return going or (self._left > 0 and not self.stopped)
+
+    def _free_slots(self) -> bool:
+        return sum(track.state not in OVER for track in self.tracks) < self._slots
+
+    def _ask(self) -> None:
+        trial = self._cut_off.pop(0) if self._cut_off else self._study.ask()
+        settings = self._search.fixed | draw(trial, self._search.space)
+        overrides = tuple(f"{name}={value}" for name, value in settings.items())
+        try:
+            config = compose(overrides)
+        except ConfigError as error:
+            self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+            self._board.say(f"trial {trial.number} is not possible: {'; '.join(error.problems)}")
+            return
+        job = Job(f"trial{trial.number}", config.seed, overrides, run_folder(config), config.training.steps)
+        twin = self._trials.get(job.folder)
+        if twin is not None:
+            # The very same settings: nothing to learn from doing them twice.
+            self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+            return
+        self._trials[job.folder] = trial
+        self.tracks.append(Track(job))
+        shown = " ".join(agent_words({name: settings[name] for name in self._search.space}))
+        self._board.say(f"trial {trial.number}: {shown}")
+
+    def _watch(self, track: Track, trial: optuna.Trial) -> None:
+        values = _validations(track.job.folder, self._search.metric)
+        reported = len(self._study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+        for index, value in list(enumerate(values, 1))[reported:]:
+            trial.report(value, index)
+        states = self._optuna.trial.TrialState
+        best = (min if self._search.goal == "minimize" else max)(values, default=None)
+        if track.state == FINISHED:
+            self._tell(trial, best, None if values else states.FAIL)
+        elif track.state == DIVERGED:
+            self._tell(trial, None, states.PRUNED if values else states.FAIL)
+        elif track.state in OVER:
+            if not self.stopped:  # else it stays as running and is taken up next time
+                self._tell(trial, None, states.FAIL)
+        elif len(values) > reported and trial.should_prune():
+            self._tell(trial, None, states.PRUNED)
+            self._board.say(f"trial {trial.number}: ended after {len(values)} validations at {bits(best)}")
+            self.end(track)
+
+    def _tell(self, trial: optuna.Trial, value: float | None, state: Any) -> None:
+        self._ended.add(trial.number)
+        self._study.tell(trial, value, state=state)
+
+
+def _validations(folder: Path, metric: str) -> list[float]:
+    records = (record for record in read_run(folder).history() if record.get("kind") == "validation")
+    values = (number(record.get(metric)) for record in records)
+    return [value for value in values if value is not None]
+
+
+def _sampler(optuna: Any, search: Search) -> Any:
+    return optuna.samplers.RandomSampler() if search.method == "random" else optuna.samplers.TPESampler()
+
+
+def _pruner(optuna: Any, search: Search) -> Any:
+    if search.early is None:
+        return optuna.pruners.NopPruner()
+    least, factor = search.early
+    return optuna.pruners.SuccessiveHalvingPruner(min_resource=least, reduction_factor=factor)
+
+
+def _print_best(study: optuna.Study) -> None:
+    with contextlib.suppress(ValueError):  # no trial finished yet
+        best = study.best_trial
+        print(f"best of {len(study.trials)}: trial {best.number}, {bits(best.value)}")
+        for name, value in best.params.items():
+            print(f"  {name}={value}")
+
+
+def _positive(text: str) -> bool:
+    return text.isdigit() and int(text) > 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
