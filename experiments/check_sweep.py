@@ -51,7 +51,7 @@ METRICS = {
 MACRO = "${args_no_hyphens}"
 COMMAND = ("${env}", "${interpreter}", "${program}", MACRO)
 
-MAX_COMBINATIONS = 120
+MAX_COMBINATIONS = {"grid": 120, "random": 20, "bayes": 20}
 """Each takes about 0.1 s to compose. Of more, each value is tried once and then this many drawn at random."""
 
 
@@ -128,7 +128,7 @@ def check_sweep(sweep: dict[str, Any], places: Sequence[Path] = (Path(),)) -> Ve
             if parameter.continuous
         ]
     fixed = [str(word) for word in sweep.get("command") or () if "=" in str(word) and not str(word).startswith("-")]
-    composed, found = _compose_all(parameters, fixed)
+    composed, found = _compose_all(parameters, fixed, MAX_COMBINATIONS.get(str(method), 20))
     problems += found
     configs = [config for _, config in composed]
     problems += _early(sweep, configs)
@@ -201,7 +201,7 @@ def _command(command: object) -> list[str]:
 Composed = list[tuple[dict[str, Any], Config]]
 
 
-def _compose_all(parameters: Sequence[Parameter], fixed: Sequence[str]) -> tuple[Composed, list[str]]:
+def _compose_all(parameters: Sequence[Parameter], fixed: Sequence[str], limit: int) -> tuple[Composed, list[str]]:
     """Compose each value by itself, then combinations of those that are possible by themselves."""
     problems: list[str] = []
     usable: dict[str, list[Any]] = {}
@@ -217,7 +217,7 @@ def _compose_all(parameters: Sequence[Parameter], fixed: Sequence[str]) -> tuple
             usable[parameter.name] = good
     composed: Composed = []
     words_fixed = [] if check_overrides(fixed).problems else list(fixed)
-    for values in _combinations(usable):
+    for values in _combinations(usable, limit):
         try:
             composed.append((values, compose([*words_fixed, *agent_words(values)])))
         except ConfigError as error:
@@ -226,17 +226,17 @@ def _compose_all(parameters: Sequence[Parameter], fixed: Sequence[str]) -> tuple
     return composed, _first_of_each(problems)
 
 
-def _combinations(usable: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _combinations(usable: dict[str, list[Any]], limit: int) -> list[dict[str, Any]]:
     # Seeds do not get into one another's way: one after another is enough.
     crossed = {name: values for name, values in usable.items() if name != "seed"}
     names = list(crossed)
-    if math.prod(len(values) for values in crossed.values()) <= MAX_COMBINATIONS:
+    if math.prod(len(values) for values in crossed.values()) <= limit:
         found = [dict(zip(names, values, strict=True)) for values in itertools.product(*crossed.values())]
     else:
         first = {name: values[0] for name, values in crossed.items()}
         found = [first | {name: value} for name, values in crossed.items() for value in values]
         draw = random.Random(0)
-        found += [{name: draw.choice(values) for name, values in crossed.items()} for _ in range(MAX_COMBINATIONS)]
+        found += [{name: draw.choice(values) for name, values in crossed.items()} for _ in range(limit)]
     seeds = usable.get("seed", [])
     if not seeds:
         return found

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from experiments.check_sweep import agent_words, check_file, check_sweep, main
+from experiments.check_sweep import MAX_COMBINATIONS, agent_words, check_file, check_sweep, main
 from experiments.sweep_values import read_parameters
 from idf.config.compose import compose
 from idf.errors import ConfigError
@@ -178,7 +178,7 @@ def test_a_middle_that_is_whole_by_chance_does_not_pass_for_a_whole_number() -> 
 
 
 def test_many_combinations_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.check_sweep.MAX_COMBINATIONS", 5)
+    monkeypatch.setitem(MAX_COMBINATIONS, "grid", 5)
     parameters = {
         "model": {"values": ["small", "medium", "large"]},
         "permutation": {"values": ["random", "reverse", "rotate"]},

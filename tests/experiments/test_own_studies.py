@@ -11,7 +11,6 @@ import pytest
 from experiments.definition import OWN_STUDIES, read_study
 from experiments.plan import make_plan
 from idf.audio import write_wav16
-from idf.config.compose import compose
 
 STUDIES = sorted(path.stem for path in OWN_STUDIES.glob("*.yaml"))
 
@@ -41,8 +40,8 @@ def test_every_budget_composes(name: str, ljspeech: Path) -> None:
     for budget in study.budgets:
         extra = {"data.root": str(ljspeech)} if budget == "full" else {}
         plan = make_plan(study, budget, None, extra)
-        configs = {job.cell: compose(job.overrides) for job in plan.jobs if job.seed == 0}
-        assert {config.data.name for config in configs.values()} == {"ljspeech" if budget == "full" else "demo"}
+        data = "data=ljspeech" if budget == "full" else "data=demo"
+        assert all(data in job.overrides for job in plan.jobs)
         if budget == "tiny":
             assert len(plan.jobs) <= 4
             assert all(job.steps <= 10 for job in plan.jobs)

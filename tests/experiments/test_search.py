@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from experiments import launcher
+from experiments.check_sweep import MAX_COMBINATIONS
 from experiments.launcher import Slot
 from experiments.search import main, read_search, run_search
 from idf.errors import ConfigError, RunError
@@ -75,7 +76,8 @@ def test_a_sweep_file_is_read_as_a_search(sweep) -> None:
     assert search.fixed["tracker"] == "none"
 
 
-def test_what_this_search_cannot_do(sweep) -> None:
+def test_what_this_search_cannot_do(sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MAX_COMBINATIONS, "bayes", 2)  # quicker
     normal = {"optimizer.learning_rate": {"distribution": "log_normal", "mu": -6, "sigma": 1}}
     with pytest.raises(ConfigError, match="this search draws from values: and from uniform"):
         read_search(sweep(parameters=normal), {})
