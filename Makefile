@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench lock clean help setup
+.PHONY: demo test check bench fuzz portability lock clean help setup
 
 help:  ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,15 @@ check: $(STAMP)  ## Check format, lint and types.
 
 bench: $(STAMP)  ## Measure the coder and the model's speed.
 	@$(BIN)/python -m benchmarks.coding
+	@$(BIN)/python -m benchmarks.exactness
+	@$(BIN)/python -m benchmarks.streaming
+
+portability: $(STAMP)  ## Show that the compressed bytes are the same under many settings of the machine.
+	@$(BIN)/python -m tools.portability
+
+fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes a target (installs atheris).
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	@$(BIN)/python -m fuzz.run all 600
 
 lock:  ## Resolve the pinned dependencies anew (needs uv).
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt

@@ -171,7 +171,7 @@ def _git() -> dict[str, Any] | None:
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.rstrip()
 
     try:
         if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
