@@ -1,76 +1,167 @@
 """Time and memory of the command against the length of the file: both per second of sound must be flat.
 
-    python -m benchmarks.streaming [MODEL] [SECONDS ...]      default: the default model, 10 60 600 3600
+    python -m benchmarks.streaming                          the default model, 10 s, 60 s and 600 s
+    python -m benchmarks.streaming --hour                   and one hour
+    python -m benchmarks.streaming --model NAME 10 100      another model, other lengths
 
 The bundled speech, repeated, at the rate it is meant for. Each row is a process of its own; memory is
 its largest resident set. Compression is timed without its check, which is a decompression.
+
+Beside the table, ``outputs/bench/streaming.svg``, ``.png`` and ``.json`` are written. Exit status 1 where
+memory is above what is promised.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 from rich.console import Console
 from rich.table import Table
 
+from idf.evaluation.plots import BLUE, GREY, VERMILION
+from idf.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 RATE_HZ = 22050
-SECONDS = (10, 60, 600, 3600)
+SECONDS = (10, 60, 600)
+HOUR = 3600
 LIMIT_MB = 600
 """Of resident memory for an hour, promised for both directions."""
-DEMO = Path(__file__).parent.parent / "idf" / "data" / "demo"
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "idf" / "data" / "demo"
+OUTPUTS = ROOT / "outputs" / "bench"
+PIECE_SECONDS = 60
+"""Long files are written so much at a time."""
+COLOURS = {"compress": BLUE, "decompress": VERMILION}
+LINES = {1: "-", 2: "--"}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one process took."""
+    """What one process took.
 
+    Attributes:
+        seconds: of sound.
+        what: ``compress`` or ``decompress``.
+        peak_mb: largest resident set.
+    """
+
+    seconds: int
+    what: str
+    jobs: int
     wall_seconds: float
     cpu_seconds: float
     peak_mb: float
 
 
-def measure(arguments: list[str]) -> Measured:
+def measure(seconds: int, what: str, jobs: int, arguments: list[str]) -> Measured:
     """Run ``idf`` with these arguments."""
-    command = [sys.executable, "-m", "idf", "-q", *arguments]
+    command = [sys.executable, "-m", "idf", "-q", "-f", "-j", str(jobs), *arguments]
     begun = time.perf_counter()
     child = os.posix_spawn(command[0], command, os.environ)
     _, status, usage = os.wait4(child, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return Measured(time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, kilobytes / 1024)
+    spent = time.perf_counter() - begun
+    return Measured(seconds, what, jobs, spent, usage.ru_utime + usage.ru_stime, kilobytes / 1024)
+
+
+def write_speech(path: Path, seconds: int) -> None:
+    """The bundled speech, repeated to a length, as a WAV file."""
+    voice = np.concatenate([soundfile.read(clip, dtype="int16")[0] for clip in sorted(DEMO.glob("*.flac"))])
+    with soundfile.SoundFile(path, "w", RATE_HZ, 1, "PCM_16") as file:
+        for first in range(0, seconds, PIECE_SECONDS):
+            last = min(first + PIECE_SECONDS, seconds)
+            file.write(np.take(voice, np.arange(first * RATE_HZ, last * RATE_HZ), mode="wrap"))
+
+
+def measurements(lengths: list[int], model: list[str]) -> Iterator[Measured]:
+    """All rows, the shortest files first."""
+    with tempfile.TemporaryDirectory() as name:
+        wav, packed, back = (Path(name) / file for file in ("long.wav", "long.idf", "back.wav"))
+        for seconds in lengths:
+            write_speech(wav, seconds)
+            for jobs in LINES:
+                yield measure(seconds, "compress", jobs, ["--no-verify", *model, str(wav), "-o", str(packed)])
+                yield measure(seconds, "decompress", jobs, ["-d", *model, str(packed), "-o", str(back)])
+
+
+def draw(rows: list[Measured]) -> Figure:
+    """Time and memory against length, a line for each direction and number of jobs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
+    times, memory = figure.subplots(1, 2)
+    lengths = sorted({row.seconds for row in rows})
+    for what, colour in COLOURS.items():
+        for jobs, line in LINES.items():
+            chosen = [row for row in rows if (row.what, row.jobs) == (what, jobs)]
+            at = [row.seconds for row in chosen]
+            style = {"color": colour, "linestyle": line, "marker": "o", "markersize": 4}
+            label = f"{what}, {jobs} job{'s' if jobs > 1 else ''}"
+            times.plot(at, [row.wall_seconds for row in chosen], label=label, **style)
+            memory.plot(at, [row.peak_mb for row in chosen], label=label, **style)
+    times.plot(lengths, [seconds / 10 for seconds in lengths], color=GREY, linestyle=":", label="10 × real time")
+    memory.axhline(LIMIT_MB, color=GREY, linestyle=":", label="promised for one hour")
+    for axes, title in ((times, "time, seconds"), (memory, "largest resident memory, MB")):
+        axes.set_xscale("log")
+        axes.set_xticks(lengths, [f"{seconds} s" if seconds < HOUR else f"{seconds // HOUR} h" for seconds in lengths])
+        axes.minorticks_off()
+        axes.set_xlabel("length of the recording (22,050 Hz, mono)")
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    times.set_yscale("log")
+    memory.set_ylim(0, LIMIT_MB * 1.1)
+    return figure
+
+
+def save(rows: list[Measured]) -> None:
+    """Write numbers and plot under ``outputs/bench``."""
+    OUTPUTS.mkdir(parents=True, exist_ok=True)
+    with atomic_write(OUTPUTS / "streaming.json") as file:
+        file.write(json.dumps([asdict(row) for row in rows], indent=1).encode())
+    figure = draw(rows)
+    for kind in ("svg", "png"):
+        with atomic_write(OUTPUTS / f"streaming.{kind}") as file:
+            figure.savefig(file, format=kind, dpi=160)
 
 
 def main() -> int:
-    """Print the table; returns 1 if memory is above what is promised."""
-    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()] or list(SECONDS)
-    model = [["--model", argument] for argument in sys.argv[1:] if not argument.isdigit()] or [[]]
-    voice = np.concatenate([soundfile.read(path, dtype="int16")[0] for path in sorted(DEMO.glob("*.flac"))])
+    """Print the table; 1 if memory is above what is promised."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("seconds", nargs="*", type=int, help=f"lengths; default: {' '.join(map(str, SECONDS))}")
+    parser.add_argument("--hour", action="store_true", help="also a file of one hour")
+    parser.add_argument("--model", help="name or path of a model file")
+    arguments = parser.parse_args()
+    lengths = sorted({*(arguments.seconds or SECONDS), *([HOUR] if arguments.hour else [])})
+    model = ["--model", arguments.model] if arguments.model else []
     table = Table("seconds of sound", "", "jobs", "× real time", "× real time (CPU)", "peak MB")
-    worst = 0.0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for seconds in numbers:
-            wav, packed = folder / "long.wav", folder / "long.idf"
-            soundfile.write(wav, np.resize(voice, seconds * RATE_HZ), RATE_HZ)
-            for jobs in ("1", "2"):
-                for what, arguments in (
-                    ("compress", ["-f", "--no-verify", "-j", jobs, *model[0], str(wav), "-o", str(packed)]),
-                    ("decompress", ["-d", "-f", "-j", jobs, *model[0], str(packed), "-o", str(folder / "back.wav")]),
-                ):
-                    row = measure(arguments)
-                    speeds = (f"{seconds / spent:.1f}" for spent in (row.wall_seconds, row.cpu_seconds))
-                    table.add_row(str(seconds), what, jobs, *speeds, f"{row.peak_mb:.0f}")
-                    worst = max(worst, row.peak_mb)
-    Console().print(table)
-    return int(worst > LIMIT_MB)
+    console = Console()
+    rows = []
+    with console.status("measuring"):
+        for row in measurements(lengths, model):
+            rows.append(row)
+            speeds = (f"{row.seconds / spent:.1f}" for spent in (row.wall_seconds, row.cpu_seconds))
+            table.add_row(str(row.seconds), row.what, str(row.jobs), *speeds, f"{row.peak_mb:.0f}")
+    console.print(table)
+    save(rows)
+    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'streaming.svg'} (and .png, .json)")
+    return int(max(row.peak_mb for row in rows) > LIMIT_MB)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
 import platform
@@ -124,7 +125,7 @@ def _lift_thread_limit(threads: int) -> None:
 
     from idf.coding import window_codec
 
-    window_codec._one_thread = nullcontext  # type: ignore[assignment]
+    window_codec._one_thread = nullcontext
     threadpoolctl.threadpool_limits(threads, "blas")
 
 
@@ -342,9 +343,9 @@ def run_matrix(cells: list[Cell], folder: Path, console: Console) -> int:
 def vector_features() -> list[str]:
     """NumPy's kernels for wider instructions that this process uses."""
     try:
-        from numpy._core import _multiarray_umath as umath
+        umath = importlib.import_module("numpy._core._multiarray_umath")
     except ImportError:  # NumPy 1
-        from numpy.core import _multiarray_umath as umath
+        umath = importlib.import_module("numpy.core._multiarray_umath")
     return [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name)]
 
 
