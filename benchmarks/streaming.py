@@ -1,7 +1,7 @@
 """Time and memory of the command against the length of the file: both per second of sound must be flat.
 
     python -m benchmarks.streaming                          the default model, 10 s, 60 s and 600 s
-    python -m benchmarks.streaming --hour                   and one hour
+    python -m benchmarks.streaming --hour --jobs 1          and one hour, on one core only
     python -m benchmarks.streaming --model NAME 10 100      another model, other lengths
 
 The bundled speech, repeated, at the rate it is meant for. Each row is a process of its own; memory is
@@ -89,13 +89,13 @@ def write_speech(path: Path, seconds: int) -> None:
             file.write(np.take(voice, np.arange(first * RATE_HZ, last * RATE_HZ), mode="wrap"))
 
 
-def measurements(lengths: list[int], model: list[str]) -> Iterator[Measured]:
+def measurements(lengths: list[int], all_jobs: list[int], model: list[str]) -> Iterator[Measured]:
     """All rows, the shortest files first."""
     with tempfile.TemporaryDirectory() as name:
         wav, packed, back = (Path(name) / file for file in ("long.wav", "long.idf", "back.wav"))
         for seconds in lengths:
             write_speech(wav, seconds)
-            for jobs in LINES:
+            for jobs in all_jobs:
                 yield measure(seconds, "compress", jobs, ["--no-verify", *model, str(wav), "-o", str(packed)])
                 yield measure(seconds, "decompress", jobs, ["-d", *model, str(packed), "-o", str(back)])
 
@@ -103,6 +103,7 @@ def measurements(lengths: list[int], model: list[str]) -> Iterator[Measured]:
 def draw(rows: list[Measured]) -> Figure:
     """Time and memory against length, a line for each direction and number of jobs."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FormatStrFormatter
 
     figure = Figure(figsize=(9.0, 3.8), layout="constrained")
     times, memory = figure.subplots(1, 2)
@@ -110,6 +111,8 @@ def draw(rows: list[Measured]) -> Figure:
     for what, colour in COLOURS.items():
         for jobs, line in LINES.items():
             chosen = [row for row in rows if (row.what, row.jobs) == (what, jobs)]
+            if not chosen:
+                continue
             at = [row.seconds for row in chosen]
             style = {"color": colour, "linestyle": line, "marker": "o", "markersize": 4}
             label = f"{what}, {jobs} job{'s' if jobs > 1 else ''}"
@@ -126,6 +129,7 @@ def draw(rows: list[Measured]) -> Figure:
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
     times.set_yscale("log")
+    times.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     memory.set_ylim(0, LIMIT_MB * 1.1)
     return figure
 
@@ -146,6 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("seconds", nargs="*", type=int, help=f"lengths; default: {' '.join(map(str, SECONDS))}")
     parser.add_argument("--hour", action="store_true", help="also a file of one hour")
+    parser.add_argument("--jobs", nargs="+", type=int, choices=LINES, default=list(LINES), help="default: 1 2")
     parser.add_argument("--model", help="name or path of a model file")
     arguments = parser.parse_args()
     lengths = sorted({*(arguments.seconds or SECONDS), *([HOUR] if arguments.hour else [])})
@@ -154,12 +159,12 @@ def main() -> int:
     console = Console()
     rows = []
     with console.status("measuring"):
-        for row in measurements(lengths, model):
+        for row in measurements(lengths, arguments.jobs, model):
             rows.append(row)
+            save(rows)  # a run that is stopped leaves what it has
             speeds = (f"{row.seconds / spent:.1f}" for spent in (row.wall_seconds, row.cpu_seconds))
             table.add_row(str(row.seconds), row.what, str(row.jobs), *speeds, f"{row.peak_mb:.0f}")
     console.print(table)
-    save(rows)
     print(f"plot: {OUTPUTS.relative_to(ROOT) / 'streaming.svg'} (and .png, .json)")
     return int(max(row.peak_mb for row in rows) > LIMIT_MB)
 
