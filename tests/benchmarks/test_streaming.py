@@ -1,0 +1,32 @@
+"""The plot of time and memory against length."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from benchmarks import streaming
+
+
+def test_the_plot_shows_every_direction_that_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "OUTPUTS", tmp_path)
+    rows = [
+        streaming.Measured(seconds, what, 1, seconds / 12, seconds / 12, 190)
+        for seconds in (10, 3600)
+        for what in streaming.COLOURS
+    ]
+    streaming.save(rows)
+    assert {path.name for path in tmp_path.iterdir()} == {f"streaming.{kind}" for kind in ("svg", "png", "json")}
+    assert len(json.loads((tmp_path / "streaming.json").read_text())) == 4
+    times, memory = streaming.draw(rows).axes
+    assert len(times.lines) == len(memory.lines) == 3  # two directions and what is promised
+
+
+def test_long_speech_is_the_voice_repeated(tmp_path: Path) -> None:
+    streaming.write_speech(tmp_path / "x.wav", 62)
+    samples, rate = soundfile.read(tmp_path / "x.wav", dtype="int16")
+    assert (len(samples), rate) == (62 * streaming.RATE_HZ, streaming.RATE_HZ)
+    assert samples[60 * rate :].any()
