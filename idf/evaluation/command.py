@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from idf.evaluation.results import Results, Row, clip_records, excess_warning, m
 from idf.evaluation.runs import EvaluatedRun, data_config, open_run
 from idf.files import output_errors
 from idf.training.framework import prepare_tensorflow
-from idf.training.run import environment
+from idf.training.run import Run, environment
+from idf.training.trackers import log_table
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -51,6 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
     # Progress goes to standard error, the table to standard output.
     results = evaluate(run, dataset, options, Console(stderr=True))
     paths = write_evaluation(run, results)
+    track(run, results)
     _print(results, paths[-1])
     return 0
 
@@ -125,6 +128,13 @@ def write_evaluation(run: EvaluatedRun, results: Results) -> list[Path]:
     if run.history.is_file():
         figures += plot_history(run.history, folder / "plots")
     return [*paths, *figures, write_report(results, figures, folder, run.folder)]
+
+
+def track(run: EvaluatedRun, results: Results) -> None:
+    """Add the table to the run's Weights & Biases run, where it has one."""
+    columns = [field.name for field in fields(Row)]
+    rows = [[getattr(row, name) for name in columns] for row in results.rows]
+    log_table(Run(run.folder), run.config, "evaluation", columns, rows)
 
 
 def about(run: EvaluatedRun, model: Path, dataset: Dataset) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -157,3 +158,26 @@ def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(
     said = capsys.readouterr().out
     assert "Weights & Biases failed and is left out from here on: cannot start" in said
     assert said.count("TensorBoard failed") == 1
+
+
+def test_a_results_table_joins_the_run_it_belongs_to(tiny: Tiny) -> None:
+    config = tiny()
+    config.tracker.wandb = True
+    with claimed_run(config, data_fingerprint="x") as run:
+        run.write_status("finished", tracker_id="abc123")
+        trackers.log_table(
+            run, config, "evaluation", ["codec", "bits_per_sample", "window"], [["a", 8.5, 256], ["b", 9.25, None]]
+        )
+        (table,) = run.folder.glob("wandb/offline-run-*-abc123/files/media/table/evaluation_*.table.json")
+        content = json.loads(table.read_text())
+        assert content["columns"] == ["codec", "bits_per_sample", "window"]
+        assert content["data"] == [["a", 8.5, 256], ["b", 9.25, None]]
+
+
+def test_a_results_table_without_a_tracked_run_goes_nowhere(tiny: Tiny) -> None:
+    config = tiny()
+    config.tracker.wandb = True
+    with claimed_run(config, data_fingerprint="x") as run:
+        run.write_status("finished")
+        trackers.log_table(run, config, "evaluation", ["codec"], [["a"]])
+        assert not (run.folder / "wandb").exists()
