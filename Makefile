@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench fuzz portability lock clean help setup
+.PHONY: demo test check bench fuzz portability streaming lock clean help setup
 
 help:  ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,11 +34,14 @@ check: $(STAMP)  ## Check format, lint and types.
 
 bench: $(STAMP)  ## Measure the coder and the model's speed.
 	@$(BIN)/python -m benchmarks.coding
-	@$(BIN)/python -m benchmarks.exactness
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.exactness
 	@$(BIN)/python -m benchmarks.streaming
 
-portability: $(STAMP)  ## Show that the compressed bytes are the same under many settings of the machine.
-	@$(BIN)/python -m tools.portability
+portability: $(STAMP)  ## Show that the compressed bytes are the same under other threads, processors and versions.
+	@$(BIN)/python tools/portability.py --environments
+
+streaming: $(STAMP)  ## Plot time and memory against length, up to an hour (about 10 minutes).
+	@$(BIN)/python -m benchmarks.streaming --hour --jobs 1
 
 fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes a target (installs atheris).
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris

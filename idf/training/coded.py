@@ -11,7 +11,7 @@ import numpy as np
 
 import idf
 from idf.audio import Clip, Dataset
-from idf.config import Config, signature, to_plain
+from idf.config import Config, semantic, signature
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def export_model(
         "signature": signature(config),
         "seed": config.seed,
         "data": config.data.name,
-        "config": to_plain(config),
+        "config": semantic(config),  # without paths of the machine it was made on
         **facts,
     }
     save_model(path, config, model, weights, log_scale, provenance)
