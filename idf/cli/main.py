@@ -10,6 +10,7 @@ from types import FrameType
 
 from idf.cli.arguments import parse
 from idf.errors import run_main
+from idf.memory import keep_freed_memory
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         from idf.cli import commands  # deferred: loads NumPy and the coder
 
+        keep_freed_memory()
         return commands.run(arguments)
 
     _end_cleanly_when_told_to()

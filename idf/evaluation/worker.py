@@ -25,6 +25,7 @@ import numpy as np
 from idf.errors import run_main
 from idf.evaluation.codecs import ClipFile, FileCodec, from_json
 from idf.files import output_errors
+from idf.memory import keep_freed_memory
 
 if sys.platform != "win32":
     import resource
@@ -34,6 +35,7 @@ _MIB = 2**20
 
 def main(job_file: Path, output: IO[str]) -> None:
     """Do the job in ``job_file``; results go to ``output`` as JSON lines."""
+    keep_freed_memory()  # as the command does
     job: dict[str, Any] = json.loads(job_file.read_text())
     codec = from_json(job["codec"])
     step = {"encode": _encode, "decode": _decode}[job["action"]]
