@@ -5,17 +5,14 @@ Colours are those of Okabe and Ito, as in :mod:`idf.evaluation.plots`.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.results import CellResult, Curve, StudyResult
 from idf.config import Config, load_config
 from idf.errors import UserError
 from idf.evaluation.plots import BLUE, DPI, GREY, ORANGE, VERMILION, WIDTH_INCHES
-from idf.files import atomic_write
 from idf.training.schedules import sharpness_schedule
 
 if TYPE_CHECKING:
@@ -93,23 +90,6 @@ def draw_curves(result: StudyResult) -> Figure | None:
         unique |= dict(zip(labels, handles, strict=True))
     figure.legend(list(unique.values()), list(unique), loc="outside upper right", ncols=4, frameon=False, fontsize=8)
     return figure
-
-
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write ``<name>.svg`` and ``<name>.png``; the same data gives the same file.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    paths = []
-    for form, metadata in (("svg", {"Date": None}), ("png", {})):
-        picture = io.BytesIO()
-        figure.savefig(picture, format=form, metadata=metadata)
-        path = folder / f"{name}.{form}"
-        with atomic_write(path) as file:
-            file.write(picture.getvalue())
-        paths.append(path)
-    return paths
 
 
 def sharpness_steps(config: Config) -> list[int]:

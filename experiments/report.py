@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markdown import Markdown
 
-from experiments.figures import draw_curves, draw_seeds, save
+from experiments.figures import draw_curves, draw_seeds
 from experiments.plan import MANIFEST
 from experiments.results import StudyResult, read_results
 from experiments.tables import (
@@ -26,6 +26,7 @@ from experiments.tables import (
 )
 from experiments.wording import did_you_mean, parse_words
 from idf.errors import ConfigError, RunError, run_main
+from idf.evaluation.plots import save_figure
 from idf.files import atomic_write_text
 
 USAGE = """\
@@ -110,7 +111,7 @@ def write_report(result: StudyResult) -> list[Path]:
             atomic_write_text(paths[-1], text)
     for name, figure in figures.items():
         if figure is not None:
-            paths += save(figure, folder, name)
+            paths += save_figure(figure, folder, name)
     drawn = [path.name for path in paths if path.suffix == ".png"]
     text = to_text(result, tables, commands, drawn)
     atomic_write_text(folder / "report.md", text)

@@ -97,7 +97,9 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
         ),
         "log_scales": _log_scales(history),
     }
-    return [path for name, figure in figures.items() if figure is not None for path in _save(figure, folder, name)]
+    return [
+        path for name, figure in figures.items() if figure is not None for path in save_figure(figure, folder, name)
+    ]
 
 
 def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -122,7 +124,7 @@ def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
     figure.suptitle("Size of the files", fontsize=12, x=0.01, ha="left", fontweight="bold")
     axes.set_title(f"{rows[0].dataset}, {rows[0].split}", fontsize=9, loc="left", color=GREY)
     axes.set_xlabel("bits per sample (smaller is better)")
-    return _save(figure, folder, "codecs")
+    return save_figure(figure, folder, "codecs")
 
 
 @dataclass(frozen=True)
@@ -297,7 +299,12 @@ def _finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _save(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write ``<name>.svg`` and ``<name>.png``; the same data gives the same file.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
     from matplotlib import rc_context
 
     paths = []
