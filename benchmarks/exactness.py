@@ -149,7 +149,7 @@ def measure(path: Path, float_weights: dict[str, np.ndarray] | None) -> Bits:
         found.add("float", clip_bits(codec, Unrounded(), weights, samples, float_bits))
         found.add("exact", clip_bits(codec, Exact(), codec.parameters, samples, exact_bits))
         found.add("integers", clip_bits(codec, Exact(), codec.parameters, samples, integer_bits))
-        found.add("messages", 8.0 * len(codec.encode(samples)))
+        found.add("messages", 8.0 * len(codec.encode(samples[:, None])))
         found.add("files", 8.0 * len(idf.compress(samples.astype(np.int16), 8000, model=path)))
     found.totals["training"] = float(sum(model_nll_bits(path, clips())))
     return found

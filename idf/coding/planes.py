@@ -1,10 +1,10 @@
-"""An audio block: samples of any supported kind as runs of 16-bit integers that a model codes.
+"""An audio block: samples of any supported kind as planes of 16-bit integers that a model codes.
 
 Channels lose the low bits that are zero in all their samples; what is then still wider than 16 bits
 gives its lowest bits away to be stored as they are; pairs of channels are made less alike
-(:mod:`idf.coding.stereo`); and each resulting *plane* of 16-bit integers is coded by the model, or
-stored in a simpler way where that is shorter. Everything is chosen anew in each block. The bytes are
-specified in ``docs/format.md``.
+(:mod:`idf.coding.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
+integers that are not constant are coded by the model as one message, or packed where that is
+shorter. Everything is chosen anew in each block. The bytes are specified in ``docs/format.md``.
 """
 
 from __future__ import annotations
@@ -19,27 +19,30 @@ from idf.coding import bits, stereo
 from idf.coding.stereo import Step
 from idf.errors import FormatError
 
-PCM, PLANES = range(2)
-"""Forms of a block: interleaved PCM, or planes."""
-CODED, RAW, CONSTANT = range(3)
-"""Kinds of planes: the model's code, packed bits, one number."""
-LOW_RAW, LOW_CONSTANT = range(2)
-"""Kinds of low bits."""
+PCM, CODED, RAW = range(3)
+"""Forms of a block: interleaved PCM, planes as the model's message, planes as packed bits."""
 
 PLANE_BITS = 16
 MAX_LOW_BITS = 8
 
-_U32 = struct.Struct("<I")
+_CONSTANT, _LOW = 1 << 5, 1 << 6
+"""Flags beside a plane's shift: it is one number; low bits were given away."""
+_MAX_SHIFT = 23
+_LOW_CONSTANT = 1 << 4
+"""Flag beside the number of low bits."""
+
+_I8 = struct.Struct("<b")
 _I16 = struct.Struct("<h")
-_STEP = struct.Struct("<Bb")
 
 
 class ChunkCodec(Protocol):
-    """What a file needs of a model. Runs of samples are coded each by itself.
+    """What a file needs of a model. Runs of samples are coded each by itself, all channels at once.
 
     Attributes:
         fingerprint: 16 bytes that change whenever the meaning of the coded bytes does.
         chunk_samples: the longest run, 1 ... 2^20.
+        joins_channels: whether the model itself uses what channels have in common. If not, pairs of
+            channels are made less alike before it sees them.
     """
 
     @property
@@ -48,23 +51,36 @@ class ChunkCodec(Protocol):
     @property
     def chunk_samples(self) -> int: ...
 
+    @property
+    def joins_channels(self) -> bool: ...
+
     def encode(self, samples: np.ndarray) -> bytes:
-        """int32 (n,) with 1 <= n <= chunk_samples, 16-bit values, to bytes. May be called by several threads."""
+        """Code a run. May be called by several threads.
+
+        Args:
+            samples: int32 (n, channels), 1 <= n <= chunk_samples and 1 <= channels <= 8, 16-bit values.
+                Channels that are constant over the run are left out, so that there may be fewer here
+                than in the file, and another number in each run.
+        """
         ...
 
-    def decode(self, data: bytes, count: int) -> np.ndarray:
-        """Undo :meth:`encode`; ``count`` is n. Raises FormatError, and nothing else, for any other bytes."""
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """Undo :meth:`encode`: int32 (count, channels). Raises FormatError, and nothing else, for any other bytes."""
         ...
 
 
 @dataclass
 class _Plane:
-    """One channel on its way: sample = (high << low_bits | low) << shift."""
+    """One channel on its way: sample = (high << low_bits | low) << shift. Constants are arrays of length 1."""
 
     shift: int
     low_bits: int
     high: np.ndarray
     low: np.ndarray
+
+    @property
+    def is_constant(self) -> bool:
+        return len(self.high) == 1 or bool(np.all(self.high == self.high[0]))
 
 
 def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> bytes:
@@ -73,13 +89,13 @@ def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> by
     Never longer than the samples as PCM and one byte.
     """
     planes = [_split(channel) for channel in samples.T]
-    parts = [bytes([PLANES])]
+    start = []
     for first, second in _pairs(planes):
-        step = _join(first, second)
-        parts.append(_STEP.pack(step.mode, step.coefficient))
-    for number, plane in enumerate(planes):
-        parts += _encode_plane(codec, plane, last=number == len(planes) - 1)
-    payload = b"".join(parts)
+        start.append(_pack_step(Step(stereo.NONE) if codec.joins_channels else _join(first, second)))
+    start += [_pack_head(plane) for plane in planes]
+    varying = [plane.high for plane in planes if not plane.is_constant]
+    form, bodies = _encode_highs(codec, varying)
+    payload = b"".join([bytes([form]), *start, *bodies])
     if len(payload) <= samples.size * sample_bits // 8:
         return payload
     return bytes([PCM]) + pcm_bytes(samples, sample_bits)
@@ -95,12 +111,15 @@ def decode_block(codec: ChunkCodec, payload: bytes, count: int, channels: int, s
     form = reader.byte()
     if form == PCM:
         samples = from_pcm_bytes(reader.take(count * channels * sample_bits // 8), channels, sample_bits)
-    elif form == PLANES:
+    elif form in (CODED, RAW):
         steps = [reader.step() for _ in range(channels // 2)]
-        planes = [_decode_plane(codec, reader, count, last=number == channels - 1) for number in range(channels)]
+        planes = [_read_head(reader, count) for _ in range(channels)]
+        _decode_highs(codec, reader, form, [plane for plane in planes if not len(plane.high)], count)
         for step, (first, second) in zip(steps, _pairs(planes), strict=True):
             first.high, second.high = stereo.inverse(first.high, second.high, step)
-        samples = np.stack([_whole(plane, sample_bits) for plane in planes], axis=1)
+        samples = np.empty((count, channels), np.int32)
+        for number, plane in enumerate(planes):
+            samples[:, number] = _whole(plane, sample_bits)
     else:
         raise FormatError(f"an audio block of form {form}")
     reader.finish()
@@ -157,57 +176,72 @@ def _join(first: _Plane, second: _Plane) -> Step:
     return step
 
 
-def _encode_plane(codec: ChunkCodec, plane: _Plane, *, last: bool) -> list[bytes]:
-    kind, body = _encode_high(codec, plane.high, last=last)
-    low_kind, low = LOW_RAW, b""
+def _pack_step(step: Step) -> bytes:
+    return bytes([step.mode]) + (_I8.pack(step.coefficient) if step.mode in stereo.PREDICTING else b"")
+
+
+def _pack_head(plane: _Plane) -> bytes:
+    """Everything of a plane but the high part that varies."""
+    parts = [bytes([plane.shift | _CONSTANT * plane.is_constant | _LOW * (plane.low_bits > 0)])]
     if plane.low_bits:
         if np.all(plane.low == plane.low[0]):
-            low_kind, low = LOW_CONSTANT, bytes([int(plane.low[0])])
+            parts.append(bytes([plane.low_bits | _LOW_CONSTANT, int(plane.low[0])]))
         else:
-            low = bits.pack(plane.low, plane.low_bits)
-    return [bytes([plane.shift | kind << 5, plane.low_bits | low_kind << 4]), low, body]
+            parts.append(bytes([plane.low_bits]) + bits.pack(plane.low, plane.low_bits))
+    if plane.is_constant:
+        parts.append(_I16.pack(int(plane.high[0])))
+    return b"".join(parts)
 
 
-def _encode_high(codec: ChunkCodec, high: np.ndarray, *, last: bool) -> tuple[int, bytes]:
-    """The shortest form of a plane; the length of coded bytes is left out where the block's end tells it."""
-    if np.all(high == high[0]):
-        return CONSTANT, _I16.pack(int(high[0]))
-    width = bits.signed_width(high)
-    coded = codec.encode(high)
-    if not last:
-        coded = _U32.pack(len(coded)) + coded
-    if len(coded) <= 1 + bits.packed_bytes(len(high), width):
-        return CODED, coded
-    return RAW, bytes([width]) + bits.pack(high, width)
-
-
-def _decode_plane(codec: ChunkCodec, reader: _Reader, count: int, *, last: bool) -> _Plane:
-    a, b = reader.byte(), reader.byte()
-    shift, kind, low_bits, low_kind = a & 31, a >> 5, b & 15, b >> 4
-    if low_bits > MAX_LOW_BITS or low_kind > LOW_CONSTANT or shift > 23:
-        raise FormatError("a plane with impossible low bits")
-    if not low_bits:
-        low = np.zeros(1, np.int32)
-    elif low_kind == LOW_CONSTANT:
-        low = np.array([reader.byte()], np.int32)
-        if low[0] >> low_bits:
+def _read_head(reader: _Reader, count: int) -> _Plane:
+    """Undo :func:`_pack_head`; the high part is empty where it varies."""
+    head = reader.byte()
+    shift = head & 31
+    if shift > _MAX_SHIFT or head & ~(31 | _CONSTANT | _LOW):
+        raise FormatError("a plane with an impossible head")
+    low_bits, low = 0, np.zeros(1, np.int32)
+    if head & _LOW:
+        kind = reader.byte()
+        low_bits = kind & 15
+        if not 1 <= low_bits <= MAX_LOW_BITS or kind & ~(15 | _LOW_CONSTANT):
             raise FormatError("a plane with impossible low bits")
-    else:
-        low = bits.unpack(reader.take(bits.packed_bytes(count, low_bits)), count, low_bits)
-    if kind == CONSTANT:
-        high = np.full(count, _I16.unpack(reader.take(2))[0], np.int32)
-    elif kind == RAW:
-        width = reader.byte()
-        if not 1 <= width <= PLANE_BITS:
-            raise FormatError(f"a plane of {width} bits")
-        high = bits.signed(bits.unpack(reader.take(bits.packed_bytes(count, width)), count, width), width)
-    elif kind == CODED:
-        high = codec.decode(reader.rest() if last else reader.take(reader.u32()), count)
-        if high.shape != (count,) or high.dtype.kind != "i" or high.min() < -32768 or high.max() > 32767:
-            raise FormatError("a plane decodes to something that is no 16-bit audio of its length")
-    else:
-        raise FormatError(f"a plane of kind {kind}")
-    return _Plane(shift, low_bits, high.astype(np.int32, copy=False), low)
+        if kind & _LOW_CONSTANT:
+            low = np.array([reader.byte()], np.int32)
+            if low[0] >> low_bits:
+                raise FormatError("a plane with impossible low bits")
+        else:
+            low = bits.unpack(reader.take(bits.packed_bytes(count, low_bits)), count, low_bits)
+    high = np.array([_I16.unpack(reader.take(2))[0]] if head & _CONSTANT else [], np.int32)
+    return _Plane(shift, low_bits, high, low)
+
+
+def _encode_highs(codec: ChunkCodec, highs: list[np.ndarray]) -> tuple[int, list[bytes]]:
+    """The form of all that varies, and its bytes: whichever is shorter."""
+    if not highs:
+        return RAW, []
+    message = codec.encode(np.stack(highs, axis=1))
+    widths = [bits.signed_width(high) for high in highs]
+    if len(message) <= sum(1 + bits.packed_bytes(len(high), width) for high, width in zip(highs, widths, strict=True)):
+        return CODED, [message]
+    return RAW, [bytes([width]) + bits.pack(high, width) for high, width in zip(highs, widths, strict=True)]
+
+
+def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[_Plane], count: int) -> None:
+    """Undo :func:`_encode_highs`, into the planes that vary."""
+    if form == RAW:
+        for plane in planes:
+            width = reader.byte()
+            if not 1 <= width <= PLANE_BITS:
+                raise FormatError(f"a plane of {width} bits")
+            packed = reader.take(bits.packed_bytes(count, width))
+            plane.high = bits.signed(bits.unpack(packed, count, width), width)
+    elif planes:
+        highs = codec.decode(reader.rest(), count, len(planes))
+        right = highs.shape == (count, len(planes)) and highs.dtype.kind == "i"
+        if not right or highs.min() < -32768 or highs.max() > 32767:
+            raise FormatError("its planes decode to something that is no 16-bit audio of their length")
+        for number, plane in enumerate(planes):
+            plane.high = highs[:, number].astype(np.int32, copy=False)
 
 
 def _whole(plane: _Plane, sample_bits: int) -> np.ndarray:
@@ -235,15 +269,11 @@ class _Reader:
     def byte(self) -> int:
         return self.take(1)[0]
 
-    def u32(self) -> int:
-        return int(_U32.unpack(self.take(4))[0])
-
     def step(self) -> Step:
-        mode, coefficient = _STEP.unpack(self.take(2))
-        predicts = mode in (stereo.SECOND_FROM_FIRST, stereo.FIRST_FROM_SECOND)
-        if mode > stereo.MID_SIDE or (coefficient and not predicts):
+        mode = self.byte()
+        if mode > stereo.MID_SIDE:
             raise FormatError(f"a pair of channels of mode {mode}")
-        return Step(mode, coefficient)
+        return Step(mode, _I8.unpack(self.take(1))[0] if mode in stereo.PREDICTING else 0)
 
     def finish(self) -> None:
         if self._place != len(self._data):

@@ -14,6 +14,8 @@ import numpy as np
 
 NONE, SECOND_FROM_FIRST, FIRST_FROM_SECOND, MID_SIDE = range(4)
 """Modes of a pair of channels."""
+PREDICTING = (SECOND_FROM_FIRST, FIRST_FROM_SECOND)
+"""Those that have a coefficient."""
 
 COEFFICIENT_BITS = 4
 """Coefficients count sixteenths: -8 ... +7.9."""

@@ -20,13 +20,13 @@ from omegaconf.errors import OmegaConfBaseException
 from threadpoolctl import ThreadpoolController
 
 from idf.arithmetic.exact import Exact
-from idf.coding.message import new_message, read_message
+from idf.coding.message import MessageLike, new_message, read_message
 from idf.coding.mixture import IntegerMixture
 from idf.coding.model_file import MODEL_FORMAT, read_model_file, write_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
-from idf.models import WindowModel, build_model
+from idf.models import Part, WindowModel, build_model
 from idf.priors.mixture import FULL_SCALE_OCTAVES, LOGIT_BITS, MEAN_BITS, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536
@@ -42,6 +42,8 @@ _LARGEST_WINDOW, _LARGEST = 1 << 20, 1 << 12
 class WindowCodec:
     """Codes runs of samples with one trained model. Implements :class:`idf.coding.container.ChunkCodec`.
 
+    Channels are coded one after the other, each without regard to the others.
+
     Args:
         integers: int32 parameters, in units of their grids.
         base_index: the last block's sharpness in the coder's scale units (not used when it is learned).
@@ -53,6 +55,8 @@ class WindowCodec:
         parameters: the weights as they code, float64, on their grids.
         log_scale: the last block's sharpness as it codes (nats, [-1, 1) scale); not used when it is learned.
     """
+
+    joins_channels = False
 
     def __init__(
         self,
@@ -74,41 +78,49 @@ class WindowCodec:
         self.log_scale = (base_index * 2.0**-SCALE_BITS - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
 
     def encode(self, samples: np.ndarray) -> bytes:
-        """Samples int32 (n,) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
+        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
         message = new_message(self.coder)
         with _one_thread():
             # the last pushed is the first popped, so that decoding goes forwards
-            for part in reversed(self.model.cut(samples)):
-                windows = part.windows.astype(np.float64)
-                masks = self._block_masks(part.coded)
-                blocks = self.model.blocks(self._arithmetic, self.parameters, windows, self.log_scale)
-                for mask, block in zip(masks, blocks, strict=True):
-                    message.push(block.latents[mask].astype(np.int32), to_integers(block.mixture, mask))
+            for channel in reversed(samples.T):
+                for part in reversed(self.model.cut(np.ascontiguousarray(channel))):
+                    self._push(message, part)
         return message.to_bytes()
 
-    def decode(self, data: bytes, count: int) -> np.ndarray:
-        """The ``count`` samples of a message: int32 (count,).
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """The samples of a message: int32 (count, channels).
 
         Raises:
             FormatError: the message is damaged, or of another model.
         """
         message = read_message(self.coder, data)
-        decoded = [np.zeros(0)]
-        for part in self.model.cut(np.zeros(count, np.int32)):
-            masks = reversed(self._block_masks(part.coded))
-
-            def pop(mixture: Mixture, masks: Any = masks) -> np.ndarray:
-                mask = next(masks)
-                latents = np.zeros(mask.shape)
-                latents[mask] = message.pop(to_integers(mixture, mask))
-                return latents
-
-            like = np.zeros(part.windows.shape)
-            with _one_thread():
-                windows = self.model.windows(self._arithmetic, self.parameters, pop, like, self.log_scale)
-            decoded.append(windows.reshape(-1))
+        samples = np.empty((count, channels), np.int32)
+        with _one_thread():
+            for number in range(channels):
+                parts = [self._pop(message, part) for part in self.model.cut(np.zeros(count, np.int32))]
+                samples[:, number] = np.concatenate([np.zeros(0), *parts])[:count]
         message.finish()
-        return np.concatenate(decoded)[:count].astype(np.int32)
+        return samples
+
+    def _push(self, message: MessageLike, part: Part) -> None:
+        windows = part.windows.astype(np.float64)
+        masks = self._block_masks(part.coded)
+        blocks = self.model.blocks(self._arithmetic, self.parameters, windows, self.log_scale)
+        for mask, block in zip(masks, blocks, strict=True):
+            message.push(block.latents[mask].astype(np.int32), to_integers(block.mixture, mask))
+
+    def _pop(self, message: MessageLike, part: Part) -> np.ndarray:
+        """The samples that ``part`` has room for, float64 (n,)."""
+        masks = reversed(self._block_masks(part.coded))
+
+        def pop(mixture: Mixture) -> np.ndarray:
+            mask = next(masks)
+            latents = np.zeros(mask.shape)
+            latents[mask] = message.pop(to_integers(mixture, mask))
+            return latents
+
+        like = np.zeros(part.windows.shape)
+        return self.model.windows(self._arithmetic, self.parameters, pop, like, self.log_scale).reshape(-1)
 
     def _block_masks(self, coded: np.ndarray) -> list[np.ndarray]:
         """Which latents of each block are coded, in the order of leaving."""

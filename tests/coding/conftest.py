@@ -21,6 +21,7 @@ class StaticCodec:
     chunk_samples: int = 1000
     scale: int = 220
     coder: str = "rans"
+    joins_channels: bool = False
 
     @property
     def fingerprint(self) -> bytes:
@@ -28,14 +29,14 @@ class StaticCodec:
 
     def encode(self, samples: np.ndarray) -> bytes:
         message = new_message(self.coder)
-        message.push(samples, self._mixture(len(samples)))
+        message.push(samples.T.reshape(-1), self._mixture(samples.size))
         return message.to_bytes()
 
-    def decode(self, data: bytes, count: int) -> np.ndarray:
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
         message = read_message(self.coder, data)
-        samples = message.pop(self._mixture(count))
+        samples = message.pop(self._mixture(count * channels))
         message.finish()
-        return samples
+        return samples.reshape(channels, count).T
 
     def _mixture(self, count: int) -> IntegerMixture:
         def rows(*values: int) -> np.ndarray:

@@ -134,6 +134,7 @@ class Misbehaving:
     good: Any
     result: np.ndarray
     chunk_samples: int = 1000
+    joins_channels: bool = False
 
     @property
     def fingerprint(self) -> bytes:
@@ -142,18 +143,19 @@ class Misbehaving:
     def encode(self, samples: np.ndarray) -> bytes:
         return bytes(self.good.encode(samples))
 
-    def decode(self, data: bytes, count: int) -> np.ndarray:
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
         return self.result
 
 
 @pytest.mark.parametrize(
     ("result", "message"),
     [
-        (np.zeros(100, np.int32), "digest differs"),
-        (np.zeros(99, np.int32), "no 16-bit audio"),
-        (np.zeros((100, 1), np.int32), "no 16-bit audio"),
-        (np.full(100, 32768, np.int32), "no 16-bit audio"),
-        (np.zeros(100), "no 16-bit audio"),
+        (np.zeros((100, 1), np.int32), "digest differs"),
+        (np.zeros((99, 1), np.int32), "no 16-bit audio"),
+        (np.zeros((100, 2), np.int32), "no 16-bit audio"),
+        (np.zeros(100, np.int32), "no 16-bit audio"),
+        (np.full((100, 1), 32768, np.int32), "no 16-bit audio"),
+        (np.zeros((100, 1)), "no 16-bit audio"),
     ],
 )
 def test_wrong_audio_is_never_returned(codec: Any, speechlike: Speech, result: np.ndarray, message: str) -> None:

@@ -189,12 +189,13 @@ class Forgetful:
     def __init__(self, good: Any, wrong: int) -> None:
         self._good, self._wrong = good, wrong
         self.fingerprint, self.chunk_samples = good.fingerprint, good.chunk_samples
+        self.joins_channels = good.joins_channels
 
     def encode(self, samples: np.ndarray) -> bytes:
         return bytes(self._good.encode(samples))
 
-    def decode(self, data: bytes, count: int) -> np.ndarray:
-        samples: np.ndarray = self._good.decode(data, count).copy()
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        samples: np.ndarray = self._good.decode(data, count, channels).copy()
         samples[-1] += self._wrong
         return samples
 

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.coding.planes import CODED, CONSTANT, PCM, PLANES, RAW, decode_block, encode_block, from_pcm_bytes, pcm_bytes
+from idf.coding.planes import CODED, PCM, RAW, decode_block, encode_block, from_pcm_bytes, pcm_bytes
 from idf.errors import FormatError
-
-
-def plane_kinds(payload: bytes) -> int:
-    """The kind of a mono block's plane."""
-    assert payload[0] == PLANES
-    return payload[1] >> 5
 
 
 @st.composite
@@ -61,9 +55,9 @@ def test_extremes(codec: Any, sample_bits: int) -> None:
 
 def test_forms_and_kinds(codec: Any, speechlike: Callable[..., np.ndarray]) -> None:
     rng = np.random.default_rng(0)
-    assert plane_kinds(encode_block(codec, speechlike(1000)[:, None], 16)) == CODED
-    assert plane_kinds(encode_block(codec, rng.integers(-1, 2, (1000, 1)).astype(np.int32), 16)) == RAW
-    assert plane_kinds(encode_block(codec, np.full((1000, 1), 5, np.int32), 16)) == CONSTANT
+    assert encode_block(codec, speechlike(1000)[:, None], 16)[0] == CODED
+    assert encode_block(codec, rng.integers(-1, 2, (1000, 1)).astype(np.int32), 16)[0] == RAW
+    assert encode_block(codec, np.full((1000, 1), 5, np.int32), 16) == bytes([RAW, 0x20, 5, 0])
     assert encode_block(codec, rng.integers(-32768, 32768, (1000, 1)).astype(np.int32), 16)[0] == PCM
 
 
@@ -84,9 +78,9 @@ def test_24_bits_cost_their_low_bits_only(codec: Any, speechlike: Callable[..., 
     high[0] = 32767  # so that all 24 bits are in use
     low = np.random.default_rng(0).integers(0, 256, (1000, 1))
     payload = encode_block(codec, (high * 256 + low).astype(np.int32), 24)
-    assert len(payload) <= len(encode_block(codec, high, 16)) + 1000
+    assert len(payload) <= len(encode_block(codec, high, 16)) + 1001
     constant = encode_block(codec, (high * 256 + 77).astype(np.int32), 24)
-    assert len(constant) <= len(encode_block(codec, high, 16)) + 1
+    assert len(constant) <= len(encode_block(codec, high, 16)) + 2
 
 
 @pytest.mark.parametrize("sample_bits", [8, 16, 24])
@@ -98,49 +92,79 @@ def test_pcm(sample_bits: int) -> None:
     np.testing.assert_array_equal(from_pcm_bytes(data, 2, sample_bits), samples)
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b"",
-        b"\x02",
-        b"\x00\x01",
-        b"\x00" + bytes(5),
-        b"\x01\x40\x00\x05",
-        b"\x01\x40\x00\x05\x00\x00",
-        b"\x01\x60\x00\x05\x00",
-        b"\x01\x80\x00\x05\x00",
-        b"\x01\x58\x00\x05\x00",
-        b"\x01\x40\x09\x05\x05\x00",
-        b"\x01\x40\x21\x01\x05\x00",
-        b"\x01\x40\x11\x02\x05\x00",
-        b"\x01\x20\x00\x00",
-        b"\x01\x20\x00\x11" + bytes(5),
-        b"\x01\x41\x00\xff\x7f",
-        b"\x01\x00\x00\x00",
-    ],
-    ids=[
-        *("empty", "unknown form", "short PCM", "long PCM", "cut off", "too long", "unknown kind", "high bit of kind"),
-        *("shift of 24", "9 low bits", "unknown low kind", "low constant too wide", "no width", "17 bits wide"),
-        *("more than 16 bits", "no message"),
-    ],
-)
-def test_what_no_encoder_writes_is_refused(codec: Any, payload: bytes) -> None:
+class Recording:
+    """A codec that keeps what it was given to encode."""
+
+    def __init__(self, good: Any, *, joins_channels: bool) -> None:
+        self._good, self.joins_channels = good, joins_channels
+        self.fingerprint, self.chunk_samples, self.decode = good.fingerprint, good.chunk_samples, good.decode
+        self.seen: list[np.ndarray] = []
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        self.seen.append(samples)
+        return bytes(self._good.encode(samples))
+
+
+def test_a_codec_that_joins_channels_gets_them_as_they_are(codec: Any, speechlike: Callable[..., np.ndarray]) -> None:
+    left = speechlike(1000)
+    samples = np.stack([left, left + speechlike(1000, 1) // 16, np.full(1000, 7, np.int32)], 1)
+    for joins_channels in (True, False):
+        recording = Recording(codec, joins_channels=joins_channels)
+        payload = encode_block(recording, samples, 16)
+        np.testing.assert_array_equal(decode_block(recording, payload, 1000, 3, 16), samples)
+        (seen,) = recording.seen  # all at once, and nothing that is constant
+        assert seen.shape == (1000, 2)
+        assert seen.dtype == np.int32
+        assert np.array_equal(seen, samples[:, :2]) == joins_channels
+        assert (payload[1] == 0) == joins_channels
+
+
+def test_one_message_ends_a_block_whatever_the_channels(codec: Any, speechlike: Callable[..., np.ndarray]) -> None:
+    samples = np.stack([speechlike(1000), speechlike(1000, 1), speechlike(1000, 2)], 1)
+    payload = encode_block(codec, samples, 16)
+    assert payload == bytes([CODED, 0, 0, 0, 0]) + codec.encode(samples)
+
+
+PAYLOADS = {
+    "empty": "",
+    "unknown form": "03",
+    "short PCM": "00 01",
+    "long PCM": "00 00 00 00 00 00",
+    "cut off": "02 20 05",
+    "too long": "02 20 05 00 00",
+    "high bit of a plane's head": "02 a0 05 00",
+    "shift of 24": "02 38 05 00",
+    "no low bits": "02 60 00 05 00",
+    "9 low bits": "02 60 09 05 05 05 05 00",
+    "unknown kind of low bits": "02 60 21 01 05 00",
+    "constant low bits too wide": "02 60 11 02 05 00",
+    "no width": "02 00 00",
+    "17 bits wide": "02 00 11 00 00 00 00 00",
+    "more than 16 bits": "02 21 ff 7f",
+    "no message": "01 00",
+    "a message of nothing": "01 20 05 00 00 00 00 80 00 00 00 00",
+}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
+def test_what_no_encoder_writes_is_refused(codec: Any, payload: str) -> None:
     with pytest.raises(FormatError):
-        decode_block(codec, payload, 2, 1, 16)
+        decode_block(codec, bytes.fromhex(payload), 2, 1, 16)
 
 
-def test_impossible_pairs_are_refused(codec: Any) -> None:
-    constants = b"\x40\x00\x05\x00" * 2
-    np.testing.assert_array_equal(decode_block(codec, b"\x01\x00\x00" + constants, 3, 2, 16), np.full((3, 2), 5))
-    for step in (b"\x04\x00", b"\x03\x01", b"\x00\x01"):
-        with pytest.raises(FormatError, match="pair"):
-            decode_block(codec, b"\x01" + step + constants, 3, 2, 16)
+def test_pairs_of_every_mode(codec: Any) -> None:
+    constants = "20 05 00 20 03 00"
+    for step, expected in (("00", (5, 3)), ("01 10", (5, 8)), ("02 f0", (2, 3)), ("03", (7, 4))):
+        decoded = decode_block(codec, bytes.fromhex(f"02 {step} {constants}"), 4, 2, 16)
+        np.testing.assert_array_equal(decoded, np.tile(expected, (4, 1)))
+    with pytest.raises(FormatError, match="pair"):
+        decode_block(codec, bytes.fromhex(f"02 04 {constants}"), 3, 2, 16)
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=60), st.integers(1, 3), st.sampled_from([8, 16, 24]))
 def test_random_payloads(make_codec: Any, payload: bytes, channels: int, sample_bits: int) -> None:
-    for form in (b"", b"\x01"):
+    for form in (b"", b"\x01", b"\x02"):
         try:
             samples = decode_block(make_codec(), form + payload, 4, channels, sample_bits)
         except FormatError:

@@ -96,16 +96,23 @@ SIGNALS = {
 @pytest.mark.parametrize("name", SIGNALS)
 def test_round_trip(codec: WindowCodec, name: str) -> None:
     samples = SIGNALS[name]
-    decoded = codec.decode(codec.encode(samples), len(samples))
+    decoded = codec.decode(codec.encode(samples[:, None]), len(samples), 1)
     assert decoded.dtype == np.int32
-    assert np.array_equal(decoded, samples)
+    assert np.array_equal(decoded, samples[:, None])
 
 
 @settings(max_examples=25, deadline=None)
-@given(samples=hnp.arrays(np.int16, st.integers(0, 200)))
+@given(samples=hnp.arrays(np.int16, st.tuples(st.integers(0, 200), st.integers(1, 3))))
 def test_round_trip_of_anything(codec: WindowCodec, samples: np.ndarray) -> None:
     samples = samples.astype(np.int32)
-    assert np.array_equal(codec.decode(codec.encode(samples), len(samples)), samples)
+    assert np.array_equal(codec.decode(codec.encode(samples), *samples.shape), samples)
+
+
+def test_channels_share_one_message(codec: WindowCodec) -> None:
+    mono = speech(1000)
+    stereo = np.stack([mono, mono[::-1]], 1)
+    apart = sum(len(codec.encode(channel[:, None])) for channel in stereo.T)
+    assert apart - 12 <= len(codec.encode(stereo)) <= apart - 4  # one head instead of two
 
 
 def test_the_coded_bits_are_the_likelihood(codec: WindowCodec) -> None:
@@ -117,7 +124,7 @@ def test_the_coded_bits_are_the_likelihood(codec: WindowCodec) -> None:
     for part in codec.model.cut(samples):
         coded = tf.constant(part.coded, tf.float32)
         bits += float(tf.reduce_sum(training_bits(codec.model, values, tf.constant(part.windows), -5.0, coded).bits))
-    size = 8 * len(codec.encode(samples))
+    size = 8 * len(codec.encode(samples[:, None]))
     assert layout.multiple <= WINDOW
     assert abs(size - bits) <= 0.005 * bits + 8 * 12
 
@@ -129,16 +136,16 @@ def weights_of(codec: WindowCodec) -> dict[str, np.ndarray]:
 
 def test_damage_is_an_error_not_other_samples(codec: WindowCodec) -> None:
     samples = SIGNALS["speech"]
-    data = codec.encode(samples)
+    data = codec.encode(samples[:, None])
     for broken in (data[:-4], data[:-1], b"", data + bytes(4)):
         with pytest.raises(FormatError):
-            codec.decode(broken, len(samples))
+            codec.decode(broken, len(samples), 1)
 
 
 def test_learned_sharpness_travels_with_the_weights(tmp_path: Path) -> None:
     codec = load_codec(saved(tmp_path / "m.idfm", CHANNELWISE, "learned"))
-    samples = SIGNALS["speech"]
-    assert np.array_equal(codec.decode(codec.encode(samples), len(samples)), samples)
+    samples = SIGNALS["speech"][:, None]
+    assert np.array_equal(codec.decode(codec.encode(samples), len(samples), 1), samples)
     assert codec.provenance == {"run": "test"}
 
 
@@ -187,9 +194,9 @@ import hashlib, sys
 import numpy as np
 from idf.coding.window_codec import load_codec
 codec = load_codec(sys.argv[1])
-samples = np.load(sys.argv[2])
+samples = np.load(sys.argv[2])[:, None]
 data = codec.encode(samples)
-assert np.array_equal(codec.decode(data, len(samples)), samples)
+assert np.array_equal(codec.decode(data, len(samples), 1), samples)
 assert "tensorflow" not in sys.modules
 print(hashlib.sha256(codec.fingerprint + data).hexdigest())
 """
@@ -202,7 +209,7 @@ def test_bytes_do_not_depend_on_threads_or_instruction_set(
     layout = {"channelwise": CHANNELWISE, "original": ORIGINAL, "equivariant": EQUIVARIANT}[request.node.callspec.id]
     model = saved(tmp_path / "m.idfm", layout)
     np.save(tmp_path / "x.npy", SIGNALS["speech"])
-    here = hashlib.sha256(codec.fingerprint + codec.encode(SIGNALS["speech"])).hexdigest()
+    here = hashlib.sha256(codec.fingerprint + codec.encode(SIGNALS["speech"][:, None])).hexdigest()
     plain = {"OPENBLAS_CORETYPE": "Prescott", "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     for settings_ in ({"OPENBLAS_NUM_THREADS": "2"}, plain):
         child = subprocess.run(
