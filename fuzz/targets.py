@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import functools
 import io
-import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from idf.coding import frame
+from idf.coding import parts
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.coding.planes import decode_block
@@ -105,22 +104,42 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 
 def with_right_checksums(data: bytes) -> bytes:
-    """The file with the CRCs of its header and of all blocks that can be found made right."""
-    if len(data) < frame.HEADER_BYTES:
-        return data
+    """The file with our model's fingerprint and the CRCs of all parts that can be found made right."""
     fixed = bytearray(data)
-    fixed[:5] = frame.MAGIC + bytes([frame.VERSION])
-    fixed[24:40] = codec().fingerprint
-    seed = zlib.crc32(fixed[:40])
-    struct.pack_into("<I", fixed, 40, seed)
-    place = fixed.find(frame.SYNC, frame.HEADER_BYTES)
-    while 0 <= place <= len(fixed) - frame.BLOCK_BYTES:
-        (length,) = struct.unpack_from("<I", fixed, place + 12)
-        end = min(place + frame.BLOCK_BYTES + length, len(fixed))
-        crc = zlib.crc32(fixed[place + frame.BLOCK_BYTES : end], zlib.crc32(fixed[place : place + 16], seed))
-        struct.pack_into("<I", fixed, place + 16, crc)
-        place = fixed.find(frame.SYNC, end)
+    fixed[:5] = parts.MAGIC + bytes([parts.VERSION])
+    try:
+        place = _skip(fixed, 6, 2 if fixed[5] & 4 else 3)
+        fixed[place : place + parts.FINGERPRINT_BYTES] = codec().fingerprint[: parts.FINGERPRINT_BYTES]
+        place += parts.FINGERPRINT_BYTES
+        seed = zlib.crc32(fixed[:place])
+        fixed[place : place + 4] = seed.to_bytes(4, "little")
+        while (begin := fixed.find(parts.SYNC, place)) >= 0:
+            is_short = fixed[begin + 3] & 3 == 3
+            crc = _skip(fixed, begin + 3, 3 if is_short else 2)
+            length = _number(fixed, _skip(fixed, begin + 3, 2 if is_short else 1))
+            place = min(crc + 4 + length, len(fixed))
+            right = zlib.crc32(fixed[crc + 4 : place], zlib.crc32(fixed[begin:crc], seed))
+            fixed[crc : crc + 4] = right.to_bytes(4, "little")
+        # the end's size is a number backwards; most of them are one byte
+        end = len(fixed) - 1
+        begin = max(end - _number(fixed[::-1], 0), place)
+        fixed[end - 4 : end] = zlib.crc32(fixed[begin : end - 4], seed).to_bytes(4, "little")
+    except IndexError:
+        pass  # nothing more can be found
     return bytes(fixed)
+
+
+def _skip(data: bytes | bytearray, place: int, numbers: int) -> int:
+    """The place behind so many variable-length numbers."""
+    for _ in range(numbers):
+        while data[place] > 127:
+            place += 1
+        place += 1
+    return place
+
+
+def _number(data: bytes | bytearray, place: int) -> int:
+    return sum((byte & 127) << 7 * n for n, byte in enumerate(data[place : _skip(data, place, 1)]))
 
 
 class _Limited:

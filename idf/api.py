@@ -24,7 +24,7 @@ import numpy as np
 from idf.coding import registry
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.files import compress_stream, naming
-from idf.coding.frame import HEADER_BYTES, MAX_CHANNELS, read_header
+from idf.coding.parts import MAX_CHANNELS, read_header
 from idf.coding.reading import RangeReader
 from idf.coding.salvage import Loss, salvage_blocks, survey
 from idf.coding.sources import open_path, open_source
@@ -75,7 +75,7 @@ def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.n
         FormatError: the file is damaged or of another version.
         RunError: the model that made it is not here; says how to get it.
     """
-    codec = registry.load_for(read_header(data[:HEADER_BYTES]).fingerprint, model)
+    codec = registry.load_for(read_header(io.BytesIO(data)).fingerprint, model)
     samples, form = decompress_array(codec, data, jobs=jobs)
     return _from_integers(samples, form), form.rate_hz
 
@@ -141,7 +141,7 @@ class Reader:
     def __init__(self, file: IO[bytes], model: Model) -> None:
         self._file = file
         file.seek(0)
-        header = read_header(file.read(HEADER_BYTES))
+        header = read_header(file)
         self._reader = RangeReader(registry.load_for(header.fingerprint, model), file)
         self.rate_hz, self.channels = header.rate_hz, header.channels
         self.sample_bits, self.samples = header.sample_bits, self._reader.samples

@@ -32,6 +32,7 @@ from idf.coding.files import (
     read_file_header,
     verify_file,
 )
+from idf.coding.parts import FINGERPRINT_BYTES
 from idf.coding.salvage import salvage_stream, survey
 from idf.coding.sources import open_path, open_source
 from idf.coding.stream import Decoder, Size, checked_samples, decode_stream, header_form
@@ -124,10 +125,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _models(arguments: argparse.Namespace) -> int:
     if arguments.action == "export":
         target = registry.export_model(arguments.model, arguments.target)
-        print(f"wrote {target} (model {registry.read_card(target).fingerprint.hex()})")
+        print(f"wrote {target} (model {_short(registry.read_card(target))})")
     elif arguments.action == "import":
         card = registry.import_model(arguments.source, arguments.name)
-        print(f"{card.name} is model {card.fingerprint.hex()}, kept as {card.path}")
+        print(f"{card.name} is model {_short(card)}, kept as {card.path}")
     else:
         return _list_models()
     return 0
@@ -144,7 +145,7 @@ def _list_models() -> int:
             continue
         default = " (default)" if card.name == (os.environ.get("IDF_MODEL") or registry.DEFAULT_MODEL) else ""
         print(f"{card.name}{default}")
-        print(f"  model        {card.fingerprint.hex()}")
+        print(f"  model        {_short(card)} (in full {card.fingerprint.hex()})")
         print(f"  coded in     windows of {card.window} samples, {card.parameters} weights")
         for key in ("data", "step", "idf"):
             if key in card.provenance:
@@ -153,6 +154,11 @@ def _list_models() -> int:
     if not count:
         print(f"no models are installed; import one with idf models import FILE (kept in {registry.user_folder()})")
     return int(failed)
+
+
+def _short(card: registry.ModelCard) -> str:
+    """A model's fingerprint as compressed files carry it."""
+    return card.fingerprint[:FINGERPRINT_BYTES].hex()
 
 
 def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from idf.cli.plan import plan
 from idf.cli.report import amount
 from idf.coding import registry
 from idf.coding.files import SUFFIX, naming
-from idf.coding.frame import Index, read_index
+from idf.coding.index import Index, read_index
 from idf.coding.sources import open_path
 from idf.errors import DataError, RunError, UserError
 
@@ -46,7 +46,7 @@ def _as_text(path: Path, index: Index) -> str:
         f"  original     {'FLAC' if header.from_flac else 'WAV'}"
         + (", its own header kept" if header.has_head else ", plain header"),
         f"  model        {header.fingerprint.hex()} ({model or 'not installed'})",
-        f"  blocks       {len(index.end.lengths)} of {header.chunk_samples} samples",
+        f"  blocks       {len(index.starts)} of {header.chunk_samples} samples",
     ]
     return "\n".join(lines)
 
@@ -64,7 +64,7 @@ def _as_json(path: Path, index: Index) -> str:
             "original": "flac" if header.from_flac else "wav",
             "model": header.fingerprint.hex(),
             "model_name": _model_name(header.fingerprint),
-            "blocks": len(index.end.lengths),
+            "blocks": len(index.starts),
             "block_samples": header.chunk_samples,
             "sha256_of_samples_start": index.end.digest.hex(),
         }

@@ -6,9 +6,10 @@ Distribution (:class:`IntegerMixture`) → bits (:class:`Message`) → audio blo
 
 from idf.coding.container import compress_array, compress_clip, decompress_array, decompress_clip
 from idf.coding.files import SUFFIX, Check, Existing, compress_file, decompress_file, read_file_header, verify_file
-from idf.coding.frame import MAX_CHUNK_SAMPLES, Header, read_header, read_index
+from idf.coding.index import read_index
 from idf.coding.message import CODERS, Message, MessageLike, new_message, read_message
 from idf.coding.mixture import PRECISION, IntegerMixture, cumulative, ideal_bits, intervals, locate
+from idf.coding.parts import MAX_CHUNK_SAMPLES, Header, read_header
 from idf.coding.planes import ChunkCodec, decode_block, encode_block
 from idf.coding.reading import RangeReader
 from idf.coding.stream import Decoder, Size, decode_stream, encode_stream

@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from idf.coding.frame import HEADER_BYTES, Header, read_header
+from idf.coding.parts import Header, read_header
 from idf.coding.planes import ChunkCodec
 from idf.coding.sources import Source, open_path, open_source
 from idf.coding.stream import (
@@ -164,7 +164,7 @@ def read_file_header(path: Path | str) -> Header:
         FormatError: no file of ours, another version, or a damaged header; names the file.
     """
     with open_path(Path(path)) as file, naming(str(path)):
-        return read_header(file.read(HEADER_BYTES))
+        return read_header(file)
 
 
 def write_flac(

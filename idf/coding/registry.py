@@ -114,12 +114,15 @@ def find_model(model: str | Path | None) -> Path:
 def find_by_fingerprint(fingerprint: bytes) -> Path:
     """The file of the model that made a compressed file.
 
+    Args:
+        fingerprint: the first bytes of the model's, as a compressed file carries them.
+
     Raises:
         RunError: it is not here; says how to get it.
     """
     for path in model_paths():
         try:
-            if read_card(path).fingerprint == fingerprint:
+            if read_card(path).fingerprint.startswith(fingerprint):
                 return path
         except RunError:
             continue  # a broken model must not hide the right one
@@ -142,7 +145,7 @@ def load_for(fingerprint: bytes, model: str | Path | None = None) -> WindowCodec
     """The codec of the model that made a compressed file.
 
     Args:
-        fingerprint: from the file's header.
+        fingerprint: from the file's header: the first bytes of the model's.
         model: name or path, where the user says which it is; otherwise looked up.
 
     Raises:
@@ -150,9 +153,10 @@ def load_for(fingerprint: bytes, model: str | Path | None = None) -> WindowCodec
     """
     path = find_by_fingerprint(fingerprint) if model is None else find_model(model)
     codec = _load(path)
-    if codec.fingerprint != fingerprint:
+    if not codec.fingerprint.startswith(fingerprint):
         raise RunError(
-            f"the file was made with model {fingerprint.hex()}; {path} is model {codec.fingerprint.hex()}: give another"
+            f"the file was made with model {fingerprint.hex()}; {path} is model "
+            f"{codec.fingerprint[: len(fingerprint)].hex()}: give another"
         )
     return codec
 

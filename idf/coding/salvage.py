@@ -7,6 +7,7 @@ Lost samples come back as silence, so that what follows stays in its place, and 
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,19 @@ from typing import IO
 
 import numpy as np
 
-from idf.coding import frame
-from idf.coding.frame import AUDIO, BLOCK_BYTES, END, HEAD, HEADER_BYTES, TAIL, Block, BlockHead, Header
+from idf.coding.frame import Block
+from idf.coding.index import read_end
+from idf.coding.parts import (
+    AUDIO,
+    HEAD,
+    MAX_HEADER_BYTES,
+    MIN_BLOCK_BYTES,
+    SYNC,
+    BlockHead,
+    Header,
+    read_block_head,
+    read_header,
+)
 from idf.coding.planes import ChunkCodec
 from idf.coding.stream import Progress, check_model, decode_samples, header_form, no_progress
 from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
@@ -78,10 +90,9 @@ def survey(file: IO[bytes]) -> Survey:
         FormatError: no file of ours, or its header is beyond mending.
     """
     file.seek(0)
-    header, notes = _mended_header(file.read(HEADER_BYTES))
+    header, notes = _mended_header(file.read(MAX_HEADER_BYTES))
     size = file.seek(0, 2)
     result = Survey(header, 0, notes)
-    total: int | None = None
     heads, tails = {}, {}
     for found in _whole_blocks(file, header, size):
         number = found.head.number
@@ -89,20 +100,17 @@ def survey(file: IO[bytes]) -> Survey:
             result.audio.setdefault(number, found)
         elif found.head.kind == HEAD:
             heads[number] = found
-        elif found.head.kind == TAIL:
-            tails[number] = found
         else:
-            file.seek(found.place)
-            end = frame.parse_end(file.read(found.head.length))
-            if number == -(-end.samples // header.chunk_samples):
-                total = end.samples
+            tails[number] = found
     chunk = header.chunk_samples
     seen = max((n * chunk + found.head.samples for n, found in result.audio.items()), default=0)
-    if total is None:
+    try:
+        total = read_end(file, header)[0].samples
+    except FormatError:
         notes.append("the end of the file is missing: its length and digest are not known")
         announced = header.samples
         # An announced length is believed as far as the file's own size makes it likely.
-        plausible = announced is not None and announced - seen <= chunk * (2 + size // BLOCK_BYTES)
+        plausible = announced is not None and announced - seen <= chunk * (2 + size // MIN_BLOCK_BYTES)
         total = max(seen, announced if plausible and announced is not None else 0)
     result.samples = max(total, seen)
     result.head, whole_head = _in_order(heads)
@@ -191,30 +199,39 @@ def _in_order(blocks: dict[int, _Found]) -> tuple[list[_Found], bool]:
 
 
 def _whole_blocks(file: IO[bytes], header: Header, size: int) -> Iterator[_Found]:
-    seed = frame.block_seed(header)
     place, waste = 0, _WASTE_FACTOR * (size + _WINDOW)
     while (place := _next_sync(file, place)) >= 0 and waste > 0:
         file.seek(place)
-        head = frame.parse_block_head(file.read(BLOCK_BYTES), header)
-        if head is not None and head.length <= size - place - BLOCK_BYTES:
-            crc = zlib.crc32(head.packed, seed)
-            left = head.length
-            while left:
-                data = file.read(min(left, _WINDOW))
-                crc = zlib.crc32(data, crc)
-                left -= len(data)
-            if crc == head.stored_crc and _is_sensible(head, header, size):
-                yield _Found(head, place + BLOCK_BYTES)
-                place += BLOCK_BYTES + head.length
+        head = _possible_head(file, header)
+        begin = file.tell()
+        if head is not None and head.length <= size - begin and _is_sensible(head, header, size):
+            if _crc(file, head) == head.crc:
+                yield _Found(head, begin)
+                place = begin + head.length
                 continue
             waste -= head.length
-        waste -= BLOCK_BYTES
+        waste -= MIN_BLOCK_BYTES
         place += 1
+
+
+def _possible_head(file: IO[bytes], header: Header) -> BlockHead | None:
+    try:
+        return read_block_head(file, header)
+    except FormatError:
+        return None
+
+
+def _crc(file: IO[bytes], head: BlockHead) -> int:
+    crc, left = head.begun, head.length
+    while left and (data := file.read(min(left, _WINDOW))):
+        crc = zlib.crc32(data, crc)
+        left -= len(data)
+    return crc
 
 
 def _is_sensible(head: BlockHead, header: Header, size: int) -> bool:
     """Whether its number can be: each block before it takes some room in an undamaged file."""
-    return head.kind == END or head.number <= size // BLOCK_BYTES + (header.samples or 0) // header.chunk_samples
+    return head.number <= size // MIN_BLOCK_BYTES + (header.samples or 0) // header.chunk_samples
 
 
 def _next_sync(file: IO[bytes], place: int) -> int:
@@ -222,24 +239,25 @@ def _next_sync(file: IO[bytes], place: int) -> int:
     while True:
         file.seek(place)
         window = file.read(_WINDOW)
-        at = window.find(frame.SYNC)
+        at = window.find(SYNC)
         if at >= 0:
             return place + at
         if len(window) < _WINDOW:
             return -1
-        place += len(window) - len(frame.SYNC) + 1
+        place += len(window) - len(SYNC) + 1
 
 
 def _mended_header(data: bytes) -> tuple[Header, list[str]]:
     try:
-        return frame.read_header(data), []
+        return read_header(io.BytesIO(data)), []
     except FormatError as error:
-        if len(data) < HEADER_BYTES:
-            raise
-        for place in range(HEADER_BYTES):
+        for place in range(len(data)):
             edited = bytearray(data)
             for value in range(256):
                 edited[place] = value
-                if edited[-4:] == zlib.crc32(edited[:-4]).to_bytes(4, "little") and edited[:4] == frame.MAGIC:
-                    return frame.read_header(bytes(edited)), [f"byte {place} of the header was wrong and is mended"]
+                try:
+                    header = read_header(io.BytesIO(edited))
+                except FormatError:
+                    continue
+                return header, [f"byte {place} of the header was wrong and is mended"]
         raise FormatError(f"{error}; nothing can be salvaged without it") from error

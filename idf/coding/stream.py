@@ -13,9 +13,20 @@ from typing import IO
 
 import numpy as np
 
-from idf.coding import frame
-from idf.coding.frame import AUDIO, DIGEST_BYTES, END, HEAD, TAIL, Block, FrameReader, FrameWriter, Header
+from idf.coding.frame import Block, FrameReader, FrameWriter
 from idf.coding.parallel import ordered_map
+from idf.coding.parts import (
+    AUDIO,
+    DAMAGED,
+    DIGEST_BYTES,
+    FINGERPRINT_BYTES,
+    HEAD,
+    MAX_CHUNK_SAMPLES,
+    TAIL,
+    End,
+    Header,
+    Kind,
+)
 from idf.coding.planes import ChunkCodec, decode_block, encode_block, pcm_bytes
 from idf.coding.sources import Source
 from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
@@ -73,10 +84,10 @@ def encode_stream(
     form = source.form
     if not 0 < form.rate_hz < 1 << 32:
         raise ValueError(f"rate_hz is {form.rate_hz}; it must be 1 ... 2^32 - 1")
-    if not 0 < codec.chunk_samples <= frame.MAX_CHUNK_SAMPLES:
-        raise ValueError(f"chunk_samples is {codec.chunk_samples}; it must be 1 ... {frame.MAX_CHUNK_SAMPLES}")
+    if not 0 < codec.chunk_samples <= MAX_CHUNK_SAMPLES:
+        raise ValueError(f"chunk_samples is {codec.chunk_samples}; it must be 1 ... {MAX_CHUNK_SAMPLES}")
     header = Header(
-        fingerprint=codec.fingerprint,
+        fingerprint=codec.fingerprint[:FINGERPRINT_BYTES],
         rate_hz=form.rate_hz,
         channels=form.channels,
         sample_bits=form.sample_bits,
@@ -112,7 +123,7 @@ class Decoder:
     Attributes:
         header: what the file says of itself.
         form: rate, channels and bits.
-        digest: after the last block of samples: first 16 bytes of the SHA-256 of their PCM.
+        digest: after the last block of samples: first 8 bytes of the SHA-256 of their PCM.
 
     Raises:
         FormatError: no file of ours, another version, or a damaged header.
@@ -122,7 +133,7 @@ class Decoder:
         self._reader = FrameReader(file)
         self.header = self._reader.header
         self.form = header_form(self.header)
-        self._pending: Block | None = None
+        self._pending: Block | End | None = None
 
     def head(self) -> bytes:
         """The bytes before the samples; to be asked for first.
@@ -162,10 +173,10 @@ class Decoder:
         """
         for block in self._blocks(TAIL):
             yield block.payload
-        block = self._next()
-        if block.kind != END:
-            raise FormatError(frame.DAMAGED)
-        self.digest = frame.parse_end(block.payload).digest
+        end = self._next()
+        if not isinstance(end, End):
+            raise FormatError(DAMAGED)
+        self.digest = end.digest
 
     def _audio_blocks(self) -> Iterator[tuple[int, Block]]:
         first = 0
@@ -173,15 +184,15 @@ class Decoder:
             yield first, block
             first += block.samples
 
-    def _blocks(self, kind: bytes) -> Iterator[Block]:
+    def _blocks(self, kind: Kind) -> Iterator[Block]:
         """The blocks of one kind that come next."""
-        while (block := self._next()).kind == kind:
-            yield block
-        self._pending = block
+        while isinstance(part := self._next(), Block) and part.kind == kind:
+            yield part
+        self._pending = part
 
-    def _next(self) -> Block:
-        block, self._pending = self._pending or self._reader.next(), None
-        return block
+    def _next(self) -> Block | End:
+        part, self._pending = self._pending or self._reader.next(), None
+        return part
 
 
 def decode_stream(
@@ -254,9 +265,10 @@ def check_model(codec: ChunkCodec, header: Header) -> None:
     Raises:
         FormatError: it is not (names both), or the file's blocks are longer than that model's ever are.
     """
-    if header.fingerprint != codec.fingerprint:
+    fingerprint = codec.fingerprint[:FINGERPRINT_BYTES]
+    if header.fingerprint != fingerprint:
         raise FormatError(
-            f"the file was made with model {header.fingerprint.hex()}, this is model {codec.fingerprint.hex()}; "
+            f"the file was made with model {header.fingerprint.hex()}, this is model {fingerprint.hex()}; "
             "decompress it with the model file that made it"
         )
     if header.chunk_samples > codec.chunk_samples:

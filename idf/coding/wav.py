@@ -17,7 +17,7 @@ from typing import IO
 
 import numpy as np
 
-from idf.coding.frame import MAX_CHANNELS
+from idf.coding.parts import MAX_CHANNELS
 from idf.coding.planes import from_pcm_bytes, pcm_bytes
 from idf.errors import DataError
 

@@ -137,7 +137,7 @@ def test_models_by_name_path_and_fingerprint(models: Path, tmp_path: Path, monke
     monkeypatch.setenv("IDF_MODEL", "other")
     assert idf.compress(samples, 8000) == data
     (models / "other.idfm").unlink()
-    with pytest.raises(RunError, match=r"this needs model [0-9a-f]{32}, which is not installed; .* --model FILE"):
+    with pytest.raises(RunError, match=r"this needs model [0-9a-f]{16}, which is not installed; .* --model FILE"):
         idf.decompress(data)
     np.testing.assert_array_equal(idf.decompress(data, model=str(TINY))[0], samples)
 

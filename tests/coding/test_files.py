@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from idf.coding import compress_file, decompress_file, files, read_file_header, verify_file
-from idf.coding.frame import read_index
+from idf.coding.index import read_index
 from idf.errors import DataError, FormatError, OutputError
 
 Speech = Callable[..., np.ndarray]

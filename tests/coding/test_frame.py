@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import io
-import struct
 import tracemalloc
 import zlib
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.coding.frame import (
-    AUDIO,
-    BLOCK_BYTES,
-    END,
-    HEAD,
-    HEADER_BYTES,
-    MAX_CHUNK_SAMPLES,
-    SYNC,
-    TAIL,
-    Block,
-    FrameReader,
-    FrameWriter,
-    Header,
-    block_seed,
-    read_audio_block,
-    read_header,
-    read_index,
-)
+from idf.coding import varint
+from idf.coding.frame import Block, FrameReader, FrameWriter
+from idf.coding.index import read_audio_block, read_index
+from idf.coding.parts import AUDIO, HEAD, MAX_CHUNK_SAMPLES, MAX_HEADER_BYTES, SYNC, TAIL, End, Header, read_header
 from idf.errors import FormatError
 
 HEADER = Header(
-    fingerprint=bytes(range(16)),
+    fingerprint=bytes(range(8)),
     rate_hz=8000,
     channels=1,
     sample_bits=16,
@@ -60,35 +44,42 @@ def write(header: Header = HEADER, blocks: list[Block] = BLOCKS) -> bytes:
             writer.audio(block.samples, block.payload)
         else:
             writer.foreign(block.kind, block.payload)
-    writer.finish(bytes(16))
+    writer.finish(bytes(8))
     assert writer.bytes_written == len(file.getvalue())
     return file.getvalue()
 
 
 def read_forwards(data: bytes) -> list[Block]:
     reader = FrameReader(io.BytesIO(data))
-    blocks = [reader.next()]
-    while blocks[-1].kind != END:
-        blocks.append(reader.next())
-    return blocks[:-1]
+    blocks = []
+    while not isinstance(part := reader.next(), End):
+        blocks.append(part)
+    assert part.samples == sum(block.samples for block in blocks)
+    return blocks
 
 
 def read_by_index(data: bytes) -> list[Block]:
     file = io.BytesIO(data)
     index = read_index(file)
-    return [read_audio_block(file, index, number) for number in range(len(index.end.lengths))]
+    return [read_audio_block(file, index, number) for number in range(len(index.starts))]
 
 
-def block(header: Header, kind: bytes, number: int, samples: int, payload: bytes, length: int | None = None) -> bytes:
+def header_of(data: bytes) -> Header:
+    return read_header(io.BytesIO(data))
+
+
+def block(header: Header, kind: int, number: int, samples: int | None, payload: bytes, length: int = -1) -> bytes:
     """A block with a right CRC: whoever wrote it meant it."""
-    head = struct.pack("<3scIII", SYNC, kind, number, samples, len(payload) if length is None else length)
-    return head + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head, block_seed(header)))) + payload
+    numbers = [number << 2 | kind, *([] if samples is None else [samples]), len(payload) if length < 0 else length]
+    head = SYNC + b"".join(map(varint.pack, numbers))
+    return head + zlib.crc32(payload, zlib.crc32(head, header.seed)).to_bytes(4, "little") + payload
 
 
-def end(header: Header, samples: int, lengths: list[int], number: int | None = None) -> bytes:
-    payload = struct.pack("<Q16s", samples, bytes(16)) + np.array(lengths, "<u4").tobytes()
-    payload += struct.pack("<I", BLOCK_BYTES + len(payload) + 4)
-    return block(header, END, len(lengths) if number is None else number, 0, payload)
+def end(header: Header, samples: int | None, sizes: list[int], size: int | None = None) -> bytes:
+    body = b"E" if samples is None else b"S" + varint.pack(samples)
+    body += b"".join(map(varint.pack, sizes)) + bytes(8)
+    body += zlib.crc32(body, header.seed).to_bytes(4, "little")
+    return body + varint.pack(len(body) if size is None else size)[::-1]
 
 
 @pytest.mark.parametrize("has_head", [False, True])
@@ -96,18 +87,23 @@ def test_what_is_written_is_read(has_head: bool) -> None:
     header = replace(HEADER, has_head=has_head)
     blocks = BLOCKS[0 if has_head else 1 :]
     data = write(header, blocks)
-    assert read_header(data[:HEADER_BYTES]) == header
+    assert header_of(data) == header
     assert read_forwards(data) == blocks
     assert read_by_index(data) == BLOCKS[1:4]
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"samples": None}, {"from_flac": True}, {"channels": 8}, {"sample_bits": 24}, {"rate_hz": 2**32 - 1}],
+    [
+        *({"samples": None}, {"samples": 0}, {"samples": 2**52}, {"rate_hz": 2**32 - 1}, {"chunk_samples": 2**20}),
+        *({"from_flac": True}, {"channels": 8}, {"sample_bits": 24}, {"sample_bits": 8}),
+    ],
 )
 def test_headers_come_back(change: dict[str, Any]) -> None:
     header = replace(HEADER, **change)
-    assert read_header(header.pack()) == header
+    packed = header.pack()
+    assert header_of(packed + b"more") == header
+    assert len(packed) <= MAX_HEADER_BYTES
 
 
 def test_long_heads_take_several_blocks() -> None:
@@ -117,9 +113,29 @@ def test_long_heads_take_several_blocks() -> None:
     assert read_by_index(data) == BLOCKS[1:4]
 
 
-def test_the_frame_takes_92_bytes_and_24_a_block() -> None:
-    header = replace(HEADER, has_head=False)
-    assert len(write(header, BLOCKS[1:4])) == 92 + 3 * 24 + sum(len(b.payload) for b in BLOCKS[1:4])
+@pytest.mark.parametrize("announced", [None, 25, 20, 10, 3, 0, 1000])
+def test_what_was_announced_need_not_be_true(announced: int | None) -> None:
+    header = replace(HEADER, samples=announced)
+    data = write(header)
+    assert read_forwards(data) == BLOCKS
+    assert read_by_index(data) == BLOCKS[1:4]
+    assert read_index(io.BytesIO(data)).end.samples == 25
+
+
+@pytest.mark.parametrize("blocks", [BLOCKS[:1], BLOCKS[:2], [*BLOCKS[:1], BLOCKS[4]]])
+def test_few_blocks(blocks: list[Block]) -> None:
+    data = write(blocks=blocks)
+    assert read_forwards(data) == blocks
+    assert read_by_index(data) == [block for block in blocks if block.kind == AUDIO]
+
+
+def test_what_the_frame_takes() -> None:
+    """Of a clip of speech in one block, then in more."""
+    header = replace(HEADER, has_head=False, rate_hz=22050, chunk_samples=65536, samples=40000)
+    payload = bytes(50000)
+    assert len(write(header, [Block(AUDIO, 0, 40000, payload)])) - len(payload) == 52
+    header = replace(header, samples=3 * 65536)
+    assert len(write(header, [Block(AUDIO, n, 65536, payload) for n in range(3)])) - 3 * len(payload) == 52 + 2 * 14
 
 
 def test_cut_at_every_length() -> None:
@@ -163,8 +179,9 @@ def test_edits_of_any_kind_are_noticed(data: st.DataObject) -> None:
 
 def test_a_block_of_another_file_does_not_pass() -> None:
     ours, other = write(), write(replace(HEADER, rate_hz=8001))
+    size = len(HEADER.pack())
     with pytest.raises(FormatError):
-        read_forwards(ours[:HEADER_BYTES] + other[HEADER_BYTES:])
+        read_forwards(ours[:size] + other[size:])
 
 
 @settings(deadline=None, max_examples=300)
@@ -182,47 +199,59 @@ def test_random_bytes_after_a_good_header(data: bytes) -> None:
         ({"chunk_samples": 0}, "impossible values"),
         ({"chunk_samples": MAX_CHUNK_SAMPLES + 1}, "impossible values"),
         ({"rate_hz": 0}, "impossible values"),
-        ({"channels": 0}, "impossible values"),
-        ({"channels": 9}, "impossible values"),
-        ({"sample_bits": 12}, "impossible values"),
-        ({"samples": 2**60}, "impossible values"),
+        ({"rate_hz": 2**32}, "impossible values"),
+        ({"sample_bits": 32}, "impossible values"),
+        ({"samples": 2**52 + 1}, "impossible values"),
+        ({"samples": 2**60}, "impossible"),
         ({"samples": None, "has_head": False}, "impossible values"),
     ],
 )
 def test_hostile_headers(change: dict[str, Any], message: str) -> None:
     with pytest.raises(FormatError, match=message):
-        read_header(replace(HEADER, **change).pack())
+        header_of(replace(HEADER, **change).pack())
 
 
 def test_foreign_files_and_versions() -> None:
     with pytest.raises(FormatError, match="not an idf file"):
-        read_header(b"RIFF" + bytes(100))
+        header_of(b"RIFF" + bytes(100))
     with pytest.raises(FormatError, match="empty"):
-        read_header(b"")
+        header_of(b"")
     with pytest.raises(FormatError, match="format version 2"):
-        read_header(b"\x89IDF\x02" + bytes(60))
-    with pytest.raises(ValueError, match="16 bytes"):
+        header_of(b"\x89IDF\x02" + bytes(60))
+    with pytest.raises(ValueError, match="8 bytes"):
         replace(HEADER, fingerprint=b"short")
 
 
-FIRST = block(HEADER, HEAD, 0, 0, b"head")
+SHORT = 3
+FIRST = block(HEADER, HEAD, 0, None, b"head")
+FULL = block(HEADER, AUDIO, 0, None, b"x")
 HOSTILE = {
-    "a length beyond what the samples can take": FIRST + block(HEADER, AUDIO, 0, 10, b"x", 2**32 - 1),
-    "more samples than a block has": FIRST + block(HEADER, AUDIO, 0, 11, b"x"),
-    "no samples": FIRST + block(HEADER, AUDIO, 0, 0, b"x"),
-    "an endless head": block(HEADER, HEAD, 0, 0, b"x", 2**32 - 1),
-    "an unknown kind": FIRST + block(HEADER, b"X", 0, 0, b"x"),
-    "a head after the audio": FIRST + block(HEADER, AUDIO, 0, 10, b"x") + block(HEADER, HEAD, 1, 0, b"x"),
-    "the same block twice": FIRST + block(HEADER, AUDIO, 0, 10, b"x") * 2 + end(HEADER, 20, [1, 1]),
+    "a length beyond what the samples can take": FIRST + block(HEADER, AUDIO, 0, None, b"x", 2**32 - 1),
+    "more samples than a block has": FIRST + block(HEADER, SHORT, 0, 11, b"x") + end(HEADER, 11, []),
+    "no samples": FIRST + block(HEADER, SHORT, 0, 0, b"x") + end(HEADER, 0, []),
+    "no payload": FIRST + block(HEADER, AUDIO, 0, None, b"") + end(HEADER, 10, []),
+    "an endless head": block(HEADER, HEAD, 0, None, b"x", 2**32 - 1),
+    "an unknown mark": FIRST + b"X" + FULL,
+    "a head after the audio": FIRST + FULL + block(HEADER, HEAD, 1, None, b"x"),
+    "the same block twice": FIRST + FULL * 2 + end(HEADER, 20, [len(FULL)]),
+    "a block with a number beyond all": FIRST + block(HEADER, AUDIO, 2**53, None, b"x"),
     "a short block in the middle": FIRST
-    + block(HEADER, AUDIO, 0, 5, b"x")
-    + block(HEADER, AUDIO, 1, 10, b"x")
-    + end(HEADER, 15, [1, 1]),
-    "an end with 2^52 samples": FIRST + block(HEADER, AUDIO, 0, 10, b"x") + end(HEADER, 2**52, [1]),
-    "an end with 2^63 samples": FIRST + end(HEADER, 2**63, []),
-    "an index of 2^30 blocks": FIRST + block(HEADER, END, 2**30, 0, b"x" * 100, 28 + 2**32 - 2**32),
-    "an index of too many blocks": FIRST + end(HEADER, 40, [1, 1, 1, 1]),
-    "an index with lengths beyond the file": FIRST + block(HEADER, AUDIO, 0, 10, b"x") + end(HEADER, 10, [2**32 - 1]),
+    + block(HEADER, SHORT, 0, 5, b"x")
+    + block(HEADER, AUDIO, 1, None, b"x")
+    + end(HEADER, 15, [len(FULL)]),
+    "an end with more samples than announced": FIRST + FULL + end(HEADER, None, []),
+    "an end with 2^52 samples": FIRST + FULL + end(HEADER, 2**52, []),
+    "an end with 2^55 samples": FIRST + end(HEADER, 2**55, []),
+    "an end as long as 2^50": FIRST + FULL + end(HEADER, 10, [], 2**50),
+    "an end that is the whole file": FIRST + FULL + end(HEADER, 10, [], len(FIRST + FULL) + 40),
+    "an end that says it is shorter": FIRST + FULL + end(HEADER, 10, [], 5),
+    "an index of too many blocks": FIRST + end(HEADER, 40, [10, 10, 10]),
+    "an index of too few blocks": FIRST + FULL + block(HEADER, AUDIO, 1, None, b"x") + end(HEADER, 20, []),
+    "an index with sizes beyond the file": FIRST
+    + FULL
+    + block(HEADER, AUDIO, 1, None, b"x")
+    + end(HEADER, 20, [2**27]),
+    "an end without a digest": FIRST + FULL + b"S",
 }
 
 

@@ -1,0 +1,114 @@
+"""Where everything lies in a compressed file that can seek, so that any block is read without the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from idf.coding import varint
+from idf.coding.frame import Block
+from idf.coding.parts import (
+    AUDIO,
+    CRC_BYTES,
+    DAMAGED,
+    DIGEST_BYTES,
+    END_MARKS,
+    HEAD,
+    MIN_BLOCK_BYTES,
+    End,
+    Header,
+    parse_end,
+    read_block_head,
+    read_header,
+    read_up_to,
+)
+from idf.errors import FormatError
+
+
+@dataclass(frozen=True)
+class Index:
+    """Where everything lies.
+
+    Attributes:
+        starts: int64 (blocks,), the place of each audio block.
+    """
+
+    header: Header
+    end: End
+    starts: np.ndarray
+
+
+def read_index(file: IO[bytes]) -> Index:
+    """Header, end and the places of the audio blocks; no block in between is read.
+
+    Raises:
+        FormatError: the file is damaged, cut off, or no file of ours.
+    """
+    file.seek(0)
+    header = read_header(file)
+    first = _skip_head_blocks(file, header, file.tell())
+    end, place = read_end(file, header)
+    starts = np.cumsum(np.concatenate([[first], end.sizes]))[: end.blocks(header)]
+    if len(starts) and starts[-1] > place - MIN_BLOCK_BYTES:
+        raise FormatError(f"{DAMAGED}: its index contradicts its length")
+    return Index(header, end, starts)
+
+
+def read_end(file: IO[bytes], header: Header) -> tuple[End, int]:
+    """The end of a file that can seek, and its place.
+
+    Raises:
+        FormatError: it is damaged or missing.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(size - varint.MAX_BYTES, 0))
+    last = file.read()[::-1]
+    size_bytes = next((n + 1 for n, byte in enumerate(last) if byte < 128), 0)
+    length = varint.unpack(last[:size_bytes])
+    place = size - size_bytes - length
+    # an index has at most 4 bytes for each block, and a block takes more: most of a file is not index
+    largest = 1 + varint.MAX_BYTES + 4 * (size // MIN_BLOCK_BYTES) + DIGEST_BYTES + CRC_BYTES
+    if place < 0 or not 1 + DIGEST_BYTES + CRC_BYTES <= length <= largest:
+        raise FormatError(DAMAGED)
+    file.seek(place)
+    end = parse_end(read_up_to(file, length), header)
+    if end.blocks(header) * MIN_BLOCK_BYTES > place:
+        raise FormatError(f"{DAMAGED}: its index contradicts its length")
+    return end, place
+
+
+def read_audio_block(file: IO[bytes], index: Index, number: int) -> Block:
+    """Audio block ``number``, checked by its CRC.
+
+    Raises:
+        FormatError: the block is damaged; the message names it.
+    """
+    header = index.header
+    first = number * header.chunk_samples
+    samples = min(header.chunk_samples, index.end.samples - first)
+    file.seek(int(index.starts[number]))
+    try:
+        head = read_block_head(file, header)
+    except FormatError:
+        head = None
+    if head is not None and (head.kind, head.number, head.samples) == (AUDIO, number, samples):
+        payload = read_up_to(file, head.length)
+        if head.fits(payload):
+            return Block(AUDIO, number, samples, payload)
+    raise FormatError(f"the block of samples {first} to {first + samples - 1} is damaged")
+
+
+def _skip_head_blocks(file: IO[bytes], header: Header, place: int) -> int:
+    """The place of the first block that is no head block."""
+    while header.has_head:
+        file.seek(place)
+        if file.read(1) in END_MARKS:
+            break
+        file.seek(place)
+        head = read_block_head(file, header)
+        if head.kind != HEAD:
+            break
+        place += head.size
+    return place

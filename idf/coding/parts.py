@@ -1,0 +1,324 @@
+"""The parts of a compressed file as bytes: the header, what stands before each block, and the end.
+
+The format is specified in ``docs/format.md``; this module is that page as code, packing and reading
+side by side. Everything that a file claims is checked before anything is allocated for it. In which
+order parts follow each other: :mod:`idf.coding.frame`; where they lie: :mod:`idf.coding.index`.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import IO
+
+import numpy as np
+
+from idf.coding import varint
+from idf.errors import FormatError
+
+MAGIC = b"\x89IDF"
+VERSION = 1
+FINGERPRINT_BYTES = 8
+"""Of a model's fingerprint, which is longer: enough to tell models apart, and files are many."""
+DIGEST_BYTES = 8
+MAX_CHANNELS = 8
+SAMPLE_BITS = (8, 16, 24)
+MAX_CHUNK_SAMPLES = 1 << 20
+"""So that what one block can make a reader allocate is bounded."""
+MAX_FOREIGN_BYTES = 1 << 20
+"""Bytes in one head or tail block; longer heads and tails take several."""
+MAX_SAMPLES = 1 << 52
+"""Beyond any recording, and far from overflow in what is computed from it."""
+
+SYNC = b"\xa9\x5d\xb2"
+END_MARKS = AS_ANNOUNCED, OTHERWISE = b"E", b"S"
+"""First byte of the end: the samples are as many as the header announced; or a number that follows."""
+
+CRC_BYTES = 4
+MAX_HEADER_BYTES = len(MAGIC) + 2 + 5 + 3 + 8 + FINGERPRINT_BYTES + CRC_BYTES
+MIN_BLOCK_BYTES = len(SYNC) + 1 + 1 + CRC_BYTES + 1
+"""A block of one byte."""
+
+_FLAG_HEAD, _FLAG_FLAC, _FLAG_OPEN = 1, 2, 4
+_SHORT = 3
+"""The kind, as written, of an audio block that says how many samples it has."""
+
+DAMAGED = "the file is damaged or cut off"
+
+
+class Kind(IntEnum):
+    """Kinds of blocks, in the order in which they stand in a file."""
+
+    HEAD, AUDIO, TAIL = range(3)
+
+
+HEAD, AUDIO, TAIL = Kind
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself before its first block.
+
+    Attributes:
+        fingerprint: 8 bytes, the first of those that name the model that can decode it.
+        rate_hz: samples a second, 1 ... 2^32 - 1.
+        channels: 1 ... 8.
+        sample_bits: 8, 16 or 24.
+        chunk_samples: samples (in each channel) of each audio block but the last.
+        samples: in each channel, as the source announced them; None where it did not. What there
+            really are is told by the end.
+        has_head: whether the original's bytes before the samples are kept; if not, they are the
+            canonical WAV header for ``samples``.
+        from_flac: whether the original was a FLAC file.
+
+    Raises:
+        ValueError: a fingerprint of another length than 8 bytes.
+    """
+
+    fingerprint: bytes
+    rate_hz: int
+    channels: int
+    sample_bits: int
+    chunk_samples: int
+    samples: int | None
+    has_head: bool = False
+    from_flac: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.fingerprint) != FINGERPRINT_BYTES:
+            raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes here, not {len(self.fingerprint)}")
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of all channels as PCM."""
+        return self.channels * self.sample_bits // 8
+
+    @functools.cached_property
+    def seed(self) -> int:
+        """The header's CRC. All others start from it, so that no block passes in another file."""
+        return zlib.crc32(self._pack())
+
+    def pack(self) -> bytes:
+        """The bytes at the start of a file."""
+        packed = self._pack()
+        return packed + _crc_bytes(zlib.crc32(packed))
+
+    def expected(self, number: int) -> int:
+        """Samples of audio block ``number`` as announced; a chunk where nothing is known of them."""
+        left = self.chunk_samples if self.samples is None else self.samples - number * self.chunk_samples
+        return min(left, self.chunk_samples) if left > 0 else self.chunk_samples
+
+    def max_payload(self, samples: int) -> int:
+        """An audio block is never longer than its samples as PCM and one byte."""
+        return 1 + samples * self.frame_bytes
+
+    def _pack(self) -> bytes:
+        kind = _FLAG_HEAD * self.has_head | _FLAG_FLAC * self.from_flac | _FLAG_OPEN * (self.samples is None)
+        kind |= (self.sample_bits // 8 - 1) << 3 | (self.channels - 1) << 5
+        numbers = [self.rate_hz, self.chunk_samples] + ([] if self.samples is None else [self.samples])
+        return MAGIC + bytes([VERSION, kind]) + b"".join(map(varint.pack, numbers)) + self.fingerprint
+
+
+@dataclass(frozen=True)
+class BlockHead:
+    """What stands before a payload, checked to be possible: nothing larger than the header allows.
+
+    Attributes:
+        number: among the blocks of its kind, from 0.
+        samples: in each channel; 0 for other kinds than audio.
+        length: of the payload.
+        size: of the whole block.
+        begun: the CRC-32 up to the payload.
+        crc: the CRC-32 of the whole block, as the file has it.
+    """
+
+    kind: Kind
+    number: int
+    samples: int
+    length: int
+    size: int
+    begun: int
+    crc: int
+
+    def fits(self, payload: bytes) -> bool:
+        """Whether this is the whole payload, undamaged."""
+        return len(payload) == self.length and zlib.crc32(payload, self.begun) == self.crc
+
+
+@dataclass(frozen=True)
+class End:
+    """What the end of a file says.
+
+    Attributes:
+        samples: in each channel.
+        sizes: int64, of each audio block but the last.
+        digest: first 8 bytes of the SHA-256 of the samples as interleaved little-endian PCM.
+    """
+
+    samples: int
+    sizes: np.ndarray
+    digest: bytes
+
+    def blocks(self, header: Header) -> int:
+        """Number of audio blocks."""
+        return -(-self.samples // header.chunk_samples)
+
+
+class Taker:
+    """Takes numbers and bytes from a file, one after the other, and keeps them for a checksum.
+
+    Attributes:
+        taken: all that was taken.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.taken = bytearray()
+
+    def take(self, size: int) -> bytes:
+        """Exactly ``size`` bytes. Raises FormatError where there are fewer."""
+        data = read_up_to(self._file, size)
+        if len(data) < size:
+            raise FormatError(DAMAGED)
+        self.taken += data
+        return data
+
+    def number(self) -> int:
+        """A variable-length number. Raises FormatError where there is none."""
+        data = bytearray(self.take(1))
+        while data[-1] > 127 and len(data) < varint.MAX_BYTES:
+            data += self.take(1)
+        return varint.unpack(bytes(data))
+
+    def crc(self) -> int:
+        """A CRC-32, which is not kept."""
+        data = self.take(CRC_BYTES)
+        del self.taken[-CRC_BYTES:]
+        return int.from_bytes(data, "little")
+
+
+def read_header(file: IO[bytes]) -> Header:
+    """What a file says of itself; read from its start, and no further than the header goes.
+
+    Raises:
+        FormatError: no file of ours, another version, or a damaged header.
+    """
+    magic = read_up_to(file, len(MAGIC))
+    if magic != MAGIC:
+        raise FormatError("this is not an idf file" if magic else "the file is empty")
+    taker = Taker(file)
+    taker.taken += magic
+    version = taker.take(1)[0]
+    if version != VERSION:
+        raise FormatError(
+            f"the file has format version {version}; this program reads version {VERSION}: install another idf"
+        )
+    kind = taker.take(1)[0]
+    rate_hz, chunk_samples = taker.number(), taker.number()
+    samples = None if kind & _FLAG_OPEN else taker.number()
+    fingerprint = taker.take(FINGERPRINT_BYTES)
+    if taker.crc() != zlib.crc32(taker.taken):
+        raise FormatError("the file's header is damaged (its CRC differs)")
+    if (
+        not 0 < rate_hz < 1 << 32
+        or not 0 < chunk_samples <= MAX_CHUNK_SAMPLES
+        or kind >> 3 & 3 >= len(SAMPLE_BITS)
+        or (samples is None and not kind & _FLAG_HEAD)
+        or (samples or 0) > MAX_SAMPLES
+    ):
+        raise FormatError("the file's header holds impossible values")
+    return Header(
+        fingerprint=fingerprint,
+        rate_hz=rate_hz,
+        channels=(kind >> 5) + 1,
+        sample_bits=SAMPLE_BITS[kind >> 3 & 3],
+        chunk_samples=chunk_samples,
+        samples=samples,
+        has_head=bool(kind & _FLAG_HEAD),
+        from_flac=bool(kind & _FLAG_FLAC),
+    )
+
+
+def pack_block(header: Header, kind: Kind, number: int, samples: int, payload: bytes) -> bytes:
+    """A whole block."""
+    is_short = kind == AUDIO and samples != header.expected(number)
+    numbers = [number << 2 | (_SHORT if is_short else kind), *([samples] if is_short else []), len(payload)]
+    head = SYNC + b"".join(map(varint.pack, numbers))
+    return head + _crc_bytes(zlib.crc32(payload, zlib.crc32(head, header.seed))) + payload
+
+
+def read_block_head(file: IO[bytes], header: Header) -> BlockHead:
+    """What a block says of itself, read up to the payload.
+
+    Raises:
+        FormatError: no block can begin like that in a file with this header.
+    """
+    taker = Taker(file)
+    if taker.take(len(SYNC)) != SYNC:
+        raise FormatError(DAMAGED)
+    place = taker.number()
+    number, written = place >> 2, place & 3
+    kind = AUDIO if written == _SHORT else Kind(written)
+    samples = 0
+    if kind == AUDIO:
+        samples = taker.number() if written == _SHORT else header.expected(number)
+    length = taker.number()
+    crc = taker.crc()
+    if kind == AUDIO:
+        possible = 0 < samples <= header.chunk_samples and 0 < length <= header.max_payload(samples)
+    else:
+        possible = 0 < length <= MAX_FOREIGN_BYTES
+    if not possible or number * header.chunk_samples > MAX_SAMPLES:
+        raise FormatError(DAMAGED)
+    size = len(taker.taken) + CRC_BYTES + length
+    return BlockHead(kind, number, samples, length, size, zlib.crc32(taker.taken, header.seed), crc)
+
+
+def pack_end(header: Header, samples: int, index: bytes, digest: bytes) -> bytes:
+    """The end of a file.
+
+    Args:
+        index: the packed sizes of all audio blocks but the last.
+    """
+    mark = AS_ANNOUNCED if samples == header.samples else OTHERWISE + varint.pack(samples)
+    body = mark + index + digest
+    crc = _crc_bytes(zlib.crc32(body, header.seed))
+    return body + crc + varint.pack(len(body) + CRC_BYTES)[::-1]
+
+
+def parse_end(data: bytes, header: Header) -> End:
+    """The end of a file, but for its own size.
+
+    Raises:
+        FormatError: it is damaged, or its numbers are impossible.
+    """
+    body = data[:-CRC_BYTES]
+    if zlib.crc32(body, header.seed) != int.from_bytes(data[-CRC_BYTES:], "little") or body[:1] not in END_MARKS:
+        raise FormatError(f"{DAMAGED} (the CRC of its end differs)")
+    samples, start = header.samples, 1
+    if body[:1] == OTHERWISE:
+        start += next((n + 1 for n, byte in enumerate(body[1 : 1 + varint.MAX_BYTES]) if byte < 128), 0)
+        samples = varint.unpack(body[1:start])
+    index, digest = body[start:-DIGEST_BYTES], body[max(start, len(body) - DIGEST_BYTES) :]
+    if samples is None or samples > MAX_SAMPLES or len(digest) != DIGEST_BYTES:
+        raise FormatError("the file's end holds impossible values")
+    return End(samples, varint.unpack_all(index, max(-(-samples // header.chunk_samples) - 1, 0)), digest)
+
+
+def read_up_to(file: IO[bytes], size: int) -> bytes:
+    """Up to ``size`` bytes: fewer only at the end of the file (pipes give less than asked for)."""
+    data = file.read(size)
+    if len(data) == size or not data:
+        return data
+    parts = [data]
+    missing = size - len(data)
+    while missing and (data := file.read(missing)):
+        parts.append(data)
+        missing -= len(data)
+    return b"".join(parts)
+
+
+def _crc_bytes(crc: int) -> bytes:
+    return crc.to_bytes(CRC_BYTES, "little")

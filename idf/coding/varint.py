@@ -1,0 +1,58 @@
+"""Whole numbers in as few bytes as they need: seven bits a byte, lowest first (LEB128).
+
+All bytes but the last have their highest bit set. Only the shortest form of a number is written, and
+only that is read, so that no two files say the same in different bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from idf.errors import FormatError
+
+MAX_BYTES = 8
+"""Numbers are below 2^56."""
+
+_IMPOSSIBLE = "the file is damaged or cut off: a number in it is impossible"
+
+
+def pack(value: int) -> bytes:
+    """``value``, 0 ... 2^56 - 1, in 1 to 8 bytes."""
+    packed = bytearray()
+    while value > 127:
+        packed.append(value & 127 | 128)
+        value >>= 7
+    packed.append(value)
+    return bytes(packed)
+
+
+def unpack(data: bytes) -> int:
+    """Undo :func:`pack`. All of ``data`` is one number.
+
+    Raises:
+        FormatError: no number was packed like that.
+    """
+    goes_on = [byte > 127 for byte in data]
+    if goes_on != [True] * (len(data) - 1) + [False] or len(data) > MAX_BYTES or (len(data) > 1 and not data[-1]):
+        raise FormatError(_IMPOSSIBLE)
+    return sum((byte & 127) << 7 * place for place, byte in enumerate(data))
+
+
+def unpack_all(data: bytes, count: int) -> np.ndarray:
+    """``count`` packed numbers that follow each other and fill ``data``: int64 (count,).
+
+    Raises:
+        FormatError: they do not, or are longer than 4 bytes.
+    """
+    octets = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(octets < 128)
+    if len(ends) != count or (len(octets) and octets[-1] > 127):
+        raise FormatError(_IMPOSSIBLE)
+    sizes = np.diff(ends, prepend=-1)
+    if count and (sizes.max() > 4 or np.any((sizes > 1) & (octets[ends] == 0))):
+        raise FormatError(_IMPOSSIBLE)
+    values = np.zeros(count, np.int64)
+    for place in range(4):
+        here = sizes > place
+        values[here] |= (octets[(ends - sizes + 1 + place)[here]] & 127).astype(np.int64) << 7 * place
+    return values
