@@ -25,6 +25,7 @@ from idf.coding import registry
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.files import compress_stream, naming
 from idf.coding.parts import MAX_CHANNELS, read_header
+from idf.coding.processes import Processes
 from idf.coding.reading import RangeReader
 from idf.coding.salvage import Loss, salvage_blocks, survey
 from idf.coding.sources import open_path, open_source
@@ -46,7 +47,8 @@ def compress(samples: np.ndarray, rate_hz: int, *, model: Model = None, jobs: in
             up to 8 channels; may be empty.
         rate_hz: samples a second.
         model: name or path of a model; None for the default.
-        jobs: blocks coded at the same time; the bytes are the same.
+        jobs: blocks coded at the same time, in as many processes, which are started for this call and
+            end with it: worth their while from about half a minute of sound. The bytes are the same.
 
     Returns:
         The content of an ``.idf`` file.
@@ -56,7 +58,10 @@ def compress(samples: np.ndarray, rate_hz: int, *, model: Model = None, jobs: in
         RunError: there is no such model.
     """
     array, form = _to_integers(samples, rate_hz)
-    return compress_array(registry.load_model(model), array, form, jobs=jobs)
+    codec = registry.load_model(model)
+    jobs = min(jobs, _blocks(len(array), codec.chunk_samples))
+    with Processes(jobs) as processes:
+        return compress_array(processes(codec), array, form, jobs=jobs)
 
 
 def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
@@ -65,7 +70,7 @@ def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.n
     Args:
         data: the whole file.
         model: name or path of the model that made it; None to look it up.
-        jobs: blocks decoded at the same time.
+        jobs: blocks decoded at the same time, as for :func:`compress`.
 
     Returns:
         Samples, (time,) if mono and (time, channels) otherwise, of the type that was compressed; and the
@@ -75,8 +80,12 @@ def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.n
         FormatError: the file is damaged or of another version.
         RunError: the model that made it is not here; says how to get it.
     """
-    codec = registry.load_for(read_header(io.BytesIO(data)).fingerprint, model)
-    samples, form = decompress_array(codec, data, jobs=jobs)
+    header = read_header(io.BytesIO(data))
+    codec = registry.load_for(header.fingerprint, model)
+    if header.samples is not None:
+        jobs = min(jobs, _blocks(header.samples, header.chunk_samples))
+    with Processes(jobs) as processes:
+        samples, form = decompress_array(processes(codec), data, jobs=jobs)
     return _from_integers(samples, form), form.rate_hz
 
 
@@ -111,7 +120,9 @@ def compress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, 
     """
     name = str(getattr(source, "name", "the input"))
     audio = open_source(source, name)
-    return compress_stream(registry.load_model(model), audio, target, name, check="none", jobs=jobs)
+    with Processes(jobs) as processes:
+        codec = processes(registry.load_model(model))
+        return compress_stream(codec, audio, target, name, check="none", jobs=jobs)
 
 
 def decompress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
@@ -125,7 +136,8 @@ def decompress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None
     """
     decoder = Decoder(source)
     codec = registry.load_for(decoder.header.fingerprint, model)
-    decode_stream(codec, decoder, target.write, jobs=jobs)
+    with Processes(jobs) as processes:
+        decode_stream(processes(codec), decoder, target.write, jobs=jobs)
 
 
 class Reader:
@@ -201,6 +213,11 @@ def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
     except BaseException:
         opened.close()
         raise
+
+
+def _blocks(samples: int, chunk_samples: int) -> int:
+    """How many blocks there are to be worked on at once."""
+    return -(-samples // chunk_samples)
 
 
 def _to_integers(samples: Any, rate_hz: int) -> tuple[np.ndarray, WavFormat]:

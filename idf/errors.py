@@ -46,6 +46,10 @@ class FormatError(UserError):
     """A compressed file that is damaged, foreign, or of another version."""
 
 
+class WorkerError(UserError):
+    """A process that worked for this one was ended from outside."""
+
+
 class OutputError(UserError):
     """A target that cannot be written: it exists, is read-only, or the disk is full."""
 

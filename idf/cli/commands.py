@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import itertools
 import os
 import sys
 import tempfile
@@ -33,14 +34,15 @@ from idf.coding.files import (
     verify_file,
 )
 from idf.coding.parts import FINGERPRINT_BYTES
+from idf.coding.processes import Processes
 from idf.coding.salvage import salvage_stream, survey
 from idf.coding.sources import open_path, open_source
 from idf.coding.stream import Decoder, Size, checked_samples, decode_stream, header_form
-from idf.errors import OutputError, RunError, UserError
+from idf.errors import OutputError, RunError, UserError, WorkerError
 from idf.files import atomic_write
 
-Worker = Callable[[Task, int, Report], Size]
-"""Does one task with so many jobs."""
+Worker = Callable[[Task, int, Processes, Report], Size]
+"""Does one task, with so many blocks at once."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,10 +62,10 @@ def _compress(arguments: argparse.Namespace) -> int:
     codec = registry.load_model(arguments.model)
     existing, check = _existing(arguments), _check(arguments)
 
-    def work(task: Task, jobs: int, report: Report) -> Size:
+    def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
         if task.source is not None and task.target is not None:
             return compress_file(
-                *(codec, task.source, task.target),
+                *(processes(codec), task.source, task.target),
                 existing=existing,
                 check=check,
                 jobs=jobs,
@@ -71,7 +73,9 @@ def _compress(arguments: argparse.Namespace) -> int:
             )
         with _input(task) as file, _output(task, arguments, scratch=check == "decode") as output:
             source = open_source(file, task.name)
-            return compress_stream(codec, source, output, task.name, check=check, jobs=jobs, progress=report.advance)
+            return compress_stream(
+                *(processes(codec), source, output, task.name), check=check, jobs=jobs, progress=report.advance
+            )
 
     return _each("compressing", tasks, work, arguments)
 
@@ -84,18 +88,18 @@ def _decompress(arguments: argparse.Namespace) -> int:
     tasks = plan(arguments.files, arguments.output, (SUFFIX,), rename)
     existing = _existing(arguments)
 
-    def work(task: Task, jobs: int, report: Report) -> Size:
+    def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
         if arguments.salvage:
             return _salvage(task, arguments, report)
         if task.source is not None and task.target is not None:
-            codec = _codec_for(task.source, arguments.model)
+            codec = processes(_codec_for(task.source, arguments.model))
             return decompress_file(
                 codec, task.source, task.target, existing=existing, jobs=jobs, progress=report.advance
             )
         with _input(task) as file, _output(task, arguments, scratch=False) as output, naming(task.name):
             counted = _Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
-            codec = registry.load_for(decoder.header.fingerprint, arguments.model)
+            codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
             if task.target is not None and task.target.suffix.lower() == FLAC_SUFFIX:
                 raise OutputError("standard input can be restored as WAV only; name a .wav file")
             samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=report.advance)
@@ -107,14 +111,14 @@ def _decompress(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     tasks = plan(arguments.files, None, (SUFFIX,), None)
 
-    def work(task: Task, jobs: int, report: Report) -> Size:
+    def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
         if task.source is not None:
-            codec = _codec_for(task.source, arguments.model)
+            codec = processes(_codec_for(task.source, arguments.model))
             return verify_file(codec, task.source, jobs=jobs, progress=report.advance)
         with _input(task) as file, naming(task.name):
             counted = _Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
-            codec = registry.load_for(decoder.header.fingerprint, arguments.model)
+            codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
             decoder.skip_head()
             samples = sum(map(len, checked_samples(codec, decoder, jobs=jobs)))
             return Size(samples, decoder.form, counted.count)
@@ -164,13 +168,17 @@ def _short(card: registry.ModelCard) -> str:
 def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namespace) -> int:
     """Do all tasks, several at once if there are several, and say how it went; returns the exit status."""
     report = Report(arguments.quiet, arguments.verbose)
-    many = min(arguments.jobs, len(tasks))
+    # one file more than there are workers, so that none waits while a file is opened or renamed
+    many = min(arguments.jobs + 1, len(tasks)) if arguments.jobs > 1 else 1
+    blocks = -(-arguments.jobs // many)
     started = time.perf_counter()
 
-    def one(task: Task) -> None:
+    def one(task: Task, processes: Processes) -> None:
         begun = time.perf_counter()
         try:
-            size = work(task, arguments.jobs if many == 1 else 1, report)
+            size = work(task, blocks, processes, report)
+        except WorkerError as error:
+            report.error(f"{task.name}: {error}")
         except UserError as error:
             report.error(str(error))
         except BrokenPipeError:
@@ -180,16 +188,17 @@ def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namesp
         else:
             report.done(task.name, size, time.perf_counter() - begun)
 
-    with report.progress(what, lambda: _total_samples(tasks)):
+    with report.progress(what, lambda: _total_samples(tasks)), Processes(arguments.jobs) as processes:
         if many == 1:
             for task in tasks:
-                one(task)
+                one(task, processes)
         else:
             with ThreadPoolExecutor(many) as pool:
                 try:
-                    for _ in pool.map(one, tasks):
+                    for _ in pool.map(one, tasks, itertools.repeat(processes)):
                         pass
                 except BaseException:
+                    processes.close()  # else the files that are under way would be waited for
                     pool.shutdown(cancel_futures=True)
                     raise
     report.summary(time.perf_counter() - started)

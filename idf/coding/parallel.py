@@ -1,4 +1,8 @@
-"""Several blocks at once, results in order, never more in memory than there are workers (and one)."""
+"""Several blocks at once, results in order, never more in memory than there are jobs (and two).
+
+Threads of this process: they overlap reading, coding and writing, but they code little faster than
+one does. For that the codec has to work in other processes (:mod:`idf.coding.processes`).
+"""
 
 from __future__ import annotations
 
@@ -12,16 +16,16 @@ R = TypeVar("R")
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
-    """``map`` by ``jobs`` threads. NumPy and the compiled kernels let other threads run while they compute."""
+    """``map`` by ``jobs`` threads and one more, which prepares the next block; in this thread for one job."""
     if jobs <= 1:
         yield from map(function, items)
         return
     waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs + 1) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) > jobs:
+                if len(waiting) > jobs + 1:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -48,6 +48,10 @@ _SHORT = 3
 DAMAGED = "the file is damaged or cut off"
 
 
+class ImpossibleHeaderError(FormatError):
+    """A header that is undamaged, and that no program of ours wrote."""
+
+
 class Kind(IntEnum):
     """Kinds of blocks, in the order in which they stand in a file."""
 
@@ -228,7 +232,7 @@ def read_header(file: IO[bytes]) -> Header:
         or (samples is None and not kind & _FLAG_HEAD)
         or (samples or 0) > MAX_SAMPLES
     ):
-        raise FormatError("the file's header holds impossible values")
+        raise ImpossibleHeaderError("the file's header holds impossible values")
     return Header(
         fingerprint=fingerprint,
         rate_hz=rate_hz,

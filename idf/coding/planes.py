@@ -38,6 +38,8 @@ _I16 = struct.Struct("<h")
 class ChunkCodec(Protocol):
     """What a file needs of a model. Runs of samples are coded each by itself, all channels at once.
 
+    To work in several processes (``--jobs``) it must pickle.
+
     Attributes:
         fingerprint: 16 bytes that change whenever the meaning of the coded bytes does.
         chunk_samples: the longest run, 1 ... 2^20.

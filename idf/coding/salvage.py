@@ -25,6 +25,7 @@ from idf.coding.parts import (
     SYNC,
     BlockHead,
     Header,
+    ImpossibleHeaderError,
     read_block_head,
     read_header,
 )
@@ -250,6 +251,8 @@ def _next_sync(file: IO[bytes], place: int) -> int:
 def _mended_header(data: bytes) -> tuple[Header, list[str]]:
     try:
         return read_header(io.BytesIO(data)), []
+    except ImpossibleHeaderError:
+        raise
     except FormatError as error:
         for place in range(len(data)):
             edited = bytearray(data)

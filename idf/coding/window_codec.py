@@ -48,6 +48,7 @@ class WindowCodec:
         integers: int32 parameters, in units of their grids.
         base_index: the last block's sharpness in the coder's scale units (not used when it is learned).
         provenance: where the model comes from (run, step, data, …), for people.
+        path: its file, from which other processes load it.
 
     Attributes:
         fingerprint: 16 bytes that change whenever the decoder of a file would.
@@ -67,15 +68,19 @@ class WindowCodec:
         *,
         coder: str = "rans",
         provenance: Mapping[str, Any] | None = None,
+        path: Path | None = None,
     ) -> None:
         self.model, self.fingerprint, self.coder = model, fingerprint, coder
-        self.provenance = dict(provenance or {})
+        self.provenance, self._path = dict(provenance or {}), path
         self.chunk_samples = max(CHUNK_SAMPLES // model.window, 1) * model.window
         self._arithmetic = Exact()
         self.parameters = {
             name: integers[name].astype(np.float64) * 2.0**-spec.bits for name, spec in model.specs.items()
         }
         self.log_scale = (base_index * 2.0**-SCALE_BITS - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_again, (self._path, self.coder, self.fingerprint)
 
     def encode(self, samples: np.ndarray) -> bytes:
         """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
@@ -218,8 +223,19 @@ def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
     except (OmegaConfBaseException, ConfigError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
     return WindowCodec(
-        model, integers, int(header["base_index"]), file.fingerprint, coder=coder, provenance=header["provenance"]
+        *(model, integers, int(header["base_index"]), file.fingerprint),
+        coder=coder,
+        provenance=header["provenance"],
+        path=Path(path).absolute(),
     )
+
+
+def _load_again(path: Path, coder: str, fingerprint: bytes) -> WindowCodec:
+    """The same codec in another process."""
+    codec = load_codec(path, coder)
+    if codec.fingerprint != fingerprint:
+        raise RunError(f"{path} was replaced by another model while it was in use; start again")
+    return codec
 
 
 def _check_sizes(config: Config) -> None:

@@ -47,10 +47,17 @@ def test_arrays_come_back_as_they_were(data: st.DataObject, kind: str, channels:
 def test_arrays_of_soundfile(tmp_path: Path, subtype: str, kind: str) -> None:
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, (500, 2)), 48000, subtype=subtype)
     samples, rate_hz = soundfile.read(tmp_path / "a.wav", dtype=kind)
-    data = idf.compress(samples, rate_hz, jobs=2)
+    data = idf.compress(samples, rate_hz)
     assert data == idf.compress(samples, np.int64(rate_hz))  # type: ignore[arg-type]
-    decoded, _ = idf.decompress(data, jobs=2)
+    decoded, _ = idf.decompress(data)
     np.testing.assert_array_equal(decoded, samples)
+
+
+def test_several_jobs_make_the_same_bytes() -> None:
+    samples = np.random.default_rng(0).integers(-300, 300, 140_000).astype(np.int16)
+    data = idf.compress(samples, 8000, jobs=2)
+    assert data == idf.compress(samples, 8000)
+    np.testing.assert_array_equal(idf.decompress(data, jobs=2)[0], samples)
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,8 @@ def test_a_killed_process_leaves_no_broken_output(models: Path, tmp_path: Path) 
     rng = np.random.default_rng()
     killed = 0
     for trial in range(8):
-        process = subprocess.Popen([*COMMAND, "-q", "-f", str(source)], env={**os.environ, **ENVIRONMENT})
+        jobs = str(1 + trial // 2 % 2)
+        process = subprocess.Popen([*COMMAND, "-q", "-f", "-j", jobs, str(source)], env={**os.environ, **ENVIRONMENT})
         time.sleep(rng.uniform(0.6, 3))
         number = signal.SIGTERM if trial % 2 else signal.SIGKILL
         process.send_signal(number)
@@ -321,3 +322,34 @@ def test_a_killed_process_leaves_no_broken_output(models: Path, tmp_path: Path) 
         for rest in tmp_path.glob(".long.idf.*.part"):
             rest.unlink()
     assert killed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None:
+    """As a terminal does it: the signal goes to every process."""
+    folder = tmp_path / "long"
+    folder.mkdir()
+    for name in "abc":
+        noise = np.random.default_rng(0).integers(-300, 300, 10_000_000).astype(np.int16)
+        soundfile.write(folder / f"{name}.wav", noise, 8000)
+    process = subprocess.Popen(
+        [*COMMAND, "-j", "2", str(folder)],
+        env={**os.environ, **ENVIRONMENT},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not any(path.stat().st_size > 100_000 for path in folder.glob(".*.part")):  # workers are at work
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate()[1] == "interrupted\n"
+    assert process.returncode == 130
+    assert names(folder) == ["a.wav", "b.wav", "c.wav"]
+    for _ in range(200):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("a worker process is left")
