@@ -4,8 +4,8 @@
     python -m benchmarks.streaming --hour --jobs 1          and one hour, on one core only
     python -m benchmarks.streaming --model NAME 10 100      another model, other lengths
 
-The bundled speech, repeated, at the rate it is meant for. Each row is a process of its own; memory is
-its largest resident set. Compression is timed without its check, which is a decompression.
+The bundled speech, repeated, at the rate it is meant for. Each row is a command of its own; memory is
+the largest resident set of its processes. Compression is timed without its check, which is a decompression.
 
 Beside the table, ``outputs/bench/streaming.svg``, ``.png`` and ``.json`` are written. Exit status 1 where
 memory is above what is promised.

@@ -173,7 +173,12 @@ def _add_common(command: argparse.ArgumentParser, *, writes: bool = True) -> Non
         command.add_argument("-f", "--force", action="store_true", help="replace files that exist")
         command.add_argument("-k", "--keep", action="store_true", help="keep the source (always so)")
     command.add_argument(
-        "-j", "--jobs", type=_jobs, default=1, metavar="N", help="work on N things at once (default 1; 0: all cores)"
+        "-j",
+        "--jobs",
+        type=_jobs,
+        default=1,
+        metavar="N",
+        help="work on N blocks or files at once, in N processes (default 1; 0: all cores)",
     )
     command.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     command.add_argument("-v", "--verbose", action="store_true", help="say a line for each file")

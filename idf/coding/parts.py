@@ -125,7 +125,7 @@ class Header:
         return MAGIC + bytes([VERSION, kind]) + b"".join(map(varint.pack, numbers)) + self.fingerprint
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BlockHead:
     """What stands before a payload, checked to be possible: nothing larger than the header allows.
 

@@ -38,7 +38,7 @@ _I16 = struct.Struct("<h")
 class ChunkCodec(Protocol):
     """What a file needs of a model. Runs of samples are coded each by itself, all channels at once.
 
-    To work in several processes (``--jobs``) it must pickle.
+    To work in several processes (``--jobs``) it must pickle; loading its file again there is enough.
 
     Attributes:
         fingerprint: 16 bytes that change whenever the meaning of the coded bytes does.

@@ -40,7 +40,7 @@ _WASTE_FACTOR = 8
 lying block heads must not take for ever."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A whole block and the place of its payload."""
 
