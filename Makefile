@@ -32,7 +32,8 @@ check: $(STAMP)  ## Check format, lint and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMP)  ## Measure the coder and the model's speed.
+bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech), measure the coder.
+	@$(BIN)/python -m benchmarks.codecs $(DATA)
 	@$(BIN)/python -m benchmarks.coding
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.exactness
 	@$(BIN)/python -m benchmarks.streaming

@@ -10,15 +10,14 @@ import argparse
 import hashlib
 import io
 import json
-import lzma
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+from sound_packages import members
 
 from idf.audio.pcm import read_pcm16
 from idf.errors import DataError, run_main
@@ -165,37 +164,12 @@ def read_folder(folder: Path) -> Iterator[tuple[str, Path | io.BytesIO]]:
     yield from ((path.stem, path) for path in found)
 
 
-def read_package(package: Path) -> Iterator[tuple[str, Path | io.BytesIO]]:
-    """Name and bytes of each recording in a Debian package (an ``ar`` archive around a tar archive)."""
-    try:
-        data = package.read_bytes()
-    except OSError as error:
-        raise DataError(f"{package}: cannot be read ({error.strerror})") from error
-    if not data.startswith(b"!<arch>\n"):
-        raise DataError(f"{package}: not a Debian package")
-    position = 8
-    while position + 60 <= len(data):
-        # ar header: name (16 bytes), three times, mode, then the size in decimal at 48; bodies are 2-aligned.
-        name = data[position : position + 16].decode("ascii", "replace").strip().rstrip("/")
-        size = int(data[position + 48 : position + 58])
-        body = data[position + 60 : position + 60 + size]
-        position += 60 + size + size % 2
-        if name.startswith("data.tar"):
-            yield from _read_tar(package, name, body)
-            return
-    raise DataError(f"{package}: holds no data.tar; the package is damaged")
-
-
-def _read_tar(package: Path, name: str, body: bytes) -> Iterator[tuple[str, Path | io.BytesIO]]:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            for member in archive:
-                path = Path(member.name)
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is not None and path.suffix == ".wav" and path.parent.name == VOICE_FOLDER:
-                    yield path.stem, io.BytesIO(content.read())
-    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise DataError(f"{package}: cannot read {name} ({error}); use `dpkg -x` and --folder instead") from error
+def read_package(package: Path) -> Iterator[tuple[str, io.BytesIO]]:
+    """Name and bytes of each recording in the Debian package."""
+    for name, read in members(package):
+        path = Path(name)
+        if path.suffix == ".wav" and path.parent.name == VOICE_FOLDER:
+            yield path.stem, io.BytesIO(read())
 
 
 if __name__ == "__main__":

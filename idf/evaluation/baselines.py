@@ -17,10 +17,19 @@ BASELINES: dict[str, Callable[[int], Entry | NotMade]] = {
     "flac": lambda window: find_flac(DEFAULT_BLOCK),
     "flac-1024": lambda window: find_flac(SPEECH_BLOCK),
     "flac-window": find_flac,
-    **{name: functools.partial(lambda name, window: find_ffmpeg(name), name) for name in ("wavpack", "tta", "alac")},
-    **{name: functools.partial(lambda name, window: find_command(name), name) for name in PROGRAMS},
+    "wavpack": lambda window: find_wavpack(),
+    **{name: functools.partial(lambda name, window: find_ffmpeg(name), name) for name in ("tta", "alac")},
+    **{
+        name: functools.partial(lambda name, window: find_command(name), name) for name in PROGRAMS if name != "wavpack"
+    },
 }
 """From a name to the row for models of a given window (samples)."""
+
+
+def find_wavpack() -> Entry | NotMade:
+    """WavPack's strongest mode: the command where it is on PATH, otherwise FFmpeg's encoder."""
+    found = find_command("wavpack")
+    return found if isinstance(found, Entry) else find_ffmpeg("wavpack")
 
 
 def find_baselines(names: Sequence[str], window: int) -> tuple[list[Entry], list[NotMade]]:

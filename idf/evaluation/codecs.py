@@ -27,8 +27,8 @@ class ClipFile:
     """A clip to encode, in both forms that codecs take.
 
     Args:
-        wav: a canonical 16-bit mono WAV file with these samples.
-        samples: int32 ``(time,)``, 16-bit values.
+        wav: a canonical 16-bit WAV file with these samples.
+        samples: int32 ``(time,)`` if mono, ``(time, channels)`` otherwise; 16-bit values.
         rate_hz: samples a second.
     """
 
@@ -56,7 +56,7 @@ class FileCodec(Protocol):
         """
 
     def decode(self, source: Path) -> np.ndarray:
-        """Return the samples in ``source``: int32 ``(time,)``.
+        """Return the samples in ``source``: int32, shaped as in :class:`ClipFile`.
 
         Raises:
             CodecError: the codec refused or failed.
@@ -109,10 +109,10 @@ def from_json(description: dict[str, Any]) -> FileCodec:
 
 
 def read_decoded_wav(path: Path, program: str) -> np.ndarray:
-    """Read what an external decoder wrote: int32 ``(time,)``.
+    """Read what an external decoder wrote: int32, shaped as in :class:`ClipFile`.
 
     Raises:
-        CodecError: the file is missing or no 16-bit mono WAV.
+        CodecError: the file is missing or cannot be read.
     """
     import soundfile
 
@@ -120,6 +120,4 @@ def read_decoded_wav(path: Path, program: str) -> np.ndarray:
         samples, _ = soundfile.read(path, dtype="int16")
     except (soundfile.LibsndfileError, OSError) as error:
         raise CodecError(f"{program} wrote no readable WAV file: {error}") from error
-    if samples.ndim != 1:
-        raise CodecError(f"{program} turned a mono clip into {samples.shape[1]} channels")
     return np.asarray(samples, np.int32)

@@ -21,9 +21,10 @@ from idf.audio import Dataset, open_dataset
 from idf.config import Config
 from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines
-from idf.evaluation.codecs import CodecError, Entry, NotMade
+from idf.evaluation.codecs import CodecError, Entry
 from idf.evaluation.likelihood import model_nll_bits
-from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure
+from idf.evaluation.machine import cpu_name
+from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
 from idf.evaluation.model_codec import ModelCodec
 from idf.evaluation.options import USAGE, Options, parse_options
 from idf.evaluation.plots import plot_codecs, plot_history, read_history
@@ -99,7 +100,7 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
             try:
                 found = measure(baseline, laid_out, _subfolder(folder, f"baseline-{number}"), bar(baseline.codec, 2))
             except CodecError as error:
-                not_made.append(_failed(baseline, error))
+                not_made.append(why_not_made(baseline, error))
                 continue
             rows.append(make_row(baseline, *names, found))
             per_clip[baseline.codec] = clip_records(found.clips)
@@ -144,7 +145,7 @@ def about(run: EvaluatedRun, model: Path, dataset: Dataset) -> dict[str, Any]:
     codec = load_codec(model, run.config.coder)
     provenance = {name: value for name, value in codec.provenance.items() if name != "config"}
     return environment() | {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "evaluated": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "run": str(run.folder),
         "model": {"fingerprint": codec.fingerprint.hex(), "coder": run.config.coder, **provenance},
@@ -180,18 +181,6 @@ def _measure_model(
         raise RuntimeError(str(error)) from error  # a bug of ours keeps its traceback
     except CodecError as error:
         raise RunError(f"{entry.codec} cannot code these clips: {error}") from error
-
-
-def _failed(entry: Entry, error: CodecError) -> NotMade:
-    last = str(error).strip().splitlines()[-1] if str(error).strip() else "no message"
-    reason = f"{entry.provider} failed: {last}"
-    if isinstance(error, WorkerCrash):
-        reason = f"{entry.provider}: {str(error).strip().splitlines()[0].rstrip(':')}: {last}"
-    return NotMade(
-        entry.codec,
-        reason,
-        f"install another version of {entry.provider.split()[0]}, or leave the row out by baselines=",
-    )
 
 
 def _keep_files(measurement: Measurement, folder: Path) -> None:
@@ -233,13 +222,3 @@ def _print(results: Results, report: Path) -> None:
     for part in to_terminal(results, console.width):
         console.print(part)
     console.print(f"written to {report.parent}/: report.md, table.md, table.csv, results.json", soft_wrap=True)
-
-
-def _cpu_name() -> str | None:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return None

@@ -1,4 +1,4 @@
-"""Codecs that are programs on PATH: Monkey's Audio, OptimFROG, MPEG-4 ALS, Sac. A few lines each.
+"""Codecs that are programs on PATH: WavPack, Monkey's Audio, OptimFROG, MPEG-4 ALS, Sac and others. A few lines each.
 
 They are never fetched or required; where a command is missing its row says so.
 """
@@ -52,6 +52,13 @@ class _Program:
 
 
 PROGRAMS = {
+    "wavpack": _Program(
+        "WavPack -hh -x6",
+        ("wavpack",),
+        "{program} -q -y -hh -x6 {source} -o {target}",
+        "wvunpack -q -y {source} -o {target}",
+        ".wv",
+    ),
     "monkeys": _Program(
         "Monkey's Audio -c4000",
         ("mac",),
@@ -79,6 +86,20 @@ PROGRAMS = {
         "{program} --encode --normal {source} {target}",
         "{program} --decode {source} {target}",
         ".sac",
+    ),
+    "srla": _Program(
+        "SRLA -m6 -B8192 -V3 -P3",
+        ("srla",),
+        "{program} -e -m 6 -B 8192 -V 3 -P 3 {source} {target}",
+        "{program} -d {source} {target}",
+        ".srl",
+    ),
+    "linne": _Program(
+        "LINNE -m7",
+        ("linne",),
+        "{program} -e -m 7 {source} {target}",
+        "{program} -d {source} {target}",
+        ".lnn",
     ),
 }
 

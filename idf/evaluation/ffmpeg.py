@@ -5,15 +5,21 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from idf.evaluation.codecs import ClipFile, CodecError, Entry, NotMade
 
+if TYPE_CHECKING:
+    import av
+
+LAYOUTS = {1: "mono", 2: "stereo"}
+
 
 @dataclass(frozen=True)
 class FfmpegCodec:
-    """A lossless encoder of FFmpeg, mono 16 bits.
+    """A lossless encoder of FFmpeg, 16 bits, mono or stereo.
 
     Args:
         encoder: FFmpeg's name of the encoder.
@@ -36,13 +42,19 @@ class FfmpegCodec:
         import av
 
         options = {} if self.level is None else {"compression_level": str(self.level)}
-        frame = av.AudioFrame.from_ndarray(clip.samples.astype(np.int16)[None], format=self.layout, layout="mono")
+        channels = clip.samples.shape[1] if clip.samples.ndim > 1 else 1
+        if channels not in LAYOUTS:
+            raise CodecError(f"{channels} channels; this row is made for mono and stereo only")
+        # FFmpeg takes a row for each channel, or one row with the channels in turn.
+        samples = clip.samples.astype(np.int16).reshape(-1, channels)
+        planes = np.ascontiguousarray(samples.T) if self.layout.endswith("p") else samples.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(planes, format=self.layout, layout=LAYOUTS[channels])
         frame.sample_rate = clip.rate_hz
         frame.pts = 0
         try:
             with av.open(str(target), "w", format=self.container) as output:
                 stream = output.add_stream(self.encoder, rate=clip.rate_hz, options=options)
-                stream.codec_context.layout = "mono"
+                stream.codec_context.layout = LAYOUTS[channels]
                 stream.codec_context.format = self.layout
                 output.mux(stream.encode(frame))
                 output.mux(stream.encode(None))
@@ -54,12 +66,19 @@ class FfmpegCodec:
 
         try:
             with av.open(str(source)) as file:
-                frames = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
+                frames = [_interleave(frame) for frame in file.decode(audio=0)]
         except av.error.FFmpegError as error:
             raise CodecError(f"FFmpeg cannot decode {source.name}: {error}") from error
         if not frames:
             raise CodecError(f"FFmpeg found no audio in {source.name}")
-        return np.concatenate(frames).astype(np.int32)
+        samples = np.concatenate(frames).astype(np.int32)
+        return samples[:, 0] if samples.shape[1] == 1 else samples
+
+
+def _interleave(frame: av.AudioFrame) -> np.ndarray:
+    """The samples of a frame: (time, channels)."""
+    samples: np.ndarray = frame.to_ndarray()
+    return samples.T if frame.format.is_planar else samples.reshape(-1, len(frame.layout.channels))
 
 
 # ALAC goes into an MPEG-4 file, its usual home; FFmpeg's CAF files lose the end of the last frame.

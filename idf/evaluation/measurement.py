@@ -21,7 +21,7 @@ import numpy as np
 import idf
 from idf.audio import Clip, Dataset, write_wav16
 from idf.errors import EXIT_USER_ERROR, RunError
-from idf.evaluation.codecs import CodecError, Entry, FileCodec, to_json
+from idf.evaluation.codecs import CodecError, Entry, FileCodec, NotMade, to_json
 from idf.files import output_errors
 
 
@@ -33,15 +33,28 @@ class WorkerCrash(CodecError):
     """A worker process ended in a way that is no codec's message: a bug or a crash. Holds what it printed."""
 
 
+def why_not_made(entry: Entry, error: CodecError) -> NotMade:
+    """The row that ``entry`` could not become, with the last words of the error."""
+    last = str(error).strip().splitlines()[-1] if str(error).strip() else "no message"
+    reason = f"{entry.provider} failed: {last}"
+    if isinstance(error, WorkerCrash):
+        reason = f"{entry.provider}: {str(error).strip().splitlines()[0].rstrip(':')}: {last}"
+    return NotMade(
+        entry.codec,
+        reason,
+        f"install another version of {entry.provider.split()[0]}, or leave the row out of the baselines",
+    )
+
+
 @dataclass(frozen=True)
 class WorkingClip:
     """A clip laid out for the workers.
 
     Args:
         name: the clip's name in the data set.
-        samples: how many.
-        rate_hz: samples a second.
-        wav, pcm: the samples as a WAV file and as an int32 ``.npy`` file ``(time,)``.
+        samples: how many, of all channels together.
+        rate_hz: samples a second of each channel.
+        wav, pcm: the samples as a WAV file and as an int32 ``.npy`` file, shaped as in ``ClipFile``.
     """
 
     name: str
@@ -49,11 +62,15 @@ class WorkingClip:
     rate_hz: int
     wav: Path
     pcm: Path
+    channels: int = 1
 
 
 @dataclass(frozen=True)
 class ClipMeasurement:
-    """What one clip took. Seconds are CPU seconds of all threads; ``wall`` ones are by the clock."""
+    """What one clip took. Seconds are CPU seconds of all threads; ``wall`` ones are by the clock.
+
+    ``samples`` counts those of all channels.
+    """
 
     name: str
     samples: int
@@ -63,6 +80,12 @@ class ClipMeasurement:
     decode_seconds: float
     encode_wall_seconds: float
     decode_wall_seconds: float
+    channels: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """How long the clip plays."""
+        return self.samples / self.channels / self.rate_hz
 
 
 @dataclass(frozen=True)
@@ -97,12 +120,30 @@ def lay_out(dataset: Dataset, clips: Sequence[Clip], folder: Path) -> list[Worki
     laid_out = []
     for number, clip in enumerate(clips):
         audio = dataset.read(clip)
-        wav, pcm = folder / f"{number:05d}.wav", folder / f"{number:05d}.npy"
-        with output_errors(folder):
-            write_wav16(wav, audio.samples, audio.rate_hz)
-            np.save(pcm, audio.samples.astype(np.int32))
-        laid_out.append(WorkingClip(clip.name, len(audio.samples), audio.rate_hz, wav, pcm))
+        laid_out.append(lay_out_clip(clip.name, audio.samples, audio.rate_hz, folder / f"{number:05d}"))
     return laid_out
+
+
+def lay_out_clip(name: str, samples: np.ndarray, rate_hz: int, stem: Path) -> WorkingClip:
+    """Write one clip as ``stem.wav`` and ``stem.npy``.
+
+    Args:
+        name: for messages and tables.
+        samples: integers of 16 bits, ``(time,)`` or ``(time, channels)``.
+
+    Raises:
+        OutputError: the folder of ``stem`` cannot be written.
+    """
+    wav, pcm = stem.with_suffix(".wav"), stem.with_suffix(".npy")
+    with output_errors(stem.parent):
+        if samples.ndim == 1:
+            write_wav16(wav, samples, rate_hz)
+        else:
+            import soundfile
+
+            soundfile.write(wav, samples.astype(np.int16), rate_hz, format="WAV", subtype="PCM_16")
+        np.save(pcm, samples.astype(np.int32))
+    return WorkingClip(name, samples.size, rate_hz, wav, pcm, 1 if samples.ndim == 1 else samples.shape[1])
 
 
 def measure(
@@ -141,7 +182,17 @@ def measure(
         _compare(entry, clip, np.load(decoded))
         decoded.unlink()
     measured = tuple(
-        ClipMeasurement(clip.name, clip.samples, clip.rate_hz, size, encode_cpu, decode_cpu, encode_wall, decode_wall)
+        ClipMeasurement(
+            clip.name,
+            clip.samples,
+            clip.rate_hz,
+            size,
+            encode_cpu,
+            decode_cpu,
+            encode_wall,
+            decode_wall,
+            clip.channels,
+        )
         for clip, size, encode_cpu, decode_cpu, encode_wall, decode_wall in zip(
             clips,
             sizes,
@@ -160,17 +211,21 @@ def _compare(entry: Entry, clip: WorkingClip, decoded: np.ndarray) -> None:
     original = np.load(clip.pcm)
     if decoded.shape != original.shape:
         raise NotLosslessError(
-            f"{entry.codec} ({entry.provider}) is not lossless: clip {clip.name} has {len(original)} samples "
-            f"and came back with {decoded.size}; no table was written"
+            f"{entry.codec} ({entry.provider}) is not lossless: clip {clip.name} has {_size(original)} samples "
+            f"and came back with {_size(decoded)}; no table was written"
         )
     wrong = np.flatnonzero(decoded != original)
     if wrong.size:
-        first = wrong[0]
+        first = np.unravel_index(wrong[0], original.shape)
         raise NotLosslessError(
             f"{entry.codec} ({entry.provider}) is not lossless: clip {clip.name} came back with {wrong.size} of "
-            f"{len(original)} samples changed, the first at {first} ({original[first]} became {decoded[first]}); "
+            f"{original.size} samples changed, the first at {first[0]} ({original[first]} became {decoded[first]}); "
             "no table was written"
         )
+
+
+def _size(samples: np.ndarray) -> str:
+    return " × ".join(map(str, samples.shape))
 
 
 def _run_worker(

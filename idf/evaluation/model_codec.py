@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.coding import SUFFIX, ChunkCodec, compress_clip, decompress_clip
+from idf.coding import SUFFIX, ChunkCodec, WavFormat, compress_array, decompress_array
 from idf.evaluation.codecs import ClipFile
 from idf.files import atomic_write
 
@@ -31,16 +31,23 @@ class ModelCodec:
         _load(self.model, self.coder)
 
     def encode(self, clip: ClipFile, target: Path) -> None:
-        data = compress_clip(_load(self.model, self.coder), clip.samples, clip.rate_hz)
+        samples = clip.samples[:, None] if clip.samples.ndim == 1 else clip.samples
+        form = WavFormat(clip.rate_hz, samples.shape[1], 16)
+        data = compress_array(_load(self.model, self.coder), samples, form)
         with atomic_write(target) as file:
             file.write(data)
 
     def decode(self, source: Path) -> np.ndarray:
-        return decompress_clip(_load(self.model, self.coder), source.read_bytes()).samples
+        samples, form = decompress_array(_load(self.model, self.coder), source.read_bytes())
+        return samples[:, 0] if form.channels == 1 else samples
 
 
 @functools.lru_cache(maxsize=1)
 def _load(model: str, coder: str) -> ChunkCodec:
+    if coder == "rans":
+        from idf.coding.registry import load_model
+
+        return load_model(Path(model))
     from idf.coding.window_codec import load_codec
 
     return load_codec(Path(model), coder)

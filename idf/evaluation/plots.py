@@ -121,7 +121,7 @@ def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.12 * max(row.bits_per_sample for row in ranked))
     axes.grid(visible=False, axis="y")
-    figure.suptitle("Size of the files", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    label_figure(figure, "Size of the files")
     axes.set_title(f"{rows[0].dataset}, {rows[0].split}", fontsize=9, loc="left", color=GREY)
     axes.set_xlabel("bits per sample (smaller is better)")
     return save_figure(figure, folder, "codecs")
@@ -205,7 +205,7 @@ def _log_scales(history: History) -> Figure | None:
     figure = Figure(figsize=(max(WIDTH_INCHES, 2.3 * columns), 1.1 + 1.5 * rows), dpi=DPI, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, block in zip(grid.flat, blocks, strict=False):
-        _style(axes)
+        style_axes(axes)
         lows, highs = (history.points("train", f"log_scale/{block}/{end}") for end in ("min", "max"))
         if lows[0] == highs[0]:
             axes.fill_between(lows[0], lows[1], highs[1], color=BLUE, alpha=0.18, linewidth=0, label="min to max")
@@ -219,7 +219,7 @@ def _log_scales(history: History) -> Figure | None:
     for column in range(columns):
         lowest = (len(blocks) - 1 - column) // columns
         grid[lowest, column].tick_params(labelbottom=True)
-    figure.suptitle("Log-scale of each block's logistics", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    label_figure(figure, "Log-scale of each block's logistics")
     figure.supxlabel("optimiser step", fontsize=10)
     figure.supylabel("log-scale, nats on the [−1, 1) scale", fontsize=10)
     handles, labels = grid[0, 0].get_legend_handles_labels()
@@ -232,14 +232,20 @@ def _figure(height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
 
     figure = Figure(figsize=(WIDTH_INCHES, height), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    _style(axes)
+    style_axes(axes)
     return figure, axes
 
 
-def _style(axes: Axes) -> None:
+def style_axes(axes: Axes) -> None:
+    """Light grid lines, no box."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#E3E3E3", linewidth=0.7)
     axes.set_axisbelow(True)
+
+
+def label_figure(figure: Figure, title: str) -> None:
+    """A title over all panels, at the left."""
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left", fontweight="bold")
 
 
 def _label(axes: Axes, title: str, x: str, y: str) -> None:

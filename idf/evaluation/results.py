@@ -96,7 +96,7 @@ def make_row(
     clips = measurement.clips
     samples = sum(clip.samples for clip in clips)
     size = sum(clip.bytes for clip in clips)
-    seconds = sum(clip.samples / clip.rate_hz for clip in clips)
+    seconds = sum(clip.seconds for clip in clips)
     return Row(
         codec=entry.codec,
         provider=entry.provider,

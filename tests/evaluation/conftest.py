@@ -13,7 +13,7 @@ from idf.coding.window_codec import save_model
 from idf.config import to_yaml
 from idf.config.compose import compose
 from idf.evaluation.codecs import ClipFile, FileCodec
-from idf.evaluation.measurement import WorkingClip
+from idf.evaluation.measurement import WorkingClip, lay_out_clip
 from idf.models import build_model
 
 
@@ -38,13 +38,14 @@ def check_lossless(tmp_path: Path, fakes: types.ModuleType) -> Callable[[FileCod
         "a frame and one sample": fakes.speech_like(4097),
         "short": fakes.speech_like(19),
         "two samples": np.array([-32768, 32767]),
+        "stereo": np.stack([fakes.speech_like(4100, 1), fakes.speech_like(4100, 2)], axis=1),
     }
 
     def check(codec: FileCodec) -> None:
         codec.prepare()
         for name, samples in clips.items():
-            wav, target = tmp_path / "in.wav", tmp_path / f"{name}{codec.suffix}"
-            write_wav16(wav, samples, 8000)
+            target = tmp_path / f"{name}{codec.suffix}"
+            wav = lay_out_clip(name, samples, 8000, tmp_path / "in").wav
             codec.encode(ClipFile(wav, samples.astype(np.int32), 8000), target)
             wav.unlink()
             decoded = codec.decode(target)

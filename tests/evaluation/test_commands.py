@@ -20,6 +20,17 @@ LINES = {
         ["--decode", "--silent", "SOURCE", "--output", "TARGET"],
     ),
     "mpeg4als": ("mp4alsRM23", ["-b", "-p", "-z3", "SOURCE", "TARGET"], ["-x", "SOURCE", "TARGET"]),
+    "wavpack": (
+        "wavpack",
+        ["-q", "-y", "-hh", "-x6", "SOURCE", "-o", "TARGET"],
+        ["-q", "-y", "SOURCE", "-o", "TARGET"],
+    ),
+    "srla": (
+        "srla",
+        ["-e", "-m", "6", "-B", "8192", "-V", "3", "-P", "3", "SOURCE", "TARGET"],
+        ["-d", "SOURCE", "TARGET"],
+    ),
+    "linne": ("linne", ["-e", "-m", "7", "SOURCE", "TARGET"], ["-d", "SOURCE", "TARGET"]),
     "sac": ("sac", ["--encode", "--normal", "SOURCE", "TARGET"], ["--decode", "SOURCE", "TARGET"]),
 }
 
@@ -57,6 +68,8 @@ def test_a_program_on_path_is_found_and_called(
     script = command_folder / command
     script.write_text(STAND_IN.format(python=sys.executable, encode=encode, decode=decode))
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    if name == "wavpack":
+        (command_folder / "wvunpack").symlink_to(script)
     found = find_command(name)
     assert isinstance(found, Entry)
     assert found.provider == f"{command} command"

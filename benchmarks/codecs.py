@@ -1,0 +1,298 @@
+"""Our models among the other lossless codecs: size, speed both ways and memory, measured in one run on one core.
+
+    python -m benchmarks.codecs                                    the test clips of the bundled speech
+    python -m benchmarks.codecs 'wavs/LJ001-002[5-8].wav' music/   files of a pattern, and a folder
+    python -m benchmarks.codecs --models default --baselines flac,monkeys --seconds 60
+
+Every file is encoded in one process, decoded in another and compared before its row is printed. Sizes are
+those of files, headers included. Speed is seconds of audio for one CPU second. Programs, ours too, are run
+as a user runs them, once for each file, and pay for their start; for ours the speed once started is given as
+well. Codecs that are not on this machine are named below the table.
+
+Beside the tables, ``outputs/bench/codecs.json``, ``codecs.csv`` and for each set a figure of size against
+speed (``codecs-NAME.svg``, ``.png``) are written.
+"""
+
+from __future__ import annotations
+
+from idf.evaluation.machine import cpu_name, use_one_core
+
+if __name__ == "__main__":
+    use_one_core()  # before NumPy loads, which reads the number of threads once
+
+import argparse
+import csv
+import io
+import json
+import math
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+import idf
+from idf.errors import ConfigError, RunError, run_main
+from idf.evaluation.baselines import BASELINES, find_baselines
+from idf.evaluation.codecs import CodecError, Entry, NotMade
+from idf.evaluation.installed import check_models, command_entry, installed_models, library_entry
+from idf.evaluation.measurement import Measurement, measure, why_not_made
+from idf.evaluation.recordings import DEMO, RecordingSet, find_set, lay_out_set
+from idf.evaluation.results import make_row
+from idf.evaluation.speed_plot import Mark, plot_speed
+from idf.files import atomic_write_text
+
+OUTPUTS = Path(__file__).resolve().parent.parent / "outputs" / "bench"
+WIDTH = 120
+"""Characters of a table in a file."""
+# FLAC at the window of a model is a question for evaluate.py, which knows the window.
+NAMES = tuple(name for name in BASELINES if name != "flac-window")
+
+NOTE = (
+    "bits/sample = 8 × bytes of the files / samples, headers included; encode, decode: seconds of audio for one CPU "
+    "second on one core, for programs with their start for each file; started: the same within one process that "
+    "has loaded the model; MiB: largest resident memory, and at least that of the small Python process that "
+    "starts a program. Every file was decoded and compared."
+)
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """One codec on one set; see :class:`idf.evaluation.results.Row` for the fields both have.
+
+    Args:
+        started_encode_x_realtime, started_decode_x_realtime: within one process that has loaded the model;
+            None for codecs that are not ours.
+    """
+
+    set: str
+    about: str
+    codec: str
+    provider: str
+    ours: bool
+    files: int
+    samples: int
+    seconds: float
+    bytes: int
+    bits_per_sample: float
+    encode_x_realtime: float
+    decode_x_realtime: float
+    peak_memory_mib: float | None
+    started_encode_x_realtime: float | None = None
+    started_decode_x_realtime: float | None = None
+
+
+def main() -> int:
+    """Measure, print and write; stops before the first measurement where a word is wrong."""
+    arguments = _arguments()
+    models = installed_models() if arguments.models is None else _split(arguments.models)
+    check_models(models)
+    baselines = _baselines(arguments.baselines)
+    sets = [find_set(word, arguments.seconds) for word in arguments.data or [DEMO]]
+    entries, not_made = find_baselines(baselines, 0)
+    if not models and not entries:
+        raise RunError("nothing to measure: no models, and no baseline that is here")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    rows: list[BenchRow] = []
+    for recordings in sets:
+        found, failed = measure_set(recordings, models, entries)
+        if not found:
+            console.print(*_reasons([*not_made, *failed]), sep="\n")
+            continue
+        rows += found
+        console.print(*table(recordings, found, [*not_made, *failed]), sep="\n")
+        save(rows, arguments.output)  # a run that is stopped leaves what it has
+        pictures = draw(recordings, found, arguments.output)
+        print(f"figure: {pictures[0]} (and .png); numbers: {arguments.output / 'codecs.csv'} (and .json)\n")
+    return 0 if rows else 1
+
+
+def measure_set(
+    recordings: RecordingSet, models: Sequence[str], baselines: Sequence[Entry]
+) -> tuple[list[BenchRow], list[NotMade]]:
+    """Every codec on one set: rows with the smallest files first, and the codecs that failed.
+
+    Raises:
+        NotLosslessError: a file came back changed.
+        CodecError: one of our models failed.
+    """
+    rows: list[BenchRow] = []
+    failed: list[NotMade] = []
+    with tempfile.TemporaryDirectory(prefix="idf-bench-") as place, _progress() as progress:
+        folder = Path(place)
+        clips = lay_out_set(recordings, _subfolder(folder))
+        total = sum(clip.samples for clip in clips)
+
+        def bar(label: str) -> Callable[[int], None]:
+            task = progress.add_task(f"{recordings.name}: {label}", total=2 * total)
+            return lambda samples: progress.advance(task, samples)
+
+        for model in models:
+            command, library = command_entry(model), library_entry(model)
+            row = _row(recordings, command, measure(command, clips, _subfolder(folder), bar(command.codec)))
+            started = measure(library, clips, _subfolder(folder), bar(f"{library.codec}, started"))
+            rows.append(_with_started(row, _row(recordings, library, started)))
+        for entry in baselines:
+            try:
+                rows.append(_row(recordings, entry, measure(entry, clips, _subfolder(folder), bar(entry.codec))))
+            except CodecError as error:
+                failed.append(why_not_made(entry, error))
+    return sorted(rows, key=lambda row: row.bits_per_sample), failed
+
+
+def _row(recordings: RecordingSet, entry: Entry, measurement: Measurement) -> BenchRow:
+    row = make_row(entry, recordings.name, recordings.about, measurement)
+    return BenchRow(
+        set=recordings.name,
+        about=recordings.about,
+        codec=entry.codec,
+        provider=entry.provider,
+        ours=entry.provider.startswith("idf"),
+        files=row.clips,
+        samples=row.samples,
+        seconds=sum(clip.seconds for clip in measurement.clips),
+        bytes=row.bytes,
+        bits_per_sample=row.bits_per_sample,
+        encode_x_realtime=row.encode_x_realtime or math.inf,
+        decode_x_realtime=row.decode_x_realtime or math.inf,
+        peak_memory_mib=row.peak_memory_mib,
+    )
+
+
+def _with_started(row: BenchRow, started: BenchRow) -> BenchRow:
+    return replace(
+        row,
+        started_encode_x_realtime=started.encode_x_realtime,
+        started_decode_x_realtime=started.decode_x_realtime,
+    )
+
+
+def table(recordings: RecordingSet, rows: Sequence[BenchRow], not_made: Sequence[NotMade]) -> list[Table | Text]:
+    """One set's rows for a terminal, with what could not be made below."""
+    first = rows[0]
+    files = f"{first.files} file{'s' * (first.files != 1)}"
+    length = f"{first.seconds:.0f} s" if first.seconds >= 10 else f"{first.seconds:.2f} s"
+    title = f"{recordings.name}, {recordings.about}: {files}, {length}, {first.samples:,} samples"
+    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for heading in ("codec", "bits/sample", "encode", "decode", "started: encode", "decode", "MiB"):
+        shown.add_column(heading, justify="left" if heading == "codec" else "right", no_wrap=heading != "codec")
+    for row in rows:
+        shown.add_row(
+            row.codec,
+            f"{row.bits_per_sample:.4f}",
+            *map(_times, (row.encode_x_realtime, row.decode_x_realtime)),
+            *map(_times, (row.started_encode_x_realtime, row.started_decode_x_realtime)),
+            "–" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f}",
+            style="bold" if row.ours else None,
+        )
+    return [shown, Text(NOTE, style="dim"), *_reasons(not_made)]
+
+
+def _reasons(not_made: Sequence[NotMade]) -> list[Text]:
+    return [Text(f"not here: {one.codec}: {one.reason}; {one.remedy}", style="dim") for one in not_made]
+
+
+def save(rows: Sequence[BenchRow], folder: Path) -> None:
+    """Write all rows so far as ``codecs.json`` (with what is needed to repeat them) and ``codecs.csv``.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    about = {
+        "idf": idf.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "command": sys.argv,
+    }
+    document = {"about": about, "rows": [asdict(row) for row in rows]}
+    atomic_write_text(folder / "codecs.json", json.dumps(document, indent=1) + "\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(BenchRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(asdict, rows))
+    atomic_write_text(folder / "codecs.csv", text.getvalue())
+
+
+def draw(recordings: RecordingSet, rows: Sequence[BenchRow], folder: Path) -> list[Path]:
+    """One set's figure of size against speed."""
+    marks = [
+        Mark(
+            row.codec,
+            row.bits_per_sample,
+            row.encode_x_realtime,
+            row.decode_x_realtime,
+            row.started_encode_x_realtime,
+            row.started_decode_x_realtime,
+            row.ours,
+        )
+        for row in rows
+    ]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", recordings.name)
+    return plot_speed(marks, f"{recordings.name}, {recordings.about}", folder, f"codecs-{name}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.codecs",
+        description=str(__doc__),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", nargs="*", metavar="DATA", help="folders, patterns of files, or demo (the default)")
+    parser.add_argument(
+        "--models", metavar="NAMES", help="models of idf to measure, with commas, or none (default: all)"
+    )
+    parser.add_argument(
+        "--baselines", default="all", metavar="NAMES", help=f"all, none, or some of: {', '.join(NAMES)} (default: all)"
+    )
+    parser.add_argument("--seconds", type=float, help="only the first files of each set, about so long together")
+    parser.add_argument(
+        "--output", type=Path, default=OUTPUTS, metavar="FOLDER", help="where the files go (default: outputs/bench)"
+    )
+    return parser.parse_args()
+
+
+def _split(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [] if names == ["none"] else names
+
+
+def _baselines(text: str) -> list[str]:
+    if text == "all":
+        return list(NAMES)
+    names = _split(text)
+    known = (*NAMES, "all", "none")
+    if wrong := [f"--baselines: {name} is not one of {', '.join(known)}" for name in names if name not in NAMES]:
+        raise ConfigError(wrong)
+    return names
+
+
+def _subfolder(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(dir=folder))
+
+
+def _progress() -> Progress:
+    # Progress goes to standard error, the tables to standard output.
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    )
+
+
+def _times(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}×" if value >= 10 else f"{value:.2g}×"
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

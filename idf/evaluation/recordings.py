@@ -1,0 +1,101 @@
+"""Sets of recordings for the benchmark of codecs: folders or patterns of 16-bit files of any rate and channels.
+
+Other than :mod:`idf.audio`, which serves training, this keeps stereo as it is and splits nothing.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from idf.audio import open_dataset
+from idf.config.schema import DataConfig
+from idf.errors import DataError
+from idf.evaluation.measurement import WorkingClip, lay_out_clip
+
+DEMO = "demo"
+SUFFIXES = (".wav", ".flac")
+
+
+@dataclass(frozen=True)
+class RecordingSet:
+    """Recordings that make one group of rows.
+
+    Args:
+        name: for the table.
+        about: which part of something larger they are.
+        files: one or more.
+    """
+
+    name: str
+    about: str
+    files: tuple[Path, ...]
+
+
+def find_set(text: str, seconds: float | None = None) -> RecordingSet:
+    """Find the recordings that a word on the command line means.
+
+    Args:
+        text: ``demo`` for the test clips of the bundled speech, a folder (searched through), or a pattern
+            of files such as ``wavs/LJ001-002[5-8].wav``.
+        seconds: the first recordings that together last as long as this, at least one; None for all.
+
+    Raises:
+        DataError: there are none.
+    """
+    folder = Path(text)
+    if text == DEMO and not folder.exists():
+        dataset = open_dataset(DataConfig(name=DEMO))
+        name, about, files = DEMO, f"test of {dataset.split}", [clip.path for clip in dataset.test]
+    elif folder.is_dir():
+        files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+        name, about = folder.resolve().name, "all files"
+    else:
+        files = [Path(path) for path in sorted(glob.glob(text, recursive=True))]
+        name, about = folder.resolve().parent.name, folder.name
+    if not files:
+        raise DataError(f"{text}: no such folder, or no {' or '.join(SUFFIXES)} file in it or of this pattern")
+    if seconds is not None:
+        files, about = _first(files, seconds), f"{about}, the first {seconds:g} s"
+    return RecordingSet(name, about, tuple(files))
+
+
+def lay_out_set(recordings: RecordingSet, folder: Path) -> list[WorkingClip]:
+    """Write the recordings into ``folder`` in the forms the workers read.
+
+    Raises:
+        DataError: a file is damaged or does not hold 16-bit samples.
+        OutputError: ``folder`` cannot be written.
+    """
+    clips = []
+    for number, path in enumerate(recordings.files):
+        try:
+            with soundfile.SoundFile(path) as file:
+                if file.subtype != "PCM_16":
+                    raise DataError(f"{path}: {file.subtype}; codecs are compared on 16-bit PCM, leave this file out")
+                samples, rate_hz = file.read(dtype="int16"), file.samplerate
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise DataError(f"{path}: cannot be read ({error})") from error
+        if samples.size:
+            clips.append(lay_out_clip(path.stem, samples, rate_hz, folder / f"{number:05d}"))
+    if not clips:
+        raise DataError(f"{recordings.name}: all its files are empty")
+    return clips
+
+
+def _first(files: Sequence[Path], seconds: float) -> list[Path]:
+    chosen: list[Path] = []
+    total = 0.0
+    for path in files:
+        if total >= seconds:
+            break
+        chosen.append(path)
+        try:
+            total += soundfile.info(path).duration
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise DataError(f"{path}: cannot be read ({error})") from error
+    return chosen
