@@ -28,5 +28,5 @@ def test_a_damaged_file_is_refused(tiny_model: Path, tmp_path: Path, fakes) -> N
 
 
 def test_a_missing_model(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="there is no model .*model.idfm"):
+    with pytest.raises(RunError, match=r"there is no model .*model\.idfm"):
         ModelCodec(str(tmp_path / "model.idfm")).prepare()
