@@ -240,6 +240,7 @@ def _wavenet(config: Config, base: Base, constants: Mapping[str, np.ndarray]) ->
                 layers=width.wavenet_layers,
                 hidden=width.wavenet_channels,
                 kernel=width.wavenet_kernel,
+                offset=layout.coupling_offset,
             )
             level += [Permutation(constants[f"permutation/{number}"]), coupling]
             number += 1

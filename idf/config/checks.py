@@ -31,6 +31,7 @@ _CHOICES = {
 
 _LEAST: dict[str, float] = {
     "layout.steps_per_factor": 0,
+    "layout.coupling_offset": 0,
     "width.components": 1,
     "width.hidden": 1,
     "width.blocks": 0,

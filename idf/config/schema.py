@@ -33,6 +33,9 @@ class LayoutConfig:
     """m, the channels that leave at each factor-out."""
     split_fraction: float = 0.25
     """Fraction of the channels a coupling's net sees; it shifts the others."""
+    coupling_offset: int = 0
+    """Added by every coupling to what it shifts, in 16-bit steps. 32768, half of the ring, is what the original's
+    ``% 2 - 1`` comes to; see docs/experiments.md for what that does to training."""
     level_equivariant: bool = True
     """Divide a net's inputs by the local level (RMS) and multiply its shifts and scales by it."""
     linear_skip: bool = True

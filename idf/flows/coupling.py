@@ -42,12 +42,23 @@ class AdditiveCoupling:
 
     Args:
         level_equivariant: which of the two normalisations above the net gets.
+        offset: 16-bit steps added to every shift; not 0 only to show what the original's wrap does to training.
     """
 
     def __init__(
-        self, name: str, channels: int, seen: int, *, level_equivariant: bool, layers: int, hidden: int, kernel: int
+        self,
+        name: str,
+        channels: int,
+        seen: int,
+        *,
+        level_equivariant: bool,
+        layers: int,
+        hidden: int,
+        kernel: int,
+        offset: int = 0,
     ) -> None:
         self.seen = seen
+        self.offset = float(offset)
         self.normalise = normalise_by_level if level_equivariant else normalise_full_scale
         inputs = seen + (1 if level_equivariant else 0)
         self.net = WaveNet(name, inputs, channels - seen, layers=layers, channels=hidden, kernel=kernel)
@@ -63,4 +74,4 @@ class AdditiveCoupling:
 
     def _shift(self, a: Arithmetic, p: Parameters, seen: Array) -> Array:
         normalised = self.normalise(a, seen)
-        return a.grid(self.net(a, p, normalised.x) * normalised.scale, 0, 65536.0)
+        return a.grid(self.net(a, p, normalised.x) * normalised.scale, 0, 65536.0) + self.offset
