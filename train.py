@@ -44,7 +44,7 @@ def train(config: Config) -> int:
     from idf.audio import open_dataset, select_clips
     from idf.models import build_model
     from idf.training.framework import prepare_tensorflow
-    from idf.training.run import EXIT_STATUS, claimed_run
+    from idf.training.run import claimed_run
     from idf.training.session import ended, export, fit, resume_point
 
     dataset = open_dataset(config.data)
@@ -57,7 +57,7 @@ def train(config: Config) -> int:
         prepare_tensorflow(config)
         outcome = fit(config, model, dataset, run, checkpoint)
         export(config, model, run)
-        return EXIT_STATUS[outcome.status]
+        return outcome.exit_status
 
 
 if __name__ == "__main__":

@@ -38,3 +38,9 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: pytest.fail("loaded"))
     memory.keep_freed_memory()
+
+
+def test_the_peak_grows_with_what_was_held() -> None:
+    program = "from idf.memory import peak_memory_mib as peak\nbefore = peak()\nblock = b'x' * (64 << 20)\nprint(peak() - before)"
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 60 < float(child.stdout) < 70

@@ -70,6 +70,7 @@ def check(config: Config) -> list[str]:
     problems += _sharpness(config.sharpness)
     problems += _optimizer(config.optimizer, config.training)
     problems += _data(config.data)
+    problems += _devices(config)
     problems += _coder(config)
     problems += _names(config)
     return problems
@@ -100,6 +101,8 @@ def _numbers(config: Config) -> Iterator[str]:
     for key, number in _floats(dataclasses.asdict(config), ""):
         if not math.isfinite(number):
             yield f"{key}={number}: it must be finite"
+    if config.layout.coupling_offset >= 1 << 16:
+        yield f"layout.coupling_offset={config.layout.coupling_offset}: it must be below 2^16, the size of the ring"
     for key in ("seed", "permutation.seed"):
         value = _value(config, key)
         if isinstance(value, int) and value >= 1 << 31:
@@ -177,6 +180,20 @@ def _data(data: DataConfig) -> Iterator[str]:
         )
     if data.name == "demo" and (data.train_clips or data.validation_clips or data.test_clips):
         yield "data=demo has a fixed split: leave out data.train_clips, data.validation_clips and data.test_clips"
+
+
+def _devices(config: Config) -> Iterator[str]:
+    if config.devices == "all":
+        return
+    if not (config.devices.isdecimal() and int(config.devices)):
+        yield f"devices={config.devices}: it is a number from 1 on, or all"
+    elif config.model.window > 0 and (windows := config.training.batch_samples // config.model.window) % int(
+        config.devices
+    ):
+        yield (
+            f"devices={config.devices} do not divide the batch of {windows} windows "
+            f"(training.batch_samples={config.training.batch_samples} / model.window={config.model.window})"
+        )
 
 
 def _coder(config: Config) -> Iterator[str]:

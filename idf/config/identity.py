@@ -24,6 +24,8 @@ NOT_SEMANTIC = frozenset(
         "study",
         "outputs",
         "threads",
+        "devices",  # the same mean over the same batch, but for rounding
+        "profile",
         "force",
         "coder",  # both coders write the same messages
         "data.root",  # the same data may lie elsewhere; a run refuses other data by its fingerprint

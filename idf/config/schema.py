@@ -135,6 +135,8 @@ class TrainingConfig:
     """``data`` fits the linear predictors to the training clips before the first step (channelwise only); ``random``."""
     compile: bool = True
     """Compile the training step with XLA."""
+    one_batch: bool = False
+    """Train on the first batch again and again: a model and step that work learn it by heart within seconds."""
 
 
 @dataclass
@@ -196,6 +198,12 @@ class Config:
     outputs: str = "outputs"
     threads: int = 0
     """CPU threads of a training run; 0 for all cores."""
+    devices: str = "1"
+    """GPUs of one training run, each with a share of every batch: a number or ``all``. Without a GPU the CPU is
+    divided, which is for trying it out."""
+    profile: bool = False
+    """Trace one training step for TensorBoard, a few steps after the start."""
     deterministic: bool = False
+    """The same command gives the same bits, at some cost in speed on GPUs."""
     force: bool = False
     """Start over a run that exists."""

@@ -25,12 +25,10 @@ import numpy as np
 from idf.errors import run_main
 from idf.evaluation.codecs import ClipFile, FileCodec, from_json
 from idf.files import output_errors
-from idf.memory import keep_freed_memory
+from idf.memory import keep_freed_memory, peak_memory_mib
 
 if sys.platform != "win32":
     import resource
-
-_MIB = 2**20
 
 
 def main(job_file: Path, output: IO[str]) -> None:
@@ -78,33 +76,6 @@ def cpu_seconds() -> float:
         return own + times.children_user + times.children_system
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return own + children.ru_utime + children.ru_stime
-
-
-def peak_memory_mib() -> float | None:
-    """The largest resident memory, in MiB, of this process or of a child it ran, whichever was larger.
-
-    On Linux ``ru_maxrss`` of a new process starts at its parent's memory, so the kernel's own high-water
-    mark of this process's address space is read instead. None where the system does not tell.
-    """
-    if sys.platform == "win32":
-        return None
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    own = _high_water_mark_kib()
-    if own is None:
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scale = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, the others KiB
-    return max(own, children) * scale / _MIB
-
-
-def _high_water_mark_kib() -> int | None:
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return None
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1])
-    return None
 
 
 if __name__ == "__main__":

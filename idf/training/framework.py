@@ -12,6 +12,7 @@ import tempfile
 from typing import Any
 
 from idf.config.schema import Config
+from idf.errors import ConfigError
 
 
 def import_tensorflow() -> Any:
@@ -42,16 +43,45 @@ def import_tensorflow() -> Any:
 
 
 def prepare_tensorflow(config: Config) -> None:
-    """Import TensorFlow and set threads, determinism and GPU memory for this process."""
+    """Import TensorFlow and set threads, devices, determinism and GPU memory for this process.
+
+    Raises:
+        ConfigError: more GPUs are asked for than there are.
+    """
     tf = import_tensorflow()
     if config.threads:
         tf.config.threading.set_intra_op_parallelism_threads(config.threads)
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
         # numba, which codes the validation clips, takes its share from the environment.
         os.environ.setdefault("NUMBA_NUM_THREADS", str(config.threads))
-    for device in tf.config.list_physical_devices("GPU"):
+    gpus = tf.config.list_physical_devices("GPU")
+    wanted = len(gpus) if config.devices == "all" else int(config.devices)
+    if gpus and wanted > len(gpus):
+        raise ConfigError([f"devices={config.devices}: TensorFlow sees {len(gpus)} GPUs"])
+    if not gpus and wanted > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * wanted)
+    for device in gpus:
         # Without it one process takes all the memory of a GPU that others may share.
         tf.config.experimental.set_memory_growth(device, True)
     if config.deterministic:
         tf.keras.utils.set_random_seed(config.seed)
         tf.config.experimental.enable_op_determinism()
+
+
+def device_names(config: Config) -> list[str]:
+    """What ``devices`` comes to after :func:`prepare_tensorflow`: GPUs, or parts of the CPU; one at least."""
+    tf = import_tensorflow()
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    count = len(found) if config.devices == "all" else int(config.devices)
+    return [device.name for device in found[: max(count, 1)]]
+
+
+def peak_device_memory_mib() -> float | None:
+    """The largest memory in use on any GPU so far, in MiB; None without one."""
+    tf = import_tensorflow()
+    peaks = [
+        tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))["peak"]
+        for device in tf.config.list_logical_devices("GPU")
+    ]
+    return max(peaks) / 2**20 if peaks else None

@@ -1,7 +1,7 @@
 """The training loop: steps, and between them logging, validation, real coding, audio and checkpoints.
 
 What the model is, where its data comes from and what a run's folder holds is decided elsewhere
-(:mod:`idf.training.train` puts it together).
+(:mod:`idf.training.session` puts it together).
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ import numpy as np
 
 from idf.audio import Dataset
 from idf.config import Config, to_plain
+from idf.memory import peak_memory_mib
 from idf.training.checkpoints import Checkpoint
 from idf.training.clock import Clock
 from idf.training.coded import coded_size, export_model
 from idf.training.divergence import DivergenceGuard
 from idf.training.drawn import draw
+from idf.training.framework import peak_device_memory_mib
+from idf.training.profile import StepProfiler
 from idf.training.progress import SAMPLE_BITS, Display
 from idf.training.report import Reporter
-from idf.training.run import Run
+from idf.training.run import EXIT_STATUS, Run
 from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState
-from idf.training.step import CompiledStep, StepResult
+from idf.training.step import StepResult, TrainingStep
 from idf.training.validation import Validator, spread
 
 if TYPE_CHECKING:
@@ -46,6 +49,13 @@ class Outcome:
     best: float | None
     """Bits a sample of the best validation; None without one."""
     reason: str | None = None
+    wanted: bool = False
+    """It was stopped because a tracker's server asked for that: no failure."""
+
+    @property
+    def exit_status(self) -> int:
+        """Of the program."""
+        return 0 if self.wanted else EXIT_STATUS[self.status]
 
 
 @dataclass
@@ -67,6 +77,7 @@ class Loop:
     Args:
         config, model, state, dataset: what to train, how, on what.
         training_bits: the loss (:func:`idf.training.likelihood.training_bits`).
+        step: one optimiser step on ``state``.
         run, reporter, display: where results go.
         stop: asked between steps.
         tracker_id: kept in checkpoints, so that a resumed run logs to the same place.
@@ -79,6 +90,7 @@ class Loop:
         state: TrainingState,
         dataset: Dataset,
         training_bits: Callable[..., Any],
+        step: TrainingStep,
         *,
         run: Run,
         reporter: Reporter,
@@ -92,7 +104,7 @@ class Loop:
         self._rate = learning_rate_schedule(config.optimizer, self._settings.steps)
         self._schedule = sharpness_schedule(config.sharpness, self._settings.steps)
         self._batch = self._settings.batch_samples // config.model.window
-        self._step = CompiledStep(model, training_bits, state, config)
+        self._step = step
         self._validator = Validator(
             model,
             training_bits,
@@ -108,6 +120,7 @@ class Loop:
         self._guard = DivergenceGuard(self._settings.diverged_bits)
         self._clock = Clock()
         self._result: StepResult | None = None
+        self._profiler: StepProfiler | None = None
         self._unread: list[tf.Tensor] = []
         self._reason: str | None = None
         """Why the run has diverged."""
@@ -131,6 +144,8 @@ class Loop:
         outcome = self._milestones() if self.position.step else None
         if outcome is not None:
             return outcome
+        if self._config.profile:
+            self._profiler = StepProfiler(self._run.folder, self.position.step, self._settings.steps)
         self._clock.restart()
         for windows in batches:
             self._advance(windows)
@@ -143,7 +158,7 @@ class Loop:
         """One step. Its result stays on the device: reading it would make the next step wait."""
         step = self.position.step
         first = self._result is None
-        self._result = self._step(windows, self._rate.at(step), self._sharpness(step))
+        self._result = self._traced(step, lambda: self._step(windows, self._rate.at(step), self._sharpness(step)))
         self._unread.append(self._result.loss)
         self.position.step = step + 1
         self._clock.step()
@@ -151,6 +166,16 @@ class Loop:
             # Compiling is over once the loss is there; it does not count as the speed of training.
             self._read_losses()
             self._clock.restart()
+
+    def _traced(self, step: int, work: Callable[[], StepResult]) -> StepResult:
+        if self._profiler is None:
+            return work()
+        if step == self._profiler.at:
+            self._read_losses()  # earlier steps are not to run on within the trace
+        result = self._profiler(step, work, lambda done: float(done.loss))
+        if step == self._profiler.at:
+            self._display.say(f"step {step + 1} traced: tensorboard --logdir {self._profiler.folder}")
+        return result
 
     def _milestones(self) -> Outcome | None:
         """Everything due after this step, in an order that puts the checkpoint last."""
@@ -212,11 +237,13 @@ class Loop:
             "gradient_norm": float(self._result.gradient_norm),
             "samples_per_second": round(speed, 1),
         }
+        memory = _memory()
+        figures |= memory
         for block, row in zip(self._step.block_names, log_scales.tolist(), strict=True):
             figures |= {f"log_scale/{block}/{kind}": x for kind, x in zip(("mean", "max", "min"), row, strict=True)}
         self._reporter.record("train", position.step, self._clock.seconds, figures)
         self._display.train(position.step, bits, speed)
-        self._run.write_status("running", step=position.step, steps=settings.steps, best=position.best)
+        self._run.write_status("running", step=position.step, steps=settings.steps, best=position.best, **memory)
         position.losses = []
         position.done["log"] = position.step
         self._clock.restart()
@@ -302,6 +329,12 @@ class Loop:
             "tracker_id": self._tracker_id,
         }
         return self._state.snapshot(position.step, self._model.constants, meta)
+
+
+def _memory() -> dict[str, float]:
+    """Peak memory of this process and of its GPUs, as far as known."""
+    peaks = {"peak_memory_mib": peak_memory_mib(), "peak_gpu_memory_mib": peak_device_memory_mib()}
+    return {name: round(peak, 1) for name, peak in peaks.items() if peak is not None}
 
 
 def _ratio(bits: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from idf.audio import Dataset, training_batches
 from idf.config import Config
 from idf.training.checkpoints import Checkpoint, load_checkpoint
 from idf.training.coded import export_model
+from idf.training.devices import Devices
 from idf.training.loop import Loop, Outcome
 from idf.training.progress import Display, open_display
 from idf.training.report import Reporter
@@ -53,35 +55,35 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
         DataError: the training clips cannot be used.
         OutputError: the disk is full and the like.
     """
-    with stop_on_signals() as stop:
+    devices = Devices(config)
+    with stop_on_signals() as stop, devices.scope():
         first = checkpoint.step if checkpoint else 0
-        batches = training_batches(
-            dataset,
-            window=config.model.window,
-            batch=config.training.batch_samples // config.model.window,
-            seed=config.seed,
-            first_step=first,
-            steps=config.training.steps - first,
-            cache=Path(config.data.cache) if config.data.cache else Path(config.outputs) / "cache",
-            short_clips=config.data.short_clips,
-            sign_flips=config.training.sign_flips,
-        )
+        batches = _batches(config, dataset, first)
         trackers, tracker_id = open_trackers(config, run, checkpoint.meta["tracker_id"] if checkpoint else None)
-        status = "failed"
+        status, exit_status = "failed", EXIT_STATUS["failed"]
         outcome: Outcome | None = None
         display = open_display(first, config.training.steps)
         try:
             run.write_status("running", tracker_id=tracker_id)
             loop = _loop(
-                config, model, dataset, run, trackers, tracker_id, display, stop, resumed=checkpoint is not None
+                config,
+                model,
+                dataset,
+                devices,
+                run,
+                trackers,
+                tracker_id,
+                display,
+                stop,
+                resumed=checkpoint is not None,
             )
             if checkpoint:
                 loop.restore(checkpoint)
                 display.say(f"resuming {run.folder} at step {first}")
             else:
                 display.say(f"training {run.folder}")
-            outcome = loop.fit(batches)
-            status = outcome.status
+            outcome = _judged(loop.fit(batches), trackers)
+            status, exit_status = outcome.status, outcome.exit_status
             display.say(_farewell(outcome, run))
             return outcome
         finally:
@@ -90,7 +92,26 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
                 run.write_status(status, step=outcome.step, best=outcome.best, **_reason(outcome))
             summary = {"status": status} | ({"best_bits_per_sample": outcome.best} if outcome and outcome.best else {})
             for tracker in trackers:
-                tracker.finish(EXIT_STATUS[status], summary, [run.checkpoints.best_path, run.model_path])
+                if status == "preempted" and exit_status:
+                    tracker.preempted()
+                tracker.finish(exit_status, summary, [run.checkpoints.best_path, run.model_path])
+
+
+def _batches(config: Config, dataset: Dataset, first: int) -> Any:
+    """The batches from step ``first`` on: int32 (batch, window) each."""
+    steps = config.training.steps - first
+    batches = training_batches(
+        dataset,
+        window=config.model.window,
+        batch=config.training.batch_samples // config.model.window,
+        seed=config.seed,
+        first_step=0 if config.training.one_batch else first,
+        steps=1 if config.training.one_batch else steps,
+        cache=Path(config.data.cache) if config.data.cache else Path(config.outputs) / "cache",
+        short_clips=config.data.short_clips,
+        sign_flips=config.training.sign_flips,
+    )
+    return batches.repeat(steps) if config.training.one_batch else batches
 
 
 def export(config: Config, model: Any, run: Run) -> None:
@@ -109,6 +130,7 @@ def _loop(
     config: Config,
     model: Any,
     dataset: Dataset,
+    devices: Devices,
     run: Run,
     trackers: list[Tracker],
     tracker_id: str | None,
@@ -122,18 +144,30 @@ def _loop(
 
     # a resumed run takes its values from the checkpoint: only names and shapes count
     parameters = model.initial_parameters(config.seed) if resumed else starting_parameters(config, model, dataset)
+    state = TrainingState(parameters, config.optimizer)
     return Loop(
         config,
         model,
-        TrainingState(parameters, config.optimizer),
+        state,
         dataset,
         training_bits,
+        devices.step(model, training_bits, state),
         run=run,
         reporter=Reporter(run, trackers),
         display=display,
         stop=stop,
         tracker_id=tracker_id,
     )
+
+
+def _judged(outcome: Outcome, trackers: list[Tracker]) -> Outcome:
+    """The outcome; that of a run which a tracker's server has stopped says so and counts as a success.
+
+    An agent that sees many runs fail gives up its sweep, and a sweep that ends runs early makes many such.
+    """
+    if outcome.status not in ("preempted", "interrupted") or not any(tracker.asked_to_stop() for tracker in trackers):
+        return outcome
+    return replace(outcome, reason="the sweep ended it early, or somebody stopped it on its page", wanted=True)
 
 
 def _reason(outcome: Outcome) -> dict[str, str]:
@@ -147,4 +181,5 @@ def _farewell(outcome: Outcome, run: Run) -> str:
             return f"finished at step {outcome.step}, {best}: {run.folder}"
         case "diverged":
             return f"diverged at step {outcome.step}: {outcome.reason}; {best}: {run.folder}"
-    return f"{outcome.status} at step {outcome.step}, {best}; the same command goes on: {run.folder}"
+    why = f" ({outcome.reason})" if outcome.reason else ""
+    return f"{outcome.status} at step {outcome.step}{why}, {best}; the same command goes on: {run.folder}"

@@ -26,14 +26,21 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a request; a second Ctrl-C stops at once (KeyboardInterrupt)."""
+    """Turn the first SIGINT or SIGTERM into a request; a second Ctrl-C stops at once (KeyboardInterrupt).
+
+    A first SIGINT after SIGTERM changes nothing: where both W&B's agent and its library stop a run, it still
+    gets to its checkpoint.
+    """
     stop = StopRequest()
+    interrupts = 0
     if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there.
         yield stop
         return
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        if stop:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1:
             raise KeyboardInterrupt
         stop.request("interrupted")
 

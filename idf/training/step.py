@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from idf.config.schema import Config
 from idf.training.state import TrainingState
@@ -21,6 +21,15 @@ class StepResult(NamedTuple):
     """float32 (blocks, 3): mean, largest and smallest log-scale of each block, nats on the [-1, 1) scale."""
     gradient_norm: tf.Tensor
     """float32 (), before clipping."""
+
+
+class TrainingStep(Protocol):
+    """One optimiser step: :class:`CompiledStep` here, or shared among devices (:mod:`idf.training.devices`)."""
+
+    block_names: tuple[str, ...]
+
+    def __call__(self, windows: tf.Tensor, learning_rate: float, sharpness: float | None) -> StepResult:
+        """Do one step; arguments as for :meth:`CompiledStep.__call__`."""
 
 
 class CompiledStep:

@@ -33,6 +33,12 @@ class Tracker(Protocol):
     def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
         """Log one clip: int32 (time,), 16-bit values."""
 
+    def asked_to_stop(self) -> bool:
+        """Whether a stop of the run was this tracker's wish, as when a sweep ends a run early."""
+
+    def preempted(self) -> None:
+        """Note that the run had to leave its machine and should be handed out again."""
+
     def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
         """Close, with the run's exit status, its final numbers and the files worth keeping."""
 
@@ -82,6 +88,12 @@ class TensorBoardTracker:
         wave = samples.astype(np.float32)[None, :, None] / 2**15
         with self._writer.as_default():
             tf.summary.audio(name, tf.constant(wave), rate_hz, step=step, encoding="wav")
+
+    def asked_to_stop(self) -> bool:
+        return False
+
+    def preempted(self) -> None:
+        pass
 
     def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
         self._writer.close()
@@ -137,6 +149,19 @@ class WandbTracker:
         with _without_warnings():
             wave = self._wandb.Audio(samples.astype(np.float32) / 2**15, sample_rate=rate_hz)
         self._run.log({"step": step, name: wave})
+
+    def asked_to_stop(self) -> bool:
+        if self._run.offline:
+            return False
+        try:  # Only here does W&B tell a run that was stopped from one that lost its machine; not a documented call.
+            from wandb.sdk.launch.api import LaunchApi
+
+            return bool(LaunchApi().check_stop_requested(self._run.project, self._run.entity, self._run.id))
+        except Exception:
+            return False
+
+    def preempted(self) -> None:
+        self._run.mark_preempting()
 
     def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
         self._run.summary.update(dict(summary))
@@ -198,6 +223,12 @@ class _Shielded:
 
     def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
         self._try(lambda tracker: tracker.audio(step, name, samples, rate_hz))
+
+    def asked_to_stop(self) -> bool:
+        return self._tracker is not None and self._tracker.asked_to_stop()
+
+    def preempted(self) -> None:
+        self._try(lambda tracker: tracker.preempted())
 
     def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
         self._try(lambda tracker: tracker.finish(exit_status, summary, files))

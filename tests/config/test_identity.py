@@ -15,6 +15,8 @@ SILENT = [
     "study",
     "outputs",
     "threads",
+    "devices",
+    "profile",
     "force",
     "coder",
     "data.root",

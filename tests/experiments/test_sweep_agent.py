@@ -141,6 +141,9 @@ def test_a_sweep_ends_a_run_early_and_hands_it_out_again(
     assert {key: logged.get(key) for key in expected} == expected
     exits = [record.exit.exit_code for record in files["run00001"] if record.WhichOneof("record_type") == "exit"]
     assert exits == [143]
+    # No server can be asked who sent SIGTERM, so the run is to be handed out again; the second, which ended, is not.
+    preempted = {name: [r.WhichOneof("record_type") for r in made].count("preempting") for name, made in files.items()}
+    assert preempted == {"run00001": 1, "run00002": 0}
 
 
 def records(path: Path) -> Iterator[Any]:

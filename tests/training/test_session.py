@@ -17,6 +17,7 @@ from idf.config import Config, run_folder
 from idf.config.compose import compose
 from idf.errors import OutputError
 from idf.models import build_model
+from idf.training import session
 from idf.training.checkpoints import load_checkpoint
 from idf.training.history import History, read_history
 from idf.training.loop import Loop, Outcome
@@ -47,8 +48,8 @@ def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stripped_history(folder: Path) -> list[dict[str, Any]]:
-    """The history without what depends on the clock."""
-    clock = {"seconds", "samples_per_second"}
+    """The history without what is measured of the machine."""
+    clock = {"seconds", "samples_per_second", "peak_memory_mib"}
     return [
         {name: value for name, value in record.items() if name not in clock}
         for record in read_history(folder / "history.jsonl")
@@ -101,6 +102,7 @@ def test_a_run_leaves_everything_behind(tiny: Tiny) -> None:
     assert [r["step"] for r in history if r["kind"] == "coding"] == [4, 8]
     names = {"loss_bits_per_sample", "compression_ratio", "sharpness", "learning_rate", "samples_per_second"}
     assert names <= history[0].keys()
+    assert 100 < history[0]["peak_memory_mib"] <= status["peak_memory_mib"]
     assert {"log_scale/base/mean", "log_scale/z1/max", "log_scale/z3/min"} <= history[0].keys()
     for record in history:
         if record["kind"] == "coding":
@@ -167,6 +169,79 @@ def test_stopped_by_a_signal_and_resumed_equals_uninterrupted(
     assert json.loads((run_folder(parts) / "status.json").read_text())["status"] == kind
     assert train(parts).status == "finished"
     assert_same_run(whole, run_folder(parts))
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "exit_status", "told"),
+    [
+        ("preempted", False, 143, ["preempted", "finish 143"]),
+        ("preempted", True, 0, ["finish 0"]),
+        ("interrupted", False, 130, ["finish 130"]),
+        ("interrupted", True, 0, ["finish 0"]),
+    ],
+)
+def test_a_tracker_learns_why_a_run_stopped(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, kind: str, asked: bool, exit_status: int, told: list[str]
+) -> None:
+    calls: list[str] = []
+
+    class Listener:
+        def scalars(self, step: int, values: Any) -> None:
+            pass
+
+        def asked_to_stop(self) -> bool:
+            return asked
+
+        def preempted(self) -> None:
+            calls.append("preempted")
+
+        def finish(self, status: int, summary: Any, files: Any) -> None:
+            calls.append(f"finish {status}")
+
+    advance = Loop._advance
+
+    def stopped(self: Loop, windows: Any) -> None:
+        advance(self, windows)
+        self._stop.request(kind)
+
+    monkeypatch.setattr(Loop, "_advance", stopped)
+    monkeypatch.setattr(session, "open_trackers", lambda *_: ([Listener()], None))
+    config = tiny()
+    outcome = train(config)
+    assert (outcome.status, outcome.exit_status) == (kind, exit_status)
+    assert calls == told
+    status = Run(run_folder(config)).status()
+    assert status["status"] == kind
+    assert ("ended it early" in status.get("reason", "")) == asked
+
+
+def test_one_batch_again_and_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    advance, seen = Loop._advance, []
+
+    def watched(self: Loop, windows: Any) -> None:
+        seen.append(windows.numpy())
+        advance(self, windows)
+
+    monkeypatch.setattr(Loop, "_advance", watched)
+    train(tiny("training.one_batch=true"))
+    assert len(seen) == 8
+    assert all(np.array_equal(windows, seen[0]) for windows in seen)
+    seen.clear()
+    train(tiny())
+    assert not np.array_equal(seen[0], seen[1])
+
+
+def test_a_profiled_run_leaves_a_trace_of_one_step_and_is_the_same_run(
+    tiny: Tiny, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny("profile=true")
+    assert train(config).status == "finished"
+    folder = run_folder(config)
+    assert folder.name == whole.name
+    assert_same_run(whole, folder)
+    (trace,) = folder.glob("tensorboard/plugins/profile/*/*.xplane.pb")
+    assert b"MatMul" in trace.read_bytes()
+    assert "step 8 traced: tensorboard --logdir" in capsys.readouterr().out
 
 
 def test_a_finished_run_says_so_and_force_starts_over(

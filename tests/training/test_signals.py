@@ -23,6 +23,15 @@ def test_sigterm_and_ctrl_c_become_requests() -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+def test_ctrl_c_after_sigterm_still_lets_the_run_save() -> None:
+    with stop_on_signals() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert stop.status == "preempted"
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_other_threads_may_train_too() -> None:
     seen = []
 

@@ -181,3 +181,56 @@ def test_a_results_table_without_a_tracked_run_goes_nowhere(tiny: Tiny) -> None:
         run.write_status("finished")
         trackers.log_table(run, config, "evaluation", ["codec"], [["a"]])
         assert not (run.folder / "wandb").exists()
+
+
+class FakeWandbRun:
+    """As much of a W&B run as a stop needs."""
+
+    def __init__(self, offline: bool) -> None:
+        self.offline, self.project, self.entity, self.id = offline, "p", "e", "abc"
+        self.marked = 0
+
+    def mark_preempting(self) -> None:
+        self.marked += 1
+
+
+def tracker_of(run: FakeWandbRun) -> trackers.WandbTracker:
+    tracker = object.__new__(trackers.WandbTracker)
+    tracker._run = run
+    return tracker
+
+
+def test_preemption_is_reported() -> None:
+    run = FakeWandbRun(offline=True)
+    tracker_of(run).preempted()
+    assert run.marked == 1
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_sweep_that_ends_a_run_early_is_told_from_a_lost_machine(
+    monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    from wandb.sdk.launch import api
+
+    asked: list[tuple[str, str, str]] = []
+
+    class Server:
+        def check_stop_requested(self, project: str, entity: str, run: str) -> bool:
+            asked.append((project, entity, run))
+            return answer
+
+    monkeypatch.setattr(api, "LaunchApi", Server)
+    assert tracker_of(FakeWandbRun(offline=True)).asked_to_stop() is False
+    assert asked == []
+    assert tracker_of(FakeWandbRun(offline=False)).asked_to_stop() is answer
+    assert asked == [("p", "e", "abc")]
+
+
+def test_a_server_that_cannot_be_asked_counts_as_a_lost_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wandb.sdk.launch import api
+
+    def no_server() -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(api, "LaunchApi", no_server)
+    assert tracker_of(FakeWandbRun(offline=False)).asked_to_stop() is False

@@ -1,0 +1,118 @@
+"""One optimiser step shared among several devices of this machine, by ``tf.distribute.MirroredStrategy``.
+
+Every device holds all variables and takes an equal share of each batch; the gradients are averaged before they
+are clipped and applied, so that the step is that of one device with the whole batch, but for rounding. A run on
+one device does not come here (:mod:`idf.training.step`). Source: the TensorFlow guide "Distributed training".
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from idf.config.schema import Config
+from idf.errors import ConfigError
+from idf.training.framework import device_names
+from idf.training.state import TrainingState
+from idf.training.step import CompiledStep, StepResult, TrainingStep
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Devices:
+    """The devices of a run. Its variables are made, and used, within :meth:`scope`.
+
+    Args:
+        config: ``devices`` says how many; :func:`idf.training.framework.prepare_tensorflow` has been called with it.
+
+    Raises:
+        ConfigError: they do not divide the batch.
+    """
+
+    def __init__(self, config: Config) -> None:
+        names = device_names(config)
+        windows = config.training.batch_samples // config.model.window
+        if windows % len(names):
+            raise ConfigError([f"devices={config.devices}: {len(names)} do not divide the batch of {windows} windows"])
+        self._config = config
+        self.strategy: Any = None
+        """None for one device."""
+        if len(names) > 1:
+            import tensorflow as tf
+
+            # GPUs use NCCL; between parts of a CPU only copying works.
+            gpus = "GPU" in names[0]
+            reduction = tf.distribute.NcclAllReduce() if gpus else tf.distribute.HierarchicalCopyAllReduce()
+            self.strategy = tf.distribute.MirroredStrategy(names, cross_device_ops=reduction)
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """In which variables are put on every device."""
+        return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
+
+    def step(self, model: Any, training_bits: Callable[..., Any], state: TrainingState) -> TrainingStep:
+        """The optimiser step on these devices."""
+        if self.strategy is None:
+            return CompiledStep(model, training_bits, state, self._config)
+        return MirroredStep(model, training_bits, state, self._config, self.strategy)
+
+
+class MirroredStep:
+    """One optimiser step on ``state``, whose variables are mirrored.
+
+    Not compiled with XLA, which cannot wait for other devices.
+
+    Args:
+        training_bits: as for :class:`idf.training.step.CompiledStep`.
+        strategy: in whose scope ``state`` was made.
+    """
+
+    def __init__(
+        self, model: Any, training_bits: Callable[..., Any], state: TrainingState, config: Config, strategy: Any
+    ) -> None:
+        import tensorflow as tf
+
+        self.block_names: tuple[str, ...] = ()
+        self._tf, self._state, self._strategy = tf, state, strategy
+        settings = config.optimizer
+        learned = config.sharpness.kind == "learned"
+        mean = tf.distribute.ReduceOp.MEAN
+
+        def on_one(windows: tf.Tensor, sharpness: tf.Tensor) -> StepResult:
+            with tf.GradientTape() as tape:
+                bits = training_bits(model, state.parameters, windows, None if learned else sharpness)
+                loss = tf.reduce_mean(bits.bits) / windows.shape[1]
+            self.block_names = bits.names  # set while tracing
+            gradients = tape.gradient(loss, state.trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            gradients = tf.distribute.get_replica_context().all_reduce(mean, gradients)
+            norm = tf.linalg.global_norm(gradients)
+            if settings.clip_norm:
+                gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm, use_norm=norm)
+            state.optimizer.apply(gradients, state.trainable)
+            for name, average in state.average.items():
+                average.assign(settings.averaging * average + (1 - settings.averaging) * state.parameters[name])
+            return StepResult(loss, bits.log_scales, norm)
+
+        def step(shares: Any, sharpness: tf.Tensor) -> StepResult:
+            each = strategy.run(on_one, args=(shares, sharpness))
+            scales = strategy.experimental_local_results(each.log_scales)
+            means, largest, smallest = (tf.stack([scale[:, column] for scale in scales]) for column in range(3))
+            return StepResult(
+                strategy.reduce(mean, each.loss, axis=None),
+                tf.stack([tf.reduce_mean(means, 0), tf.reduce_max(largest, 0), tf.reduce_min(smallest, 0)], -1),
+                strategy.reduce(mean, each.gradient_norm, axis=None),
+            )
+
+        self._step = tf.function(step, autograph=False)
+
+    def __call__(self, windows: tf.Tensor, learning_rate: float, sharpness: float | None) -> StepResult:
+        """Do one step; arguments as for :meth:`idf.training.step.CompiledStep.__call__`."""
+        tf = self._tf
+        parts = tf.split(windows, self._strategy.num_replicas_in_sync)
+        shares = self._strategy.experimental_distribute_values_from_function(
+            lambda context: parts[context.replica_id_in_sync_group]
+        )
+        self._state.optimizer.learning_rate.assign(learning_rate)
+        result: StepResult = self._step(shares, tf.constant(0.0 if sharpness is None else sharpness))
+        return result
