@@ -26,14 +26,16 @@ class Squeeze:
         return squeeze(a, unsqueeze(a, z), CHANNELS)
 
 
-def coupling(level_equivariant: bool) -> AdditiveCoupling:
-    return AdditiveCoupling("c", CHANNELS, 2, level_equivariant=level_equivariant, layers=2, hidden=4, kernel=3)
+def coupling(level_equivariant: bool, offset: int = 0) -> AdditiveCoupling:
+    net = {"layers": 2, "hidden": 4, "kernel": 3}
+    return AdditiveCoupling("c", CHANNELS, 2, level_equivariant=level_equivariant, offset=offset, **net)
 
 
 LAYERS = {
     "squeeze": Squeeze(),
     "coupling": coupling(level_equivariant=False),
     "equivariant coupling": coupling(level_equivariant=True),
+    "offset coupling": coupling(level_equivariant=False, offset=32768),
 } | {kind: Permutation(draw_permutation(kind, CHANNELS, seed=3, step=1)) for kind in KINDS}
 
 
@@ -81,6 +83,14 @@ def test_couplings_start_as_the_identity() -> None:
     p = {name: A.quantise(spec, spec.initial(np.random.default_rng(0))) for name, spec in layer.specs.items()}
     x = EXTREMES["noise"].astype(np.float64)
     assert np.array_equal(layer.forward(A, p, x), x)
+
+
+def test_half_a_turn_is_what_the_original_does_to_samples_on_its_own_scale() -> None:
+    layer = coupling(level_equivariant=False, offset=32768)
+    p = {name: A.quantise(spec, spec.initial(np.random.default_rng(0))) for name, spec in layer.specs.items()}
+    x = EXTREMES["noise"].astype(np.float64)
+    theirs = (x[..., 2:] / 32768) % 2 - 1
+    assert np.array_equal(layer.forward(A, p, x)[..., 2:], theirs * 32768)
 
 
 def test_equivariant_coupling_follows_loudness() -> None:
