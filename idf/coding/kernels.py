@@ -65,7 +65,7 @@ def _clip(value: int, low: int, high: int) -> int:
 
 
 @compiled
-def _prepare(
+def prepare(
     i: int,
     logits: Array,
     means: Array,
@@ -99,7 +99,7 @@ def _prepare(
 
 
 @compiled
-def _cumulative(k: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
+def cumulative(k: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
     """C(k) of the prepared symbol: strictly increasing in k, C(0) = 0, C(2^16) = 2^precision.
 
     Every step is monotone: the argument (a positive factor, a floor, a clip), the interpolation
@@ -134,12 +134,12 @@ def _search(
     low, c_low = 0, 0
     high, c_high = RING, 1 << precision
     k = _clip(guess, 1, RING - 1)
-    c = _cumulative(k, precision, sigma, weight, offset, inverse)
+    c = cumulative(k, precision, sigma, weight, offset, inverse)
     if c <= target:
         low, c_low = k, c
         while low + step < RING:
             k = low + step
-            c = _cumulative(k, precision, sigma, weight, offset, inverse)
+            c = cumulative(k, precision, sigma, weight, offset, inverse)
             if c > target:
                 high, c_high = k, c
                 break
@@ -149,7 +149,7 @@ def _search(
         high, c_high = k, c
         while high - step > 0:
             k = high - step
-            c = _cumulative(k, precision, sigma, weight, offset, inverse)
+            c = cumulative(k, precision, sigma, weight, offset, inverse)
             if c <= target:
                 low, c_low = k, c
                 break
@@ -157,7 +157,7 @@ def _search(
             step *= 2
     while high - low > 1:
         k = (low + high) >> 1
-        c = _cumulative(k, precision, sigma, weight, offset, inverse)
+        c = cumulative(k, precision, sigma, weight, offset, inverse)
         if c <= target:
             low, c_low = k, c
         else:
@@ -166,11 +166,10 @@ def _search(
 
 
 @compiled
-def _find(
+def find(
     target: int,
     heaviest: int,
     i: int,
-    means: Array,
     scales: Array,
     precision: int,
     sigma: Array,
@@ -203,11 +202,11 @@ def intervals(
     offset = np.empty(components, np.int64)
     inverse = np.empty(components, np.int64)
     for i in range(symbols.shape[0]):
-        _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
         k = np.int64(symbols[i]) + HALF
-        start = _cumulative(k, precision, sigma, weight, offset, inverse)
+        start = cumulative(k, precision, sigma, weight, offset, inverse)
         starts[i] = start
-        freqs[i] = _cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
+        freqs[i] = cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
 
 
 @compiled
@@ -230,8 +229,8 @@ def locate(
     offset = np.empty(components, np.int64)
     inverse = np.empty(components, np.int64)
     for i in range(targets.shape[0]):
-        best = _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
-        k, start, end = _find(targets[i], best, i, means, scales, precision, sigma, weight, offset, inverse)
+        best = prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        k, start, end = find(targets[i], best, i, scales, precision, sigma, weight, offset, inverse)
         symbols[i] = k - HALF
         starts[i] = start
         freqs[i] = end - start
@@ -254,9 +253,9 @@ def cumulative_all(
     weight = np.empty(components, np.int64)
     offset = np.empty(components, np.int64)
     inverse = np.empty(components, np.int64)
-    _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+    prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
     for k in range(RING + 1):
-        out[k] = _cumulative(k, precision, sigma, weight, offset, inverse)
+        out[k] = cumulative(k, precision, sigma, weight, offset, inverse)
 
 
 @compiled
@@ -283,10 +282,10 @@ def push(
     inverse = np.empty(components, np.int64)
     lanes = heads.shape[0]
     for i in range(symbols.shape[0] - 1, -1, -1):
-        _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
         k = np.int64(symbols[i]) + HALF
-        start = _cumulative(k, precision, sigma, weight, offset, inverse)
-        freq = _cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
+        start = cumulative(k, precision, sigma, weight, offset, inverse)
+        freq = cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
         head = heads[i % lanes]
         if head >= ((HEAD_MIN >> precision) << 32) * freq:
             words[count] = head & 0xFFFFFFFF
@@ -294,6 +293,24 @@ def push(
             head >>= 32
         quotient = head // freq
         heads[i % lanes] = (quotient << precision) + (head - quotient * freq) + start
+    return count
+
+
+@compiled
+def push_intervals(
+    starts: Array, freqs: Array, precision: int, heads: Array, words: Array, count: int
+) -> int:
+    """:func:`push` of symbols whose intervals are known."""
+    lanes = heads.shape[0]
+    for i in range(starts.shape[0] - 1, -1, -1):
+        freq = freqs[i]
+        head = heads[i % lanes]
+        if head >= ((HEAD_MIN >> precision) << 32) * freq:
+            words[count] = head & 0xFFFFFFFF
+            count += 1
+            head >>= 32
+        quotient = head // freq
+        heads[i % lanes] = (quotient << precision) + (head - quotient * freq) + starts[i]
     return count
 
 
@@ -322,10 +339,10 @@ def pop(
     inverse = np.empty(components, np.int64)
     lanes = heads.shape[0]
     for i in range(symbols.shape[0]):
-        best = _prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
+        best = prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
         head = heads[i % lanes]
         target = head & ((1 << precision) - 1)
-        k, start, end = _find(target, best, i, means, scales, precision, sigma, weight, offset, inverse)
+        k, start, end = find(target, best, i, scales, precision, sigma, weight, offset, inverse)
         symbols[i] = k - HALF
         head = (end - start) * (head >> precision) + target - start
         if head < HEAD_MIN:

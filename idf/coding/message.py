@@ -24,6 +24,7 @@ and here gains nothing; they are for craystack, which is fast only with many.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -111,6 +112,25 @@ class Message:
             raise FormatError(_EXHAUSTED)
         self._heads, self._count = heads, count
         return symbols
+
+    def push_intervals(self, starts: np.ndarray, freqs: np.ndarray) -> None:
+        """Put symbols on the stack, last first, whose intervals in [0, 2^precision) are known: int64 (n,) each."""
+        self._reserve(len(starts))
+        self._count = int(
+            kernels.push_intervals(starts, freqs, self.precision, self._heads, self._words, self._count)
+        )
+
+    def pop_with(self, loop: Callable[[np.ndarray, np.ndarray, int], int]) -> None:
+        """Let a compiled loop take symbols off: it changes the heads and returns the words left, or -1.
+
+        Raises:
+            FormatError: the loop ran out of words. The message is then as it was before the call.
+        """
+        heads = self._heads.copy()
+        count = int(loop(heads, self._words, self._count))
+        if count < 0:
+            raise FormatError(_EXHAUSTED)
+        self._heads, self._count = heads, count
 
     def finish(self) -> None:
         """Check that everything pushed was popped: the proof that the right distributions were used.

@@ -10,12 +10,54 @@ from dataclasses import dataclass, field
 
 
 @dataclass
+class AdaptiveConfig:
+    """The adaptive flow: predictors that learn while they code, and the network that weighs them."""
+
+    forgetting: list[float] = field(
+        default_factory=lambda: [0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995]
+    )
+    """Of the eight lattices: how much of the past counts after one more sample."""
+    stages: int = 32
+    """The highest order of the lattices."""
+    experts: list[list[int]] = field(
+        default_factory=lambda: [
+            *([0, 16], [0, 24], [1, 32], [2, 24], [2, 32], [3, 20], [3, 32]),
+            *([4, 12], [4, 32], [5, 32], [6, 16], [6, 32], [7, 32]),
+        ]
+    )
+    """Predictions that the network weighs: [lattice, order] each."""
+    cascades: list[int] = field(default_factory=lambda: [6])
+    """Experts (by number) that a cascade of NLMS filters goes on from; each makes one more expert."""
+    filter_orders: list[int] = field(default_factory=lambda: [256, 32, 16])
+    """Of a cascade, multiples of 16."""
+    filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005, 0.005])
+    weight_rate: float = 0.1
+    """How fast the mean square error moves that a sample's weight in the lattices comes from."""
+    weight_share: float = 0.3
+    """How much of its own squared error is added to that."""
+    floor: float = 0.01
+    """Least energy in the lattices (squared sample steps)."""
+    past: int = 16
+    """Past residuals and samples that the network sees."""
+    hidden: int = 96
+    """Units of each of the network's layers, a multiple of 32."""
+    layers: int = 2
+    """Residual layers after the first."""
+    components: int = 6
+    """Logistics of the mixture."""
+
+
+@dataclass
 class ModelConfig:
-    """What is coded together: independent windows of ``window`` samples."""
+    """What is coded together: independent windows of ``window`` samples, or whole chunks (``adaptive``)."""
 
     name: str = "small"
+    family: str = "window"
+    """``window`` or ``adaptive``."""
     window: int = 256
-    """Samples in a window; a power of two."""
+    """Samples in a window; a power of two. The adaptive flow has none: 1."""
+    adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
+    """Of the family ``adaptive`` only."""
 
 
 @dataclass

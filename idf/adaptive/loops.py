@@ -1,0 +1,157 @@
+"""The compiled loops of the adaptive flow: predict, code, learn, for each sample, the same both ways.
+
+Numba's cache looks only at the file of the function that it compiles, so the three loops carry a digest
+of all files that go into them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray as Array
+
+from idf.adaptive import network, state, steps, vectors
+from idf.adaptive.network import mixture
+from idf.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs, learn, predict
+from idf.coding import kernels
+from idf.coding.kernels import HALF, HEAD_MIN, compiled, cumulative, find, prepare
+
+
+class Tables(NamedTuple):
+    """The entropy coder's tables (:mod:`idf.coding.tables`) and its precision."""
+
+    sigma: Array
+    exp: Array
+    inverse: Array
+    precision: int
+
+
+class Loops(NamedTuple):
+    """The loop in its three uses. Samples are (time, channels); rows count time · channels + channel."""
+
+    trace: Callable[..., None]
+    intervals: Callable[..., None]
+    pop: Callable[..., int]
+
+
+@compiled
+def _expect(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
+    predict(c, t, constants, state)
+    centre(c, other, constants, state)
+    fill_inputs(c, other, t, constants, state, scratch)
+
+
+@compiled
+def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: Any, scratch: Any) -> int:
+    """Prepare the entropy coder for the sample; returns its heaviest component."""
+    mixture(c, constants, weights, state, scratch)
+    s = scratch
+    heaviest = prepare(0, s.logits, s.means, s.scales, tables.exp, tables.inverse, s.weight, s.offset, s.inverse)
+    return np.int64(heaviest)
+
+
+@compiled
+def _other(c: int, channels: int) -> int:
+    """The other channel of a pair: 0 and 1, 2 and 3 …; a last one without a partner is its own."""
+    partner = c ^ 1
+    return partner if partner < channels else c
+
+
+def _make(sources: str) -> Loops:
+    @compiled
+    def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
+        """What training needs of each sample: see :meth:`idf.adaptive.model.AdaptiveModel.trace`."""
+        sources  # noqa: B018  (see the module)
+        plan, channels = constants.plan, samples.shape[1]
+        row = 0
+        for t in range(samples.shape[0]):
+            for c in range(channels):
+                other = _other(c, channels)
+                _expect(c, other, t, constants, state, scratch)
+                now = state.now[c]
+                for i in range(plan.inputs):
+                    inputs[row, i] = scratch.inputs[i]
+                targets[row, 0] = samples[t, c] - (now[CENTRE] + now[CROSS])
+                targets[row, 1] = now[LEVEL]
+                for k in range(plan.experts):
+                    targets[row, 2 + k] = (state.predictions[c, k] - now[CENTRE]) / now[LEVEL]
+                learn(c, other, t, samples[t, c], constants, state)
+                row += 1
+
+    @compiled
+    def intervals(
+        samples: Array,
+        constants: Any,
+        weights: Array,
+        tables: Any,
+        state: Any,
+        scratch: Any,
+        starts: Array,
+        freqs: Array,
+    ) -> None:
+        """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
+        sources  # noqa: B018
+        channels, s = samples.shape[1], scratch
+        row = 0
+        for t in range(samples.shape[0]):
+            for c in range(channels):
+                other = _other(c, channels)
+                _expect(c, other, t, constants, state, scratch)
+                _distribution(c, constants, weights, tables, state, scratch)
+                k = np.int64(samples[t, c]) + HALF
+                low = cumulative(k, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
+                high = cumulative(k + 1, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
+                starts[row], freqs[row] = low, high - low
+                learn(c, other, t, samples[t, c], constants, state)
+                row += 1
+
+    @compiled
+    def pop(
+        samples: Array,
+        constants: Any,
+        weights: Array,
+        tables: Any,
+        state: Any,
+        scratch: Any,
+        heads: Array,
+        words: Array,
+        count: int,
+    ) -> int:
+        """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
+        sources  # noqa: B018
+        channels, s = samples.shape[1], scratch
+        head, mask = heads[0], (1 << tables.precision) - 1
+        for t in range(samples.shape[0]):
+            for c in range(channels):
+                other = _other(c, channels)
+                _expect(c, other, t, constants, state, scratch)
+                best = _distribution(c, constants, weights, tables, state, scratch)
+                target = head & mask
+                k, low, high = find(
+                    target, best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse
+                )
+                samples[t, c] = k - HALF
+                head = (high - low) * (head >> tables.precision) + target - low
+                if head < HEAD_MIN:
+                    if count == 0:
+                        return -1
+                    count -= 1
+                    head = (head << 32) | np.int64(words[count])
+                learn(c, other, t, k - HALF, constants, state)
+        heads[0] = head
+        return count
+
+    return Loops(trace, intervals, pop)
+
+
+def _digest() -> str:
+    modules = (network, state, steps, vectors, kernels)
+    files = [Path(str(module.__file__)) for module in modules] + [Path(__file__)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+LOOPS = _make(_digest())

@@ -1,0 +1,160 @@
+"""What the adaptive flow remembers from sample to sample, as arrays that the compiled loops work on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from idf.adaptive.vectors import LANES, MEMORY_VECTORS, STAGE
+from idf.config.schema import AdaptiveConfig
+
+LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
+"""Per sample, of the averages of the residual's magnitude; the third is the local level that all else is divided by."""
+EXPERT_RATES = (0.3, 0.05, 0.01)
+"""Per sample, of the averages of each expert's error magnitude."""
+FIRST_LEVEL = 100.0
+"""Where averages of magnitudes begin, in sample steps."""
+CROSS_ORDER = 8
+"""Errors of the other channel of a pair that a channel is predicted from."""
+
+
+class Plan(NamedTuple):
+    """How many there are of everything, and where weights begin; plain integers."""
+
+    stages: int
+    experts: int
+    taps: int
+    """Experts that are lattice predictors; the others are cascades on one of these."""
+    past: int
+    logs: int
+    """Inputs of the network that pass through a logarithm; they come first."""
+    inputs: int
+    hidden: int
+    layers: int
+    components: int
+    outputs: int
+    """Of the last layer, with its padding."""
+
+
+class State(NamedTuple):
+    """Arrays of all channels; the first axis is the channel."""
+
+    stages: np.ndarray
+    """float64 (channels, stages · STAGE), see :mod:`idf.adaptive.vectors`."""
+    memory: np.ndarray
+    """float64 (channels, MEMORY_VECTORS · LANES)."""
+    by_order: np.ndarray
+    """float64 (channels, stages · LANES): what each order of each lane predicts."""
+    lms_weights: np.ndarray
+    """float32 (channels, cascades, filters, longest)."""
+    lms_history: np.ndarray
+    """float32 (channels, cascades, filters, 2 · longest): inputs, newest first, written twice so that a
+    window on them is contiguous."""
+    lms_energy: np.ndarray
+    """float64 (channels, cascades, filters): sum of squares of that window."""
+    lms_output: np.ndarray
+    """float64 (channels, cascades, filters)."""
+    predictions: np.ndarray
+    """float64 (channels, experts)."""
+    errors: np.ndarray
+    """float32 (channels, 2, experts): each expert's last errors."""
+    error_levels: np.ndarray
+    """float32 (channels, 3, experts)."""
+    levels: np.ndarray
+    """float64 (channels, 6): the averages of LEVEL_RATES, then the mean square of the signal."""
+    residuals: np.ndarray
+    """float32 (channels, 2 · past), as the history above."""
+    samples: np.ndarray
+    """float32 (channels, 2 · past)."""
+    cross: np.ndarray
+    """float64 (channels, CROSS_ORDER + 3, CROSS_ORDER): inverse correlation, then weights, inputs and gain."""
+    now: np.ndarray
+    """float64 (channels, 6): see the names in :mod:`idf.adaptive.kernels`."""
+
+
+class Constants(NamedTuple):
+    """What never changes in a model, but for its weights."""
+
+    plan: Plan
+    forgetting: np.ndarray
+    floor: np.ndarray
+    tap_places: np.ndarray
+    """int64 (taps,): where in ``by_order`` each lattice expert's prediction is."""
+    cascade_sources: np.ndarray
+    """int64 (cascades,): the expert that each cascade goes on from."""
+    filter_orders: np.ndarray
+    filter_rates: np.ndarray
+    rates: np.ndarray
+    """float64 (2,): weight_rate and weight_share."""
+
+
+def first_state(constants: Constants, channels: int) -> State:
+    """The state before the first sample."""
+    plan, cascades, filters = constants.plan, len(constants.cascade_sources), len(constants.filter_orders)
+    longest = int(constants.filter_orders.max())
+    stage = np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES)
+    memory = np.concatenate(
+        [constants.forgetting, constants.floor, np.full(LANES, FIRST_LEVEL**2), np.full(LANES, FIRST_LEVEL)]
+    )
+    levels = np.array([FIRST_LEVEL] * len(LEVEL_RATES) + [FIRST_LEVEL**2])
+    cross = np.zeros((CROSS_ORDER + 3, CROSS_ORDER))
+    cross[:CROSS_ORDER] = np.eye(CROSS_ORDER) / FIRST_LEVEL
+
+    def each(values: np.ndarray) -> np.ndarray:
+        return np.tile(values, (channels,) + (1,) * values.ndim)
+
+    assert len(stage) == STAGE and len(memory) == MEMORY_VECTORS * LANES
+    return State(
+        stages=each(np.tile(stage, plan.stages)),
+        memory=each(memory),
+        by_order=each(np.zeros(plan.stages * LANES)),
+        lms_weights=each(np.zeros((cascades, filters, longest), np.float32)),
+        lms_history=each(np.zeros((cascades, filters, 2 * longest), np.float32)),
+        lms_energy=each(np.zeros((cascades, filters))),
+        lms_output=each(np.zeros((cascades, filters))),
+        predictions=each(np.zeros(plan.experts)),
+        errors=each(np.zeros((2, plan.experts), np.float32)),
+        error_levels=each(np.full((len(EXPERT_RATES), plan.experts), FIRST_LEVEL, np.float32)),
+        levels=each(levels),
+        residuals=each(np.zeros(2 * plan.past, np.float32)),
+        samples=each(np.zeros(2 * plan.past, np.float32)),
+        cross=each(cross),
+        now=each(np.zeros(6)),
+    )
+
+
+def make_constants(config: AdaptiveConfig) -> Constants:
+    """The constants of a configuration, whose values were checked (:func:`idf.adaptive.model.adaptive_problems`)."""
+    taps = np.array([(order - 1) * LANES + lane for lane, order in config.experts], np.int64)
+    experts = len(taps) + len(config.cascades)
+    components, past = config.components, config.past
+    # level ratios and the level, the signal's level, past residuals, the other channel's error; four each expert
+    logs = len(LEVEL_RATES) + 1 + past + 1 + 4 * experts
+    forgetting = np.array(config.forgetting)
+    return Constants(
+        plan=Plan(
+            stages=config.stages,
+            experts=experts,
+            taps=len(taps),
+            past=past,
+            logs=logs,
+            inputs=logs + 2 * past + 1 + 3 * experts,
+            hidden=config.hidden,
+            layers=config.layers,
+            components=components,
+            outputs=padded(3 * components + experts),
+        ),
+        forgetting=forgetting,
+        floor=config.floor * (1 - forgetting),
+        tap_places=taps,
+        cascade_sources=np.array(config.cascades, np.int64),
+        filter_orders=np.array(config.filter_orders, np.int64),
+        filter_rates=np.array(config.filter_rates, np.float64),
+        rates=np.array([config.weight_rate, config.weight_share]),
+    )
+
+
+def padded(outputs: int) -> int:
+    """The next multiple of 32, which the product of matrix and vector wants."""
+    return -(-outputs // 32) * 32

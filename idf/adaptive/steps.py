@@ -1,0 +1,254 @@
+"""The compiled steps of the adaptive flow: what is expected of a sample, and what is learned from it.
+
+Strict IEEE arithmetic in the order that is written: no fused, reordered or approximated operations, and
+no library function but the square root, which IEEE 754 defines to the last bit. Logarithms are taken from
+the bits of float32 numbers. So every machine computes the same; ``docs/adaptive.md`` says what and why.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray as Array
+
+from idf.adaptive.state import CROSS_ORDER, EXPERT_RATES, LEVEL_RATES, Plan
+from idf.adaptive.vectors import dot, lattice_predict, lattice_update
+from idf.coding.kernels import compiled
+
+CENTRE, CROSS, SIGMA, LEVEL, SIGNAL, OWN = range(6)
+"""Columns of ``State.now``: the weighted mean of the experts, what the other channel adds to it, their sum
+of weights, the local level, the signal's level, and the error of the centre without the other channel."""
+
+LIMIT = 65536.0
+"""No prediction lies beyond this: twice the range of a sample."""
+CROSS_FORGETTING = 0.998
+
+_ONE = np.float32(1)
+_THIRD = np.float32(0.3)
+_QUARTER = np.float32(0.25)
+EXPONENT = np.int32(127 << 23)
+MANTISSA = np.float32(2.0**-23)
+_FASTEST, _FAST, _SLOW = (np.float32(rate) for rate in EXPERT_RATES)
+
+class Scratch(NamedTuple):
+    """Space for one sample's work."""
+
+    inputs: Array
+    """float32 (inputs,)."""
+    input_bits: Array
+    """int32 (inputs,): the same memory."""
+    hidden: Array
+    """float32 (2, hidden)."""
+    outputs: Array
+    """float32 (outputs,)."""
+    powers: Array
+    """float32 (experts,)."""
+    power_bits: Array
+    """int32 (experts,): the same memory."""
+    logits: Array
+    """int32 (1, components), and the same for means and scales."""
+    means: Array
+    scales: Array
+    weight: Array
+    """int64 (components,): the entropy coder's, as the next two."""
+    offset: Array
+    inverse: Array
+
+
+def make_scratch(plan: Plan) -> Scratch:
+    """Fresh space, to be used by one call at a time."""
+    inputs, powers = np.zeros(plan.inputs, np.float32), np.zeros(plan.experts, np.float32)
+    return Scratch(
+        inputs,
+        inputs.view(np.int32),
+        np.zeros((2, plan.hidden), np.float32),
+        np.zeros(plan.outputs, np.float32),
+        powers,
+        powers.view(np.int32),
+        *(np.zeros((1, plan.components), np.int32) for _ in range(3)),
+        *(np.zeros(plan.components, np.int64) for _ in range(3)),
+    )
+
+
+@compiled
+def bounded(x: float) -> float:
+    if not x > -LIMIT:  # nor if it is not a number
+        return -LIMIT
+    return LIMIT if x > LIMIT else x
+
+
+@compiled
+def _newest(t: int, order: int) -> int:
+    """Where the last ``order`` values before sample t begin, newest first, in a history of twice that length."""
+    return (order - t % order) % order
+
+
+@compiled
+def _remember(history: Array, t: int, order: int, value: Any) -> None:
+    place = order - 1 - t % order
+    history[place] = value
+    history[place + order] = value
+
+
+@compiled
+def predict(c: int, t: int, constants: Any, state: Any) -> None:
+    """What every expert expects of channel c at time t from the channel's own past."""
+    plan, p = constants.plan, state.predictions[c]
+    lattice_predict(state.stages[c], plan.stages, state.by_order[c])
+    by_order = state.by_order[c]
+    for k in range(plan.taps):
+        p[k] = bounded(by_order[constants.tap_places[k]])
+    for q in range(len(constants.cascade_sources)):
+        total = p[constants.cascade_sources[q]]
+        for s in range(len(constants.filter_orders)):
+            order = constants.filter_orders[s]
+            output = np.float64(dot(state.lms_weights[c, q, s], state.lms_history[c, q, s], _newest(t, order), order))
+            state.lms_output[c, q, s] = output
+            total += output
+        p[plan.taps + q] = bounded(total)
+
+
+@compiled
+def centre(c: int, other: int, constants: Any, state: Any) -> None:
+    """The experts' mean, weighted by how little they erred of late, and what the other channel adds to it."""
+    p, levels, now = state.predictions[c], state.error_levels[c, 1], state.now[c]
+    total, weighted = 0.0, 0.0
+    for k in range(constants.plan.experts):
+        square = np.float64(levels[k]) * np.float64(levels[k]) + 1e-3
+        fourth = square * square
+        weight = 1.0 / (fourth * fourth)
+        total += weight
+        weighted += weight * p[k]
+    now[CENTRE] = weighted / total
+    now[CROSS] = 0.0
+    if other != c:
+        cross, own = state.cross[c], 0.0
+        inputs = cross[CROSS_ORDER + 1]
+        for i in range(CROSS_ORDER - 1, 0, -1):
+            inputs[i] = inputs[i - 1]
+        inputs[0] = state.now[other, OWN]
+        for i in range(CROSS_ORDER):
+            own += cross[CROSS_ORDER, i] * inputs[i]
+        now[CROSS] = bounded(own)
+    now[LEVEL] = state.levels[c, 2] + 1.0
+    now[SIGNAL] = np.sqrt(state.levels[c, 5]) + 1.0
+
+
+@compiled
+def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
+    """The network's inputs: everything in units of the local level, magnitudes by their logarithm."""
+    plan, now, x, bits = constants.plan, state.now[c], scratch.inputs, scratch.input_bits
+    level = np.float32(now[LEVEL])
+    unit, signal_unit = _ONE / level, _ONE / np.float32(now[SIGNAL])
+    experts, past = plan.experts, plan.past
+    linear = plan.logs
+    x[0] = level
+    x[1] = np.float32(now[SIGNAL]) * unit
+    i = 2
+    for r in range(len(LEVEL_RATES)):
+        if r != 2:
+            x[i] = np.float32(state.levels[c, r] + 1.0) * unit
+            i += 1
+    start = _newest(t, past)
+    residuals, samples = state.residuals[c], state.samples[c]
+    for j in range(past):
+        e = residuals[start + j] * unit
+        x[i + j] = _ONE + abs(e)
+        x[linear + j] = e * _THIRD
+        x[linear + past + j] = samples[start + j] * signal_unit * _THIRD
+    i += past
+    linear += 2 * past
+    e = np.float32(0)
+    if other != c:
+        e = np.float32(state.now[other, OWN] / state.now[other, LEVEL])
+    x[i] = _ONE + abs(e)
+    x[linear] = e * _THIRD
+    i += 1
+    linear += 1
+    p, errors, levels = state.predictions[c], state.errors[c], state.error_levels[c]
+    centre = now[CENTRE]
+    for k in range(experts):
+        d = np.float32(p[k] - centre) * unit
+        x[linear + k] = d
+        x[i + k] = _ONE + abs(d)
+        x[i + experts + k] = (levels[0, k] + _ONE) * unit
+        x[i + 2 * experts + k] = (levels[1, k] + _ONE) * unit
+        x[i + 3 * experts + k] = (levels[2, k] + _ONE) * unit
+        x[linear + experts + k] = errors[0, k] * unit * _THIRD
+        x[linear + 2 * experts + k] = errors[1, k] * unit * _THIRD
+    # Base-2 logarithms, linear between powers of two, from the exponent and mantissa.
+    for j in range(plan.logs):
+        x[j] = np.float32(bits[j] - EXPONENT) * MANTISSA
+    x[0] *= _QUARTER
+
+
+@compiled
+def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> None:
+    """Everything that adapts, from sample x of channel c."""
+    plan, now, p = constants.plan, state.now[c], state.predictions[c]
+    sample = np.float64(x)
+    own = sample - now[CENTRE]
+    now[OWN] = own
+    for q in range(len(constants.cascade_sources)):
+        rest = sample - p[constants.cascade_sources[q]]
+        for s in range(len(constants.filter_orders)):
+            order, history = constants.filter_orders[s], state.lms_history[c, q, s]
+            error = rest - state.lms_output[c, q, s]
+            energy = state.lms_energy[c, q, s]
+            gain = np.float32(constants.filter_rates[s] * error / (energy + 10.0 * order + 1.0))
+            weights, start = state.lms_weights[c, q, s], _newest(t, order)
+            window = history[start : start + order]
+            for i in range(order):
+                weights[i] += gain * window[i]
+            value, oldest = np.float32(rest), np.float64(window[order - 1])
+            # A window of zeros has no energy: rounding must not leave any behind.
+            energy += np.float64(value) * np.float64(value) - oldest * oldest
+            state.lms_energy[c, q, s] = max(energy, 0.0)
+            _remember(history, t, order, value)
+            rest = error
+    lattice_update(
+        state.stages[c], plan.stages, state.memory[c], state.by_order[c], sample, constants.rates[0], constants.rates[1]
+    )
+    residual = own - now[CROSS]
+    if other != c:
+        _learn_cross(state.cross[c], residual)
+    errors, levels, shifted = state.errors[c], state.error_levels[c], sample - now[CROSS]
+    for k in range(plan.experts):
+        e = np.float32(shifted - p[k])
+        errors[1, k] = errors[0, k]
+        errors[0, k] = e
+        e = abs(e)
+        levels[0, k] += _FASTEST * (e - levels[0, k])
+        levels[1, k] += _FAST * (e - levels[1, k])
+        levels[2, k] += _SLOW * (e - levels[2, k])
+    averages, size = state.levels[c], abs(residual)
+    for r in range(len(LEVEL_RATES)):
+        averages[r] += LEVEL_RATES[r] * (size - averages[r])
+    averages[5] += 0.02 * (sample * sample - averages[5])
+    _remember(state.residuals[c], t, plan.past, np.float32(residual))
+    _remember(state.samples[c], t, plan.past, np.float32(sample))
+
+
+@compiled
+def _learn_cross(cross: Array, error: float) -> None:
+    """One step of recursive least squares (Haykin, table 9.1) from the other channel's errors."""
+    inputs, gain = cross[CROSS_ORDER + 1], cross[CROSS_ORDER + 2]
+    power = CROSS_FORGETTING
+    trace = 0.0
+    for i in range(CROSS_ORDER):
+        total = 0.0
+        for j in range(CROSS_ORDER):
+            total += cross[i, j] * inputs[j]
+        gain[i] = total
+        power += total * inputs[i]
+        trace += cross[i, i]
+    # Without an input the inverse would grow for ever.
+    growth = 1.0 / CROSS_FORGETTING if trace < 1.0 else 1.0
+    step, root = error / power, 1.0 / np.sqrt(power)
+    for i in range(CROSS_ORDER):
+        cross[CROSS_ORDER, i] += step * gain[i]
+        gain[i] *= root
+    for i in range(CROSS_ORDER):
+        for j in range(CROSS_ORDER):
+            cross[i, j] = (cross[i, j] - gain[i] * gain[j]) * growth

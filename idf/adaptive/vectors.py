@@ -1,0 +1,231 @@
+"""Vector instructions for the adaptive flow, in a fixed order of operations.
+
+Numba leaves it to the optimiser whether a loop becomes vector instructions, and where it matters most
+here it does not. So these loops are written out as LLVM vectors. LLVM splits them into what a processor
+has; nothing is fused or reordered and lanes meet only in the one sum that is written down, so that
+every processor computes the same bits.
+
+* The lattice: eight least-squares lattice predictors side by side, one a lane, that differ in how fast
+  they forget. The form with a priori errors and error feedback (S. Haykin, "Adaptive Filter Theory",
+  4th ed., section 12.10) gives what recursive least squares gives, for every order up to the highest
+  at once, in time proportional to the highest order, and is numerically the most robust of its kind.
+* Products of vectors, and of a matrix and a vector, in float32.
+
+Arrays are one-dimensional, contiguous, and long enough: nothing is checked here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+LANES = 8
+STAGE_VECTORS = 7
+"""Kept of a stage: forward and backward reflection, forward and backward energy, 1 / backward energy,
+and the backward error and the sample weight of the sample before."""
+STAGE = STAGE_VECTORS * LANES
+MEMORY_VECTORS = 4
+"""Kept of a lattice: forgetting factors, floors of the energies, mean square errors, and the square root
+of the last of these."""
+
+_DOUBLE, _SINGLE, _INDEX = ir.DoubleType(), ir.FloatType(), ir.IntType(64)
+_DOUBLES, _SINGLES = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_SINGLE, 16)
+_ROOT = "llvm.sqrt.v8f64"
+
+
+class _Writer:
+    """Loads, stores and constants of one kind of vector."""
+
+    def __init__(self, context: Any, builder: Any, kind: ir.VectorType) -> None:
+        self.context, self.builder, self.kind = context, builder, kind
+        self.alignment = 8 if kind.element is _DOUBLE else 4
+
+    def data(self, array_type: Any, array: Any) -> Any:
+        return self.context.make_array(array_type)(self.context, self.builder, array).data
+
+    def place(self, base: Any, index: Any) -> Any:
+        index = ir.Constant(_INDEX, index) if isinstance(index, int) else index
+        return self.builder.bitcast(self.builder.gep(base, [index]), self.kind.as_pointer())
+
+    def load(self, place: Any) -> Any:
+        value = self.builder.load(place)
+        value.align = self.alignment
+        return value
+
+    def store(self, value: Any, place: Any) -> None:
+        self.builder.store(value, place).align = self.alignment
+
+    def variable(self, value: Any) -> Any:
+        place = cgutils.alloca_once(self.builder, self.kind)
+        self.store(value, place)
+        return place
+
+    def constant(self, value: float) -> Any:
+        return ir.Constant(self.kind, [float(value)] * self.kind.count)
+
+    def spread(self, scalar: Any) -> Any:
+        """The vector with ``scalar`` in every lane."""
+        one = self.builder.insert_element(ir.Constant(self.kind, ir.Undefined), scalar, ir.IntType(32)(0))
+        order = ir.Constant(ir.VectorType(ir.IntType(32), self.kind.count), [0] * self.kind.count)
+        return self.builder.shuffle_vector(one, ir.Constant(self.kind, ir.Undefined), order)
+
+    def loop(self, start: int, count: Any, step: int) -> Any:
+        index = ir.Constant(_INDEX, start)
+        return cgutils.for_range_slice(self.builder, index, count, ir.Constant(_INDEX, step), intp=_INDEX)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lattice_predict(typing: Any, stages: Any, count: Any, out: Any) -> Any:
+    """out[8 m + j] = what order m + 1 of lane j predicts, m = 0 … count - 1; float64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, _DOUBLES)
+        stages_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2))
+        total = w.variable(w.constant(0))
+        with cgutils.for_range(builder, arguments[1], intp=_INDEX) as loop:
+            stage = builder.mul(loop.index, _INDEX(STAGE))
+            reflection = w.load(w.place(stages_data, stage))
+            error = w.load(w.place(stages_data, builder.add(stage, _INDEX(5 * LANES))))
+            value = builder.fadd(w.load(total), builder.fmul(reflection, error))
+            w.store(value, total)
+            w.store(value, w.place(out_data, builder.mul(loop.index, _INDEX(LANES))))
+        return context.get_dummy_value()
+
+    return types.void(stages, types.intp, out), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lattice_update(
+    typing: Any, stages: Any, count: Any, memory: Any, predicted: Any, x: Any, rate: Any, share: Any
+) -> Any:
+    """Let all lanes learn from sample x.
+
+    A sample counts with the weight 1 / sqrt(v + share e² + 1), where e is the highest order's error and
+    v the mean of e² so far, which moves at ``rate``: loud moments must not drown what quiet ones say.
+
+    Args:
+        stages: float64, ``STAGE`` numbers a stage.
+        memory: float64, ``MEMORY_VECTORS`` vectors.
+        predicted: what :func:`lattice_predict` wrote for this sample.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, _DOUBLES)
+        data = {name: w.data(signature.args[i], arguments[i]) for i, name in ((0, "stages"), (2, "memory"), (3, "out"))}
+        count = arguments[1]
+        x, rate, share = (w.spread(arguments[i]) for i in (4, 5, 6))
+        add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
+        one = w.constant(1)
+        root = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_DOUBLES, [_DOUBLES]), _ROOT)
+
+        forgetting, floor = (w.load(w.place(data["memory"], LANES * i)) for i in (0, 1))
+        power, inverse_weight = (w.place(data["memory"], LANES * i) for i in (2, 3))
+        highest = builder.mul(builder.sub(count, _INDEX(1)), _INDEX(LANES))
+        e = sub(x, w.load(w.place(data["out"], highest)))
+        square = mul(e, e)
+        v = w.load(power)
+        now = builder.call(root, [add(add(v, mul(share, square)), one)])
+        # The stages kept the weight that was expected for this sample; its error corrects it.
+        change = sub(now, w.load(inverse_weight))
+        v = add(v, mul(rate, sub(square, v)))
+        w.store(v, power)
+        expected = builder.call(root, [add(v, one)])
+        w.store(expected, inverse_weight)
+
+        forward, backward, weight = w.variable(x), w.variable(x), w.variable(div(one, expected))
+        with cgutils.for_range(builder, count, intp=_INDEX) as loop:
+            stage = builder.mul(loop.index, _INDEX(STAGE))
+            places = [w.place(data["stages"], builder.add(stage, _INDEX(LANES * i))) for i in range(STAGE_VECTORS)]
+            kf, kb, energy_f, energy_b, inverse_b, b_before, weight_before = (w.load(place) for place in places)
+            f, b, g = w.load(forward), w.load(backward), w.load(weight)
+            g_now = div(weight_before, add(one, mul(weight_before, change)))
+            f_next = sub(f, mul(kf, b_before))
+            b_next = sub(b_before, mul(kb, f))
+            gf = mul(g_now, f)
+            energy_f = add(add(mul(forgetting, energy_f), mul(gf, f)), floor)
+            kf = add(kf, mul(mul(mul(g_now, b_before), f_next), inverse_b))
+            kb = add(kb, div(mul(gf, b_next), energy_f))
+            gb = mul(g, b)
+            energy_b = add(add(mul(forgetting, energy_b), mul(gb, b)), floor)
+            inverse_b = div(one, energy_b)
+            for value, place in zip((kf, kb, energy_f, energy_b, inverse_b, b, g), places, strict=True):
+                w.store(value, place)
+            w.store(sub(g, mul(mul(gb, gb), inverse_b)), weight)
+            w.store(f_next, forward)
+            w.store(b_next, backward)
+        return context.get_dummy_value()
+
+    f64 = types.float64
+    return types.void(stages, types.intp, memory, predicted, f64, f64, f64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
+    """Sum of a[i] · b[b_start + i], float32, i = 0 … count - 1, a multiple of 16.
+
+    Sixteen sums run side by side and are then added in halves.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, _SINGLES)
+        a_data, b_data = (w.data(signature.args[i], arguments[i]) for i in (0, 1))
+        total = w.variable(w.constant(0))
+        with w.loop(0, arguments[3], 16) as (index, _):
+            left, right = w.load(w.place(a_data, index)), w.load(w.place(b_data, builder.add(arguments[2], index)))
+            w.store(builder.fadd(w.load(total), builder.fmul(left, right)), total)
+        vector, width = w.load(total), 16
+        while width > 1:
+            width //= 2
+            halves = [
+                builder.shuffle_vector(
+                    vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width)))
+                )
+                for start in (0, width)
+            ]
+            vector = builder.fadd(*halves)
+        return builder.extract_element(vector, ir.IntType(32)(0))
+
+    return types.float32(a, b, types.intp, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def multiply(
+    typing: Any, x: Any, inputs: Any, weights: Any, weights_start: Any, bias_start: Any, outputs: Any, out: Any
+) -> Any:
+    """out = x W + bias, float32: each output's products are added one after another, from the bias on.
+
+    Args:
+        x: (inputs,).
+        weights: W row by row, (inputs, outputs), from ``weights_start``; the bias from ``bias_start``.
+        outputs: a multiple of 32.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, _SINGLES)
+        x_data, weights_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 6))
+        _, inputs, _, weights_start, bias_start, outputs, _ = arguments
+        wide = builder.and_(outputs, _INDEX(-64))
+
+        def columns(first: Any, vectors: int) -> None:
+            places = [builder.add(first, _INDEX(16 * i)) for i in range(vectors)]
+            sums = [w.variable(w.load(w.place(weights_data, builder.add(bias_start, place)))) for place in places]
+            with cgutils.for_range(builder, inputs, intp=_INDEX) as loop:
+                factor = w.spread(builder.load(builder.gep(x_data, [loop.index])))
+                row = builder.add(weights_start, builder.mul(loop.index, outputs))
+                for place, total in zip(places, sums, strict=True):
+                    product = builder.fmul(factor, w.load(w.place(weights_data, builder.add(row, place))))
+                    w.store(builder.fadd(w.load(total), product), total)
+            for place, total in zip(places, sums, strict=True):
+                w.store(w.load(total), w.place(out_data, place))
+
+        with w.loop(0, wide, 64) as (index, _):
+            columns(index, 4)
+        with builder.if_then(builder.icmp_signed("<", wide, outputs)):
+            columns(wide, 2)
+        return context.get_dummy_value()
+
+    ip = types.intp
+    return types.void(x, ip, weights, ip, ip, ip, out), generate
