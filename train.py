@@ -56,7 +56,7 @@ def train(config: Config) -> int:
         model = build_model(config, checkpoint.constants if checkpoint else None)
         prepare_tensorflow(config)
         outcome = fit(config, model, dataset, run, checkpoint)
-        export(config, model, run)
+        export(config, run)
         return outcome.exit_status
 
 

@@ -23,7 +23,8 @@ from idf.coding.reading import RangeReader
 from idf.coding.salvage import salvage_stream
 from idf.coding.stream import Decoder, decode_stream
 from idf.coding.wav import WavReader
-from idf.coding.window_codec import WindowCodec, load_codec
+from idf.coding.model_codec import load_codec
+from idf.coding.window_codec import WindowCodec
 from idf.errors import DataError, FormatError
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from idf.flows.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
 from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrior
 from idf.priors.channelwise import ChannelwiseWidth
 from idf.priors.mixture import Mixture
+
+if TYPE_CHECKING:
+    from idf.adaptive.model import AdaptiveModel
 
 GROUP_SAMPLES = 16384
 """Samples that go through the nets together when coding: enough to keep products large, few enough that
@@ -122,7 +126,7 @@ class WindowModel:
         return drawn.reshape(-1)[:samples].astype(np.int32)
 
 
-def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
+def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel | AdaptiveModel:
     """Build the model that ``config`` describes.
 
     Args:
@@ -134,6 +138,15 @@ def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = Non
     problems = model_problems(config)
     if problems:
         raise ConfigError(problems)
+    if config.model.family == "adaptive":
+        from idf.adaptive.model import build_adaptive  # deferred: loads the compiler
+
+        return build_adaptive(config, constants)
+    return build_window_model(config, constants)
+
+
+def build_window_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
+    """:func:`build_model` for the family ``window``, of a configuration that was checked."""
     layout = config.layout
     learned = config.sharpness.kind == "learned"
     base = Base(LearnedBase() if learned else ScheduledBase(), layout.factor_channels)
@@ -144,6 +157,10 @@ def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = Non
 
 def model_problems(config: Config) -> list[str]:
     """What keeps ``config`` from describing a model, a sentence each."""
+    if config.model.family == "adaptive":
+        from idf.adaptive.model import adaptive_problems  # deferred: loads the compiler
+
+        return list(adaptive_problems(config.model.adaptive))
     layout, window = config.layout, config.model.window
     problems = []
     if layout.channels < 2:

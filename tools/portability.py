@@ -169,7 +169,7 @@ def prepare(folder: Path) -> None:
 
 def write_tiny_model(path: Path) -> None:
     """A model of the original layout: couplings that move samples, WaveNets, random weights."""
-    from idf.coding.window_codec import save_model
+    from idf.coding.model_codec import save_model
     from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
     from idf.models import build_model
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from idf.adaptive.loops import LOOPS, Tables
-from idf.adaptive.state import Constants, first_state
+from idf.adaptive.model import AdaptiveModel, adaptive_problems, network_size
+from idf.adaptive.state import Constants, first_state, make_constants
 from idf.adaptive.steps import make_scratch
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
+from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.coding.tables import coding_tables
+from idf.config.schema import Config, ModelConfig
+from idf.errors import RunError
+from idf.files import atomic_write
+
+_WEIGHTS = "parameter/network"
 
 CHUNK_SAMPLES = 1 << 19
 """Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
@@ -43,7 +54,7 @@ class AdaptiveCodec:
         self.provenance = dict(provenance or {})
         self.chunk_samples = chunk_samples
         tables = coding_tables()
-        self._tables = Tables(*(np.array(x) for x in (tables.sigma, tables.exp, tables.inverse)), PRECISION)
+        self._tables = Tables(np.array(tables.sigma), np.array(tables.exp), np.array(tables.inverse), PRECISION)
 
     def encode(self, samples: np.ndarray) -> bytes:
         """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
@@ -77,6 +88,73 @@ class AdaptiveCodec:
         message.finish()
         return samples
 
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        """Audio drawn from the model: what decoding makes of random bits; int32 (count,)."""
+        words = np.random.default_rng(seed).integers(0, 1 << 32, count + 2, dtype=np.uint32)
+        words[0] >>= 1  # the message's head has 63 bits, the highest of them set
+        words[0] |= 1 << 30
+        message = Message.from_bytes(words.astype("<u4").tobytes())
+        samples = np.empty((count, 1), np.int32)
+        arguments = self._loop_arguments(1)
+        message.pop_with(lambda heads, words, left: LOOPS.pop(samples, *arguments, heads, words, left))
+        return samples[:, 0]
+
     def _loop_arguments(self, channels: int) -> tuple[Any, ...]:
         state, scratch = first_state(self.constants, channels), make_scratch(self.constants.plan)
         return self.constants, self.weights, self._tables, state, scratch
+
+
+def codec_of(model: AdaptiveModel, parameters: Mapping[str, np.ndarray]) -> AdaptiveCodec:
+    """The codec of a model that has no file yet, and so no fingerprint."""
+    return AdaptiveCodec(model.settings, model.coding_weights(parameters), bytes(16))
+
+
+def save_adaptive(
+    path: Path | str,
+    config: Config,
+    model: AdaptiveModel,
+    parameters: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the one file that coding needs: weights and configuration.
+
+    Args:
+        parameters: trained values, float32, for standardised inputs.
+        provenance: strings and numbers to keep with the model.
+
+    Raises:
+        RunError: a weight is not finite.
+    """
+    weights = model.coding_weights(parameters)
+    if not np.all(np.isfinite(weights)):
+        raise RunError(f"cannot export the model to {path}: weights are not finite; take an earlier checkpoint")
+    header = {
+        "format": MODEL_FORMAT,
+        "config": {"model": asdict(config.model)},
+        "base_index": 0,
+        "provenance": dict(provenance),
+    }
+    with atomic_write(path) as file:
+        write_model_file(file, header, {_WEIGHTS: weights.view(np.int32)})
+
+
+def adaptive_codec(path: Path | str, file: ModelFile) -> AdaptiveCodec:
+    """The codec of a model file of this family.
+
+    Raises:
+        RunError: the file is of another version, or does not fit together.
+    """
+    try:
+        model = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), file.header["config"]["model"]))
+        assert isinstance(model, ModelConfig)
+        problems = list(adaptive_problems(model.adaptive))
+        if problems:
+            raise ValueError("; ".join(problems))
+        constants = make_constants(model.adaptive)
+        weights = file.arrays[_WEIGHTS].view(np.float32).ravel()
+        if len(weights) != network_size(constants.plan) or not np.all(np.isfinite(weights)):
+            raise ValueError("its weights do not fit its configuration")
+    except (OmegaConfBaseException, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
+        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
+    weights = np.require(weights, np.float32, ["C", "A", "W"])
+    return AdaptiveCodec(constants, weights, file.fingerprint, provenance=file.header["provenance"])

@@ -42,7 +42,7 @@ class Loops(NamedTuple):
 def _expect(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
     predict(c, t, constants, state)
     centre(c, other, constants, state)
-    fill_inputs(c, other, t, constants, state, scratch)
+    fill_inputs(c, t, constants, state, scratch)
 
 
 @compiled
@@ -50,8 +50,8 @@ def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: An
     """Prepare the entropy coder for the sample; returns its heaviest component."""
     mixture(c, constants, weights, state, scratch)
     s = scratch
-    heaviest = prepare(0, s.logits, s.means, s.scales, tables.exp, tables.inverse, s.weight, s.offset, s.inverse)
-    return np.int64(heaviest)
+    heaviest: int = prepare(0, s.logits, s.means, s.scales, tables.exp, tables.inverse, s.weight, s.offset, s.inverse)
+    return heaviest
 
 
 @compiled
@@ -154,4 +154,6 @@ def _digest() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-LOOPS = _make(_digest())
+SOURCES = _digest()
+"""Names the version of all that is computed here."""
+LOOPS = _make(SOURCES)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from idf.adaptive.state import Constants, first_state, make_constants
+from idf.adaptive.state import Constants, Plan, first_state, make_constants
 from idf.adaptive.vectors import LANES
-from idf.arithmetic import ParameterSpec, Specs, normal, zeros
+from idf.arithmetic import ParameterSpec, Specs, normal, values, zeros
 from idf.config.schema import AdaptiveConfig, Config
 
 MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_PAST = 1024, 4096, 128, 1024, 16, 32, 64
@@ -44,12 +44,12 @@ class AdaptiveModel:
     """An adaptive flow.
 
     Attributes:
-        constants: what the compiled loops need besides weights.
+        settings: what the compiled loops need besides weights.
         specs: the network's trained arrays by name. They see standardised inputs.
         input_mean, input_deviation: float32 (inputs,), of the training clips.
     """
 
-    constants: Constants
+    settings: Constants
     specs: Specs
     input_mean: np.ndarray
     input_deviation: np.ndarray
@@ -61,6 +61,20 @@ class AdaptiveModel:
             for name, spec in self.specs.items()
         }
 
+    @property
+    def window(self) -> int:
+        """Samples of a row of training."""
+        return 1
+
+    @property
+    def constants(self) -> dict[str, np.ndarray]:
+        """What a checkpoint keeps besides the trained arrays."""
+        return {"input_mean": self.input_mean, "input_deviation": self.input_deviation}
+
+    def standardised(self, mean: np.ndarray, deviation: np.ndarray) -> AdaptiveModel:
+        """The same model for inputs of another mean and deviation."""
+        return replace(self, input_mean=mean, input_deviation=deviation)
+
     def trace(self, samples: np.ndarray) -> Trace:
         """Run the predictors over a signal, int32 (time, channels) of 16-bit values, from a fresh start.
 
@@ -69,11 +83,11 @@ class AdaptiveModel:
         from idf.adaptive.loops import LOOPS
         from idf.adaptive.steps import make_scratch
 
-        plan, (time, channels) = self.constants.plan, samples.shape
+        plan, (time, channels) = self.settings.plan, samples.shape
         inputs = np.empty((time * channels, plan.inputs), np.float32)
         targets = np.empty((time * channels, 2 + plan.experts), np.float32)
         samples = np.ascontiguousarray(samples, np.int32)
-        LOOPS.trace(samples, self.constants, first_state(self.constants, channels), make_scratch(plan), inputs, targets)
+        LOOPS.trace(samples, self.settings, first_state(self.settings, channels), make_scratch(plan), inputs, targets)
         return Trace(inputs, targets)
 
     def coding_weights(self, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -89,6 +103,12 @@ class AdaptiveModel:
             if not name.startswith("first/"):
                 parts.append(np.asarray(parameters[name], np.float64))
         return round_bits(np.concatenate([part.ravel() for part in parts]).astype(np.float32))
+
+
+def network_size(plan: Plan) -> int:
+    """Weights and biases of the network."""
+    hidden = plan.hidden
+    return (plan.inputs + 1 + plan.layers * (hidden + 1)) * hidden + (hidden + 1) * plan.outputs
 
 
 def round_bits(values: np.ndarray) -> np.ndarray:
@@ -108,21 +128,39 @@ def build_adaptive(config: Config, constants: Mapping[str, np.ndarray] | None = 
     settings = make_constants(config.model.adaptive)
     plan, given = settings.plan, constants or {}
     return AdaptiveModel(
-        constants=settings,
-        specs=_specs(plan.inputs, plan.hidden, plan.layers, plan.outputs),
+        settings=settings,
+        specs=_specs(plan),
         input_mean=given.get("input_mean", np.zeros(plan.inputs, np.float32)),
         input_deviation=given.get("input_deviation", np.ones(plan.inputs, np.float32)),
     )
 
 
-def _specs(inputs: int, hidden: int, layers: int, outputs: int) -> Specs:
-    def layer(name: str, width: int, weight: ParameterSpec) -> Specs:
-        return {f"{name}/weight": weight, f"{name}/bias": zeros((width,))}
+def coding_model(constants: Constants, weights: np.ndarray) -> tuple[AdaptiveModel, dict[str, np.ndarray]]:
+    """The model and parameters of coding weights: those of a model whose inputs are not standardised."""
+    plan, place, parameters = constants.plan, 0, {}
+    specs = _specs(plan)
+    for name, spec in specs.items():
+        size = math.prod(spec.shape)
+        parameters[name] = weights[place : place + size].reshape(spec.shape)
+        place += size
+    zero, one = np.zeros(plan.inputs, np.float32), np.ones(plan.inputs, np.float32)
+    return AdaptiveModel(constants, specs, zero, one), parameters
 
-    specs = layer("first", hidden, normal((inputs, hidden), 1 / math.sqrt(inputs)))
-    for number in range(layers):
-        specs |= layer(f"layer{number}", hidden, normal((hidden, hidden), 1 / math.sqrt(hidden)))
-    return specs | layer("last", outputs, zeros((hidden, outputs)))
+
+def _specs(plan: Plan) -> Specs:
+    inputs, hidden, outputs = plan.inputs, plan.hidden, plan.outputs
+
+    def layer(name: str, weight: ParameterSpec, bias: ParameterSpec) -> Specs:
+        return {f"{name}/weight": weight, f"{name}/bias": bias}
+
+    specs = layer("first", normal((inputs, hidden), 1 / math.sqrt(inputs)), zeros((hidden,)))
+    for number in range(plan.layers):
+        specs |= layer(f"layer{number}", normal((hidden, hidden), 1 / math.sqrt(hidden)), zeros((hidden,)))
+    start = np.zeros(outputs)
+    # The scales begin spread over three octaves around the local level.
+    components = plan.components
+    start[2 * components : 3 * components] = np.linspace(-2.25, 0.75, components) if components > 1 else -0.75
+    return specs | layer("last", zeros((hidden, outputs)), values(start))
 
 
 def adaptive_problems(config: AdaptiveConfig) -> Iterator[str]:
@@ -158,7 +196,5 @@ def adaptive_problems(config: AdaptiveConfig) -> Iterator[str]:
         yield f"model.adaptive.filter_orders={orders}: multiples of 16 up to {MAX_ORDER}"
     if len(orders) != len(rates) or any(not 0 < rate < 1 for rate in rates):
         yield f"model.adaptive.filter_rates={rates}: one for each of filter_orders, between 0 and 1"
-    for name in ("weight_rate", "weight_share", "floor"):
-        value = getattr(config, name)
-        if not 0 < value <= 1:
-            yield f"model.adaptive.{name}={value}: above 0, at most 1"
+    if not 0 < config.floor <= 1:
+        yield f"model.adaptive.floor={config.floor}: above 0, at most 1"

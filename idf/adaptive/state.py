@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from idf.adaptive.vectors import LANES, MEMORY_VECTORS, STAGE
+from idf.adaptive.vectors import LANES
 from idf.config.schema import AdaptiveConfig
 
 LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
@@ -85,8 +85,6 @@ class Constants(NamedTuple):
     """int64 (cascades,): the expert that each cascade goes on from."""
     filter_orders: np.ndarray
     filter_rates: np.ndarray
-    rates: np.ndarray
-    """float64 (2,): weight_rate and weight_share."""
 
 
 def first_state(constants: Constants, channels: int) -> State:
@@ -94,9 +92,7 @@ def first_state(constants: Constants, channels: int) -> State:
     plan, cascades, filters = constants.plan, len(constants.cascade_sources), len(constants.filter_orders)
     longest = int(constants.filter_orders.max())
     stage = np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES)
-    memory = np.concatenate(
-        [constants.forgetting, constants.floor, np.full(LANES, FIRST_LEVEL**2), np.full(LANES, FIRST_LEVEL)]
-    )
+    memory = np.concatenate([constants.forgetting, constants.floor])
     levels = np.array([FIRST_LEVEL] * len(LEVEL_RATES) + [FIRST_LEVEL**2])
     cross = np.zeros((CROSS_ORDER + 3, CROSS_ORDER))
     cross[:CROSS_ORDER] = np.eye(CROSS_ORDER) / FIRST_LEVEL
@@ -104,7 +100,6 @@ def first_state(constants: Constants, channels: int) -> State:
     def each(values: np.ndarray) -> np.ndarray:
         return np.tile(values, (channels,) + (1,) * values.ndim)
 
-    assert len(stage) == STAGE and len(memory) == MEMORY_VECTORS * LANES
     return State(
         stages=each(np.tile(stage, plan.stages)),
         memory=each(memory),
@@ -129,8 +124,8 @@ def make_constants(config: AdaptiveConfig) -> Constants:
     taps = np.array([(order - 1) * LANES + lane for lane, order in config.experts], np.int64)
     experts = len(taps) + len(config.cascades)
     components, past = config.components, config.past
-    # level ratios and the level, the signal's level, past residuals, the other channel's error; four each expert
-    logs = len(LEVEL_RATES) + 1 + past + 1 + 4 * experts
+    # the level and its ratios to others, the signal's level, past residuals; four for each expert
+    logs = len(LEVEL_RATES) + 1 + past + 4 * experts
     forgetting = np.array(config.forgetting)
     return Constants(
         plan=Plan(
@@ -139,7 +134,7 @@ def make_constants(config: AdaptiveConfig) -> Constants:
             taps=len(taps),
             past=past,
             logs=logs,
-            inputs=logs + 2 * past + 1 + 3 * experts,
+            inputs=logs + 2 * past + 3 * experts,
             hidden=config.hidden,
             layers=config.layers,
             components=components,
@@ -151,7 +146,6 @@ def make_constants(config: AdaptiveConfig) -> Constants:
         cascade_sources=np.array(config.cascades, np.int64),
         filter_orders=np.array(config.filter_orders, np.int64),
         filter_rates=np.array(config.filter_rates, np.float64),
-        rates=np.array([config.weight_rate, config.weight_share]),
     )
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.adaptive.state import CROSS_ORDER, EXPERT_RATES, LEVEL_RATES, Plan
-from idf.adaptive.vectors import dot, lattice_predict, lattice_update
+from idf.adaptive.state import CROSS_ORDER, EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
+from idf.adaptive.vectors import LANES, STAGE, dot, lattice_predict, lattice_update
 from idf.coding.kernels import compiled
 
 CENTRE, CROSS, SIGMA, LEVEL, SIGNAL, OWN = range(6)
@@ -23,6 +23,8 @@ of weights, the local level, the signal's level, and the error of the centre wit
 LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
 CROSS_FORGETTING = 0.998
+_ASTRAY = 1e9
+"""Predictions of the highest orders that add up to more say that a lattice has lost its way: it begins anew."""
 
 _ONE = np.float32(1)
 _THIRD = np.float32(0.3)
@@ -30,6 +32,7 @@ _QUARTER = np.float32(0.25)
 EXPONENT = np.int32(127 << 23)
 MANTISSA = np.float32(2.0**-23)
 _FASTEST, _FAST, _SLOW = (np.float32(rate) for rate in EXPERT_RATES)
+
 
 class Scratch(NamedTuple):
     """Space for one sample's work."""
@@ -92,11 +95,38 @@ def _remember(history: Array, t: int, order: int, value: Any) -> None:
 
 
 @compiled
+def begin_lattice(stages: Array, count: int) -> None:
+    """The state of a lattice that has seen nothing."""
+    for m in range(count):
+        for j in range(LANES):
+            place = m * STAGE + j
+            stages[place] = stages[place + LANES] = stages[place + 5 * LANES] = 0.0
+            stages[place + 2 * LANES] = stages[place + 3 * LANES] = FIRST_LEVEL
+            stages[place + 4 * LANES] = 1.0 / FIRST_LEVEL
+            stages[place + 6 * LANES] = 1.0
+
+
+@compiled
+def _begin_cross(cross: Array) -> None:
+    for i in range(CROSS_ORDER):
+        for j in range(CROSS_ORDER):
+            cross[i, j] = 1.0 / FIRST_LEVEL if i == j else 0.0
+        cross[CROSS_ORDER, i] = 0.0
+
+
+@compiled
 def predict(c: int, t: int, constants: Any, state: Any) -> None:
     """What every expert expects of channel c at time t from the channel's own past."""
     plan, p = constants.plan, state.predictions[c]
-    lattice_predict(state.stages[c], plan.stages, state.by_order[c])
     by_order = state.by_order[c]
+    lattice_predict(state.stages[c], plan.stages, by_order)
+    total = 0.0
+    for j in range((plan.stages - 1) * LANES, plan.stages * LANES):
+        total += abs(by_order[j])
+    if not total < _ASTRAY:  # nor if it is not a number
+        begin_lattice(state.stages[c], plan.stages)
+        for j in range(plan.stages * LANES):
+            by_order[j] = 0.0
     for k in range(plan.taps):
         p[k] = bounded(by_order[constants.tap_places[k]])
     for q in range(len(constants.cascade_sources)):
@@ -136,7 +166,7 @@ def centre(c: int, other: int, constants: Any, state: Any) -> None:
 
 
 @compiled
-def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
+def fill_inputs(c: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
     """The network's inputs: everything in units of the local level, magnitudes by their logarithm."""
     plan, now, x, bits = constants.plan, state.now[c], scratch.inputs, scratch.input_bits
     level = np.float32(now[LEVEL])
@@ -159,13 +189,6 @@ def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch:
         x[linear + past + j] = samples[start + j] * signal_unit * _THIRD
     i += past
     linear += 2 * past
-    e = np.float32(0)
-    if other != c:
-        e = np.float32(state.now[other, OWN] / state.now[other, LEVEL])
-    x[i] = _ONE + abs(e)
-    x[linear] = e * _THIRD
-    i += 1
-    linear += 1
     p, errors, levels = state.predictions[c], state.errors[c], state.error_levels[c]
     centre = now[CENTRE]
     for k in range(experts):
@@ -207,9 +230,7 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
             state.lms_energy[c, q, s] = max(energy, 0.0)
             _remember(history, t, order, value)
             rest = error
-    lattice_update(
-        state.stages[c], plan.stages, state.memory[c], state.by_order[c], sample, constants.rates[0], constants.rates[1]
-    )
+    lattice_update(state.stages[c], plan.stages, state.memory[c], sample)
     residual = own - now[CROSS]
     if other != c:
         _learn_cross(state.cross[c], residual)
@@ -243,6 +264,9 @@ def _learn_cross(cross: Array, error: float) -> None:
         gain[i] = total
         power += total * inputs[i]
         trace += cross[i, i]
+    if not power > 0.0:
+        _begin_cross(cross)
+        return
     # Without an input the inverse would grow for ever.
     growth = 1.0 / CROSS_FORGETTING if trace < 1.0 else 1.0
     step, root = error / power, 1.0 / np.sqrt(power)

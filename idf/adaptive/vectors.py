@@ -25,15 +25,13 @@ from numba.extending import intrinsic
 LANES = 8
 STAGE_VECTORS = 7
 """Kept of a stage: forward and backward reflection, forward and backward energy, 1 / backward energy,
-and the backward error and the sample weight of the sample before."""
+and the backward error and the conversion factor of the sample before."""
 STAGE = STAGE_VECTORS * LANES
-MEMORY_VECTORS = 4
-"""Kept of a lattice: forgetting factors, floors of the energies, mean square errors, and the square root
-of the last of these."""
+MEMORY_VECTORS = 2
+"""Given of a lattice: forgetting factors, and floors that the energies are lifted by at each sample."""
 
 _DOUBLE, _SINGLE, _INDEX = ir.DoubleType(), ir.FloatType(), ir.IntType(64)
 _DOUBLES, _SINGLES = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_SINGLE, 16)
-_ROOT = "llvm.sqrt.v8f64"
 
 
 class _Writer:
@@ -77,7 +75,7 @@ class _Writer:
         return cgutils.for_range_slice(self.builder, index, count, ir.Constant(_INDEX, step), intp=_INDEX)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic  # type: ignore[misc]
 def lattice_predict(typing: Any, stages: Any, count: Any, out: Any) -> Any:
     """out[8 m + j] = what order m + 1 of lane j predicts, m = 0 … count - 1; float64."""
 
@@ -97,56 +95,33 @@ def lattice_predict(typing: Any, stages: Any, count: Any, out: Any) -> Any:
     return types.void(stages, types.intp, out), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def lattice_update(
-    typing: Any, stages: Any, count: Any, memory: Any, predicted: Any, x: Any, rate: Any, share: Any
-) -> Any:
-    """Let all lanes learn from sample x.
-
-    A sample counts with the weight 1 / sqrt(v + share e² + 1), where e is the highest order's error and
-    v the mean of e² so far, which moves at ``rate``: loud moments must not drown what quiet ones say.
+@intrinsic  # type: ignore[misc]
+def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any) -> Any:
+    """Let all lanes learn from sample x, a float64.
 
     Args:
         stages: float64, ``STAGE`` numbers a stage.
         memory: float64, ``MEMORY_VECTORS`` vectors.
-        predicted: what :func:`lattice_predict` wrote for this sample.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = _Writer(context, builder, _DOUBLES)
-        data = {name: w.data(signature.args[i], arguments[i]) for i, name in ((0, "stages"), (2, "memory"), (3, "out"))}
-        count = arguments[1]
-        x, rate, share = (w.spread(arguments[i]) for i in (4, 5, 6))
+        stages_data, memory_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2))
+        x, one = w.spread(arguments[3]), w.constant(1)
         add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
-        one = w.constant(1)
-        root = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_DOUBLES, [_DOUBLES]), _ROOT)
+        forgetting, floor = (w.load(w.place(memory_data, LANES * i)) for i in (0, 1))
 
-        forgetting, floor = (w.load(w.place(data["memory"], LANES * i)) for i in (0, 1))
-        power, inverse_weight = (w.place(data["memory"], LANES * i) for i in (2, 3))
-        highest = builder.mul(builder.sub(count, _INDEX(1)), _INDEX(LANES))
-        e = sub(x, w.load(w.place(data["out"], highest)))
-        square = mul(e, e)
-        v = w.load(power)
-        now = builder.call(root, [add(add(v, mul(share, square)), one)])
-        # The stages kept the weight that was expected for this sample; its error corrects it.
-        change = sub(now, w.load(inverse_weight))
-        v = add(v, mul(rate, sub(square, v)))
-        w.store(v, power)
-        expected = builder.call(root, [add(v, one)])
-        w.store(expected, inverse_weight)
-
-        forward, backward, weight = w.variable(x), w.variable(x), w.variable(div(one, expected))
-        with cgutils.for_range(builder, count, intp=_INDEX) as loop:
+        forward, backward, weight = w.variable(x), w.variable(x), w.variable(one)
+        with cgutils.for_range(builder, arguments[1], intp=_INDEX) as loop:
             stage = builder.mul(loop.index, _INDEX(STAGE))
-            places = [w.place(data["stages"], builder.add(stage, _INDEX(LANES * i))) for i in range(STAGE_VECTORS)]
-            kf, kb, energy_f, energy_b, inverse_b, b_before, weight_before = (w.load(place) for place in places)
+            places = [w.place(stages_data, builder.add(stage, _INDEX(LANES * i))) for i in range(STAGE_VECTORS)]
+            kf, kb, energy_f, energy_b, inverse_b, b_before, g_before = (w.load(place) for place in places)
             f, b, g = w.load(forward), w.load(backward), w.load(weight)
-            g_now = div(weight_before, add(one, mul(weight_before, change)))
             f_next = sub(f, mul(kf, b_before))
             b_next = sub(b_before, mul(kb, f))
-            gf = mul(g_now, f)
+            gf = mul(g_before, f)
             energy_f = add(add(mul(forgetting, energy_f), mul(gf, f)), floor)
-            kf = add(kf, mul(mul(mul(g_now, b_before), f_next), inverse_b))
+            kf = add(kf, mul(mul(mul(g_before, b_before), f_next), inverse_b))
             kb = add(kb, div(mul(gf, b_next), energy_f))
             gb = mul(g, b)
             energy_b = add(add(mul(forgetting, energy_b), mul(gb, b)), floor)
@@ -158,11 +133,10 @@ def lattice_update(
             w.store(b_next, backward)
         return context.get_dummy_value()
 
-    f64 = types.float64
-    return types.void(stages, types.intp, memory, predicted, f64, f64, f64), generate
+    return types.void(stages, types.intp, memory, types.float64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic  # type: ignore[misc]
 def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
     """Sum of a[i] · b[b_start + i], float32, i = 0 … count - 1, a multiple of 16.
 
@@ -191,7 +165,7 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
     return types.float32(a, b, types.intp, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic  # type: ignore[misc]
 def multiply(
     typing: Any, x: Any, inputs: Any, weights: Any, weights_start: Any, bias_start: Any, outputs: Any, out: Any
 ) -> Any:

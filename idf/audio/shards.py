@@ -77,7 +77,7 @@ def build_shards(dataset: Dataset, cache: Path) -> Shards:
             f"{dataset.name}: no training clips in the split {dataset.split!r} of {len(dataset.clips)} clips; "
             f"give more clips, another data.train_fraction, or data.train_clips"
         )
-    folder = cache / _source_hash(dataset)
+    folder = cache / source_hash(dataset)
     found = _open_folder(folder)
     if found is not None:
         return found
@@ -108,7 +108,7 @@ def build_shards(dataset: Dataset, cache: Path) -> Shards:
     return found
 
 
-def _source_hash(dataset: Dataset) -> str:
+def source_hash(dataset: Dataset) -> str:
     """Names the folder: format, rate, and name, path, length, size and time of each training file."""
     digest = hashlib.sha256(f"format {_FORMAT}\nrate {dataset.resample_hz}\n".encode())
     for clip in dataset.train:

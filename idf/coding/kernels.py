@@ -297,9 +297,7 @@ def push(
 
 
 @compiled
-def push_intervals(
-    starts: Array, freqs: Array, precision: int, heads: Array, words: Array, count: int
-) -> int:
+def push_intervals(starts: Array, freqs: Array, precision: int, heads: Array, words: Array, count: int) -> int:
     """:func:`push` of symbols whose intervals are known."""
     lanes = heads.shape[0]
     for i in range(starts.shape[0] - 1, -1, -1):

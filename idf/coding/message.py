@@ -116,9 +116,7 @@ class Message:
     def push_intervals(self, starts: np.ndarray, freqs: np.ndarray) -> None:
         """Put symbols on the stack, last first, whose intervals in [0, 2^precision) are known: int64 (n,) each."""
         self._reserve(len(starts))
-        self._count = int(
-            kernels.push_intervals(starts, freqs, self.precision, self._heads, self._words, self._count)
-        )
+        self._count = int(kernels.push_intervals(starts, freqs, self.precision, self._heads, self._words, self._count))
 
     def pop_with(self, loop: Callable[[np.ndarray, np.ndarray, int], int]) -> None:
         """Let a compiled loop take symbols off: it changes the heads and returns the words left, or -1.

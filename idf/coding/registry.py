@@ -21,6 +21,7 @@ from idf.errors import OutputError, RunError
 from idf.files import atomic_write
 
 if TYPE_CHECKING:
+    from idf.adaptive.codec import AdaptiveCodec
     from idf.coding.window_codec import WindowCodec
 
 MODEL_SUFFIX = ".idfm"
@@ -38,7 +39,7 @@ class ModelCard:
     Attributes:
         name: file name without suffix.
         fingerprint: 16 bytes.
-        window: samples coded together.
+        window: samples coded together; None where there are no windows.
         parameters: number of weights.
         provenance: where it comes from, for people.
     """
@@ -132,7 +133,7 @@ def find_by_fingerprint(fingerprint: bytes) -> Path:
     )
 
 
-def load_model(model: str | Path | None) -> WindowCodec:
+def load_model(model: str | Path | None) -> WindowCodec | AdaptiveCodec:
     """The codec of a model given by name or path; of the default model where it is None. Kept loaded.
 
     Raises:
@@ -141,7 +142,7 @@ def load_model(model: str | Path | None) -> WindowCodec:
     return _load(find_model(model))
 
 
-def load_for(fingerprint: bytes, model: str | Path | None = None) -> WindowCodec:
+def load_for(fingerprint: bytes, model: str | Path | None = None) -> WindowCodec | AdaptiveCodec:
     """The codec of the model that made a compressed file.
 
     Args:
@@ -186,7 +187,7 @@ def import_model(source: Path | str, name: str | None = None) -> ModelCard:
     Raises:
         RunError: it is missing, damaged, of another version, or the name is taken by another model.
     """
-    from idf.coding.window_codec import load_codec
+    from idf.coding.model_codec import load_codec
 
     source = Path(source)
     codec = load_codec(source)  # all of it is checked, not the frame only
@@ -212,6 +213,8 @@ def _copy(source: Path, target: Path) -> None:
 def _read_card(path: Path, mtime_ns: int, size: int) -> ModelCard:
     file = read_model_file(path)
     window = file.header["config"].get("model", {}).get("window")
+    if window == 1:
+        window = None  # the adaptive flow
     weights = sum(array.size for name, array in file.arrays.items() if name.startswith("parameter/"))
     return ModelCard(path.stem, path, file.fingerprint, window, weights, file.header["provenance"])
 
@@ -225,13 +228,13 @@ def iter_cards() -> Iterator[ModelCard | RunError]:
             yield error
 
 
-def _load(path: Path) -> WindowCodec:
+def _load(path: Path) -> WindowCodec | AdaptiveCodec:
     state = path.stat()
     return _load_version(path, state.st_mtime_ns, state.st_size)
 
 
 @functools.lru_cache(maxsize=4)
-def _load_version(path: Path, mtime_ns: int, size: int) -> WindowCodec:
-    from idf.coding.window_codec import load_codec
+def _load_version(path: Path, mtime_ns: int, size: int) -> WindowCodec | AdaptiveCodec:
+    from idf.coding.model_codec import load_codec
 
     return load_codec(path)

@@ -22,11 +22,11 @@ from threadpoolctl import ThreadpoolController
 from idf.arithmetic.exact import Exact
 from idf.coding.message import MessageLike, new_message, read_message
 from idf.coding.mixture import IntegerMixture
-from idf.coding.model_file import MODEL_FORMAT, read_model_file, write_model_file
+from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
-from idf.models import Part, WindowModel, build_model
+from idf.models import Part, WindowModel, build_window_model, model_problems
 from idf.priors.mixture import FULL_SCALE_OCTAVES, LOGIT_BITS, MEAN_BITS, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536
@@ -156,7 +156,7 @@ def to_integers(mixture: Mixture, mask: np.ndarray) -> IntegerMixture:
     )
 
 
-def save_model(
+def save_window_model(
     path: Path | str,
     config: Config,
     model: WindowModel,
@@ -174,7 +174,7 @@ def save_model(
     arithmetic = Exact()
     header = {
         "format": MODEL_FORMAT,
-        "config": {group: asdict(getattr(config, group)) for group in _GROUPS},
+        "config": {group: asdict(getattr(config, group)) for group in _GROUPS} | {"model": _window_settings(config)},
         "base_index": 0
         if log_scale is None
         else round((log_scale / NATS_PER_OCTAVE + FULL_SCALE_OCTAVES) * 2**SCALE_BITS),
@@ -192,13 +192,12 @@ def save_model(
         write_model_file(file, header, arrays)
 
 
-def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
-    """The codec of a model file.
+def window_codec(path: Path | str, file: ModelFile, coder: str = "rans") -> WindowCodec:
+    """The codec of a model file of this family.
 
     Raises:
-        RunError: the file is missing, damaged, or of another version.
+        RunError: the file is of another version, or does not fit together.
     """
-    file = read_model_file(path)
     header, arrays = file.header, file.arrays
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
@@ -207,7 +206,9 @@ def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec:
         constants = {
             name.removeprefix(_CONSTANT): value for name, value in arrays.items() if name.startswith(_CONSTANT)
         }
-        model = build_model(config, constants)
+        if problems := model_problems(config):
+            raise ConfigError(problems)
+        model = build_window_model(config, constants)
         integers = {name: arrays[_PARAMETER + name] for name in model.specs}
         wrong = [name for name, spec in model.specs.items() if integers[name].shape != spec.shape]
         if wrong:
@@ -236,6 +237,11 @@ def _load_again(path: Path, coder: str, fingerprint: bytes) -> WindowCodec:
     if codec.fingerprint != fingerprint:
         raise RunError(f"{path} was replaced by another model while it was in use; start again")
     return codec
+
+
+def _window_settings(config: Config) -> dict[str, Any]:
+    """Of the model, what concerns windows."""
+    return {"name": config.model.name, "window": config.model.window}
 
 
 def _check_sizes(config: Config) -> None:

@@ -19,6 +19,7 @@ MAX_WINDOW = 1 << 20
 """A window goes through the nets as a whole; longer ones do not fit into memory."""
 
 _CHOICES = {
+    "model.family": ("window", "adaptive"),
     "permutation.kind": ("random", "reverse", "rotate", "identity"),
     "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
     "optimizer.kind": ("adam", "adadelta"),
@@ -120,6 +121,10 @@ def _floats(tree: dict[str, object], prefix: str) -> Iterator[tuple[str, float]]
 
 def _window(config: Config) -> Iterator[str]:
     window, batch = config.model.window, config.training.batch_samples
+    if config.model.family == "adaptive":
+        if window != 1:
+            yield f"model.window={window}: the adaptive flow has no windows; it must be 1"
+        return
     if window < 2 or window > MAX_WINDOW or window & (window - 1):
         below = 1 << min(max(window, 2).bit_length() - 1, MAX_WINDOW.bit_length() - 1)
         yield f"model.window={window}: it must be a power of two up to {MAX_WINDOW}, such as {below}"

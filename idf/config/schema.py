@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 class AdaptiveConfig:
     """The adaptive flow: predictors that learn while they code, and the network that weighs them."""
 
-    forgetting: list[float] = field(
-        default_factory=lambda: [0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995]
-    )
+    forgetting: list[float] = field(default_factory=lambda: [0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
     """Of the eight lattices: how much of the past counts after one more sample."""
     stages: int = 32
     """The highest order of the lattices."""
@@ -31,10 +29,6 @@ class AdaptiveConfig:
     filter_orders: list[int] = field(default_factory=lambda: [256, 32, 16])
     """Of a cascade, multiples of 16."""
     filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005, 0.005])
-    weight_rate: float = 0.1
-    """How fast the mean square error moves that a sample's weight in the lattices comes from."""
-    weight_share: float = 0.3
-    """How much of its own squared error is added to that."""
     floor: float = 0.01
     """Least energy in the lattices (squared sample steps)."""
     past: int = 16
@@ -175,6 +169,8 @@ class TrainingConfig:
     """Multiply each training window by a random sign."""
     start: str = "data"
     """``data`` fits the linear predictors to the training clips before the first step (channelwise only); ``random``."""
+    max_rows: int = 12_000_000
+    """Adaptive flow only: samples of the training clips that are kept on disk to train on, about 400 bytes each."""
     compile: bool = True
     """Compile the training step with XLA."""
     one_batch: bool = False

@@ -140,7 +140,7 @@ def track(run: EvaluatedRun, results: Results) -> None:
 
 def about(run: EvaluatedRun, model: Path, dataset: Dataset) -> dict[str, Any]:
     """All that is needed to repeat the evaluation: command, versions, machine, model, data."""
-    from idf.coding.window_codec import load_codec
+    from idf.coding.model_codec import load_codec
 
     codec = load_codec(model, run.config.coder)
     provenance = {name: value for name, value in codec.provenance.items() if name != "config"}

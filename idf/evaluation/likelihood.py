@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.coding.window_codec import load_codec
+from idf.coding.model_codec import load_codec
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from idf.adaptive.codec import AdaptiveCodec
+    from idf.coding.window_codec import WindowCodec
 
 BATCH_SAMPLES = 16384
 """Samples that go through the nets at a time; the widest nets then need about 1 GB."""
@@ -38,11 +41,22 @@ def model_nll_bits(
     Raises:
         RunError: the model file cannot be used.
     """
+    from idf.coding.window_codec import WindowCodec
+
+    codec = load_codec(model_file)
+    score = _window_scorer(codec) if isinstance(codec, WindowCodec) else _adaptive_scorer(codec)
+    totals = []
+    for samples in clips:
+        totals.append(score(samples))
+        advance(len(samples))
+    return totals
+
+
+def _window_scorer(codec: WindowCodec) -> Callable[[np.ndarray], float]:
     import tensorflow as tf
 
     from idf.training.likelihood import training_bits
 
-    codec = load_codec(model_file)
     model = codec.model
     parameters = {name: tf.constant(value, tf.float32) for name, value in codec.parameters.items()}
     sharpness = tf.constant(codec.log_scale, tf.float32)
@@ -52,8 +66,8 @@ def model_nll_bits(
         return training_bits(model, parameters, windows, sharpness, coded).bits
 
     whole = tf.function(eager, reduce_retracing=True)
-    totals = []
-    for samples in clips:
+
+    def score(samples: np.ndarray) -> float:
         total = 0.0
         for part in model.cut(samples):
             # Shorter windows have as many lengths as there are clips; compiling each would cost more than it saves.
@@ -63,6 +77,25 @@ def model_nll_bits(
                 windows = tf.constant(part.windows[rows], tf.int32)
                 found = bits(windows, tf.constant(part.coded[rows].astype(np.float32)))
                 total += float(np.sum(found.numpy(), dtype=np.float64))
-        totals.append(total)
-        advance(len(samples))
-    return totals
+        return total
+
+    return score
+
+
+def _adaptive_scorer(codec: AdaptiveCodec) -> Callable[[np.ndarray], float]:
+    import tensorflow as tf
+
+    from idf.adaptive.model import coding_model
+    from idf.training.adaptive import adaptive_bits
+
+    model, parameters = coding_model(codec.constants, codec.weights)
+    constants = {name: tf.constant(value) for name, value in parameters.items()}
+    bits = tf.function(lambda rows: adaptive_bits(model, constants, rows).bits, reduce_retracing=True)
+
+    def score(samples: np.ndarray) -> float:
+        trace = model.trace(samples[:, None])
+        rows = np.concatenate([trace.inputs, trace.targets], axis=1)
+        parts = (rows[start : start + BATCH_SAMPLES] for start in range(0, len(rows), BATCH_SAMPLES))
+        return float(sum(np.sum(bits(tf.constant(part)).numpy(), dtype=np.float64) for part in parts))
+
+    return score

@@ -48,6 +48,6 @@ def _load(model: str, coder: str) -> ChunkCodec:
         from idf.coding.registry import load_model
 
         return load_model(Path(model))
-    from idf.coding.window_codec import load_codec
+    from idf.coding.model_codec import load_codec
 
     return load_codec(Path(model), coder)

@@ -34,12 +34,14 @@ class WindowBits:
         log_scales: float32 (blocks, 3), mean, maximum and minimum of the log-scales of each block's
             mixtures, nats on the [-1, 1) scale.
         names: of the blocks.
+        samples: of each window; float32 () or a plain number.
     """
 
     bits: tf.Tensor
     block_bits: tf.Tensor
     log_scales: tf.Tensor
     names: tuple[str, ...]
+    samples: tf.Tensor | int
 
 
 def training_bits(
@@ -84,6 +86,7 @@ def training_bits(
         block_bits=tf.reduce_mean(block_bits, 1) / samples,
         log_scales=tf.concat(log_scales, 0),
         names=tuple(names),
+        samples=samples,
     )
 
 

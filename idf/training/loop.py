@@ -6,7 +6,7 @@ What the model is, where its data comes from and what a run's folder holds is de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from idf.training.checkpoints import Checkpoint
 from idf.training.clock import Clock
 from idf.training.coded import coded_size, export_model
 from idf.training.divergence import DivergenceGuard
-from idf.training.drawn import draw
+from idf.training.family import Family
 from idf.training.framework import peak_device_memory_mib
 from idf.training.profile import StepProfiler
 from idf.training.progress import SAMPLE_BITS, Display
@@ -30,7 +30,7 @@ from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState
 from idf.training.step import StepResult, TrainingStep
-from idf.training.validation import Validator, spread
+from idf.training.validation import spread
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -76,7 +76,7 @@ class Loop:
 
     Args:
         config, model, state, dataset: what to train, how, on what.
-        training_bits: the loss (:func:`idf.training.likelihood.training_bits`).
+        family: of the model: how it is scored.
         step: one optimiser step on ``state``.
         run, reporter, display: where results go.
         stop: asked between steps.
@@ -89,7 +89,7 @@ class Loop:
         model: Any,
         state: TrainingState,
         dataset: Dataset,
-        training_bits: Callable[..., Any],
+        family: Family,
         step: TrainingStep,
         *,
         run: Run,
@@ -105,15 +105,8 @@ class Loop:
         self._schedule = sharpness_schedule(config.sharpness, self._settings.steps)
         self._batch = self._settings.batch_samples // config.model.window
         self._step = step
-        self._validator = Validator(
-            model,
-            training_bits,
-            state,
-            dataset,
-            window=config.model.window,
-            batch=self._batch,
-            compile=self._settings.compile,
-        )
+        self._family = family
+        self._validator = family.validator(config, model, state, dataset)
         self._validation_clips = spread(dataset.validation, self._settings.validate_clips)
         self._coded_clips = spread(dataset.validation, self._settings.code_clips)
         self.position = Position()
@@ -293,7 +286,8 @@ class Loop:
         pcm = self._dataset.read(self._coded_clips[0])
         self._reporter.audio(step, "input", pcm.samples, pcm.rate_hz)
         count = min(len(pcm.samples), DRAWN_SECONDS * pcm.rate_hz)
-        self._reporter.audio(step, "drawn", draw(self._model, self._weights(), count, step, sharpness), pcm.rate_hz)
+        drawn = self._family.draw(self._config, self._model, self._weights(), count, step, sharpness)
+        self._reporter.audio(step, "drawn", drawn, pcm.rate_hz)
         return True
 
     # -- helpers --

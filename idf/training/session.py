@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from idf.audio import Dataset, training_batches
+from idf.audio import Dataset
 from idf.config import Config
+from idf.models import build_model
 from idf.training.checkpoints import Checkpoint, load_checkpoint
 from idf.training.coded import export_model
 from idf.training.devices import Devices
+from idf.training.family import Family, family_of
 from idf.training.loop import Loop, Outcome
-from idf.training.progress import Display, open_display
+from idf.training.progress import open_display
 from idf.training.report import Reporter
 from idf.training.run import EXIT_STATUS, Run
-from idf.training.signals import StopRequest, stop_on_signals
+from idf.training.signals import stop_on_signals
 from idf.training.state import TrainingState
 from idf.training.trackers import Tracker, open_trackers
 
@@ -58,24 +59,32 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
     devices = Devices(config)
     with stop_on_signals() as stop, devices.scope():
         first = checkpoint.step if checkpoint else 0
-        batches = _batches(config, dataset, first)
+        family = family_of(config)
+        if checkpoint:
+            # A resumed run takes its values from the checkpoint: only names and shapes count.
+            parameters = model.initial_parameters(config.seed)
+        else:
+            model, parameters = family.start(config, model, dataset)
+        state = TrainingState(parameters, config.optimizer)
+        batches = _batches(config, family, model, dataset, first)
         trackers, tracker_id = open_trackers(config, run, checkpoint.meta["tracker_id"] if checkpoint else None)
         status, exit_status = "failed", EXIT_STATUS["failed"]
         outcome: Outcome | None = None
         display = open_display(first, config.training.steps)
         try:
             run.write_status("running", tracker_id=tracker_id)
-            loop = _loop(
+            loop = Loop(
                 config,
                 model,
+                state,
                 dataset,
-                devices,
-                run,
-                trackers,
-                tracker_id,
-                display,
-                stop,
-                resumed=checkpoint is not None,
+                family,
+                devices.step(model, family.bits, state),
+                run=run,
+                reporter=Reporter(run, trackers),
+                display=display,
+                stop=stop,
+                tracker_id=tracker_id,
             )
             if checkpoint:
                 loop.restore(checkpoint)
@@ -97,67 +106,24 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
                 tracker.finish(exit_status, summary, [run.checkpoints.best_path, run.model_path])
 
 
-def _batches(config: Config, dataset: Dataset, first: int) -> Any:
-    """The batches from step ``first`` on: int32 (batch, window) each."""
-    steps = config.training.steps - first
-    batches = training_batches(
-        dataset,
-        window=config.model.window,
-        batch=config.training.batch_samples // config.model.window,
-        seed=config.seed,
-        first_step=0 if config.training.one_batch else first,
-        steps=1 if config.training.one_batch else steps,
-        cache=Path(config.data.cache) if config.data.cache else Path(config.outputs) / "cache",
-        short_clips=config.data.short_clips,
-        sign_flips=config.training.sign_flips,
-    )
-    return batches.repeat(steps) if config.training.one_batch else batches
+def _batches(config: Config, family: Family, model: Any, dataset: Dataset, first: int) -> Any:
+    """The batches from step ``first`` on."""
+    if config.training.one_batch:
+        return family.batches(config, model, dataset, 0).take(1).repeat(config.training.steps - first)
+    return family.batches(config, model, dataset, first)
 
 
-def export(config: Config, model: Any, run: Run) -> None:
+def export(config: Config, run: Run) -> None:
     """Write ``model.idfm`` from the best checkpoint, and the plots of the history."""
     best = run.checkpoints.best_path
     if best.exists():
         checkpoint = load_checkpoint(best)
+        model = build_model(config, checkpoint.constants)
         facts = {"step": checkpoint.step, "validation_bits_per_sample": checkpoint.meta["best"]}
         export_model(run.model_path, model, checkpoint.weights, checkpoint.meta["log_scale"], config, facts)
     from idf.evaluation.plots import plot_history
 
     plot_history(run.history.path, run.plots)
-
-
-def _loop(
-    config: Config,
-    model: Any,
-    dataset: Dataset,
-    devices: Devices,
-    run: Run,
-    trackers: list[Tracker],
-    tracker_id: str | None,
-    display: Display,
-    stop: StopRequest,
-    *,
-    resumed: bool,
-) -> Loop:
-    from idf.training.likelihood import training_bits
-    from idf.training.start import starting_parameters
-
-    # a resumed run takes its values from the checkpoint: only names and shapes count
-    parameters = model.initial_parameters(config.seed) if resumed else starting_parameters(config, model, dataset)
-    state = TrainingState(parameters, config.optimizer)
-    return Loop(
-        config,
-        model,
-        state,
-        dataset,
-        training_bits,
-        devices.step(model, training_bits, state),
-        run=run,
-        reporter=Reporter(run, trackers),
-        display=display,
-        stop=stop,
-        tracker_id=tracker_id,
-    )
 
 
 def _judged(outcome: Outcome, trackers: list[Tracker]) -> Outcome:

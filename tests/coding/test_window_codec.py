@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.coding.window_codec import WindowCodec, load_codec, save_model
+from idf.coding.model_codec import load_codec, save_model
+from idf.coding.window_codec import WindowCodec
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
 from idf.errors import FormatError, RunError
 from idf.models import build_model
@@ -192,7 +193,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 _CHILD = """
 import hashlib, sys
 import numpy as np
-from idf.coding.window_codec import load_codec
+from idf.coding.model_codec import load_codec
 codec = load_codec(sys.argv[1])
 samples = np.load(sys.argv[2])[:, None]
 data = codec.encode(samples)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from idf.audio import write_wav16
-from idf.coding.window_codec import save_model
+from idf.coding.model_codec import save_model
 from idf.config import to_yaml
 from idf.config.compose import compose
 from idf.evaluation.codecs import ClipFile, FileCodec

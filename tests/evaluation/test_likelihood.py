@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from idf.coding import compress_clip
-from idf.coding.window_codec import load_codec
+from idf.coding.model_codec import load_codec
 from idf.evaluation import likelihood
 from idf.evaluation.likelihood import model_nll_bits
 

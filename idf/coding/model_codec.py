@@ -1,0 +1,75 @@
+"""Models as coders of samples, whatever their family: loaded from their file, and saved to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from idf.coding.model_file import read_model_file
+from idf.config.schema import Config
+from idf.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from idf.adaptive.codec import AdaptiveCodec
+    from idf.coding.window_codec import WindowCodec
+
+ADAPTIVE = "adaptive"
+
+
+def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec | AdaptiveCodec:
+    """The codec of a model file.
+
+    Args:
+        coder: ``rans`` or ``craystack``; the adaptive flow knows only the first.
+
+    Raises:
+        RunError: the file is missing, damaged, or of another version.
+        ConfigError: a coder that the model cannot use.
+    """
+    # Deferred: each family loads only what it needs.
+    file = read_model_file(path)
+    config = file.header.get("config")
+    model = config.get("model") if isinstance(config, dict) else None
+    if not isinstance(model, dict):
+        raise RunError(f"{path} does not say what model it holds; export it again from its run")
+    if model.get("family", "window") == ADAPTIVE:
+        from idf.adaptive.codec import adaptive_codec
+
+        if coder != "rans":
+            raise ConfigError([f"coder={coder}: the adaptive flow codes with rans only"])
+        return adaptive_codec(path, file)
+    from idf.coding.window_codec import window_codec
+
+    return window_codec(path, file, coder)
+
+
+def save_model(
+    path: Path | str,
+    config: Config,
+    model: Any,
+    parameters: Mapping[str, np.ndarray],
+    log_scale: float | None,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the one file that coding needs.
+
+    Args:
+        model: what :func:`idf.models.build_model` built from ``config``.
+        parameters: trained values, float32.
+        log_scale: a window flow's last block's sharpness (nats, [-1, 1) scale); None where it is learned.
+        provenance: strings and numbers to keep with the model.
+
+    Raises:
+        RunError: a parameter is not finite.
+    """
+    if config.model.family == ADAPTIVE:
+        from idf.adaptive.codec import save_adaptive
+
+        save_adaptive(path, config, model, parameters, provenance)
+        return
+    from idf.coding.window_codec import save_window_model
+
+    save_window_model(path, config, model, parameters, log_scale, provenance)

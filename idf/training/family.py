@@ -1,0 +1,175 @@
+"""What training does differently for the two families of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from idf.audio import Clip, Dataset, training_batches
+from idf.config import Config
+from idf.training.state import TrainingState
+from idf.training.validation import Validator
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from idf.adaptive.model import AdaptiveModel
+
+
+class Scorer(Protocol):
+    """Scores the current weights on whole clips."""
+
+    def bits_per_sample(
+        self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]
+    ) -> float | None: ...
+
+
+class Family(Protocol):
+    """What the loop and the session ask of a family.
+
+    Attributes:
+        bits: the loss, ``(model, parameters, batch, sharpness) -> WindowBits``.
+    """
+
+    bits: Callable[..., Any]
+
+    def batches(self, config: Config, model: Any, dataset: Dataset, first_step: int) -> tf.data.Dataset:
+        """What the steps from ``first_step`` on see."""
+
+    def start(self, config: Config, model: Any, dataset: Dataset) -> tuple[Any, dict[str, np.ndarray]]:
+        """The model of a fresh run, and the parameters it starts from."""
+
+    def validator(self, config: Config, model: Any, state: TrainingState, dataset: Dataset) -> Scorer: ...
+
+    def draw(
+        self,
+        config: Config,
+        model: Any,
+        weights: Mapping[str, np.ndarray],
+        samples: int,
+        seed: int,
+        sharpness: float | None,
+    ) -> np.ndarray:
+        """Audio drawn from the model: int32 (samples,)."""
+
+
+class WindowFamily:
+    """Flows over independent windows."""
+
+    def __init__(self) -> None:
+        from idf.training.likelihood import training_bits
+
+        self.bits: Callable[..., Any] = training_bits
+
+    def batches(self, config: Config, model: Any, dataset: Dataset, first_step: int) -> tf.data.Dataset:
+        return training_batches(
+            dataset,
+            window=config.model.window,
+            batch=config.training.batch_samples // config.model.window,
+            seed=config.seed,
+            first_step=first_step,
+            steps=config.training.steps - first_step,
+            cache=cache_folder(config),
+            short_clips=config.data.short_clips,
+            sign_flips=config.training.sign_flips,
+        )
+
+    def start(self, config: Config, model: Any, dataset: Dataset) -> tuple[Any, dict[str, np.ndarray]]:
+        from idf.training.start import starting_parameters
+
+        return model, starting_parameters(config, model, dataset)
+
+    def validator(self, config: Config, model: Any, state: TrainingState, dataset: Dataset) -> Scorer:
+        return Validator(
+            model,
+            self.bits,
+            state,
+            dataset,
+            window=config.model.window,
+            batch=config.training.batch_samples // config.model.window,
+            compile=config.training.compile,
+        )
+
+    def draw(
+        self,
+        config: Config,
+        model: Any,
+        weights: Mapping[str, np.ndarray],
+        samples: int,
+        seed: int,
+        sharpness: float | None,
+    ) -> np.ndarray:
+        from idf.training.drawn import draw
+
+        return draw(model, weights, samples, seed, sharpness)
+
+
+class AdaptiveFamily:
+    """The adaptive flow: its network is trained on rows, one a sample."""
+
+    def __init__(self) -> None:
+        from idf.training.adaptive import adaptive_bits
+
+        self.bits: Callable[..., Any] = adaptive_bits
+
+    def batches(self, config: Config, model: AdaptiveModel, dataset: Dataset, first_step: int) -> tf.data.Dataset:
+        from idf.training.rows import row_batches, training_rows
+
+        return row_batches(training_rows(config, model, dataset, cache_folder(config)), config, first_step)
+
+    def start(
+        self, config: Config, model: AdaptiveModel, dataset: Dataset
+    ) -> tuple[AdaptiveModel, dict[str, np.ndarray]]:
+        from idf.training.rows import training_rows
+
+        mean, deviation = training_rows(config, model, dataset, cache_folder(config)).statistics()
+        return model.standardised(mean, deviation), model.initial_parameters(config.seed)
+
+    def validator(self, config: Config, model: AdaptiveModel, state: TrainingState, dataset: Dataset) -> Scorer:
+        return AdaptiveScorer(model, state, dataset)
+
+    def draw(
+        self,
+        config: Config,
+        model: AdaptiveModel,
+        weights: Mapping[str, np.ndarray],
+        samples: int,
+        seed: int,
+        sharpness: float | None,
+    ) -> np.ndarray:
+        from idf.adaptive.codec import codec_of
+
+        return codec_of(model, weights).draw(samples, seed)
+
+
+class AdaptiveScorer:
+    """Counts the bits of clips with the very loop that codes them; args as the family has them."""
+
+    def __init__(self, model: AdaptiveModel, state: TrainingState, dataset: Dataset) -> None:
+        self._model, self._state, self._dataset = model, state, dataset
+
+    def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
+        from idf.adaptive.codec import codec_of
+
+        codec = codec_of(self._model, {name: value.numpy() for name, value in self._state.weights.items()})
+        bits, samples = 0.0, 0
+        for clip in clips:
+            if stop():
+                return None
+            signal = self._dataset.read(clip).samples[:, None]
+            bits += codec.bits(signal)
+            samples += len(signal)
+        return bits / samples
+
+
+def cache_folder(config: Config) -> Path:
+    """Where what is derived from the training clips is kept."""
+    return Path(config.data.cache) if config.data.cache else Path(config.outputs) / "cache"
+
+
+def family_of(config: Config) -> Family:
+    """The family of a configuration's model."""
+    return AdaptiveFamily() if config.model.family == "adaptive" else WindowFamily()
