@@ -36,8 +36,8 @@ from idf.arithmetic.levels import LEVELS_PER_OCTAVE
 from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.coding import ideal_bits
 from idf.coding.mixture import PRECISION, intervals
-from idf.coding.registry import find_model
 from idf.coding.model_codec import load_codec
+from idf.coding.registry import find_model
 from idf.coding.window_codec import WindowCodec, to_integers
 from idf.priors.mixture import Mixture
 

@@ -18,12 +18,12 @@ import numpy as np
 from idf.coding import parts
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
+from idf.coding.model_codec import load_codec
 from idf.coding.planes import decode_block
 from idf.coding.reading import RangeReader
 from idf.coding.salvage import salvage_stream
 from idf.coding.stream import Decoder, decode_stream
 from idf.coding.wav import WavReader
-from idf.coding.model_codec import load_codec
 from idf.coding.window_codec import WindowCodec
 from idf.errors import DataError, FormatError
 

@@ -75,7 +75,7 @@ class _Writer:
         return cgutils.for_range_slice(self.builder, index, count, ir.Constant(_INDEX, step), intp=_INDEX)
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def lattice_predict(typing: Any, stages: Any, count: Any, out: Any) -> Any:
     """out[8 m + j] = what order m + 1 of lane j predicts, m = 0 … count - 1; float64."""
 
@@ -95,7 +95,7 @@ def lattice_predict(typing: Any, stages: Any, count: Any, out: Any) -> Any:
     return types.void(stages, types.intp, out), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any) -> Any:
     """Let all lanes learn from sample x, a float64.
 
@@ -136,7 +136,7 @@ def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any) ->
     return types.void(stages, types.intp, memory, types.float64), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
     """Sum of a[i] · b[b_start + i], float32, i = 0 … count - 1, a multiple of 16.
 
@@ -165,7 +165,7 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
     return types.float32(a, b, types.intp, types.intp), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def multiply(
     typing: Any, x: Any, inputs: Any, weights: Any, weights_start: Any, bias_start: Any, outputs: Any, out: Any
 ) -> Any:

@@ -73,3 +73,11 @@ def save_model(
     from idf.coding.window_codec import save_window_model
 
     save_window_model(path, config, model, parameters, log_scale, provenance)
+
+
+def load_again(path: Path, coder: str, fingerprint: bytes) -> WindowCodec | AdaptiveCodec:
+    """The same codec in another process."""
+    codec = load_codec(path, coder)
+    if codec.fingerprint != fingerprint:
+        raise RunError(f"{path} was replaced by another model while it was in use; start again")
+    return codec

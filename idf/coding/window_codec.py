@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 from idf.arithmetic.exact import Exact
 from idf.coding.message import MessageLike, new_message, read_message
 from idf.coding.mixture import IntegerMixture
+from idf.coding.model_codec import load_again
 from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
@@ -80,7 +81,7 @@ class WindowCodec:
         self.log_scale = (base_index * 2.0**-SCALE_BITS - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load_again, (self._path, self.coder, self.fingerprint)
+        return load_again, (self._path, self.coder, self.fingerprint)
 
     def encode(self, samples: np.ndarray) -> bytes:
         """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
@@ -229,14 +230,6 @@ def window_codec(path: Path | str, file: ModelFile, coder: str = "rans") -> Wind
         provenance=header["provenance"],
         path=Path(path).absolute(),
     )
-
-
-def _load_again(path: Path, coder: str, fingerprint: bytes) -> WindowCodec:
-    """The same codec in another process."""
-    codec = load_codec(path, coder)
-    if codec.fingerprint != fingerprint:
-        raise RunError(f"{path} was replaced by another model while it was in use; start again")
-    return codec
 
 
 def _window_settings(config: Config) -> dict[str, Any]:

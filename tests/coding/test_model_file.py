@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from idf.coding import model_file
-from idf.coding.model_file import read_model_file
 from idf.coding.model_codec import load_codec
+from idf.coding.model_file import read_model_file
 from idf.errors import RunError
 
 TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
