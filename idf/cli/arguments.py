@@ -8,12 +8,19 @@ from collections.abc import Sequence
 
 COMMANDS = ("compress", "decompress", "verify", "info", "models")
 
+PRESETS = ("fast", "default", "best")
+"""Models that come with the package and code whole recordings, from the fastest to the smallest files."""
+
 _MODES = {"d": "decompress", "t": "verify", "l": "info", "z": "compress"}
-_LONG_MODES = {"--decompress": "decompress", "--test": "verify", "--list": "info", "--compress": "compress"}
+_LONGPRESETS = ("fast", "default", "best")
+"""Models that come with the package and code whole recordings, from the fastest to the smallest files."""
+
+_MODES = {"--decompress": "decompress", "--test": "verify", "--list": "info", "--compress": "compress"}
 
 _EPILOG = """\
 examples:
   idf compress talk.wav                 writes talk.idf, checks it, keeps talk.wav
+  idf compress --best talk.wav          smaller still, and slower; --fast is the other way
   idf compress recordings -o archive    every WAV and FLAC below recordings/, to archive/
   idf decompress talk.idf               writes talk.wav again, byte for byte
   idf decompress talk.idf -o talk.flac  the same samples as FLAC
@@ -93,7 +100,19 @@ def _add_compress(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     _add_files(command, "WAV or FLAC files, folders of them, or - for standard input (WAV)")
     _add_output(command, "file or folder to write to (default: beside the source, as .idf); - for standard output")
-    command.add_argument("-m", "--model", metavar="NAME|PATH", help="model to compress with (see idf models)")
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument(
+        "-p",
+        "--preset",
+        dest="model",
+        choices=PRESETS,
+        help="speed against size: fast, default or best (the models of these names)",
+    )
+    for preset in ("fast", "best"):
+        choice.add_argument(
+            f"--{preset}", action="store_const", const=preset, dest="model", help=f"the same as --preset {preset}"
+        )
+    choice.add_argument("-m", "--model", metavar="NAME|PATH", help="model to compress with (see idf models)")
     command.add_argument("--no-verify", action="store_true", help="do not decode and compare what was written")
     _add_common(command)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from idf.coding.window_codec import WindowCodec
 
 MODEL_SUFFIX = ".idfm"
-DEFAULT_MODEL = "small"
+DEFAULT_MODEL = "default"
 """What is used where no model is named; ``IDF_MODEL`` overrides it."""
 SHIPPED = Path(__file__).parent.parent / "data" / "models"
 

@@ -15,16 +15,16 @@ class AdaptiveConfig:
 
     forgetting: list[float] = field(default_factory=lambda: [0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
     """Of the eight lattices: how much of the past counts after one more sample."""
-    stages: int = 32
+    stages: int = 128
     """The highest order of the lattices."""
     experts: list[list[int]] = field(
         default_factory=lambda: [
-            *([0, 16], [0, 24], [1, 32], [2, 24], [2, 32], [3, 20], [3, 32]),
-            *([4, 12], [4, 32], [5, 32], [6, 16], [6, 32], [7, 32]),
+            *([0, 16], [1, 24], [2, 32], [3, 24], [3, 48], [4, 32], [4, 64]),
+            *([5, 48], [5, 96], [6, 32], [6, 64], [6, 128], [7, 128]),
         ]
     )
     """Predictions that the network weighs: [lattice, order] each."""
-    cascades: list[int] = field(default_factory=lambda: [6])
+    cascades: list[int] = field(default_factory=lambda: [3])
     """Experts (by number) that a cascade of NLMS filters goes on from; each makes one more expert."""
     filter_orders: list[int] = field(default_factory=lambda: [256, 32, 16])
     """Of a cascade, multiples of 16."""
@@ -33,7 +33,7 @@ class AdaptiveConfig:
     """Least energy in the lattices (squared sample steps)."""
     past: int = 16
     """Past residuals and samples that the network sees."""
-    hidden: int = 96
+    hidden: int = 64
     """Units of each of the network's layers, a multiple of 32."""
     layers: int = 2
     """Residual layers after the first."""

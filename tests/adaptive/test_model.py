@@ -1,0 +1,74 @@
+"""Configurations that cannot be built, and the two forms of the network: trained and coding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from idf.adaptive.codec import codec_of
+from idf.adaptive.model import AdaptiveModel, adaptive_problems, coding_model, round_bits
+from idf.config.schema import AdaptiveConfig
+from tests.adaptive.signals import tone
+
+
+def test_the_default_configuration_is_sound() -> None:
+    assert list(adaptive_problems(AdaptiveConfig())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("forgetting", [0.99] * 7, "8 numbers"),
+        ("forgetting", [1.0] * 8, "below 1"),
+        ("stages", 0, "stages=0"),
+        ("hidden", 50, "multiple of 32"),
+        ("layers", -1, "layers=-1"),
+        ("components", 0, "components=0"),
+        ("past", 1000, "past=1000"),
+        ("experts", [], "0 of them"),
+        ("experts", [[0, 129]], "stages=128"),
+        ("experts", [[8, 3]], "lattice 0 to 7"),
+        ("cascades", [13], "no expert 13"),
+        ("filter_orders", [20], "multiples of 16"),
+        ("filter_rates", [0.1], "one for each"),
+        ("floor", 0.0, "floor"),
+    ],
+)
+def test_what_cannot_be_built_is_told(name: str, value: Any, said: str) -> None:
+    config = AdaptiveConfig()
+    setattr(config, name, value)
+    assert any(said in problem for problem in adaptive_problems(config))
+
+
+def test_standardised_inputs_are_folded_into_the_weights(
+    model: AdaptiveModel, parameters: dict[str, np.ndarray]
+) -> None:
+    samples = tone(3000)[:, None]
+    inputs = model.trace(samples).inputs
+    mean, deviation = inputs.mean(0), np.maximum(inputs.std(0), 0.1)
+    x = ((inputs - mean) / deviation) @ parameters["first/weight"] + parameters["first/bias"]
+    folded = model.standardised(mean, deviation).coding_weights(parameters)
+    _, raw = coding_model(model.settings, folded)
+    np.testing.assert_allclose(inputs @ raw["first/weight"] + raw["first/bias"], x, atol=2e-3)
+
+
+def test_training_likelihood_is_what_coding_costs(model: AdaptiveModel, parameters: dict[str, np.ndarray]) -> None:
+    import tensorflow as tf
+
+    from idf.training.adaptive import adaptive_bits
+
+    samples = tone(4000)[:, None]
+    trace = model.trace(samples)
+    rows = tf.constant(np.concatenate([trace.inputs, trace.targets], axis=1))
+    bits = float(np.sum(adaptive_bits(model, parameters, rows).bits.numpy(), dtype=np.float64))
+    assert codec_of(model, parameters).bits(samples) == pytest.approx(bits, rel=2e-3)
+
+
+def test_rounding_keeps_sixteen_bits() -> None:
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32) * 10.0 ** np.arange(-20, 20).repeat(25)
+    values = values.astype(np.float32)
+    rounded = round_bits(values)
+    assert np.abs(rounded / values - 1).max() <= 2.0**-16
+    assert not np.any(rounded.view(np.int32) & 0xFF)

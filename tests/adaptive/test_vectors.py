@@ -1,0 +1,115 @@
+"""The vector loops against the same arithmetic written out in scalars: equal to the last bit."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+
+from idf.adaptive.vectors import LANES, STAGE, dot, lattice_predict, lattice_update, multiply
+
+FORGETTING = np.array([0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
+
+
+@numba.njit
+def run_dot(a, b, start, count):
+    return dot(a, b, start, count)
+
+
+@numba.njit
+def run_multiply(x, inputs, weights, start, bias, outputs, out):
+    multiply(x, inputs, weights, start, bias, outputs, out)
+
+
+@numba.njit
+def run_lattice(samples, stages, count, memory, by_order, out):
+    for t in range(len(samples)):
+        lattice_predict(stages, count, by_order)
+        out[t] = by_order.reshape(count, 8)
+        lattice_update(stages, count, memory, samples[t])
+
+
+def start_of(count: int) -> tuple[np.ndarray, np.ndarray]:
+    stages = np.tile(np.repeat([0.0, 0.0, 100.0, 100.0, 0.01, 0.0, 1.0], LANES), count)
+    assert len(stages) == count * STAGE
+    return stages, np.concatenate([FORGETTING, 0.01 * (1 - FORGETTING)])
+
+
+def scalar_lattice(samples: np.ndarray, count: int, lane: int) -> np.ndarray:
+    """The recursion in plain floats, in the order that the vector code has."""
+    kf, kb = [0.0] * count, [0.0] * count
+    energy_f, energy_b, inverse = [100.0] * count, [100.0] * count, [0.01] * count
+    b_before, g_before = [0.0] * count, [1.0] * count
+    forgetting, floor = float(FORGETTING[lane]), float(0.01 * (1 - FORGETTING[lane]))
+    out = np.zeros((len(samples), count))
+    for t, x in enumerate(samples.tolist()):
+        total = 0.0
+        for m in range(count):
+            total += kf[m] * b_before[m]
+            out[t, m] = total
+        f, b, g = x, x, 1.0
+        for m in range(count):
+            before, factor = b_before[m], g_before[m]
+            f_next, b_next = f - kf[m] * before, before - kb[m] * f
+            gf = factor * f
+            energy_f[m] = forgetting * energy_f[m] + gf * f + floor
+            kf[m] += factor * before * f_next * inverse[m]
+            kb[m] += gf * b_next / energy_f[m]
+            gb = g * b
+            energy_b[m] = forgetting * energy_b[m] + gb * b + floor
+            inverse[m] = 1.0 / energy_b[m]
+            b_before[m], g_before[m] = b, g
+            g -= gb * gb * inverse[m]
+            f, b = f_next, b_next
+    return out
+
+
+@pytest.mark.parametrize("count", [1, 5, 24])
+def test_each_lane_of_the_lattice_is_the_scalar_recursion(count: int) -> None:
+    rng = np.random.default_rng(count)
+    samples = np.rint(3000 * np.sin(np.arange(300) / 7) + rng.normal(size=300) * 30)
+    stages, memory = start_of(count)
+    out = np.zeros((len(samples), count, LANES))
+    run_lattice(samples, stages, count, memory, np.zeros(count * LANES), out)
+    for lane in range(LANES):
+        np.testing.assert_array_equal(out[:, :, lane], scalar_lattice(samples, count, lane))
+
+
+def test_the_lattice_predicts_like_least_squares() -> None:
+    """Order 3 against the exponentially weighted least-squares solution, computed from scratch."""
+    rng = np.random.default_rng(1)
+    samples = np.zeros(600)
+    for t in range(3, 600):
+        samples[t] = 1.6 * samples[t - 1] - 0.9 * samples[t - 2] + 0.1 * samples[t - 3] + rng.normal() * 100
+    stages, memory = start_of(3)
+    out = np.zeros((600, 3, LANES))
+    run_lattice(samples, stages, 3, memory, np.zeros(3 * LANES), out)
+    rows = np.stack([np.concatenate([np.zeros(lag), samples[:-lag]]) for lag in (1, 2, 3)], axis=1)
+    for lane in (3, 7):
+        root = np.sqrt(FORGETTING[lane] ** np.arange(598, -1, -1))
+        solution = np.linalg.lstsq(rows[:599] * root[:, None], samples[:599] * root, rcond=None)[0]
+        assert out[599, 2, lane] == pytest.approx(rows[599] @ solution, rel=1e-3, abs=1)
+
+
+def test_dot_adds_sixteen_sums_in_halves() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=64).astype(np.float32), rng.normal(size=80).astype(np.float32)
+    sums = np.zeros(16, np.float32)
+    for first in range(0, 64, 16):
+        sums = sums + a[first : first + 16] * b[5 + first : 5 + first + 16]
+    for width in (8, 4, 2, 1):
+        sums = sums[:width] + sums[width : 2 * width]
+    assert run_dot(a, b, 5, 64) == sums[0]
+
+
+@pytest.mark.parametrize("outputs", [32, 64, 96, 160])
+def test_multiply_adds_input_after_input(outputs: int) -> None:
+    rng = np.random.default_rng(outputs)
+    x = rng.normal(size=11).astype(np.float32)
+    weights = rng.normal(size=7 + 12 * outputs).astype(np.float32)
+    expected = weights[7 + 11 * outputs :].copy()
+    for i in range(11):
+        expected = expected + x[i] * weights[7 + i * outputs : 7 + (i + 1) * outputs]
+    out = np.zeros(outputs, np.float32)
+    run_multiply(x, 11, weights, 7, 7 + 11 * outputs, outputs, out)
+    np.testing.assert_array_equal(out, expected)
