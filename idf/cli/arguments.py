@@ -12,10 +12,7 @@ PRESETS = ("fast", "default", "best")
 """Models that come with the package and code whole recordings, from the fastest to the smallest files."""
 
 _MODES = {"d": "decompress", "t": "verify", "l": "info", "z": "compress"}
-_LONGPRESETS = ("fast", "default", "best")
-"""Models that come with the package and code whole recordings, from the fastest to the smallest files."""
-
-_MODES = {"--decompress": "decompress", "--test": "verify", "--list": "info", "--compress": "compress"}
+_LONG_MODES = {"--decompress": "decompress", "--test": "verify", "--list": "info", "--compress": "compress"}
 
 _EPILOG = """\
 examples:

@@ -82,7 +82,7 @@ class MirroredStep:
         def on_one(windows: tf.Tensor, sharpness: tf.Tensor) -> StepResult:
             with tf.GradientTape() as tape:
                 bits = training_bits(model, state.parameters, windows, None if learned else sharpness)
-                loss = tf.reduce_mean(bits.bits) / windows.shape[1]
+                loss = tf.reduce_mean(bits.bits) / bits.samples
             self.block_names = bits.names  # set while tracing
             gradients = tape.gradient(loss, state.trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             gradients = tf.distribute.get_replica_context().all_reduce(mean, gradients)

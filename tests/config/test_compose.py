@@ -65,7 +65,7 @@ def test_every_problem_at_once() -> None:
         "training.batch_samples=1000",
     )
     assert message.startswith("the configuration has 7 problems:")
-    assert "model=smal: model is one of large, medium, small; did you mean small?" in message
+    assert "model=smal: model is one of adaptive, adaptive_best, adaptive_fast, large, medium, small; did you mean small?" in message
     assert "trainin.steps is not a setting; did you mean training.steps?" in message
     assert "learning_rate is not a setting; did you mean optimizer.learning_rate?" in message
     assert "training.steps=many: expected a whole number" in message

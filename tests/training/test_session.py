@@ -129,7 +129,7 @@ def test_the_exported_model_is_the_best_checkpoint(tiny: Tiny, whole: Path) -> N
     shutil.copytree(whole, run.folder)
     run.model_path.unlink()
     best = load_checkpoint(run.checkpoints.best_path)
-    export(config, build_model(config, best.constants), run)
+    export(config, run)
     codec = load_codec(run.model_path)
     assert codec.fingerprint == load_codec(whole / "model.idfm").fingerprint
     assert codec.provenance["step"] == best.step == best.meta["best_step"]
