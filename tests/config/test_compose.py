@@ -65,7 +65,10 @@ def test_every_problem_at_once() -> None:
         "training.batch_samples=1000",
     )
     assert message.startswith("the configuration has 7 problems:")
-    assert "model=smal: model is one of adaptive, adaptive_best, adaptive_fast, large, medium, small; did you mean small?" in message
+    assert (
+        "model=smal: model is one of adaptive, adaptive_best, adaptive_fast, large, medium, small; did you mean small?"
+        in message
+    )
     assert "trainin.steps is not a setting; did you mean training.steps?" in message
     assert "learning_rate is not a setting; did you mean optimizer.learning_rate?" in message
     assert "training.steps=many: expected a whole number" in message
@@ -82,7 +85,7 @@ def test_every_problem_at_once() -> None:
         ("sharpness.boundaries=0.5", "expected a list of numbers such as [0.25, 0.5]"),
         ("data.root=[a]", "expected text or null"),
         ("permutation.seed=1.5", "expected a whole number or null"),
-        ("model={window: 3}", "model is one of large, medium, small"),
+        ("model={window: 3}", "model is one of adaptive"),
         ("+model.window=512", "write model.window=value"),
         ("~data", "write data=value"),
         ("training.steps", "cannot be read"),
