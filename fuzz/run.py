@@ -33,6 +33,9 @@ def main() -> int:
         return 2
     with atheris.instrument_imports(include=["idf"], exclude=COMPILED):
         from fuzz.targets import CORPUS, TARGETS
+    # Imports and loading compiled code on first use are no hang, however busy the machine is.
+    for known in sorted((CORPUS / name).iterdir()):
+        TARGETS[name](known.read_bytes())
     found = Path(__file__).parent / "found" / name
     found.mkdir(parents=True, exist_ok=True)
     flags = [f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", f"-rss_limit_mb={MEMORY_MB}", "-timeout=20"]
