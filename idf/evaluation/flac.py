@@ -41,6 +41,8 @@ class FlacCommand:
         options = ["--no-padding", "--no-seektable", "-8", "-b", str(self.block)]
         if self.block > LARGEST_SUBSET_BLOCK:
             options.append("--lax")
+        if clip.samples.ndim > 1 and clip.samples.shape[1] > 2:
+            options.append("--channel-map=none")  # which loudspeaker a channel is for is not said
         run_command(["flac", "--silent", *options, "-o", str(target), str(clip.wav)])
 
     def decode(self, source: Path) -> np.ndarray:

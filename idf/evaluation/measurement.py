@@ -141,7 +141,9 @@ def lay_out_clip(name: str, samples: np.ndarray, rate_hz: int, stem: Path) -> Wo
         else:
             import soundfile
 
-            soundfile.write(wav, samples.astype(np.int16), rate_hz, format="WAV", subtype="PCM_16")
+            # Programs refuse the plain header for more than two channels.
+            form = "WAV" if samples.shape[1] <= 2 else "WAVEX"
+            soundfile.write(wav, samples.astype(np.int16), rate_hz, format=form, subtype="PCM_16")
         np.save(pcm, samples.astype(np.int32))
     return WorkingClip(name, samples.size, rate_hz, wav, pcm, 1 if samples.ndim == 1 else samples.shape[1])
 
