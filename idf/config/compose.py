@@ -157,6 +157,8 @@ _WORDS: dict[Any, str] = {
     str: "text",
     list[str]: "a list of texts such as [a, b]",
     list[float]: "a list of numbers such as [0.25, 0.5]",
+    list[int]: "a list of whole numbers such as [1, 2]",
+    list[list[int]]: "a list of lists of whole numbers such as [[0, 16], [1, 24]]",
 }
 
 
