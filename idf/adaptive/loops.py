@@ -18,7 +18,7 @@ from idf.adaptive import network, state, steps, vectors
 from idf.adaptive.network import mixture
 from idf.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs, learn, predict
 from idf.coding import kernels
-from idf.coding.kernels import HALF, HEAD_MIN, compiled, cumulative, find, prepare
+from idf.coding.kernels import HALF, HEAD_MIN, compiled_step, cumulative, find, prepare
 
 
 class Tables(NamedTuple):
@@ -38,14 +38,14 @@ class Loops(NamedTuple):
     pop: Callable[..., int]
 
 
-@compiled
+@compiled_step
 def _expect(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
     predict(c, t, constants, state)
     centre(c, other, constants, state)
     fill_inputs(c, t, constants, state, scratch)
 
 
-@compiled
+@compiled_step
 def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: Any, scratch: Any) -> int:
     """Prepare the entropy coder for the sample; returns its heaviest component."""
     mixture(c, constants, weights, state, scratch)
@@ -54,7 +54,7 @@ def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: An
     return heaviest
 
 
-@compiled
+@compiled_step
 def _other(c: int, channels: int) -> int:
     """The other channel of a pair: 0 and 1, 2 and 3 …; a last one without a partner is its own."""
     partner = c ^ 1
@@ -62,7 +62,7 @@ def _other(c: int, channels: int) -> int:
 
 
 def _make(sources: str) -> Loops:
-    @compiled
+    @compiled_step
     def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
         """What training needs of each sample: see :meth:`idf.adaptive.model.AdaptiveModel.trace`."""
         sources  # noqa: B018  (see the module)
@@ -82,7 +82,7 @@ def _make(sources: str) -> Loops:
                 learn(c, other, t, samples[t, c], constants, state)
                 row += 1
 
-    @compiled
+    @compiled_step
     def intervals(
         samples: Array,
         constants: Any,
@@ -109,7 +109,7 @@ def _make(sources: str) -> Loops:
                 learn(c, other, t, samples[t, c], constants, state)
                 row += 1
 
-    @compiled
+    @compiled_step
     def pop(
         samples: Array,
         constants: Any,

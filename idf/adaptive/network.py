@@ -13,7 +13,7 @@ from numpy import ndarray as Array
 
 from idf.adaptive.steps import CROSS, EXPONENT, LEVEL, MANTISSA, bounded
 from idf.adaptive.vectors import multiply
-from idf.coding.kernels import compiled
+from idf.coding.kernels import compiled_step
 
 # 2^x on [0, 1], relative error below 4e-6; training computes the true power.
 _P1, _P2, _P3, _P4 = (np.float32(c) for c in (0.6931530732, 0.2401536186, 0.0558263180, 0.0089893397))
@@ -24,13 +24,13 @@ MEAN_STEP = np.float32(0.3)
 _ONE = np.float32(1)
 
 
-@compiled
+@compiled_step
 def _activation(x: Any) -> Any:
     """x above 0 and x / (1 - x) below: smooth, between -1 and infinity."""
     return x if x > np.float32(0) else x / (_ONE - x)
 
 
-@compiled
+@compiled_step
 def _network(plan: Any, weights: Array, scratch: Any) -> None:
     """Inputs to outputs: a layer, residual layers, and a linear one."""
     hidden, width = scratch.hidden[0], plan.hidden
@@ -48,7 +48,7 @@ def _network(plan: Any, weights: Array, scratch: Any) -> None:
     multiply(hidden, width, weights, place, place + width * plan.outputs, plan.outputs, scratch.outputs)
 
 
-@compiled
+@compiled_step
 def mixture(c: int, constants: Any, weights: Array, state: Any, scratch: Any) -> None:
     """The network's outputs as the coder's integers: a mixture around the experts as the network weighs them."""
     plan, now, out, w = constants.plan, state.now[c], scratch.outputs, scratch.powers

@@ -13,8 +13,8 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.adaptive.state import CROSS_ORDER, EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
-from idf.adaptive.vectors import LANES, STAGE, dot, lattice_predict, lattice_update
-from idf.coding.kernels import compiled
+from idf.adaptive.vectors import LANES, STAGE, dot, lattice_update
+from idf.coding.kernels import compiled_step
 
 CENTRE, CROSS, SIGMA, LEVEL, SIGNAL, OWN = range(6)
 """Columns of ``State.now``: the weighted mean of the experts, what the other channel adds to it, their sum
@@ -74,27 +74,27 @@ def make_scratch(plan: Plan) -> Scratch:
     )
 
 
-@compiled
+@compiled_step
 def bounded(x: float) -> float:
     if not x > -LIMIT:  # nor if it is not a number
         return -LIMIT
     return LIMIT if x > LIMIT else x
 
 
-@compiled
+@compiled_step
 def _newest(t: int, order: int) -> int:
     """Where the last ``order`` values before sample t begin, newest first, in a history of twice that length."""
     return (order - t % order) % order
 
 
-@compiled
+@compiled_step
 def _remember(history: Array, t: int, order: int, value: Any) -> None:
     place = order - 1 - t % order
     history[place] = value
     history[place + order] = value
 
 
-@compiled
+@compiled_step
 def begin_lattice(stages: Array, count: int) -> None:
     """The state of a lattice that has seen nothing."""
     for m in range(count):
@@ -106,7 +106,7 @@ def begin_lattice(stages: Array, count: int) -> None:
             stages[place + 6 * LANES] = 1.0
 
 
-@compiled
+@compiled_step
 def _begin_cross(cross: Array) -> None:
     for i in range(CROSS_ORDER):
         for j in range(CROSS_ORDER):
@@ -114,12 +114,11 @@ def _begin_cross(cross: Array) -> None:
         cross[CROSS_ORDER, i] = 0.0
 
 
-@compiled
+@compiled_step
 def predict(c: int, t: int, constants: Any, state: Any) -> None:
     """What every expert expects of channel c at time t from the channel's own past."""
     plan, p = constants.plan, state.predictions[c]
     by_order = state.by_order[c]
-    lattice_predict(state.stages[c], plan.stages, by_order)
     total = 0.0
     for j in range((plan.stages - 1) * LANES, plan.stages * LANES):
         total += abs(by_order[j])
@@ -139,7 +138,7 @@ def predict(c: int, t: int, constants: Any, state: Any) -> None:
         p[plan.taps + q] = bounded(total)
 
 
-@compiled
+@compiled_step
 def centre(c: int, other: int, constants: Any, state: Any) -> None:
     """The experts' mean, weighted by how little they erred of late, and what the other channel adds to it."""
     p, levels, now = state.predictions[c], state.error_levels[c, 1], state.now[c]
@@ -165,7 +164,7 @@ def centre(c: int, other: int, constants: Any, state: Any) -> None:
     now[SIGNAL] = np.sqrt(state.levels[c, 5]) + 1.0
 
 
-@compiled
+@compiled_step
 def fill_inputs(c: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
     """The network's inputs: everything in units of the local level, magnitudes by their logarithm."""
     plan, now, x, bits = constants.plan, state.now[c], scratch.inputs, scratch.input_bits
@@ -206,7 +205,7 @@ def fill_inputs(c: int, t: int, constants: Any, state: Any, scratch: Any) -> Non
     x[0] *= _QUARTER
 
 
-@compiled
+@compiled_step
 def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> None:
     """Everything that adapts, from sample x of channel c."""
     plan, now, p = constants.plan, state.now[c], state.predictions[c]
@@ -230,7 +229,7 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
             state.lms_energy[c, q, s] = max(energy, 0.0)
             _remember(history, t, order, value)
             rest = error
-    lattice_update(state.stages[c], plan.stages, state.memory[c], sample)
+    lattice_update(state.stages[c], plan.stages, state.memory[c], sample, state.by_order[c])
     residual = own - now[CROSS]
     if other != c:
         _learn_cross(state.cross[c], residual)
@@ -251,7 +250,7 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
     _remember(state.samples[c], t, plan.past, np.float32(sample))
 
 
-@compiled
+@compiled_step
 def _learn_cross(cross: Array, error: float) -> None:
     """One step of recursive least squares (Haykin, table 9.1) from the other channel's errors."""
     inputs, gain = cross[CROSS_ORDER + 1], cross[CROSS_ORDER + 2]

@@ -76,42 +76,24 @@ class _Writer:
 
 
 @intrinsic
-def lattice_predict(typing: Any, stages: Any, count: Any, out: Any) -> Any:
-    """out[8 m + j] = what order m + 1 of lane j predicts, m = 0 … count - 1; float64."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        w = _Writer(context, builder, _DOUBLES)
-        stages_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2))
-        total = w.variable(w.constant(0))
-        with cgutils.for_range(builder, arguments[1], intp=_INDEX) as loop:
-            stage = builder.mul(loop.index, _INDEX(STAGE))
-            reflection = w.load(w.place(stages_data, stage))
-            error = w.load(w.place(stages_data, builder.add(stage, _INDEX(5 * LANES))))
-            value = builder.fadd(w.load(total), builder.fmul(reflection, error))
-            w.store(value, total)
-            w.store(value, w.place(out_data, builder.mul(loop.index, _INDEX(LANES))))
-        return context.get_dummy_value()
-
-    return types.void(stages, types.intp, out), generate
-
-
-@intrinsic
-def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any) -> Any:
-    """Let all lanes learn from sample x, a float64.
+def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any, out: Any) -> Any:
+    """Let all lanes learn from sample x, a float64, and predict the next one.
 
     Args:
         stages: float64, ``STAGE`` numbers a stage.
         memory: float64, ``MEMORY_VECTORS`` vectors.
+        out: float64; out[8 m + j] becomes what order m + 1 of lane j expects next, m = 0 … count - 1.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = _Writer(context, builder, _DOUBLES)
-        stages_data, memory_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2))
+        stages_data, memory_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 4))
         x, one = w.spread(arguments[3]), w.constant(1)
         add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
         forgetting, floor = (w.load(w.place(memory_data, LANES * i)) for i in (0, 1))
 
         forward, backward, weight = w.variable(x), w.variable(x), w.variable(one)
+        expected = w.variable(w.constant(0))
         with cgutils.for_range(builder, arguments[1], intp=_INDEX) as loop:
             stage = builder.mul(loop.index, _INDEX(STAGE))
             places = [w.place(stages_data, builder.add(stage, _INDEX(LANES * i))) for i in range(STAGE_VECTORS)]
@@ -128,12 +110,15 @@ def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any) ->
             inverse_b = div(one, energy_b)
             for value, place in zip((kf, kb, energy_f, energy_b, inverse_b, b, g), places, strict=True):
                 w.store(value, place)
+            total = add(w.load(expected), mul(kf, b))
+            w.store(total, expected)
+            w.store(total, w.place(out_data, builder.mul(loop.index, _INDEX(LANES))))
             w.store(sub(g, mul(mul(gb, gb), inverse_b)), weight)
             w.store(f_next, forward)
             w.store(b_next, backward)
         return context.get_dummy_value()
 
-    return types.void(stages, types.intp, memory, types.float64), generate
+    return types.void(stages, types.intp, memory, types.float64, out), generate
 
 
 @intrinsic

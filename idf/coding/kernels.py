@@ -51,8 +51,19 @@ _EXP_LAST = SIGMA_LIMIT_NATS * EXP_STEPS_PER_NAT
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at first call; keep the machine code on disk where there is a place for it."""
-    compile_plain = numba.njit(nogil=True, error_model="numpy")
-    compile_cached = numba.njit(nogil=True, error_model="numpy", cache=True)
+    return _compiled(function, nogil=True, error_model="numpy")
+
+
+def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
+    """:func:`compiled` for what runs once a sample and allocates nothing.
+
+    Counting references to array views would take a third of its time; this leaves it out.
+    """
+    return _compiled(function, nogil=True, error_model="numpy", _nrt=False)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    compile_plain, compile_cached = numba.njit(**options), numba.njit(**options, cache=True)
     try:
         return compile_cached(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written

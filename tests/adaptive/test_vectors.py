@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from idf.adaptive.vectors import LANES, STAGE, dot, lattice_predict, lattice_update, multiply
+from idf.adaptive.vectors import LANES, STAGE, dot, lattice_update, multiply
 
 FORGETTING = np.array([0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
 
@@ -24,9 +24,8 @@ def run_multiply(x, inputs, weights, start, bias, outputs, out):
 @numba.njit
 def run_lattice(samples, stages, count, memory, by_order, out):
     for t in range(len(samples)):
-        lattice_predict(stages, count, by_order)
         out[t] = by_order.reshape(count, 8)
-        lattice_update(stages, count, memory, samples[t])
+        lattice_update(stages, count, memory, samples[t], by_order)
 
 
 def start_of(count: int) -> tuple[np.ndarray, np.ndarray]:
