@@ -150,7 +150,8 @@ def _list_models() -> int:
         default = " (default)" if card.name == (os.environ.get("IDF_MODEL") or registry.DEFAULT_MODEL) else ""
         print(f"{card.name}{default}")
         print(f"  model        {_short(card)} (in full {card.fingerprint.hex()})")
-        print(f"  coded in     windows of {card.window} samples, {card.parameters} weights")
+        coded = f"windows of {card.window} samples" if card.window else "whole blocks, learning on the way"
+        print(f"  coded in     {coded}; {card.parameters} weights")
         for key in ("data", "step", "idf"):
             if key in card.provenance:
                 print(f"  {key:<12} {card.provenance[key]}")

@@ -21,7 +21,7 @@ TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
 @pytest.fixture(autouse=True)
 def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    shutil.copy(TINY, folder / "small.idfm")
+    shutil.copy(TINY, folder / "default.idfm")
     monkeypatch.setenv("IDF_MODELS", str(folder))
     monkeypatch.delenv("IDF_MODEL", raising=False)
     monkeypatch.setattr(registry, "SHIPPED", folder / "none shipped")
@@ -136,10 +136,10 @@ def test_salvage() -> None:
 def test_models_by_name_path_and_fingerprint(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = np.arange(100, dtype=np.int16)
     data = idf.compress(samples, 8000)
-    assert data == idf.compress(samples, 8000, model="small") == idf.compress(samples, 8000, model=TINY)
-    shutil.move(models / "small.idfm", models / "other.idfm")
+    assert data == idf.compress(samples, 8000, model="default") == idf.compress(samples, 8000, model=TINY)
+    shutil.move(models / "default.idfm", models / "other.idfm")
     np.testing.assert_array_equal(idf.decompress(data)[0], samples)
-    with pytest.raises(RunError, match=r"there is no model small; .* one of: other"):
+    with pytest.raises(RunError, match=r"there is no model default; .* one of: other"):
         idf.compress(samples, 8000)
     monkeypatch.setenv("IDF_MODEL", "other")
     assert idf.compress(samples, 8000) == data

@@ -37,7 +37,7 @@ class Stream(io.TextIOWrapper):
 @pytest.fixture
 def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    shutil.copy(TINY, folder / "small.idfm")
+    shutil.copy(TINY, folder / "default.idfm")
     monkeypatch.setenv("IDF_MODELS", str(folder))
     monkeypatch.delenv("IDF_MODEL", raising=False)
     monkeypatch.setattr(registry, "SHIPPED", folder / "none shipped")

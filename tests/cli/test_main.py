@@ -163,7 +163,7 @@ def test_two_files_for_one_target_are_refused_before_anything_is_done(idf: Idf, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compress", "-m", "unheard-of", "in.wav"], "there is no model unheard-of; .* take one of: small"),
+        (["compress", "-m", "unheard-of", "in.wav"], "there is no model unheard-of; .* take one of: default"),
         (["compress", "."], "holds no .wav"),
         (["verify", "."], "holds no .idf"),
         (["compress", "in.wav", "in.wav", "-o", "-"], "cannot go to standard output"),
@@ -205,8 +205,8 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     idf(wav)
     facts = json.loads(idf("info", "--json", tmp_path / "in.idf").out)
     assert (facts["channels"], facts["bits"], facts["rate_hz"], facts["samples"]) == (1, 16, 8000, 3000)
-    assert (facts["model_name"], facts["original"], facts["blocks"]) == ("small", "wav", 1)
-    (models / "small.idfm").unlink()
+    assert (facts["model_name"], facts["original"], facts["blocks"]) == ("default", "wav", 1)
+    (models / "default.idfm").unlink()
     assert b"not installed" in idf("info", tmp_path / "in.idf").out
     (tmp_path / "bad.idf").write_text("no")
     done = idf("info", tmp_path / "bad.idf", tmp_path / "in.idf")
@@ -218,12 +218,12 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
 def test_models_travel(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     idf(wav)
     listed = idf("models").out.decode()
-    assert listed.startswith("small (default)")
-    assert idf("models", "export", "small", tmp_path / "mine.idfm").status == 0
-    again = idf("models", "export", "small", tmp_path / "mine.idfm")
+    assert listed.startswith("default (default)")
+    assert idf("models", "export", "default", tmp_path / "mine.idfm").status == 0
+    again = idf("models", "export", "default", tmp_path / "mine.idfm")
     assert again.status == 2
     assert "exists" in again.err
-    (models / "small.idfm").unlink()
+    (models / "default.idfm").unlink()
     missing = idf("verify", tmp_path / "in.idf")
     assert missing.status == 1
     assert f"needs model {json.loads(idf('info', '--json', tmp_path / 'in.idf').out)['model']}" in missing.err
@@ -353,3 +353,13 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
             return
         time.sleep(0.05)
     raise AssertionError("a worker process is left")
+
+
+@pytest.mark.parametrize("words", [["--preset", "fast"], ["-p", "fast"], ["--fast"], ["-m", "fast"]])
+def test_presets_are_models_by_their_names(idf: Idf, models: Path, wav: Path, words: list[str]) -> None:
+    (models / "default.idfm").rename(models / "fast.idfm")
+    assert idf("compress", *words, wav).status == 0
+    assert idf("compress", "--force", wav).status == 2
+    assert idf("compress", "--force", "--best", wav).status == 2
+    assert idf("compress", "--fast", "--best", wav).status == 2
+    assert idf("decompress", "--force", wav.with_suffix(".idf")).status == 0
