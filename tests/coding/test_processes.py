@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from idf.coding import WavFormat, compress_array, decompress_array
+from idf.coding.model_codec import load_codec
 from idf.coding.processes import ProcessCodec, Processes
-from idf.coding.window_codec import WindowCodec, load_codec
+from idf.coding.window_codec import WindowCodec
 from idf.errors import FormatError, RunError, WorkerError
 
 TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
@@ -27,7 +28,9 @@ SAMPLES = np.random.default_rng(0).integers(-300, 300, (150_000, 2)).astype(np.i
 
 @pytest.fixture(scope="module")
 def tiny() -> WindowCodec:
-    return load_codec(TINY)
+    codec = load_codec(TINY)
+    assert isinstance(codec, WindowCodec)
+    return codec
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +56,20 @@ def seconds(value: int) -> np.ndarray:
     return np.full((1, 1), value, np.int32)
 
 
-def ended(number: int) -> bool:
-    """Whether a process of ours is gone, soon."""
-    for _ in range(200):
-        try:
-            os.kill(number, 0)
-        except ProcessLookupError:
-            return True
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
         time.sleep(0.05)
+    raise AssertionError("waited for a minute in vain")
+
+
+def is_gone(number: int) -> bool:
+    """Whether there is no such process any more."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
     return False
 
 
@@ -95,7 +104,7 @@ def test_processes_are_started_as_needed_kept_and_ended() -> None:
             used = set(pool.map(codec.encode, [seconds(1)] * 5))
         assert first in used
         assert 1 < len(used) <= 3
-    assert all(ended(int(number)) for number in used)
+    assert all(is_gone(int(number)) for number in used)
     with pytest.raises(RuntimeError, match="were ended"):
         codec.encode(seconds(0))
 
@@ -108,14 +117,14 @@ def test_a_killed_process_is_named_and_replaced() -> None:
         number = int(codec.encode(seconds(0)))
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(codec.encode, seconds(60))
-            time.sleep(0.2)
+            wait_until(lambda: bool(codec._busy))
             os.kill(number, signal.SIGKILL)
             with pytest.raises(WorkerError, match=r"ended from outside \(SIGKILL\).* use fewer --jobs"):
                 waiting.result()
         other = int(codec.encode(seconds(0)))
         assert other != number
         os.kill(other, signal.SIGKILL)  # while it is idle: nothing is lost
-        time.sleep(0.2)
+        wait_until(lambda: not codec._idle[0].is_alive)
         assert int(codec.encode(seconds(0))) not in (number, other)
 
 
@@ -123,9 +132,9 @@ def test_closing_does_not_wait_for_what_is_under_way() -> None:
     begun = time.monotonic()
     with ThreadPoolExecutor(1) as pool, Processes(2) as processes:
         codec = processes(Slow())  # type: ignore[arg-type]
-        codec.encode(seconds(0))
+        assert isinstance(codec, ProcessCodec)
         waiting = pool.submit(codec.encode, seconds(600))
-        time.sleep(0.2)
+        wait_until(lambda: bool(codec._busy))
         processes.close()
         with pytest.raises(RuntimeError, match="were ended"):
             waiting.result()
@@ -151,7 +160,7 @@ _PARENT = """
 import sys, threading
 import numpy as np
 from idf.coding.processes import Processes
-from idf.coding.window_codec import load_codec
+from idf.coding.model_codec import load_codec
 codec = Processes(2)(load_codec(sys.argv[1]))
 codec.encode(np.arange(100, dtype=np.int32)[:, None])
 print(codec._idle[0]._process.pid, flush=True)
@@ -168,7 +177,7 @@ def test_no_process_outlives_the_one_that_started_it() -> None:
     os.kill(worker, 0)
     parent.kill()
     parent.wait()
-    assert ended(worker)
+    wait_until(lambda: is_gone(worker))
 
 
 def test_scripts_need_no_guard(tmp_path: Path) -> None:
