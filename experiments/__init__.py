@@ -4,6 +4,7 @@ Commands, each ``python -m experiments.NAME`` from the checkout; ``--help`` tell
 
 - ``study``        runs every cell of a study with every seed, one process a run
 - ``slurm``        the same as jobs of a SLURM cluster
+- ``ray``          the same as tasks of a Ray cluster
 - ``report``       statistics, tables and figures of a study
 - ``status``       the runs under ``outputs/``: state, best bits/sample, age, size
 - ``compare``      what differs between runs, in settings and in result

@@ -1,8 +1,10 @@
-"""The studies that come with the project compose at every budget."""
+"""The studies that come with the project compose at every budget, and run at the smallest; about 90 seconds."""
 
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 
 from experiments.definition import OWN_STUDIES, read_study
 from experiments.plan import make_plan
+from experiments.report import main as report
+from experiments.results import read_results
 from idf.audio import write_wav16
 
 STUDIES = sorted(path.stem for path in OWN_STUDIES.glob("*.yaml"))
@@ -45,6 +49,37 @@ def test_every_budget_composes(name: str, ljspeech: Path) -> None:
         if budget == "tiny":
             assert len(plan.jobs) <= 4
             assert all(job.steps <= 10 for job in plan.jobs)
+
+
+@pytest.fixture(scope="module")
+def shared_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all studies, so that the shards of the demo speech are built once."""
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_smallest_budget_runs_to_its_report(name: str, shared_outputs: Path) -> None:
+    root = OWN_STUDIES.parent
+    words = ["-m", "experiments.study", name, "budget=tiny", "jobs=2", f"outputs={shared_outputs}"]
+    done = subprocess.run([sys.executable, *words], cwd=root, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = shared_outputs / f"{name}-tiny"
+    assert report([str(folder)]) == 0
+    result = read_results(folder)
+    assert result.missing == []
+    assert {cell.name for cell in result.cells} == set(
+        read_study(OWN_STUDIES / f"{name}.yaml").budgets["tiny"].cells or ()
+    )
+    text = (folder / "report" / "report.md").read_text()
+    assert all(f"| {cell.name} |" in text for cell in result.cells)
+    assert {"seeds.svg", "curves.svg", "cells.csv", "cells.tex"} <= {
+        path.name for path in (folder / "report").iterdir()
+    }
+    if name == "table":
+        assert all(seed.coded_bits is not None for cell in result.cells for seed in cell.seeds)
+        assert "FLAC -8" in text
+        assert "7.92" in text
+        assert "python train.py" in text
 
 
 def test_stability_has_ten_seeds_of_the_original_and_of_the_default() -> None:

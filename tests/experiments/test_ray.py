@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import ray as launcher
+from experiments.plan import Job
+from experiments.ray import main, run_commands, run_tasks
+from experiments.runs import read_state
+from experiments.slurm import commands
+from idf.errors import ConfigError, RunError
+
+# Stands in for train.py and evaluate.py: notes its process and what it was given, and ends well.
+PROGRAM = """
+import json, os, sys
+from pathlib import Path
+words = sys.argv[1:]
+if words[0].startswith("run="):
+    (Path(words[0][4:]) / "evaluated").touch()
+else:
+    from idf.config import run_folder
+    from idf.config.compose import compose
+    config = compose(words)
+    folder = run_folder(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {"status": "finished", "threads": config.threads, "pid": os.getpid()}
+    (folder / "status.json").write_text(json.dumps(facts))
+"""
+
+STUDY = "settings: {tracker: none}\ncells: {a: {}}\nseeds: [0, 1]\nevaluate: [baselines=none]"
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    (tmp_path / "mine.yaml").write_text(STUDY)
+    for name in ("train.py", "evaluate.py"):
+        (tmp_path / name).write_text(PROGRAM)
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+    def stand_ins(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
+        lines = commands(job, threads, force=force)
+        return [[line[0], str(tmp_path / Path(line[1]).name), *line[2:]] for line in lines]
+
+    monkeypatch.setattr(launcher, "commands", stand_ins)
+    return [str(tmp_path / "mine.yaml"), f"outputs={tmp_path / 'outputs'}"]
+
+
+class FakeRay:
+    """The part of Ray that is used, one task after another in this process."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+        self.up: list[Any] = []
+
+    def init(self, **options: Any) -> None:
+        if options["address"] == "nowhere:1":
+            raise ConnectionError("no answer")
+        self.up.append(options)
+
+    def shutdown(self) -> None:
+        self.up.clear()
+
+    def remote(self, **options: Any) -> Callable[[Callable[..., int]], Any]:
+        self.options = options
+
+        class Task:
+            def __init__(self, function: Callable[..., int]) -> None:
+                self.function = function
+
+            def remote(self, *arguments: Any) -> Callable[[], int]:
+                return lambda: self.function(*arguments)
+
+        return Task
+
+    def wait(self, handles: Sequence[Any], num_returns: int) -> tuple[list[Any], list[Any]]:
+        return list(handles[:num_returns]), list(handles[num_returns:])
+
+    def get(self, handle: Callable[[], int]) -> int:
+        return handle()
+
+
+def check_results(tmp_path: Path) -> None:
+    runs = sorted((tmp_path / "outputs" / "mine-full").glob("*/status.json"))
+    assert [read_state(run.parent).name for run in runs] == ["finished"] * 2
+    facts = [json.loads(run.read_text()) for run in runs]
+    assert [fact["threads"] for fact in facts] == [1, 1]
+    assert len({fact["pid"] for fact in facts} - {os.getpid()}) == 2
+    assert all((run.parent / "evaluated").exists() for run in runs)
+
+
+def test_the_command_line(study: list[str]) -> None:
+    with pytest.raises(ConfigError, match="cpus=many: expected a whole number"):
+        main([*study, "cpus=many"])
+    with pytest.raises(ConfigError, match="cpus=0: a run needs one"):
+        main([*study, "cpus=0"])
+    with pytest.raises(ConfigError, match="there is no cell b"):
+        main([*study, "only=b"])
+
+
+def test_without_ray_there_is_a_remedy(study: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RunError, match=r'pip install "idf\[ray\]"'):
+        main(study)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_every_run_is_a_task_with_a_process_of_its_own(
+    study: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    assert main([*study, "cpus=1", "gpus=2", "retries=3"]) == 0
+    assert fake.options == {"num_cpus": 1, "num_gpus": 2, "max_retries": 3}
+    assert fake.up == []
+    check_results(tmp_path)
+    assert "2 of 2 runs came to their end" in capsys.readouterr().out
+    assert main(study) == 0
+    assert "0 of 0 runs" in capsys.readouterr().out
+    with pytest.raises(RunError, match="no Ray cluster at address=nowhere:1: no answer"):
+        main([*study, "address=nowhere:1"])
+
+
+def test_failures_are_started_again_within_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    jobs = [Job(name, 0, (), tmp_path / name, 10) for name in ("bad", "shaky", "mend", "diverged")]
+    ends = {"bad": [1, 1, 1], "shaky": [1, 0], "mend": [2], "diverged": [3]}
+    asked: list[tuple[str, bool]] = []
+
+    def note(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
+        asked.append((job.cell, force))
+        return [["exit", str(ends[job.cell].pop(0))]]
+
+    monkeypatch.setattr(launcher, "commands", note)
+    monkeypatch.setattr(launcher, "run_commands", lambda lines, folder: int(lines[0][1]))
+    assert run_tasks(FakeRay(), jobs, 1, 0, retries=1, force=True) == {"bad-s0": 1, "mend-s0": 2}
+    assert asked[:4] == [("bad", True), ("shaky", True), ("mend", True), ("diverged", True)]
+    assert sorted(asked[4:]) == [("bad", False), ("shaky", False)]  # a second try goes on instead of starting over
+
+
+def test_a_cancelled_task_lets_its_run_save_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = tmp_path / "mark"
+    code = (
+        "import signal, sys, time, pathlib\n"
+        f"mark = pathlib.Path({str(mark)!r})\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (mark.write_text('saved'), sys.exit(143)))\n"
+        "mark.write_text('ready')\n"
+        "time.sleep(60)\n"
+    )
+    wait = launcher.subprocess.Popen.wait
+
+    def cancelled(self: Any, timeout: float | None = None) -> int:
+        monkeypatch.setattr(launcher.subprocess.Popen, "wait", wait)
+        while not mark.exists() or mark.read_text() != "ready":
+            pass
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher.subprocess.Popen, "wait", cancelled)
+    with pytest.raises(KeyboardInterrupt):
+        run_commands([[sys.executable, "-c", code]], str(tmp_path))
+    assert mark.read_text() == "saved"
+
+
+def test_the_first_failure_ends_a_task(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    lines = [[sys.executable, "-c", "raise SystemExit(3)"], [sys.executable, "-c", f"open({str(mark)!r}, 'w')"]]
+    assert run_commands(lines, str(tmp_path)) == 3
+    assert not mark.exists()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_study_by_ray_on_this_machine(study: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    assert main([*study, "cpus=1"]) == 0
+    check_results(tmp_path)
