@@ -97,18 +97,20 @@ def start_ray(ray: Any, address: str) -> None:
     """Join a cluster, or start Ray here.
 
     Raises:
-        RunError: there is no cluster at ``address``.
+        RunError: there is no cluster at ``address``, or Ray does not start.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is to wait for a network
     # Tasks import this module by name: the checkout has to be on their path.
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}}
     options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": True}
     if address == "local":
-        options["include_dashboard"] = False
+        # Nobody else is to reach it, and some machines cannot reach themselves by their outer address.
+        options |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(address=address, **options)
-    except (ConnectionError, ValueError) as error:
-        raise RunError(f"there is no Ray cluster at address={address}: {error}; address=local needs none") from error
+    except (ConnectionError, ValueError, ray.exceptions.RayError) as error:
+        remedy = "see /tmp/ray/session_latest/logs" if address == "local" else "address=local needs no cluster"
+        raise RunError(f"Ray could not be started with address={address}: {error}; {remedy}") from error
 
 
 def run_tasks(
