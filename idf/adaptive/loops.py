@@ -18,7 +18,7 @@ from idf.adaptive import network, state, steps, vectors
 from idf.adaptive.network import mixture
 from idf.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs, learn, predict
 from idf.coding import kernels
-from idf.coding.kernels import HALF, HEAD_MIN, compiled_step, cumulative, find, prepare
+from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, cumulative, find, prepare
 
 
 class Tables(NamedTuple):
@@ -62,7 +62,7 @@ def _other(c: int, channels: int) -> int:
 
 
 def _make(sources: str) -> Loops:
-    @compiled_step
+    @compiled_loop
     def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
         """What training needs of each sample: see :meth:`idf.adaptive.model.AdaptiveModel.trace`."""
         sources  # noqa: B018  (see the module)
@@ -82,7 +82,7 @@ def _make(sources: str) -> Loops:
                 learn(c, other, t, samples[t, c], constants, state)
                 row += 1
 
-    @compiled_step
+    @compiled_loop
     def intervals(
         samples: Array,
         constants: Any,
@@ -109,7 +109,7 @@ def _make(sources: str) -> Loops:
                 learn(c, other, t, samples[t, c], constants, state)
                 row += 1
 
-    @compiled_step
+    @compiled_loop
     def pop(
         samples: Array,
         constants: Any,

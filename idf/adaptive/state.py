@@ -70,7 +70,7 @@ class State(NamedTuple):
     cross: np.ndarray
     """float64 (channels, CROSS_ORDER + 3, CROSS_ORDER): inverse correlation, then weights, inputs and gain."""
     now: np.ndarray
-    """float64 (channels, 6): see the names in :mod:`idf.adaptive.kernels`."""
+    """float64 (channels, 8): see the names in :mod:`idf.adaptive.steps`."""
 
 
 class Constants(NamedTuple):
@@ -115,7 +115,7 @@ def first_state(constants: Constants, channels: int) -> State:
         residuals=each(np.zeros(2 * plan.past, np.float32)),
         samples=each(np.zeros(2 * plan.past, np.float32)),
         cross=each(cross),
-        now=each(np.zeros(6)),
+        now=each(np.zeros(8)),
     )
 
 

@@ -16,13 +16,15 @@ from idf.adaptive.state import CROSS_ORDER, EXPERT_RATES, FIRST_LEVEL, LEVEL_RAT
 from idf.adaptive.vectors import LANES, STAGE, dot, lattice_update
 from idf.coding.kernels import compiled_step
 
-CENTRE, CROSS, SIGMA, LEVEL, SIGNAL, OWN = range(6)
-"""Columns of ``State.now``: the weighted mean of the experts, what the other channel adds to it, their sum
-of weights, the local level, the signal's level, and the error of the centre without the other channel."""
+CENTRE, CROSS, HINT, LEVEL, SIGNAL, OWN, ALONE, HELPED = range(8)
+"""Columns of ``State.now``: the weighted mean of the experts; what the other channel adds to it, and what it
+would add; the local level, the signal's level; the error of the centre without the other channel; and the
+mean magnitudes of the errors without it and with it."""
 
 LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
 CROSS_FORGETTING = 0.998
+_HELP_RATE = 0.005
 _ASTRAY = 1e9
 """Predictions of the highest orders that add up to more say that a lattice has lost its way: it begins anew."""
 
@@ -159,7 +161,10 @@ def centre(c: int, other: int, constants: Any, state: Any) -> None:
         inputs[0] = state.now[other, OWN]
         for i in range(CROSS_ORDER):
             own += cross[CROSS_ORDER, i] * inputs[i]
-        now[CROSS] = bounded(own)
+        now[HINT] = bounded(own)
+        # Channels that have nothing to say of each other are left alone.
+        if now[HELPED] < now[ALONE]:
+            now[CROSS] = now[HINT]
     now[LEVEL] = state.levels[c, 2] + 1.0
     now[SIGNAL] = np.sqrt(state.levels[c, 5]) + 1.0
 
@@ -232,7 +237,10 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
     lattice_update(state.stages[c], plan.stages, state.memory[c], sample, state.by_order[c])
     residual = own - now[CROSS]
     if other != c:
-        _learn_cross(state.cross[c], residual)
+        helped = own - now[HINT]
+        now[ALONE] += _HELP_RATE * (abs(own) - now[ALONE])
+        now[HELPED] += _HELP_RATE * (abs(helped) - now[HELPED])
+        _learn_cross(state.cross[c], helped)
     errors, levels, shifted = state.errors[c], state.error_levels[c], sample - now[CROSS]
     for k in range(plan.experts):
         e = np.float32(shifted - p[k])

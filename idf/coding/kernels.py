@@ -55,10 +55,17 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
-    """:func:`compiled` for what runs once a sample and allocates nothing.
+    """Compile what runs once a sample, allocates nothing, and is called by a :func:`compiled_loop`.
 
-    Counting references to array views would take a third of its time; this leaves it out.
+    Counting references to array views would take a third of its time; this leaves it out. It is kept on disk
+    only within its loop, which knows when its parts have changed.
     """
+    step: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", _nrt=False)
+    return step
+
+
+def compiled_loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """:func:`compiled` for a loop over steps."""
     return _compiled(function, nogil=True, error_model="numpy", _nrt=False)
 
 
