@@ -23,6 +23,8 @@ PCM, CODED, RAW = range(3)
 """Forms of a block: interleaved PCM, planes as the model's message, planes as packed bits."""
 
 PLANE_BITS = 16
+EXCERPT_SAMPLES = 1 << 13
+"""Coded both ways to see whether a stereo step helps a codec that joins channels itself."""
 MAX_LOW_BITS = 8
 
 _CONSTANT, _LOW = 1 << 5, 1 << 6
@@ -43,8 +45,8 @@ class ChunkCodec(Protocol):
     Attributes:
         fingerprint: 16 bytes that change whenever the meaning of the coded bytes does.
         chunk_samples: the longest run, 1 ... 2^20.
-        joins_channels: whether the model itself uses what channels have in common. If not, pairs of
-            channels are made less alike before it sees them.
+        joins_channels: whether the model itself uses what channels have in common. Pairs of channels are
+            then made less alike only where an excerpt shows that it takes fewer bytes.
     """
 
     @property
@@ -93,7 +95,7 @@ def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> by
     planes = [_split(channel) for channel in samples.T]
     start = []
     for first, second in _pairs(planes):
-        start.append(_pack_step(Step(stereo.NONE) if codec.joins_channels else _join(first, second)))
+        start.append(_pack_step(_join(codec, first, second)))
     start += [_pack_head(plane) for plane in planes]
     varying = [plane.high for plane in planes if not plane.is_constant]
     form, bodies = _encode_highs(codec, varying)
@@ -160,7 +162,7 @@ def _with_low_bits(shift: int, shifted: np.ndarray, low_bits: int) -> _Plane:
     return _Plane(shift, low_bits, shifted >> low_bits, shifted & ((1 << low_bits) - 1))
 
 
-def _join(first: _Plane, second: _Plane) -> Step:
+def _join(codec: ChunkCodec, first: _Plane, second: _Plane) -> Step:
     """Make the planes of two channels less alike, if that helps; both then have as many low bits."""
     if first.shift != second.shift:
         return Step(stereo.NONE)
@@ -171,11 +173,26 @@ def _join(first: _Plane, second: _Plane) -> Step:
     # giving low bits away costs them: what stays must be compared in the same units
     extra = 2 * low_bits - first.low_bits - second.low_bits
     step = stereo.choose(pair[0].high, pair[1].high, apart=stereo.cost(first.high, second.high) >> extra)
+    if step.mode != stereo.NONE and codec.joins_channels and not _shortens(codec, first, second, pair, step):
+        return Step(stereo.NONE)
     if step.mode != stereo.NONE:
         for plane, joined in zip((first, second), pair, strict=True):
             plane.low_bits, plane.high, plane.low = low_bits, joined.high, joined.low
         first.high, second.high = stereo.forward(first.high, second.high, step)
     return step
+
+
+def _shortens(codec: ChunkCodec, first: _Plane, second: _Plane, pair: list[_Plane], step: Step) -> bool:
+    """Whether the codec needs fewer bytes for an excerpt from the middle when the step is taken."""
+    start = max(len(first.high) - EXCERPT_SAMPLES, 0) // 2
+    excerpt = slice(start, start + EXCERPT_SAMPLES)
+
+    def size(one: np.ndarray, two: np.ndarray, low_bits: int) -> int:
+        channels = np.stack([one[excerpt], two[excerpt]], axis=1).astype(np.int32)
+        return len(codec.encode(channels)) + low_bits * len(channels) // 8
+
+    apart = size(first.high, second.high, first.low_bits + second.low_bits)
+    return size(*stereo.forward(pair[0].high, pair[1].high, step), 2 * pair[0].low_bits) < apart
 
 
 def _pack_step(step: Step) -> bytes:
