@@ -87,6 +87,7 @@ def results(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
         "last coded, bits/sample": lambda run: bits(_last(run, "coding", "coded_bits_per_sample")),
         "last training loss, bits/sample": lambda run: bits(_last(run, "train", "loss_bits_per_sample")),
         "training speed, samples/s": lambda run: _whole(_last(run, "train", "samples_per_second")),
+        "peak memory, MiB": lambda run: _whole(_last(run, "train", "peak_memory_mib")),
         "training time": lambda run: _time(run),
         "size on disk": lambda run: size(run.bytes_on_disk()),
     }

@@ -11,7 +11,7 @@ from idf.errors import ConfigError
 
 def test_settings_and_results_side_by_side(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = {"codec": "IDF small", "dataset": "demo", "split": "test", "bits_per_sample": 8.5}
-    first = make_run("study=a", train={10: {"samples_per_second": 90000.0}}, evaluated=[row])
+    first = make_run("study=a", train={10: {"samples_per_second": 90000.0, "peak_memory_mib": 812.3}}, evaluated=[row])
     second = make_run("study=a", "model=medium", "seed=1", curve={70: 8.75}, status="diverged")
     assert main([first.name, second.name, f"outputs={outputs}"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
@@ -21,6 +21,7 @@ def test_settings_and_results_side_by_side(make_run, outputs: Path, capsys: pyte
     assert ["state", "finished", "diverged"] in lines
     assert ["best", "validation,", "bits/sample", "9.0000", "8.7500"] in lines
     assert ["training", "speed,", "samples/s", "90,000", "–"] in lines
+    assert ["peak", "memory,", "MiB", "812", "–"] in lines
     assert ["demo,", "test:", "this", "model", "8.5000", "–"] in lines
     assert ["training", "time", "0:10", "0:07"] in lines
 
