@@ -22,6 +22,7 @@ from idf.config import Config
 from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines
 from idf.evaluation.codecs import CodecError, Entry
+from idf.evaluation.flac import DEFAULT_BLOCK
 from idf.evaluation.likelihood import model_nll_bits
 from idf.evaluation.machine import cpu_name
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
@@ -75,7 +76,7 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
     warnings = []
     if options.split == "train":
         warnings.append("these are clips of the training split: the figures say nothing about other audio")
-    baselines, not_made = find_baselines(options.baselines, run.config.model.window)
+    baselines, not_made = find_baselines(options.baselines, _window(run.config) or DEFAULT_BLOCK)
     rows: list[Row] = []
     per_clip: dict[str, tuple[dict[str, Any], ...]] = {}
     with tempfile.TemporaryDirectory(prefix="idf-evaluate-") as place, _progress(console) as progress:
@@ -114,7 +115,7 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
 def model_entry(config: Config, model: Path) -> Entry:
     """A run's model file as a row."""
     codec = ModelCodec(str(model.resolve()), config.coder)
-    return Entry(_model_name(config), f"idf, {config.coder}", config.model.window, codec)
+    return Entry(_model_name(config), f"idf, {config.coder}", _window(config), codec)
 
 
 def write_evaluation(run: EvaluatedRun, results: Results) -> list[Path]:
@@ -167,7 +168,14 @@ def _check_early(run: EvaluatedRun) -> None:
         read_history(run.history)
 
 
+def _window(config: Config) -> int | None:
+    """Samples coded independently of others; None for the adaptive flow, which codes whole clips."""
+    return config.model.window if config.model.family == "window" else None
+
+
 def _model_name(config: Config) -> str:
+    if config.model.family != "window":
+        return f"IDF {config.model.name}"
     name = f"IDF {config.model.name}, {config.layout.name} layout"
     return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
 
