@@ -333,7 +333,7 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
         noise = np.random.default_rng(0).integers(-300, 300, 10_000_000).astype(np.int16)
         soundfile.write(folder / f"{name}.wav", noise, 8000)
     process = subprocess.Popen(
-        [*COMMAND, "-j", "2", str(folder)],
+        [*COMMAND, "-j", "2", "-m", "small", str(folder)],
         env={**os.environ, **ENVIRONMENT},
         stderr=subprocess.PIPE,
         text=True,
