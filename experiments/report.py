@@ -34,7 +34,7 @@ python -m experiments.report STUDY [budget=NAME] [target=BITS] [outputs=outputs]
 
 Write statistics, tables (Markdown, CSV, LaTeX) and figures (SVG, PNG) of a study to its folder under outputs/.
 
-  STUDY    table, stability, ablation or another that was run; or its folder
+  STUDY    table, stability, ablation, adaptive or another that was run; or its folder
   budget   which budget, if it was run at several; the latest unless given
   target   bits/sample whose first reaching is counted in steps
   outputs  the folder of all runs"""

@@ -24,7 +24,7 @@ python -m experiments.study STUDY [budget=NAME] [jobs=N] [--dry-run] [SETTING=VA
 Run every cell of a study with every seed, each in a process of its own, into outputs/STUDY-BUDGET/.
 The same command again goes on where it was; finished runs are left alone.
 
-  STUDY          a YAML file, or the name of one in experiments/: table, stability, ablation
+  STUDY          a YAML file, or the name of one in experiments/: table, stability, ablation, adaptive
   budget         how much of it: as the file says; smoke unless given
   jobs           runs at once (1, or one for each of several GPUs); the CPU cores are divided among them
   gpus           which GPUs, such as 0,1; none; unless given: all there are

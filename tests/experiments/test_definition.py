@@ -126,7 +126,7 @@ def test_studies_by_name_and_path(study_file) -> None:
     assert find_study("stability.yaml") == OWN_STUDIES / "stability.yaml"
     with pytest.raises(ConfigError, match="there is no study tabel; did you mean table"):
         find_study("tabel")
-    with pytest.raises(ConfigError, match="there are ablation, stability, table"):
+    with pytest.raises(ConfigError, match="there are ablation, adaptive, stability, table"):
         find_study("qqq")
 
 

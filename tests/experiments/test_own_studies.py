@@ -36,8 +36,8 @@ def ljspeech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_three_studies_are_there() -> None:
-    assert STUDIES == ["ablation", "stability", "table"]
+def test_the_four_studies_are_there() -> None:
+    assert STUDIES == ["ablation", "adaptive", "stability", "table"]
 
 
 @pytest.mark.parametrize("name", STUDIES)
