@@ -25,6 +25,9 @@ LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
 CROSS_FORGETTING = 0.998
 _HELP_RATE = 0.005
+_SILENT = np.float32(1e-30)
+"""Averages below this are zero. All that read them add far more, and without an end a long silence would leave
+numbers too small for normal floats, which some processors are slow with."""
 _ASTRAY = 1e9
 """Predictions of the highest orders that add up to more say that a lattice has lost its way: it begins anew."""
 
@@ -81,6 +84,11 @@ def bounded(x: float) -> float:
     if not x > -LIMIT:  # nor if it is not a number
         return -LIMIT
     return LIMIT if x > LIMIT else x
+
+
+@compiled_step
+def _faded(average: Any) -> Any:
+    return average if average > _SILENT else np.float32(0)
 
 
 @compiled_step
@@ -247,13 +255,13 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
         errors[1, k] = errors[0, k]
         errors[0, k] = e
         e = abs(e)
-        levels[0, k] += _FASTEST * (e - levels[0, k])
-        levels[1, k] += _FAST * (e - levels[1, k])
-        levels[2, k] += _SLOW * (e - levels[2, k])
+        levels[0, k] = _faded(levels[0, k] + _FASTEST * (e - levels[0, k]))
+        levels[1, k] = _faded(levels[1, k] + _FAST * (e - levels[1, k]))
+        levels[2, k] = _faded(levels[2, k] + _SLOW * (e - levels[2, k]))
     averages, size = state.levels[c], abs(residual)
     for r in range(len(LEVEL_RATES)):
-        averages[r] += LEVEL_RATES[r] * (size - averages[r])
-    averages[5] += 0.02 * (sample * sample - averages[5])
+        averages[r] = _faded(averages[r] + LEVEL_RATES[r] * (size - averages[r]))
+    averages[5] = _faded(averages[5] + 0.02 * (sample * sample - averages[5]))
     _remember(state.residuals[c], t, plan.past, np.float32(residual))
     _remember(state.samples[c], t, plan.past, np.float32(sample))
 
