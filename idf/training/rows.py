@@ -125,9 +125,11 @@ def _name(config: Config, dataset: Dataset) -> str:
 def _open(folder: Path, model: AdaptiveModel) -> Rows | None:
     try:
         inputs, targets = (np.load(folder / part, mmap_mode="r") for part in _PARTS)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
-    plan = model.settings.plan
+    plan, rows = model.settings.plan, len(inputs)
+    if inputs.shape != (rows, plan.inputs) or targets.shape != (rows, 2 + plan.experts):
+        return None
     signs = np.ones(plan.inputs, np.float32)
     signs[plan.logs :] = -1
     return Rows(inputs, targets, signs)

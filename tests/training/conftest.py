@@ -38,6 +38,18 @@ TINY = [
     "deterministic=false",
 ]
 
+# The same for the adaptive flow.
+TINY_ADAPTIVE = [
+    *(word for word in TINY if not word.startswith(("layout.", "width.", "model."))),
+    "model=adaptive_fast",
+    "model.adaptive.stages=8",
+    "model.adaptive.experts=[[1, 4], [3, 8], [6, 8]]",
+    "model.adaptive.filter_orders=[16]",
+    "model.adaptive.filter_rates=[0.005]",
+    "model.adaptive.past=4",
+    "model.adaptive.components=2",
+]
+
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
