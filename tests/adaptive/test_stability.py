@@ -1,0 +1,159 @@
+"""A million samples of the least ordinary signals, one after another without a new start, at the shipped size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from idf.adaptive.codec import AdaptiveCodec
+from idf.adaptive.state import State, first_state
+from idf.adaptive.steps import LIMIT, centre, learn, predict
+from idf.adaptive.vectors import LANES, STAGE_VECTORS
+from idf.coding.model_codec import load_codec
+from idf.coding.registry import find_model
+
+PIECE = 40_000
+RNG = np.random.default_rng(11)
+T = np.arange(PIECE)
+MUSIC = sum(9000 * np.sin(T * f + p) for f, p in ((0.021, 0), (0.0525, 1), (0.0631, 2), (0.126, 3), (0.2003, 4)))
+
+# The signal, and what its error should come to once the predictors know it, in sample steps on average.
+SIGNALS: dict[str, tuple[np.ndarray, float]] = {
+    "silence": (np.zeros(PIECE), 1e-6),
+    "full-scale square wave": (np.where(T % 100 < 50, 32767, -32768), 10),
+    "noise": (RNG.integers(-32768, 32768, PIECE), 20_000),
+    "pure tone": (np.rint(20_000 * np.sin(0.2 * T)), 2),
+    "constant": (np.full(PIECE, -32768), 1e-2),
+    "one-bit dither": (RNG.integers(0, 2, PIECE), 1),
+    "clipped music": (np.clip(np.rint(MUSIC * 2), -32768, 32767), 2000),
+    "alternating": (np.where(T % 2, 32767, -32768), 1e-1),
+    "quiet tone": (np.rint(3 * np.sin(0.08 * T)), 0.5),
+    "period of 64": (np.rint(30_000 * np.sin(2 * np.pi * (T % 64) / 64)), 1e-1),
+    "music": (np.rint(MUSIC * 0.7), 2),
+    "clicks": (np.where(RNG.random(PIECE) < 1e-3, 32767, 0), 200),
+}
+ORDER = [*SIGNALS, *sorted(SIGNALS)]
+"""Two neighbours for each."""
+
+
+@dataclass
+class Piece:
+    """What was seen of one signal.
+
+    Attributes:
+        errors: of the experts' centre, float64 (samples,).
+        resets: lattices that began anew.
+        finite: whether predictions were, throughout.
+        state: a copy of the energies and weights afterwards.
+    """
+
+    name: str
+    errors: np.ndarray
+    resets: int
+    finite: bool
+    state: State
+
+
+@numba.njit(error_model="numpy")
+def run(samples: Any, constants: Any, state: Any, errors: Any) -> Any:
+    """Predict and learn as the loops do; returns new starts, and the largest prediction."""
+    resets, largest, first = 0, 0.0, (constants.plan.stages - 1) * LANES
+    for t in range(len(samples)):
+        total = 0.0
+        for j in range(first, first + LANES):
+            total += abs(state.by_order[0, j])
+        if not total < 1e9:
+            resets += 1
+        predict(0, t, constants, state)
+        for k in range(constants.plan.experts):
+            p = state.predictions[0, k]
+            if not abs(p) <= largest:
+                largest = abs(p)
+        centre(0, 0, constants, state)
+        errors[t] = samples[t] - state.now[0, 0]
+        learn(0, 0, t, samples[t], constants, state)
+    return resets, largest
+
+
+@pytest.fixture(scope="module")
+def codec() -> AdaptiveCodec:
+    """The shipped default."""
+    codec = load_codec(find_model("default"))
+    assert isinstance(codec, AdaptiveCodec)
+    return codec
+
+
+@pytest.fixture(scope="module")
+def pieces(codec: AdaptiveCodec) -> list[Piece]:
+    state, seen = first_state(codec.constants, 1), []
+    for name in ORDER:
+        errors = np.empty(PIECE)
+        resets, largest = run(SIGNALS[name][0].astype(np.int64), codec.constants, state, errors)
+        copy = State(*(np.array(part) for part in state))
+        seen.append(Piece(name, errors, resets, largest <= LIMIT, copy))
+    return seen
+
+
+def test_nothing_ever_stops_being_a_number(pieces: list[Piece]) -> None:
+    for piece in pieces:
+        assert piece.finite, piece.name
+        assert np.isfinite(piece.errors).all(), piece.name
+        for field, values in piece.state._asdict().items():
+            assert np.isfinite(values).all(), (piece.name, field)
+
+
+def test_energies_stay_above_their_floor(pieces: list[Piece], codec: AdaptiveCodec) -> None:
+    floor = codec.constants.floor[:, None] / (1 - codec.constants.forgetting[:, None])
+    for piece in pieces:
+        stages = piece.state.stages.reshape(-1, STAGE_VECTORS, LANES)
+        assert (stages[:, 2:4] >= 0.99 * floor.T).all(), piece.name
+        assert (stages[:, 4] > 0).all(), piece.name
+        assert (stages[:, 6] <= 1 + 1e-9).all(), piece.name
+        assert (piece.state.lms_energy >= 0).all()
+        assert (piece.state.error_levels >= 0).all()
+        assert (piece.state.levels >= 0).all()
+
+
+def test_after_every_switch_the_predictors_find_their_way(pieces: list[Piece]) -> None:
+    for piece in pieces:
+        assert np.abs(piece.errors[-PIECE // 4 :]).mean() <= SIGNALS[piece.name][1], piece.name
+
+
+def test_lattices_begin_anew_at_switches_only(pieces: list[Piece]) -> None:
+    assert sum(piece.resets for piece in pieces) <= 2 * len(pieces)
+
+
+def test_a_long_silence_leaves_no_number_too_small_for_normal_floats(pieces: list[Piece]) -> None:
+    silent = next(piece for piece in pieces if piece.name == "silence")
+    for field, values in silent.state._asdict().items():
+        tiny = np.finfo(values.dtype).tiny
+        assert not ((values != 0) & (np.abs(values) < tiny)).any(), field
+
+
+def test_all_of_it_comes_back(codec: AdaptiveCodec) -> None:
+    samples = np.concatenate([SIGNALS[name][0][:4000] for name in ORDER]).astype(np.int32)[:, None]
+    np.testing.assert_array_equal(codec.decode(codec.encode(samples), *samples.shape), samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("silence", 0.3),
+        ("constant", 0.5),
+        ("alternating", 0.5),
+        ("pure tone", 1.5),
+        ("quiet tone", 1.5),
+        ("period of 64", 0.8),
+        ("one-bit dither", 1.4),
+        ("noise", 16.6),
+        ("music", 3),
+    ],
+)
+def test_bits_are_near_the_ideal(codec: AdaptiveCodec, name: str, most: float) -> None:
+    """From a fresh start, 20,000 samples with what it takes to learn the signal."""
+    samples = SIGNALS[name][0][:20_000].astype(np.int32)[:, None]
+    assert codec.bits(samples) / len(samples) <= most
