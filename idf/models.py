@@ -22,6 +22,7 @@ from idf.priors.mixture import Mixture
 
 if TYPE_CHECKING:
     from idf.adaptive.model import AdaptiveModel
+    from idf.adaptive.whitening import Whitening
 
 GROUP_SAMPLES = 16384
 """Samples that go through the nets together when coding: enough to keep products large, few enough that
@@ -49,12 +50,14 @@ class WindowModel:
         window: samples in a window; shorter ones work too, if a multiple of ``multiple``.
         specs: every trained array by name.
         constants: arrays that are drawn once and stored with the model (the permutations).
+        whitening: the step before windows are cut; None where the samples themselves are.
     """
 
     window: int
     hierarchy: Hierarchy
     specs: Specs
     constants: dict[str, np.ndarray]
+    whitening: Whitening | None = None
 
     @property
     def multiple(self) -> int:
@@ -72,14 +75,22 @@ class WindowModel:
         """The parameters on their grids, as flows and priors take them."""
         return {name: a.quantise(spec, parameters[name]) for name, spec in self.specs.items()}
 
-    def cut(self, samples: np.ndarray) -> list[Part]:
-        """A clip, int (time,), as the windows that are coded: groups of whole ones, then a shorter last one.
+    def residual(self, samples: np.ndarray) -> np.ndarray:
+        """What windows are cut from, of the same shape: samples, int32 (time, channels), whitened if the model says so."""
+        return samples if self.whitening is None else self.whitening.forward(samples)
+
+    def restored(self, residual: np.ndarray) -> np.ndarray:
+        """Undo :meth:`residual`."""
+        return residual if self.whitening is None else self.whitening.inverse(residual)
+
+    def cut(self, residual: np.ndarray) -> list[Part]:
+        """A channel, int (time,), as the windows that are coded: groups of whole ones, then a shorter last one.
 
         Where the flow leaves samples in place, the last window's padding is zeros that are not
         coded; where it moves them, every latent depends on the padding, so that it has to be coded
         and repeats the last sample, which is cheap.
         """
-        cut = cut_windows(samples, self.window, self.multiple)
+        cut = cut_windows(residual, self.window, self.multiple)
         group = max(GROUP_SAMPLES // self.window, 1)
         groups = (cut.full[first : first + group] for first in range(0, len(cut.full), group))
         parts = [Part(windows, np.ones(windows.shape, bool)) for windows in groups]
@@ -123,7 +134,7 @@ class WindowModel:
 
         like = np.zeros((-(-samples // self.window), self.window))
         drawn = self.windows(a, self.quantise(a, parameters), draw, like, 0.0 if log_scale is None else log_scale)
-        return drawn.reshape(-1)[:samples].astype(np.int32)
+        return self.restored(drawn.reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
 
 
 def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel | AdaptiveModel:
@@ -152,7 +163,12 @@ def build_window_model(config: Config, constants: Mapping[str, np.ndarray] | Non
     base = Base(LearnedBase() if learned else ScheduledBase(), layout.factor_channels)
     kept = dict(constants) if constants is not None else _draw_permutations(config)
     hierarchy = _channelwise(config, base) if layout.prior == "channelwise" else _wavenet(config, base, kept)
-    return WindowModel(config.model.window, hierarchy, hierarchy.specs, kept)
+    whitening = None
+    if config.whitening.kind == "adaptive":
+        from idf.adaptive.whitening import build_whitening  # deferred: loads the compiler
+
+        whitening = build_whitening(config.whitening)
+    return WindowModel(config.model.window, hierarchy, hierarchy.specs, kept, whitening)
 
 
 def model_problems(config: Config) -> list[str]:
@@ -160,11 +176,21 @@ def model_problems(config: Config) -> list[str]:
     if config.model.family == "adaptive":
         from idf.adaptive.model import adaptive_problems  # deferred: loads the compiler
 
-        return list(adaptive_problems(config.model.adaptive))
+        problems = list(adaptive_problems(config.model.adaptive))
+        if config.whitening.kind != "none":
+            problems.append(
+                f"whitening={config.whitening.kind}: the adaptive flow has these predictors inside; "
+                "whitening is for window flows (model=small, medium or large)"
+            )
+        return problems
     layout, window = config.layout, config.model.window
     problems = []
+    if config.whitening.kind != "none":
+        from idf.adaptive.whitening import whitening_problems  # deferred: loads the compiler
+
+        problems += whitening_problems(config.whitening)
     if layout.channels < 2:
-        return [f"layout.channels={layout.channels}: at least 2 channels are needed"]
+        return [*problems, f"layout.channels={layout.channels}: at least 2 channels are needed"]
     if layout.prior not in ("channelwise", "wavenet"):
         problems.append(f"layout.prior={layout.prior}: known are channelwise and wavenet")
     if (

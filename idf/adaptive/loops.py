@@ -55,7 +55,7 @@ def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: An
 
 
 @compiled_step
-def _other(c: int, channels: int) -> int:
+def other_channel(c: int, channels: int) -> int:
     """The other channel of a pair: 0 and 1, 2 and 3 …; a last one without a partner is its own."""
     partner = c ^ 1
     return partner if partner < channels else c
@@ -70,7 +70,7 @@ def _make(sources: str) -> Loops:
         row = 0
         for t in range(samples.shape[0]):
             for c in range(channels):
-                other = _other(c, channels)
+                other = other_channel(c, channels)
                 _expect(c, other, t, constants, state, scratch)
                 now = state.now[c]
                 for i in range(plan.inputs):
@@ -99,7 +99,7 @@ def _make(sources: str) -> Loops:
         row = 0
         for t in range(samples.shape[0]):
             for c in range(channels):
-                other = _other(c, channels)
+                other = other_channel(c, channels)
                 _expect(c, other, t, constants, state, scratch)
                 _distribution(c, constants, weights, tables, state, scratch)
                 k = np.int64(samples[t, c]) + HALF
@@ -127,7 +127,7 @@ def _make(sources: str) -> Loops:
         head, mask = heads[0], (1 << tables.precision) - 1
         for t in range(samples.shape[0]):
             for c in range(channels):
-                other = _other(c, channels)
+                other = other_channel(c, channels)
                 _expect(c, other, t, constants, state, scratch)
                 best = _distribution(c, constants, weights, tables, state, scratch)
                 target = head & mask

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,20 @@ class Clip:
     """Rate of those samples."""
 
 
+class Change(Protocol):
+    """What a data set may do to a clip as it is read.
+
+    Attributes:
+        name: changes whenever :meth:`apply` would; files derived from the clips are kept under it.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def apply(self, samples: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """16-bit values int32 (time,) to as many others."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Clips and their split. Each part is sorted by name; a part may be empty."""
@@ -58,9 +73,11 @@ class Dataset:
     test: tuple[Clip, ...]
     resample_hz: int | None = None
     """Rate that clips are converted to when read; None keeps each clip's own."""
+    change: Change | None = None
+    """What is done to the samples of every clip when it is read, after that; None for nothing."""
 
     def read(self, clip: Clip) -> Pcm:
-        """The samples of ``clip``, int32 (time,), resampled if the data set says so.
+        """The samples of ``clip``, int32 (time,), resampled and changed if the data set says so.
 
         Raises:
             DataError: the file is corrupt, missing, or has changed since the data set was opened.
@@ -70,6 +87,8 @@ class Dataset:
             pcm = _resample(pcm, self.resample_hz, clip.samples)
         if len(pcm.samples) != clip.samples or pcm.rate_hz != clip.rate_hz:
             raise DataError(f"{clip.path}: the file has changed since the command started; run it again")
+        if self.change is not None:
+            pcm = replace(pcm, samples=self.change.apply(pcm.samples))
         return pcm
 
     @property

@@ -109,8 +109,10 @@ def build_shards(dataset: Dataset, cache: Path) -> Shards:
 
 
 def source_hash(dataset: Dataset) -> str:
-    """Names the folder: format, rate, and name, path, length, size and time of each training file."""
+    """Names the folder: format, rate, change, and name, path, length, size and time of each training file."""
     digest = hashlib.sha256(f"format {_FORMAT}\nrate {dataset.resample_hz}\n".encode())
+    if dataset.change is not None:
+        digest.update(f"change {dataset.change.name}\n".encode())
     for clip in dataset.train:
         try:
             state = clip.path.stat()

@@ -43,7 +43,8 @@ _LARGEST_WINDOW, _LARGEST = 1 << 20, 1 << 12
 class WindowCodec:
     """Codes runs of samples with one trained model. Implements :class:`idf.coding.container.ChunkCodec`.
 
-    Channels are coded one after the other, each without regard to the others.
+    A run is whitened first if the model says so. Then channels are coded one after the other, each without
+    regard to the others.
 
     Args:
         integers: int32 parameters, in units of their grids.
@@ -54,11 +55,10 @@ class WindowCodec:
     Attributes:
         fingerprint: 16 bytes that change whenever the decoder of a file would.
         chunk_samples: samples coded together; a multiple of the window.
+        joins_channels: whether whitening predicts one channel of a pair from the other.
         parameters: the weights as they code, float64, on their grids.
         log_scale: the last block's sharpness as it codes (nats, [-1, 1) scale); not used when it is learned.
     """
-
-    joins_channels = False
 
     def __init__(
         self,
@@ -74,6 +74,9 @@ class WindowCodec:
         self.model, self.fingerprint, self.coder = model, fingerprint, coder
         self.provenance, self._path = dict(provenance or {}), path
         self.chunk_samples = max(CHUNK_SAMPLES // model.window, 1) * model.window
+        self.joins_channels = model.whitening is not None
+        if model.whitening is not None:
+            self.chunk_samples = model.whitening.block_samples
         self._arithmetic = Exact()
         self.parameters = {
             name: integers[name].astype(np.float64) * 2.0**-spec.bits for name, spec in model.specs.items()
@@ -88,7 +91,7 @@ class WindowCodec:
         message = new_message(self.coder)
         with _one_thread():
             # the last pushed is the first popped, so that decoding goes forwards
-            for channel in reversed(samples.T):
+            for channel in reversed(self.model.residual(samples).T):
                 for part in reversed(self.model.cut(np.ascontiguousarray(channel))):
                     self._push(message, part)
         return message.to_bytes()
@@ -100,13 +103,13 @@ class WindowCodec:
             FormatError: the message is damaged, or of another model.
         """
         message = read_message(self.coder, data)
-        samples = np.empty((count, channels), np.int32)
+        residual = np.empty((count, channels), np.int32)
         with _one_thread():
             for number in range(channels):
                 parts = [self._pop(message, part) for part in self.model.cut(np.zeros(count, np.int32))]
-                samples[:, number] = np.concatenate([np.zeros(0), *parts])[:count]
+                residual[:, number] = np.concatenate([np.zeros(0), *parts])[:count]
         message.finish()
-        return samples
+        return self.model.restored(residual)
 
     def _push(self, message: MessageLike, part: Part) -> None:
         windows = part.windows.astype(np.float64)
@@ -175,7 +178,8 @@ def save_window_model(
     arithmetic = Exact()
     header = {
         "format": MODEL_FORMAT,
-        "config": {group: asdict(getattr(config, group)) for group in _GROUPS} | {"model": _window_settings(config)},
+        "config": {group: asdict(getattr(config, group)) for group in _groups(config)}
+        | {"model": _window_settings(config)},
         "base_index": 0
         if log_scale is None
         else round((log_scale / NATS_PER_OCTAVE + FULL_SCALE_OCTAVES) * 2**SCALE_BITS),
@@ -232,6 +236,11 @@ def window_codec(path: Path | str, file: ModelFile, coder: str = "rans") -> Wind
     )
 
 
+def _groups(config: Config) -> tuple[str, ...]:
+    """What the model file says; of whitening nothing where there is none, as before there was any."""
+    return _GROUPS if config.whitening.kind == "none" else (*_GROUPS, "whitening")
+
+
 def _window_settings(config: Config) -> dict[str, Any]:
     """Of the model, what concerns windows."""
     return {"name": config.model.name, "window": config.model.window}
@@ -239,7 +248,7 @@ def _window_settings(config: Config) -> dict[str, Any]:
 
 def _check_sizes(config: Config) -> None:
     """Refuse what would take for ever to build before its arrays could be seen not to fit."""
-    for group in _GROUPS:
+    for group in _groups(config):
         for name, value in asdict(getattr(config, group)).items():
             limit = _LARGEST_WINDOW if name == "window" else _LARGEST
             if isinstance(value, int) and name != "seed" and abs(value) > limit:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class AdaptiveConfig:
-    """The adaptive flow: predictors that learn while they code, and the network that weighs them."""
+class PredictorsConfig:
+    """A bank of linear predictors that learn while they code."""
 
     forgetting: list[float] = field(default_factory=lambda: [0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
     """Of the eight lattices: how much of the past counts after one more sample."""
@@ -23,7 +23,7 @@ class AdaptiveConfig:
             *([5, 48], [5, 96], [6, 32], [6, 64], [6, 128], [7, 128]),
         ]
     )
-    """Predictions that the network weighs: [lattice, order] each."""
+    """Predictions that are weighed: [lattice, order] each."""
     cascades: list[int] = field(default_factory=lambda: [3])
     """Experts (by number) that a cascade of NLMS filters goes on from; each makes one more expert."""
     filter_orders: list[int] = field(default_factory=lambda: [256, 32, 16])
@@ -31,6 +31,12 @@ class AdaptiveConfig:
     filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005, 0.005])
     floor: float = 0.01
     """Least energy in the lattices (squared sample steps)."""
+
+
+@dataclass
+class AdaptiveConfig(PredictorsConfig):
+    """The adaptive flow: its predictors, and the network that weighs them."""
+
     past: int = 16
     """Past residuals and samples that the network sees."""
     hidden: int = 64
@@ -39,6 +45,18 @@ class AdaptiveConfig:
     """Residual layers after the first."""
     components: int = 6
     """Logistics of the mixture."""
+
+
+@dataclass
+class WhiteningConfig(PredictorsConfig):
+    """What goes before a window flow: nothing, or predictors that leave it a residual to code (docs/adaptive.md)."""
+
+    stages: int = 64
+    experts: list[list[int]] = field(
+        default_factory=lambda: [[1, 16], [2, 16], [3, 24], [3, 32], [4, 32], [5, 32], [5, 64], [6, 64]]
+    )
+    kind: str = "none"
+    """``none`` or ``adaptive``. Windows of a residual depend on what was before them in their block."""
 
 
 @dataclass
@@ -220,6 +238,7 @@ class Config:
     """One run."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    whitening: WhiteningConfig = field(default_factory=WhiteningConfig)
     layout: LayoutConfig = field(default_factory=LayoutConfig)
     width: WidthConfig = field(default_factory=WidthConfig)
     permutation: PermutationConfig = field(default_factory=PermutationConfig)

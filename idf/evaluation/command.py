@@ -177,6 +177,8 @@ def _model_name(config: Config) -> str:
     if config.model.family != "window":
         return f"IDF {config.model.name}"
     name = f"IDF {config.model.name}, {config.layout.name} layout"
+    if config.whitening.kind != "none":
+        name += ", whitened"
     return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
 
 

@@ -69,7 +69,7 @@ def _window_scorer(codec: WindowCodec) -> Callable[[np.ndarray], float]:
 
     def score(samples: np.ndarray) -> float:
         total = 0.0
-        for part in model.cut(samples):
+        for part in model.cut(model.residual(samples[:, None])[:, 0]):
             # Shorter windows have as many lengths as there are clips; compiling each would cost more than it saves.
             bits = whole if part.windows.shape[1] == model.window else eager
             for start in range(0, len(part.windows), batch):

@@ -1,7 +1,8 @@
 """What the model itself sounds like: windows drawn from its distribution, set one after another.
 
 Windows are independent, so short ones sound like noise with the colour of speech; that is the model,
-not a fault of the drawing.
+not a fault of the drawing. A model with whitening draws residuals, and its predictors go on from what they
+themselves predicted.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def draw(model: Any, weights: Mapping[str, np.ndarray], samples: int, seed: int,
     like = np.zeros((-(-samples // model.window), model.window))
     parameters = model.quantise(arithmetic, weights)
     windows = model.windows(arithmetic, parameters, pop, like, 0.0 if log_scale is None else log_scale)
-    return np.asarray(windows).reshape(-1)[:samples].astype(np.int32)
+    return model.restored(np.asarray(windows).reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
 
 
 def draw_latents(mixture: Mixture, rng: np.random.Generator) -> np.ndarray:

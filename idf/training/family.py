@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from idf.adaptive.model import AdaptiveModel
+    from idf.models import WindowModel
 
 
 class Scorer(Protocol):
@@ -57,7 +59,7 @@ class Family(Protocol):
 
 
 class WindowFamily:
-    """Flows over independent windows."""
+    """Flows over independent windows, of the samples or of what whitening leaves of them."""
 
     def __init__(self) -> None:
         from idf.training.likelihood import training_bits
@@ -66,7 +68,7 @@ class WindowFamily:
 
     def batches(self, config: Config, model: Any, dataset: Dataset, first_step: int) -> tf.data.Dataset:
         return training_batches(
-            dataset,
+            _whitened(dataset, model),
             window=config.model.window,
             batch=config.training.batch_samples // config.model.window,
             seed=config.seed,
@@ -80,14 +82,14 @@ class WindowFamily:
     def start(self, config: Config, model: Any, dataset: Dataset) -> tuple[Any, dict[str, np.ndarray]]:
         from idf.training.start import starting_parameters
 
-        return model, starting_parameters(config, model, dataset)
+        return model, starting_parameters(config, model, _whitened(dataset, model))
 
     def validator(self, config: Config, model: Any, state: TrainingState, dataset: Dataset) -> Scorer:
         return Validator(
             model,
             self.bits,
             state,
-            dataset,
+            _whitened(dataset, model),
             window=config.model.window,
             batch=config.training.batch_samples // config.model.window,
             compile=config.training.compile,
@@ -105,6 +107,11 @@ class WindowFamily:
         from idf.training.drawn import draw
 
         return draw(model, weights, samples, seed, sharpness)
+
+
+def _whitened(dataset: Dataset, model: WindowModel) -> Dataset:
+    """The clips as the model's windows are cut from them."""
+    return replace(dataset, change=model.whitening)
 
 
 class AdaptiveFamily:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,17 @@ from idf.config.schema import DataConfig
 from idf.errors import DataError, OutputError
 
 from .conftest import MakeClips, noise
+
+
+@dataclass(frozen=True)
+class Halved:
+    """A change with a name."""
+
+    name: str
+
+    def apply(self, samples: np.ndarray) -> np.ndarray:
+        return samples // 2
+
 
 LENGTHS = {"a": 101, "b": 1, "c": 5000, "d": 32}
 
@@ -63,10 +75,22 @@ def test_other_sources_have_other_folders(dataset: Dataset, tmp_path: Path) -> N
     resampled = open_dataset(DataConfig(name="folder", root=str(root), train_clips=["*"], rate_hz=4000))
     folders.add(build_shards(resampled, cache).folder)
     # The same length and size, other samples: the time of change tells.
+    folders.add(build_shards(replace(open_folder(root), change=Halved("a")), cache).folder)
+    folders.add(build_shards(replace(open_folder(root), change=Halved("b")), cache).folder)
     write_wav16(root / "a.wav", noise(101, 77), 8000)
     os.utime(root / "a.wav", ns=(1, 1))
     folders.add(build_shards(open_folder(root), cache).folder)
-    assert len(folders) == 3
+    assert len(folders) == 5
+
+
+def test_clips_are_changed_as_they_are_read(dataset: Dataset, tmp_path: Path) -> None:
+    changed = replace(dataset, change=Halved("a"))
+    expected = [dataset.read(clip).samples // 2 for clip in dataset.train]
+    shards = build_shards(changed, tmp_path / "cache")
+    maps = shards.open()
+    for clip, record, samples in zip(dataset.train, shards.records, expected, strict=True):
+        np.testing.assert_array_equal(changed.read(clip).samples, samples)
+        np.testing.assert_array_equal(maps[record.shard][record.offset :][: record.samples], samples)
 
 
 @pytest.mark.parametrize("damage", ["short file", "no file", "no meta", "bad meta"])

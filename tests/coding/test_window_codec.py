@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from idf.coding import WavFormat, compress_array, decompress_array
 from idf.coding.model_codec import load_codec, save_model
 from idf.coding.window_codec import WindowCodec
-from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
+from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
 from idf.errors import FormatError, RunError
 from idf.models import build_model
 from idf.training.likelihood import training_bits
@@ -128,6 +130,59 @@ def test_the_coded_bits_are_the_likelihood(codec: WindowCodec) -> None:
     size = 8 * len(codec.encode(samples[:, None]))
     assert layout.multiple <= WINDOW
     assert abs(size - bits) <= 0.005 * bits + 8 * 12
+
+
+@pytest.fixture(scope="module")
+def whitened(tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
+    """The first codec with adaptive prediction before it."""
+    whole = replace(config(CHANNELWISE), whitening=WhiteningConfig(kind="adaptive"))
+    path = tmp_path_factory.mktemp("model") / "whitened.idfm"
+    save_model(path, whole, build_model(whole), weights(CHANNELWISE), -5.0, {})
+    return load_codec(path)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_whitened_round_trip(whitened: WindowCodec, name: str) -> None:
+    samples = np.stack([SIGNALS[name], SIGNALS[name][::-1]], axis=1)
+    np.testing.assert_array_equal(whitened.decode(whitened.encode(samples), *samples.shape), samples)
+
+
+@settings(max_examples=15, deadline=None)
+@given(samples=hnp.arrays(np.int16, st.tuples(st.integers(0, 200), st.integers(1, 3))))
+def test_whitened_round_trip_of_anything(whitened: WindowCodec, samples: np.ndarray) -> None:
+    samples = samples.astype(np.int32)
+    assert np.array_equal(whitened.decode(whitened.encode(samples), *samples.shape), samples)
+
+
+def test_whitening_codes_the_residual_of_the_whole_run(whitened: WindowCodec, tmp_path: Path) -> None:
+    """The message is what the model without whitening makes of the residual; so windows share one past."""
+    plain = load_codec(saved(tmp_path / "m.idfm", CHANNELWISE))
+    samples = SIGNALS["more than a group"][:, None]
+    assert whitened.model.whitening is not None
+    residual = whitened.model.whitening.forward(samples)
+    assert np.abs(residual).mean() < 0.3 * np.abs(samples).mean()
+    assert whitened.encode(samples) == plain.encode(residual)
+    assert whitened.fingerprint != plain.fingerprint
+    assert (plain.joins_channels, whitened.joins_channels) == (False, True)
+    assert whitened.chunk_samples == whitened.model.whitening.block_samples
+
+
+def test_files_of_whitened_models_come_back(whitened: WindowCodec) -> None:
+    samples = np.stack([SIGNALS["more than a group"], SIGNALS["more than a group"][::-1]], axis=1)
+    form = WavFormat(8000, 2, 16)
+    restored, found = decompress_array(whitened, compress_array(whitened, samples, form))
+    np.testing.assert_array_equal(restored, samples)
+    assert found == form
+
+
+def test_a_model_file_with_impossible_whitening_is_refused(tmp_path: Path) -> None:
+    whole = replace(config(CHANNELWISE), whitening=WhiteningConfig(kind="adaptive", stages=4096))
+    model = build_model(replace(whole, whitening=WhiteningConfig()))
+    for kind in ("adaptive", "other"):
+        whole.whitening.kind = kind
+        save_model(tmp_path / "m.idfm", whole, model, weights(CHANNELWISE), -5.0, {})
+        with pytest.raises(RunError, match=r"m\.idfm does not fit .*whitening\."):
+            load_codec(tmp_path / "m.idfm")
 
 
 def weights_of(codec: WindowCodec) -> dict[str, np.ndarray]:

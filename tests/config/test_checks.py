@@ -62,6 +62,12 @@ def test_the_defaults_are_possible() -> None:
         ({"outputs": ""}, "outputs is empty"),
         ({"seed": -1}, "seed=-1"),
         ({"seed": 1 << 31}, "must be below 2^31"),
+        ({"whitening__kind": "lpc"}, "whitening.kind=lpc: it is one of none, adaptive"),
+        ({"whitening__kind": "adaptive", "whitening__stages": 0}, "whitening.stages=0: it must lie between 1 and"),
+        (
+            {"model__family": "adaptive", "model__window": 1, "whitening__kind": "adaptive"},
+            "whitening=adaptive: the adaptive flow has these predictors inside",
+        ),
         ({"layout__channels": 12}, "is not divisible by layout.channels=12"),
         ({"layout__prior": "wavenet", "layout__factor_channels": 3}, "layout.factor_channels=3 must divide"),
     ],

@@ -21,6 +21,7 @@ from idf.evaluation.likelihood import model_nll_bits
             ("layout=original", "layout.factor_channels=2", "layout.split_fraction=0.5", "sharpness=constant"),
             id="a flow that moves samples",
         ),
+        pytest.param(("whitening=adaptive",), id="whitened"),
     ],
 )
 def test_files_take_what_the_likelihood_says(
