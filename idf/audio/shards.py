@@ -17,7 +17,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,8 +144,8 @@ def _write(dataset: Dataset, folder: Path) -> None:
         for number, clips in enumerate(shards):
             try:
                 with tf.io.TFRecordWriter(str(folder / _shard_name(number))) as writer:
-                    for clip in clips:
-                        writer.write(dataset.read(clip).samples.astype("<i2").tobytes())
+                    for clip, samples in zip(clips, _read_ahead(dataset, clips), strict=True):
+                        writer.write(samples.astype("<i2").tobytes())
                         bar.advance(task, clip.samples)
             except tf.errors.OpError as error:
                 raise OutputError(
@@ -160,6 +161,16 @@ def _write(dataset: Dataset, folder: Path) -> None:
     }
     with output_errors(folder):
         (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_ahead(dataset: Dataset, clips: Sequence[Clip]) -> Iterator[npt.NDArray[np.int32]]:
+    """The samples of each clip, in order; several at a time, as a change may take longer than reading."""
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        # Not all at once: they would lie in memory.
+        for first in range(0, len(clips), 4 * workers):
+            for pcm in pool.map(dataset.read, clips[first : first + 4 * workers]):
+                yield pcm.samples
 
 
 def _assign_shards(clips: Sequence[Clip]) -> list[list[Clip]]:

@@ -63,7 +63,7 @@ def test_the_defaults_are_possible() -> None:
         ({"seed": -1}, "seed=-1"),
         ({"seed": 1 << 31}, "must be below 2^31"),
         ({"whitening__kind": "lpc"}, "whitening.kind=lpc: it is one of none, adaptive"),
-        ({"whitening__kind": "adaptive", "whitening__stages": 0}, "whitening.stages=0: it must lie between 1 and"),
+        ({"whitening__kind": "adaptive", "whitening__floor": 0.0}, "whitening.floor=0.0: above 0"),
         (
             {"model__family": "adaptive", "model__window": 1, "whitening__kind": "adaptive"},
             "whitening=adaptive: the adaptive flow has these predictors inside",
