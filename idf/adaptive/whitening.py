@@ -25,7 +25,7 @@ from idf.adaptive.loops import SOURCES, other_channel
 from idf.adaptive.model import predictor_problems
 from idf.adaptive.state import Constants, first_state, make_constants
 from idf.adaptive.steps import CENTRE, CROSS, LIMIT, centre, learn, predict
-from idf.coding.kernels import HALF, RING, compiled_step
+from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
 from idf.config.schema import AdaptiveConfig, PredictorsConfig, WhiteningConfig
 
 KINDS = ("none", "adaptive")
@@ -58,7 +58,7 @@ def _wrap16(value: int) -> int:
 
 
 def _make(sources: str) -> _Loops:
-    @compiled_step
+    @compiled_loop
     def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
         sources  # noqa: B018  (part of the key of numba's cache, which looks at no other file than this)
         channels = samples.shape[1]
@@ -70,7 +70,7 @@ def _make(sources: str) -> _Loops:
                 residuals[t, c] = _wrap16(x - expected)
                 learn(c, other, t, x, constants, state)
 
-    @compiled_step
+    @compiled_loop
     def inverse(residuals: Array, constants: Any, state: Any, samples: Array) -> None:
         sources  # noqa: B018
         channels = residuals.shape[1]
