@@ -3,8 +3,9 @@
     python tools/portability.py                   processors, threads, TensorFlow's settings, orders
     python tools/portability.py --environments    also other versions of NumPy and TensorFlow (downloads them)
 
-Every row is a fresh process that compresses demo speech with two models (the shipped one, and a small one with
-couplings and WaveNets in the original layout), and decompresses the files of the first row. The bytes must
+Every row is a fresh process that compresses demo speech with three models (the shipped small one; one with
+couplings and WaveNets in the original layout; and the adaptive default, whose speech is made stereo), and
+decompresses the files of the first row. The bytes must
 be those of the first row, the samples those of the recordings. The column "in force" is what the process found
 itself running with, so that a setting without effect is seen. Exit status 1 on any difference, or where a
 version could not be installed.
@@ -39,6 +40,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIPS = ("something-terribly-wrong", "vm-tocallback", "vm-forward")
 TINY_SAMPLES = 6000
 """Of each clip for the second model, whose window is short."""
+STEREO_DELAY = 9
+"""Samples by which the right channel lags behind the left: so it is predicted from the left, and not by a copy."""
 LIMIT_SECONDS = 600
 NEEDED = ("numba", "omegaconf", "threadpoolctl", "soundfile", "rich")
 """What coding needs beside NumPy."""
@@ -143,7 +146,9 @@ def _in_force(lifted: bool) -> list[str]:
     notes = [f"BLAS {blas[0].get('architecture')}{threads}"] if blas else []
     used = vector_features()
     notes.append(f"NumPy {np.__version__} {used[-1] if used else 'baseline'}")
-    notes.append(f"numba {version('numba')} {numba_config.CPU_NAME or 'native'}")
+    given = [f for f in (numba_config.CPU_FEATURES or "").split(",") if f.startswith("-")]
+    kept = f" without {given[0][1:]} …" if len(given) > 1 else f" without {given[0][1:]}" if given else ""
+    notes.append(f"numba {version('numba')} {numba_config.CPU_NAME or 'native'}{kept}")
     return notes
 
 
@@ -160,11 +165,20 @@ def prepare(folder: Path) -> None:
     for name in ("models", "clips", "files", "numba"):
         (folder / name).mkdir()
     (folder / "models" / "shipped.idfm").write_bytes(find_model("small").read_bytes())
+    (folder / "models" / "adaptive.idfm").write_bytes(find_model("default").read_bytes())
     write_tiny_model(folder / "models" / "original.idfm")
     for clip in CLIPS:
         samples, _ = soundfile.read(demo_folder() / f"{clip}.flac", dtype="int16")
         np.save(folder / "clips" / f"shipped-{clip}.npy", samples)
         np.save(folder / "clips" / f"original-{clip}.npy", samples[:TINY_SAMPLES])
+        np.save(folder / "clips" / f"adaptive-{clip}.npy", stereo(samples))
+
+
+def stereo(samples: np.ndarray) -> np.ndarray:
+    """Two channels of a voice: int16 (time, 2). The right one is later, quieter and has noise of its own."""
+    noise = np.random.default_rng(len(samples)).integers(-20, 21, len(samples))
+    right = np.roll(samples, STEREO_DELAY).astype(np.int64) * 3 // 4 + noise
+    return np.stack([samples, np.clip(right, -32768, 32767).astype(np.int16)], axis=1)
 
 
 def write_tiny_model(path: Path) -> None:
@@ -204,8 +218,10 @@ def first_cell() -> Cell:
 
 
 def quick_cells() -> list[Cell]:
-    """The few that differ most: all vector instructions off, and threads and order changed."""
-    return [_plainest(), Cell("2 BLAS threads, last clip first", work={"threads": 2, "clips": list(reversed(CLIPS))})]
+    """The few that differ most: all vector instructions off, narrower ones, and threads and order changed."""
+    narrow = [Cell(f"numba without {title}", _numba_without(names)) for title, names in narrower_sets()[-1:]]
+    turned = Cell("2 BLAS threads, last clip first", work={"threads": 2, "clips": list(reversed(CLIPS))})
+    return [_plainest(), *narrow, turned]
 
 
 def _plainest() -> Cell:
@@ -215,12 +231,36 @@ def _plainest() -> Cell:
     return Cell("no vector instructions anywhere", variables)
 
 
+def narrower_sets() -> list[tuple[str, tuple[str, ...]]]:
+    """Instructions that this processor has and the compiler may be told not to use; the widest first."""
+    if not _is_x86():
+        return []
+    found = _processor_features()
+    sets = (("AVX-512", ("avx512",)), ("AVX-512 and FMA", ("avx512", "fma")), ("AVX2", ("avx512", "avx2", "fma")))
+    chosen = {tuple(name for name in found if name.startswith(begins)): title for title, begins in sets}
+    return [(title, names) for names, title in chosen.items() if names]
+
+
+def _numba_without(features: tuple[str, ...]) -> dict[str, str]:
+    text = ",".join(f"{'-' if name in features else '+'}{name}" for name in _processor_features())
+    return {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": text}
+
+
+def _processor_features() -> list[str]:
+    """What LLVM finds this processor to have."""
+    from llvmlite import binding
+
+    return sorted(name for name, there in binding.get_host_cpu_features().items() if there)
+
+
 def machine_cells() -> list[Cell]:
     """What can be varied with what is installed."""
     cells = [Cell(f"OPENBLAS_NUM_THREADS={n}", {"OPENBLAS_NUM_THREADS": str(n)}, {"threads": n}) for n in (1, 2)]
     if _is_x86():
         cells += [Cell(f"OPENBLAS_CORETYPE={core}", {"OPENBLAS_CORETYPE": core}) for core in ("Prescott", "Haswell")]
     cells.append(Cell("NUMBA_CPU_NAME=generic", {"NUMBA_CPU_NAME": "generic"}))
+    cells += [Cell(f"numba without {title}", _numba_without(names)) for title, names in narrower_sets()]
+    cells.append(Cell("NUMBA_OPT=1", {"NUMBA_OPT": "1"}))
     features = vector_features()
     wide = [name for name in features if name.startswith("AVX512") or name == "X86_V4"]
     for names in (wide, features) if wide != features else (features,):
@@ -370,7 +410,7 @@ def main() -> int:
         (folder / "answer.json").write_text(json.dumps(work(folder, options)), encoding="utf-8")
         return 0
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="three processes only")
+    parser.add_argument("--quick", action="store_true", help="four processes only")
     parser.add_argument("--environments", action="store_true", help="also other versions of NumPy and TensorFlow")
     arguments = parser.parse_args()
     console = Console()

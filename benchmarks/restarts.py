@@ -1,0 +1,167 @@
+"""What it costs that the adaptive flow begins anew in every block: bits per sample against the length of a block.
+
+    python -m benchmarks.restarts                                  the default model, the bundled speech
+    python -m benchmarks.restarts --model best --data FOLDER …     another model; the .wav and .flac files in folders
+
+All recordings of one rate are joined to one signal, as if they were one long recording, so that a block may be
+longer than any of them. Bits are those of the messages that the coder writes. A short block costs because its
+predictors know nothing yet; a long one is what a damaged byte costs, and what must be decoded for one moment of sound.
+
+Beside the table, ``outputs/bench/restarts.svg``, ``.png`` and ``.json`` are written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+from rich.console import Console
+from rich.table import Table
+
+from idf.adaptive.codec import CHUNK_SAMPLES, AdaptiveCodec
+from idf.coding.model_codec import load_codec
+from idf.coding.registry import find_model
+from idf.errors import ConfigError, DataError, run_main
+from idf.evaluation.plots import BLUE, GREY, label_figure, save_figure, style_axes
+from idf.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LENGTHS = tuple(1 << power for power in range(12, 21))
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "idf" / "data" / "demo"
+OUTPUTS = ROOT / "outputs" / "bench"
+MOST_SAMPLES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One length of blocks.
+
+    Attributes:
+        block: samples.
+        blocks: how many the signal takes.
+        bits_per_sample: of all messages.
+    """
+
+    block: int
+    blocks: int
+    bits_per_sample: float
+
+
+def joined(places: list[Path], most: int) -> tuple[np.ndarray, int]:
+    """The first channel of all recordings in files and folders, one after another, by name.
+
+    Returns:
+        int32 (time, 1), at most ``most`` samples, and the rate in hertz.
+
+    Raises:
+        DataError: there are none, one cannot be read, or they differ in rate.
+    """
+    files = [file for place in places for file in (sorted(_recordings(place)) if place.is_dir() else [place])]
+    if not files:
+        raise DataError(f"{', '.join(map(str, places))}: no .wav or .flac files")
+    parts, rates, total = [], {}, 0
+    for file in files:
+        if total >= most:
+            break
+        try:
+            samples, rate_hz = soundfile.read(file, dtype="int16", always_2d=True)
+        except (OSError, RuntimeError) as error:
+            raise DataError(f"{file}: cannot be read ({error})") from error
+        rates.setdefault(rate_hz, file)
+        parts.append(samples[:, :1].astype(np.int32))
+        total += len(samples)
+    if len(rates) > 1:
+        raise DataError(f"several rates: {', '.join(f'{file} has {rate} Hz' for rate, file in rates.items())}")
+    return np.concatenate(parts)[:most], next(iter(rates))
+
+
+def _recordings(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.suffix.lower() in (".wav", ".flac")]
+
+
+def measure(codec: AdaptiveCodec, samples: np.ndarray, block: int) -> Measured:
+    """Code the signal in blocks of one length."""
+    starts = range(0, len(samples), block)
+    size = sum(len(codec.encode(samples[start : start + block])) for start in starts)
+    return Measured(block, len(starts), 8 * size / len(samples))
+
+
+def start_bytes(row: Measured, longest: Measured, samples: int) -> float:
+    """What one more start costs, in bytes: the difference to the longest blocks, shared among the starts between."""
+    more = row.blocks - longest.blocks
+    return (row.bits_per_sample - longest.bits_per_sample) * samples / 8 / more if more else 0.0
+
+
+def draw(rows: list[Measured], rate_hz: int, title: str) -> Figure:
+    """Bits per sample against the length of a block."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 4.0), dpi=160, layout="constrained")
+    axes = figure.add_subplot()
+    style_axes(axes)
+    axes.plot([row.block for row in rows], [row.bits_per_sample for row in rows], color=BLUE, marker="o", markersize=4)
+    axes.axvline(CHUNK_SAMPLES, color=GREY, linestyle=":", label=f"the codec's: {CHUNK_SAMPLES:,} samples")
+    axes.set_xscale("log", base=2)
+    ticks = [row.block for row in rows]
+    axes.set_xticks(ticks, [f"{block / rate_hz:.2g} s" for block in ticks])
+    axes.set_xlabel("length of a block")
+    axes.set_ylabel("bits per sample")
+    axes.legend(frameon=False, fontsize=9)
+    label_figure(figure, "Beginning anew in every block")
+    axes.set_title(title, fontsize=9, loc="left", color=GREY)
+    return figure
+
+
+def main() -> int:
+    """Print the table and draw it."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--model", help="name or path of an adaptive model; default: the shipped one")
+    parser.add_argument("--data", nargs="+", type=Path, default=[DEMO], help="files and folders of one rate")
+    parser.add_argument("--samples", type=int, default=MOST_SAMPLES, help=f"at most; default: {MOST_SAMPLES:,}")
+    parser.add_argument("--lengths", nargs="+", type=int, default=LENGTHS, help="of blocks; default: 2^12 … 2^20")
+    arguments = parser.parse_args()
+    if min(arguments.lengths) < 1 or arguments.samples < 1:
+        raise ConfigError(["--lengths and --samples: 1 or more"])
+    path = find_model(arguments.model)
+    codec = load_codec(path)
+    if not isinstance(codec, AdaptiveCodec):
+        raise ConfigError([f"--model {path}: no adaptive model; windows begin anew whatever the block"])
+    samples, rate_hz = joined(arguments.data, arguments.samples)
+    title = f"{path.stem}: {len(samples):,} samples at {rate_hz:,} Hz"
+    console = Console()
+    rows = []
+    with console.status("coding"):
+        for block in sorted(set(arguments.lengths)):
+            rows.append(measure(codec, samples, block))
+    table = Table(
+        "samples in a block", "seconds", "blocks", "bits/sample", "over the last row", "bytes a start", title=title
+    )
+    for row in rows:
+        table.add_row(
+            f"{row.block:,}",
+            f"{row.block / rate_hz:.2f}",
+            str(row.blocks),
+            f"{row.bits_per_sample:.4f}",
+            f"{100 * (row.bits_per_sample / rows[-1].bits_per_sample - 1):+.3f} %",
+            f"{start_bytes(row, rows[-1], len(samples)):.0f}",
+        )
+    console.print(table)
+    OUTPUTS.mkdir(parents=True, exist_ok=True)
+    save_figure(draw(rows, rate_hz, title), OUTPUTS, "restarts")
+    with atomic_write(OUTPUTS / "restarts.json") as file:
+        file.write(json.dumps([asdict(row) for row in rows], indent=1).encode())
+    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'restarts.svg'} (and .png, .json)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
