@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
+from types import FrameType, ModuleType
+from typing import cast
 
 from idf.cli.arguments import parse
 from idf.errors import run_main
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from idf.cli import commands  # deferred: loads NumPy and the coder
 
         keep_freed_memory()
+        if argv is None:
+            _spare_linear_algebra()
         return commands.run(arguments)
 
     _end_cleanly_when_told_to()
@@ -37,6 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away, as head does. Nothing more can be said to it, at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _spare_linear_algebra() -> None:
+    """Keep numba from loading SciPy's linear algebra, a fifth of a second that nothing here has a use for.
+
+    Only in a process that is nothing but the command, where no other code can want it.
+    """
+    sys.modules.setdefault("scipy.linalg.cython_blas", cast(ModuleType, None))
 
 
 def _end_cleanly_when_told_to() -> None:
