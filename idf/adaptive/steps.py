@@ -25,6 +25,9 @@ LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
 CROSS_FORGETTING = 0.998
 _HELP_RATE = 0.005
+_FARTHEST = np.float32(16)
+"""Linear inputs of the network end here. Where one expert is right and others err by thousands of levels, as on
+a square wave, it would otherwise answer to what no training showed it."""
 _SILENT = np.float32(1e-30)
 """Averages below this are zero. All that read them add far more, and without an end a long silence would leave
 numbers too small for normal floats, which some processors are slow with."""
@@ -212,6 +215,8 @@ def fill_inputs(c: int, t: int, constants: Any, state: Any, scratch: Any) -> Non
         x[i + 3 * experts + k] = (levels[2, k] + _ONE) * unit
         x[linear + experts + k] = errors[0, k] * unit * _THIRD
         x[linear + 2 * experts + k] = errors[1, k] * unit * _THIRD
+    for j in range(plan.logs, plan.inputs):
+        x[j] = min(max(x[j], -_FARTHEST), _FARTHEST)
     # Base-2 logarithms, linear between powers of two, from the exponent and mantissa.
     for j in range(plan.logs):
         x[j] = np.float32(bits[j] - EXPONENT) * MANTISSA
