@@ -332,6 +332,8 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
     for name in "abc":
         noise = np.random.default_rng(0).integers(-300, 300, 10_000_000).astype(np.int16)
         soundfile.write(folder / f"{name}.wav", noise, 8000)
+    # A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*COMMAND, "-j", "2", "-m", "small", str(folder)],
         env={**os.environ, **ENVIRONMENT},
@@ -339,6 +341,7 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     while not any(path.stat().st_size > 100_000 for path in folder.glob(".*.part")):  # workers are at work
         assert process.poll() is None
         time.sleep(0.05)
