@@ -20,7 +20,7 @@ from experiments.definition import find_study, read_study
 from experiments.launcher import ROOT
 from experiments.plan import Job, Plan, make_plan, write_manifest
 from experiments.runs import ENDED, read_state
-from experiments.study import chosen_jobs, read_request
+from experiments.study import read_request, split_own_words, unfinished_jobs
 from idf.errors import ConfigError, RunError, run_main
 
 USAGE = """\
@@ -74,26 +74,15 @@ def main(words: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(words):
         print(USAGE)
         return 0
-    own = dict(OWN_WORDS)
-    rest = []
-    for word in words:
-        name, _, value = word.partition("=")
-        if name in own:
-            own[name] = value
-        else:
-            rest.append(word)
-    wrong = [
-        f"{name}={own[name]}: expected a whole number"
-        for name in ("hours", "cpus", "gpus", "memory_gb")
-        if not own[name].isdigit()
-    ]
+    given = split_own_words(words, OWN_WORDS)
+    own = given.settings
+    wrong = given.not_whole(("hours", "cpus", "gpus", "memory_gb"))
     if own["cluster"] not in ("slurm", "local"):
         wrong.append(f"cluster={own['cluster']}: it is slurm or local")
     if wrong:
         raise ConfigError(wrong)
-    request = read_request(rest)
-    plan = make_plan(read_study(find_study(request.study)), request.budget, request.seeds, request.extra)
-    jobs = [job for job in chosen_jobs(plan, request.only) if request.force or read_state(job.folder).name not in ENDED]
+    request = read_request(given.rest)
+    plan, jobs = unfinished_jobs(request)
     write_manifest(plan, ["python", "-m", "experiments.slurm", *words])
     submitted = submit(plan, jobs, own, force=request.force)
     for job, handle in zip(jobs, submitted, strict=True):

@@ -165,6 +165,42 @@ def _seeds(words: Words, problems: list[str]) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(int(seed) for seed in listed))
 
 
+@dataclass(frozen=True)
+class OwnWords:
+    """The words of a launcher's command line, divided into its own settings and those of a study."""
+
+    settings: dict[str, str]
+    rest: list[str]
+
+    def not_whole(self, names: Sequence[str]) -> list[str]:
+        """A problem for each of the settings ``names`` that is no whole number."""
+        values = ((name, self.settings[name]) for name in names)
+        return [f"{name}={value}: expected a whole number" for name, value in values if not value.isdigit()]
+
+
+def split_own_words(words: Sequence[str], defaults: Mapping[str, str]) -> OwnWords:
+    """Take the settings that ``defaults`` names out of ``words``."""
+    own, rest = dict(defaults), []
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in own:
+            own[name] = value
+        else:
+            rest.append(word)
+    return OwnWords(own, rest)
+
+
+def unfinished_jobs(request: Request) -> tuple[Plan, list[Job]]:
+    """The plan of a request and those of its jobs that have not come to their end; all of them with ``force``.
+
+    Raises:
+        UserError: the study or the request is wrong.
+    """
+    plan = make_plan(read_study(find_study(request.study)), request.budget, request.seeds, request.extra)
+    jobs = chosen_jobs(plan, request.only)
+    return plan, [job for job in jobs if request.force or read_state(job.folder).name not in ENDED]
+
+
 def chosen_jobs(plan: Plan, only: Sequence[str] | None) -> list[Job]:
     """The jobs of the cells ``only``, of all cells if it is None.
 

@@ -82,9 +82,7 @@ class AdaptiveCodec:
             FormatError: the message is damaged, or of another model.
         """
         message = Message.from_bytes(data)
-        samples = np.empty((count, channels), np.int32)
-        arguments = self._loop_arguments(channels)
-        message.pop_with(lambda heads, words, left: LOOPS.pop(samples, *arguments, heads, words, left))
+        samples = self._pop(message, count, channels)
         message.finish()
         return samples
 
@@ -93,11 +91,13 @@ class AdaptiveCodec:
         words = np.random.default_rng(seed).integers(0, 1 << 32, count + 2, dtype=np.uint32)
         words[0] >>= 1  # the message's head has 63 bits, the highest of them set
         words[0] |= 1 << 30
-        message = Message.from_bytes(words.astype("<u4").tobytes())
-        samples = np.empty((count, 1), np.int32)
-        arguments = self._loop_arguments(1)
+        return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
+
+    def _pop(self, message: Message, count: int, channels: int) -> np.ndarray:
+        samples = np.empty((count, channels), np.int32)
+        arguments = self._loop_arguments(channels)
         message.pop_with(lambda heads, words, left: LOOPS.pop(samples, *arguments, heads, words, left))
-        return samples[:, 0]
+        return samples
 
     def _loop_arguments(self, channels: int) -> tuple[Any, ...]:
         state, scratch = first_state(self.constants, channels), make_scratch(self.constants.plan)

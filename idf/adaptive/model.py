@@ -107,8 +107,7 @@ class AdaptiveModel:
 
 def network_size(plan: Plan) -> int:
     """Weights and biases of the network."""
-    hidden = plan.hidden
-    return (plan.inputs + 1 + plan.layers * (hidden + 1)) * hidden + (hidden + 1) * plan.outputs
+    return sum(math.prod(spec.shape) for spec in _specs(plan).values())
 
 
 def round_bits(values: np.ndarray) -> np.ndarray:

@@ -277,46 +277,11 @@ def cumulative_all(
 
 
 @compiled
-def push(
-    symbols: Array,
-    logits: Array,
-    means: Array,
-    scales: Array,
-    precision: int,
-    sigma: Array,
-    exp_table: Array,
-    inverse_table: Array,
-    heads: Array,
-    words: Array,
-    count: int,
-) -> int:
-    """Push symbols n-1 ... 0, symbol i on head i mod lanes; returns the new count of words.
+def push(starts: Array, freqs: Array, precision: int, heads: Array, words: Array, count: int) -> int:
+    """Push symbols n-1 ... 0 by their intervals, symbol i on head i mod lanes; returns the new count of words.
 
     ``words`` must have room for n more. A head has at most one word to give before each symbol.
     """
-    components = logits.shape[1]
-    weight = np.empty(components, np.int64)
-    offset = np.empty(components, np.int64)
-    inverse = np.empty(components, np.int64)
-    lanes = heads.shape[0]
-    for i in range(symbols.shape[0] - 1, -1, -1):
-        prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
-        k = np.int64(symbols[i]) + HALF
-        start = cumulative(k, precision, sigma, weight, offset, inverse)
-        freq = cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
-        head = heads[i % lanes]
-        if head >= ((HEAD_MIN >> precision) << 32) * freq:
-            words[count] = head & 0xFFFFFFFF
-            count += 1
-            head >>= 32
-        quotient = head // freq
-        heads[i % lanes] = (quotient << precision) + (head - quotient * freq) + start
-    return count
-
-
-@compiled
-def push_intervals(starts: Array, freqs: Array, precision: int, heads: Array, words: Array, count: int) -> int:
-    """:func:`push` of symbols whose intervals are known."""
     lanes = heads.shape[0]
     for i in range(starts.shape[0] - 1, -1, -1):
         freq = freqs[i]

@@ -30,7 +30,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from idf.coding import kernels
-from idf.coding.mixture import PRECISION, IntegerMixture, checked_precision, checked_symbols, kernel_arguments
+from idf.coding.mixture import PRECISION, IntegerMixture, checked_precision, intervals, kernel_arguments
 from idf.errors import ConfigError, FormatError
 
 CODERS = ("rans", "craystack")
@@ -90,10 +90,7 @@ class Message:
         Raises:
             ValueError: a symbol outside 16 bits, or another number of symbols than mixtures.
         """
-        symbols = checked_symbols(symbols, mixture)
-        self._reserve(len(symbols))
-        arguments = kernel_arguments(mixture, self.precision)
-        self._count = int(kernels.push(symbols, *arguments, self._heads, self._words, self._count))
+        self.push_intervals(*intervals(symbols, mixture, self.precision))
 
     def pop(self, mixture: IntegerMixture) -> np.ndarray:
         """Take ``len(mixture)`` symbols off the stack, in the order in which they were given to push.
@@ -116,7 +113,7 @@ class Message:
     def push_intervals(self, starts: np.ndarray, freqs: np.ndarray) -> None:
         """Put symbols on the stack, last first, whose intervals in [0, 2^precision) are known: int64 (n,) each."""
         self._reserve(len(starts))
-        self._count = int(kernels.push_intervals(starts, freqs, self.precision, self._heads, self._words, self._count))
+        self._count = int(kernels.push(starts, freqs, self.precision, self._heads, self._words, self._count))
 
     def pop_with(self, loop: Callable[[np.ndarray, np.ndarray, int], int]) -> None:
         """Let a compiled loop take symbols off: it changes the heads and returns the words left, or -1.

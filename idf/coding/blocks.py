@@ -1,0 +1,65 @@
+"""The latent blocks of a window flow one by one: what progressive reconstruction and pictures of the flow are made of.
+
+A window flow's latents leave in blocks, and a decoder gets them back one block after another, each given those
+before it. So the first k blocks by themselves already say something of the signal: with every missing latent at
+the median of its distribution given what is known, the inverse flow gives an approximation. This module says what
+a codec offers for that; the codecs themselves are in :mod:`idf.coding.window_codec` and :mod:`idf.adaptive`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LatentBlock:
+    """One block of a clip, a number a latent, in the order of time.
+
+    Attributes:
+        name: as the flow names it, such as ``z3`` or ``base``.
+        span: samples of the signal for each latent of the block.
+        times: int64 (latents,), the sample of the clip at which each latent stands.
+        latents: int32 (latents,).
+        medians: int32 (latents,), of each latent's distribution given the blocks decoded before and, in
+            autoregressive blocks, the latents before it.
+        log_scales: float32 (latents,), nats on the [-1, 1) amplitude scale: the mean over the mixture's
+            logistics, by their weights.
+        bits: float32 (latents,), what each latent costs: −log2 of its share of the coder's range.
+    """
+
+    name: str
+    span: int
+    times: np.ndarray
+    latents: np.ndarray
+    medians: np.ndarray
+    log_scales: np.ndarray
+    bits: np.ndarray
+
+
+@runtime_checkable
+class BlockwiseCodec(Protocol):
+    """A codec whose model is a window flow."""
+
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """All blocks in the order of decoding."""
+        ...
+
+    def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
+        """What the flow makes of a clip, int32 (n,) of 16-bit values: its blocks in the order of decoding."""
+        ...
+
+    def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
+        """The clip as far as its first ``blocks`` blocks tell it; with all of them, the clip itself.
+
+        Args:
+            samples: int32 (n, channels) of 16-bit values.
+            blocks: 0 … ``len(block_names)``, in the order of decoding.
+
+        Returns:
+            int32 (n, channels), 16-bit values.
+        """
+        ...
