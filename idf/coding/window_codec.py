@@ -20,15 +20,16 @@ from omegaconf.errors import OmegaConfBaseException
 from threadpoolctl import ThreadpoolController
 
 from idf.arithmetic.exact import Exact
+from idf.coding.blocks import LatentBlock
 from idf.coding.message import MessageLike, new_message, read_message
-from idf.coding.mixture import IntegerMixture
 from idf.coding.model_codec import load_again
 from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
+from idf.coding.window_blocks import WindowBlocks, to_integers
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
 from idf.models import Part, WindowModel, build_window_model, model_problems
-from idf.priors.mixture import FULL_SCALE_OCTAVES, LOGIT_BITS, MEAN_BITS, NATS_PER_OCTAVE, SCALE_BITS, Mixture
+from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536
 """Samples in a chunk of a file: large batches for the nets; head, length and CRC cost about 0.02 %."""
@@ -41,7 +42,8 @@ _LARGEST_WINDOW, _LARGEST = 1 << 20, 1 << 12
 
 
 class WindowCodec:
-    """Codes runs of samples with one trained model. Implements :class:`idf.coding.container.ChunkCodec`.
+    """Codes runs of samples with one trained model. Implements :class:`idf.coding.container.ChunkCodec`, and
+    :class:`idf.coding.blocks.BlockwiseCodec`.
 
     A run is whitened first if the model says so. Then channels are coded one after the other, each without
     regard to the others.
@@ -82,6 +84,7 @@ class WindowCodec:
             name: integers[name].astype(np.float64) * 2.0**-spec.bits for name, spec in model.specs.items()
         }
         self.log_scale = (base_index * 2.0**-SCALE_BITS - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
+        self._blocks = WindowBlocks(model, self.parameters, self.log_scale)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return load_again, (self._path, self.coder, self.fingerprint)
@@ -110,6 +113,27 @@ class WindowCodec:
                 residual[:, number] = np.concatenate([np.zeros(0), *parts])[:count]
         message.finish()
         return self.model.restored(residual)
+
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """See :class:`idf.coding.blocks.BlockwiseCodec`."""
+        return self._blocks.names
+
+    def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
+        """See :class:`idf.coding.blocks.BlockwiseCodec`. Of a whitened model: the blocks of the residual."""
+        with _one_thread():
+            return self._blocks.latent_blocks(self.model.residual(samples[:, None])[:, 0])
+
+    def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
+        """See :class:`idf.coding.blocks.BlockwiseCodec`.
+
+        Raises:
+            ValueError: no such number of blocks.
+        """
+        with _one_thread():
+            residual = self.model.residual(samples)
+            known = [self._blocks.approximate(np.ascontiguousarray(channel), blocks) for channel in residual.T]
+            return self.model.restored(np.stack(known, axis=1))
 
     def _push(self, message: MessageLike, part: Part) -> None:
         windows = part.windows.astype(np.float64)
@@ -145,19 +169,6 @@ def _one_thread() -> AbstractContextManager[Any]:
     """Keep matrix products on one core: they are small, and several files at once use the others better."""
     pools: AbstractContextManager[Any] = _thread_pools().limit(limits=1, user_api="blas")
     return pools
-
-
-def to_integers(mixture: Mixture, mask: np.ndarray) -> IntegerMixture:
-    """The coder's form of an exact mixture for the latents where ``mask`` is True, in C order."""
-
-    def integers(x: np.ndarray, bits: int) -> np.ndarray:
-        return (x[mask] * 2.0**bits).astype(np.int32)
-
-    return IntegerMixture(
-        logits=integers(mixture.logits, LOGIT_BITS),
-        means=integers(mixture.means, MEAN_BITS),
-        scales=integers(mixture.octaves, SCALE_BITS),
-    )
 
 
 def save_window_model(

@@ -71,6 +71,7 @@ class Base:
     """The last block on its own: the end of every chain of hierarchies."""
 
     multiple = 1
+    names = ("base",)
 
     def __init__(self, prior: BasePrior, channels: int) -> None:
         self.prior, self.channels, self.specs = prior, channels, prior.specs
@@ -112,6 +113,12 @@ class Hierarchy:
         return self.channels * self.rest.multiple
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the blocks, in the order of leaving."""
+        inner = (name if name == "base" else f"rest/{name}" for name in self.rest.names)
+        return (*(f"z{block + 1}" for block in range(len(self.steps) - 1)), *inner)
+
+    @property
     def moves_samples(self) -> bool:
         """Whether latents differ from samples, here or further down."""
         return any(self.steps) or (isinstance(self.rest, Hierarchy) and self.rest.moves_samples)
@@ -128,7 +135,7 @@ class Hierarchy:
             for step in level:
                 h = step.forward(a, p, h)
             h, leaving = h[..., : -self.factored], h[..., -self.factored :]
-            yield Block(f"z{block + 1}", leaving, self.prior.mixture(a, p, block, h))
+            yield Block(self.names[block], leaving, self.prior.mixture(a, p, block, h))
         for step in self.steps[-1]:
             h = step.forward(a, p, h)
         yield from self.rest_blocks(a, p, h, log_scale)
@@ -140,6 +147,21 @@ class Hierarchy:
         else:
             for block in self.rest.forward(a, p, unsqueeze(a, h), log_scale):
                 yield block if block.name == "base" else Block(f"rest/{block.name}", block.latents, block.mixture)
+
+    def latents(self, a: Arithmetic, p: Parameters, x: Array) -> Iterator[Array]:
+        """The latents of :meth:`forward` without their distributions, which take most of its time."""
+        h = squeeze(a, x, self.channels)
+        for level in self.steps[:-1]:
+            for step in level:
+                h = step.forward(a, p, h)
+            yield h[..., -self.factored :]
+            h = h[..., : -self.factored]
+        for step in self.steps[-1]:
+            h = step.forward(a, p, h)
+        if isinstance(self.rest, Base):
+            yield h
+        else:
+            yield from self.rest.latents(a, p, unsqueeze(a, h))
 
     def split(self, a: Arithmetic, x: Array) -> Iterator[Array]:
         """Only squeeze and factor out: the parts of ``x`` (batch, N) in the order of :meth:`forward`'s blocks.
