@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.definition import find_study, read_study
 from experiments.launcher import ROOT
-from experiments.plan import Job, make_plan, write_manifest
-from experiments.runs import ENDED, read_state
+from experiments.plan import Job, write_manifest
+from experiments.runs import read_state
 from experiments.slurm import commands
 from experiments.study import read_request, split_own_words, unfinished_jobs
 from idf.errors import EXIT_USER_ERROR, ConfigError, RunError, run_main

@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.definition import find_study, read_study
 from experiments.launcher import ROOT
-from experiments.plan import Job, Plan, make_plan, write_manifest
-from experiments.runs import ENDED, read_state
+from experiments.plan import Job, Plan, write_manifest
 from experiments.study import read_request, split_own_words, unfinished_jobs
 from idf.errors import ConfigError, RunError, run_main
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from experiments.board import open_board, summary
 from experiments.definition import find_study, read_study
 from experiments.launcher import FAILED, Launcher, Slot, available_cores, make_slots, visible_gpus
 from experiments.plan import Job, Plan, make_plan, write_manifest
-from experiments.runs import read_state
+from experiments.runs import ENDED, read_state
 from experiments.wording import Words, did_you_mean, parse_words
 from idf.errors import ConfigError, run_main
 
