@@ -25,7 +25,9 @@ config = compose(sys.argv[1:])
 folder = run_folder(config)
 folder.mkdir(parents=True, exist_ok=True)
 def status(name, step):
-    (folder / "status.json").write_text(json.dumps({"status": name, "step": step, "best": best}))
+    part = folder / f"status.{name}"  # SIGTERM may come while it is written
+    part.write_text(json.dumps({"status": name, "step": step, "best": best}))
+    part.replace(folder / "status.json")
 def stop(number, frame):
     status("preempted", step); sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
