@@ -9,10 +9,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from idf.api import Reader, compress, compress_file, decompress, decompress_file, open, salvage
+    from idf.api import (
+        Approximation,
+        Reader,
+        approximate,
+        compress,
+        compress_file,
+        decompress,
+        decompress_file,
+        open,
+        salvage,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Reader", "compress", "compress_file", "decompress", "decompress_file", "open", "salvage"]
+__all__ = [
+    "Approximation",
+    "Reader",
+    "approximate",
+    "compress",
+    "compress_file",
+    "decompress",
+    "decompress_file",
+    "open",
+    "salvage",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import builtins
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -22,6 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from idf.coding import registry
+from idf.coding.approximation import approximate_blocks, partial_codec
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.files import compress_stream, naming
 from idf.coding.parts import MAX_CHANNELS, read_header
@@ -87,6 +89,52 @@ def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.n
     with Processes(jobs) as processes:
         samples, form = decompress_array(processes(codec), data, jobs=jobs)
     return _from_integers(samples, form), form.rate_hz
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """A recording as far as its first latent blocks tell it.
+
+    Attributes:
+        samples: as :func:`decompress` gives them.
+        rate_hz: samples a second.
+        names: of all blocks, in the order of decoding.
+        blocks: how many of them are known.
+        share: of the bits of all blocks, those of the known ones: 0 … 1.
+    """
+
+    samples: np.ndarray
+    rate_hz: int
+    names: tuple[str, ...]
+    blocks: int
+    share: float
+
+
+def approximate(data: bytes, blocks: int, *, model: Model = None) -> Approximation:
+    """What the first latent blocks of a file tell of the recording. For files made with a window flow.
+
+    The whole file is decoded and checked first.
+
+    Args:
+        data: the whole file.
+        blocks: how many, in the order of decoding; with all of them the recording itself comes back.
+        model: name or path of the model that made it; None to look it up.
+
+    Raises:
+        DataError: the model has not so many blocks, or none is asked for; says how many there are.
+        FormatError: the file is damaged or of another version.
+        RunError: the model that made it is not here, or is no window flow; says what to do.
+    """
+    file = io.BytesIO(data)
+    codec = partial_codec(registry.load_for(read_header(file).fingerprint, model), blocks)
+    form, _, found = approximate_blocks(codec, file, blocks)
+    known, bits = [np.empty((0, form.channels), np.int32)], np.zeros(len(codec.block_names))
+    for samples, spent in found:
+        known.append(samples)
+        bits += spent
+    share = float(bits[:blocks].sum() / bits.sum()) if bits.any() else 1.0
+    samples = _from_integers(np.concatenate(known), form)
+    return Approximation(samples, form.rate_hz, codec.block_names, blocks, share)
 
 
 def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]:

@@ -22,6 +22,7 @@ examples:
   idf decompress talk.idf               writes talk.wav again, byte for byte
   idf decompress talk.idf -o talk.flac  the same samples as FLAC
   idf decompress --salvage broken.idf   what can still be had of a damaged file
+  idf decompress --blocks 8 talk.idf    what the first 8 blocks of a window flow say, to talk.blocks8.wav
   idf verify archive                    decodes everything and checks it
   idf info talk.idf                     what a file holds, and which model made it
   idf models                            the models at hand
@@ -127,7 +128,14 @@ def _add_decompress(commands: argparse._SubParsersAction[argparse.ArgumentParser
         "was); - for standard output (WAV)",
     )
     _add_model_of_file(command)
-    command.add_argument(
+    instead = command.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--blocks",
+        type=_blocks,
+        metavar="K",
+        help="of files of window flows: the sound as far as its first K latent blocks tell it, to NAME.blocksK.wav",
+    )
+    instead.add_argument(
         "--salvage",
         action="store_true",
         help="from damaged files take what is whole; lost samples become silence and are named (exit status 1)",
@@ -198,6 +206,12 @@ def _add_common(command: argparse.ArgumentParser, *, writes: bool = True) -> Non
     )
     command.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     command.add_argument("-v", "--verbose", action="store_true", help="say a line for each file")
+
+
+def _blocks(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of blocks; take 1 or more")
+    return int(text)
 
 
 def _jobs(text: str) -> int:

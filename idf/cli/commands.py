@@ -19,6 +19,7 @@ from idf.cli.info import info
 from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
 from idf.cli.report import Report
 from idf.coding import registry
+from idf.coding.approximation import approximate_stream, partial_codec
 from idf.coding.files import (
     FLAC_SUFFIX,
     SUFFIX,
@@ -33,7 +34,7 @@ from idf.coding.files import (
     read_file_header,
     verify_file,
 )
-from idf.coding.parts import FINGERPRINT_BYTES
+from idf.coding.parts import FINGERPRINT_BYTES, read_header
 from idf.coding.processes import Processes
 from idf.coding.salvage import salvage_stream, survey
 from idf.coding.sources import open_path, open_source
@@ -82,6 +83,8 @@ def _compress(arguments: argparse.Namespace) -> int:
 
 def _decompress(arguments: argparse.Namespace) -> int:
     def rename(path: Path) -> str:
+        if arguments.blocks is not None:
+            return f"{path.stem}.blocks{arguments.blocks}.wav"
         # what is salvaged is written as WAV, which has room for what is not sure
         return path.with_suffix(".wav" if arguments.salvage else _original_suffix(path)).name
 
@@ -91,6 +94,8 @@ def _decompress(arguments: argparse.Namespace) -> int:
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
         if arguments.salvage:
             return _salvage(task, arguments, report)
+        if arguments.blocks is not None:
+            return _approximate(task, arguments, jobs, report)
         if task.source is not None and task.target is not None:
             codec = processes(_codec_for(task.source, arguments.model))
             return decompress_file(
@@ -238,6 +243,29 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
             + (f"; silent now: {ranges}" if ranges else "")
         )
     return Size(samples, header_form(header), size)
+
+
+def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: Report) -> Size:
+    """Write what the first latent blocks tell, of a file that decodes exactly."""
+    if task.target is not None:
+        check_target(task.source, task.target, _existing(arguments))
+        if task.target.suffix.lower() == FLAC_SUFFIX:
+            raise OutputError(f"{task.target}: what the first blocks tell is written as WAV; name a .wav file")
+    with _input(task, seek=True) as file, naming(task.name):
+        fingerprint = read_header(file).fingerprint
+        try:
+            codec = partial_codec(registry.load_for(fingerprint, arguments.model), arguments.blocks)
+        except RunError as error:
+            raise RunError(f"{task.name}: {error}") from error
+        size = file.seek(0, 2)
+        with _output(task, arguments, scratch=False) as output:
+            spent = approximate_stream(codec, file, output.write, arguments.blocks, jobs=jobs, progress=report.advance)
+    place = "" if task.target is None else f", written to {task.target}"
+    report.note(
+        f"{task.name}: the first {spent.blocks} of {len(spent.names)} blocks (up to {spent.names[spent.blocks - 1]}), "
+        f"{100 * spent.share:.1f} % of the bits{place}"
+    )
+    return Size(spent.samples, spent.form, size)
 
 
 @contextlib.contextmanager

@@ -64,6 +64,11 @@ class Report:
         """Something the user should know, even if quiet."""
         self._say(f"warning: {text}")
 
+    def note(self, text: str) -> None:
+        """Something that was asked for."""
+        if not self.quiet:
+            self._say(text)
+
     def done(self, name: str, size: Size, seconds: float) -> None:
         """A file is done."""
         with self._lock:

@@ -74,8 +74,8 @@ class ChunkCodec(Protocol):
 
 
 @dataclass
-class _Plane:
-    """One channel on its way: sample = (high << low_bits | low) << shift. Constants are arrays of length 1."""
+class Plane:
+    """One channel on its way: sample = (high << low_bits | low) << shift. Constants may be arrays of length 1."""
 
     shift: int
     low_bits: int
@@ -87,17 +87,33 @@ class _Plane:
         return len(self.high) == 1 or bool(np.all(self.high == self.high[0]))
 
 
+@dataclass(frozen=True)
+class Planes:
+    """An audio block taken apart.
+
+    Attributes:
+        planes: one for each channel.
+        steps: what was done to each pair of them.
+    """
+
+    planes: list[Plane]
+    steps: list[Step]
+
+
+def take_apart(codec: ChunkCodec, samples: np.ndarray) -> Planes:
+    """The planes of samples, int32 (n, channels), as they are coded by ``codec``. n is at least 1."""
+    planes = [_split(channel) for channel in samples.T]
+    return Planes(planes, [_join(codec, first, second) for first, second in pairs(planes)])
+
+
 def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> bytes:
     """Samples int32 (n, channels) of ``sample_bits`` bits as the payload of an audio block.
 
     Never longer than the samples as PCM and one byte.
     """
-    planes = [_split(channel) for channel in samples.T]
-    start = []
-    for first, second in _pairs(planes):
-        start.append(_pack_step(_join(codec, first, second)))
-    start += [_pack_head(plane) for plane in planes]
-    varying = [plane.high for plane in planes if not plane.is_constant]
+    apart = take_apart(codec, samples)
+    start = [*map(_pack_step, apart.steps), *map(_pack_head, apart.planes)]
+    varying = [plane.high for plane in apart.planes if not plane.is_constant]
     form, bodies = _encode_highs(codec, varying)
     payload = b"".join([bytes([form]), *start, *bodies])
     if len(payload) <= samples.size * sample_bits // 8:
@@ -119,7 +135,7 @@ def decode_block(codec: ChunkCodec, payload: bytes, count: int, channels: int, s
         steps = [reader.step() for _ in range(channels // 2)]
         planes = [_read_head(reader, count) for _ in range(channels)]
         _decode_highs(codec, reader, form, [plane for plane in planes if not len(plane.high)], count)
-        for step, (first, second) in zip(steps, _pairs(planes), strict=True):
+        for step, (first, second) in zip(steps, pairs(planes), strict=True):
             first.high, second.high = stereo.inverse(first.high, second.high, step)
         samples = np.empty((count, channels), np.int32)
         for number, plane in enumerate(planes):
@@ -146,23 +162,23 @@ def from_pcm_bytes(data: bytes, channels: int, sample_bits: int) -> np.ndarray:
     return np.frombuffer(data, "<i2" if sample_bits == 16 else np.int8).astype(np.int32).reshape(-1, channels)
 
 
-def _pairs(planes: list[_Plane]) -> list[tuple[_Plane, _Plane]]:
+def pairs(planes: list[Plane]) -> list[tuple[Plane, Plane]]:
     """Neighbours that are coded together: 1 and 2, 3 and 4 … ; an odd last channel stays alone."""
     return list(zip(planes[0::2], planes[1::2], strict=False))
 
 
-def _split(channel: np.ndarray) -> _Plane:
+def _split(channel: np.ndarray) -> Plane:
     ones = int(np.bitwise_or.reduce(channel))
     shift = (ones & -ones).bit_length() - 1 if ones else 0
     shifted = channel >> shift
     return _with_low_bits(shift, shifted, max(bits.signed_width(shifted) - PLANE_BITS, 0))
 
 
-def _with_low_bits(shift: int, shifted: np.ndarray, low_bits: int) -> _Plane:
-    return _Plane(shift, low_bits, shifted >> low_bits, shifted & ((1 << low_bits) - 1))
+def _with_low_bits(shift: int, shifted: np.ndarray, low_bits: int) -> Plane:
+    return Plane(shift, low_bits, shifted >> low_bits, shifted & ((1 << low_bits) - 1))
 
 
-def _join(codec: ChunkCodec, first: _Plane, second: _Plane) -> Step:
+def _join(codec: ChunkCodec, first: Plane, second: Plane) -> Step:
     """Make the planes of two channels less alike, if that helps; both then have as many low bits."""
     if first.shift != second.shift:
         return Step(stereo.NONE)
@@ -182,7 +198,7 @@ def _join(codec: ChunkCodec, first: _Plane, second: _Plane) -> Step:
     return step
 
 
-def _shortens(codec: ChunkCodec, first: _Plane, second: _Plane, pair: list[_Plane], step: Step) -> bool:
+def _shortens(codec: ChunkCodec, first: Plane, second: Plane, pair: list[Plane], step: Step) -> bool:
     """Whether the codec needs fewer bytes for an excerpt from the middle when the step is taken."""
     start = max(len(first.high) - EXCERPT_SAMPLES, 0) // 2
     excerpt = slice(start, start + EXCERPT_SAMPLES)
@@ -199,7 +215,7 @@ def _pack_step(step: Step) -> bytes:
     return bytes([step.mode]) + (_I8.pack(step.coefficient) if step.mode in stereo.PREDICTING else b"")
 
 
-def _pack_head(plane: _Plane) -> bytes:
+def _pack_head(plane: Plane) -> bytes:
     """Everything of a plane but the high part that varies."""
     parts = [bytes([plane.shift | _CONSTANT * plane.is_constant | _LOW * (plane.low_bits > 0)])]
     if plane.low_bits:
@@ -212,7 +228,7 @@ def _pack_head(plane: _Plane) -> bytes:
     return b"".join(parts)
 
 
-def _read_head(reader: _Reader, count: int) -> _Plane:
+def _read_head(reader: _Reader, count: int) -> Plane:
     """Undo :func:`_pack_head`; the high part is empty where it varies."""
     head = reader.byte()
     shift = head & 31
@@ -231,7 +247,7 @@ def _read_head(reader: _Reader, count: int) -> _Plane:
         else:
             low = bits.unpack(reader.take(bits.packed_bytes(count, low_bits)), count, low_bits)
     high = np.array([_I16.unpack(reader.take(2))[0]] if head & _CONSTANT else [], np.int32)
-    return _Plane(shift, low_bits, high, low)
+    return Plane(shift, low_bits, high, low)
 
 
 def _encode_highs(codec: ChunkCodec, highs: list[np.ndarray]) -> tuple[int, list[bytes]]:
@@ -245,7 +261,7 @@ def _encode_highs(codec: ChunkCodec, highs: list[np.ndarray]) -> tuple[int, list
     return RAW, [bytes([width]) + bits.pack(high, width) for high, width in zip(highs, widths, strict=True)]
 
 
-def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[_Plane], count: int) -> None:
+def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[Plane], count: int) -> None:
     """Undo :func:`_encode_highs`, into the planes that vary."""
     if form == RAW:
         for plane in planes:
@@ -263,7 +279,7 @@ def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[_P
             plane.high = highs[:, number].astype(np.int32, copy=False)
 
 
-def _whole(plane: _Plane, sample_bits: int) -> np.ndarray:
+def _whole(plane: Plane, sample_bits: int) -> np.ndarray:
     wide = (plane.high.astype(np.int64) << plane.low_bits | plane.low) << plane.shift
     if bits.signed_width(wide) > sample_bits:
         raise FormatError(f"a plane decodes to more than {sample_bits} bits")

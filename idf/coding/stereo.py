@@ -7,7 +7,7 @@ estimate uses integers only, so that every machine writes the same file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,13 +48,28 @@ def forward(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarr
 
 def inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
     """Undo :func:`forward`."""
+    return _inverse(first, second, step, wrap16)
+
+
+def clipped_inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`inverse` for channels that are only nearly what :func:`forward` made.
+
+    Near full scale, what is a little off would be wrapped to the other end: a click.
+    """
+    return _inverse(first, second, step, lambda x: np.clip(x, -32768, 32767))
+
+
+def _inverse(
+    first: np.ndarray, second: np.ndarray, step: Step, fit: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`inverse`, with sums brought back into 16 bits by ``fit``."""
     if step.mode == SECOND_FROM_FIRST:
-        return first, wrap16(second + _scaled(first, step))
+        return first, fit(second + _scaled(first, step))
     if step.mode == FIRST_FROM_SECOND:
-        return wrap16(first + _scaled(second, step)), second
+        return fit(first + _scaled(second, step)), second
     if step.mode == MID_SIDE:
-        right = wrap16(first - (second >> 1))
-        return wrap16(second + right), right
+        right = fit(first - (second >> 1))
+        return fit(second + right), right
     return first, second
 
 

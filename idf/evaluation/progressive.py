@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from idf.coding.approximation import block_bits
 from idf.coding.blocks import BlockwiseCodec
 
 FRAME_SECONDS = 0.032
@@ -80,19 +81,6 @@ def progressive_steps(
             )
         )
     return steps
-
-
-def block_bits(codec: BlockwiseCodec, samples: np.ndarray) -> np.ndarray:
-    """What each block costs, in the order of decoding: float64 (blocks,), bits.
-
-    Args:
-        samples: int32 (n, channels), 16-bit values.
-    """
-    total = np.zeros(len(codec.block_names))
-    for channel in samples.T:
-        found = codec.latent_blocks(np.ascontiguousarray(channel))
-        total += [float(block.bits.sum(dtype=np.float64)) for block in found]
-    return total
 
 
 def snr_db(reference: np.ndarray, other: np.ndarray) -> float:

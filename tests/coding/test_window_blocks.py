@@ -1,0 +1,234 @@
+"""A window flow block by block: its latents as they are coded, and clips from the first of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from idf.audio import open_dataset
+from idf.coding.blocks import BlockwiseCodec, LatentBlock
+from idf.coding.model_codec import load_codec, save_model
+from idf.coding.registry import load_model
+from idf.coding.window_codec import WindowCodec
+from idf.config.schema import (
+    Config,
+    DataConfig,
+    LayoutConfig,
+    ModelConfig,
+    SharpnessConfig,
+    WhiteningConfig,
+    WidthConfig,
+)
+from idf.errors import RunError
+from idf.evaluation.progressive import progressive_steps
+from idf.models import build_model
+
+WINDOW = 64
+WIDTH = WidthConfig(
+    components=3,
+    hidden=8,
+    blocks=1,
+    context_frames=1,
+    experts=3,
+    wavenet_layers=2,
+    wavenet_channels=8,
+    wavenet_kernel=3,
+)
+LAYOUTS = {
+    "one scale": LayoutConfig(channels=8, scales=1),
+    "two scales": LayoutConfig(channels=4, scales=2),
+    "original": LayoutConfig(
+        name="original",
+        channels=8,
+        prior="wavenet",
+        steps_per_factor=1,
+        factor_channels=2,
+        split_fraction=0.5,
+        level_equivariant=False,
+        linear_skip=False,
+        scales=1,
+    ),
+}
+NAMES = {
+    "one scale": ("base", *(f"z{n}" for n in range(7, 0, -1))),
+    "two scales": ("base", "rest/z3", "rest/z2", "rest/z1", "z3", "z2", "z1"),
+    "original": ("base", "z3", "z2", "z1"),
+}
+SPANS = {"one scale": [8] * 8, "two scales": [16] * 4 + [4] * 3, "original": [4] * 4}
+
+
+def saved(path: Path, layout: LayoutConfig, whitening: str = "none") -> Path:
+    """A model of random weights."""
+    config = Config(
+        model=ModelConfig("test", WINDOW),
+        layout=layout,
+        width=WIDTH,
+        sharpness=SharpnessConfig(kind="constant"),
+        whitening=WhiteningConfig(kind=whitening),
+    )
+    model, rng = build_model(config), np.random.default_rng(4)
+    start = model.initial_parameters(0).items()
+    weights = {name: value + rng.normal(size=value.shape).astype(np.float32) * 0.03 for name, value in start}
+    save_model(path, config, model, weights, -5.0, {})
+    return path
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def layout(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def codec(layout: str, tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
+    return load_codec(saved(tmp_path_factory.mktemp("model") / "m.idfm", LAYOUTS[layout]))
+
+
+def speech(count: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    x = np.zeros(count + 2)
+    for t in range(2, count + 2):
+        x[t] = 1.8 * x[t - 1] - 0.9 * x[t - 2] + rng.normal() * 60
+    return np.clip(np.rint(x[2:]), -32768, 32767).astype(np.int32)
+
+
+SIGNALS = {
+    "empty": np.zeros(0, np.int32),
+    "one sample": np.array([-7], np.int32),
+    "silence": np.zeros(200, np.int32),
+    "lowest": np.full(130, -32768, np.int32),
+    "square": np.where(np.arange(333) % 20 < 10, -32768, 32767).astype(np.int32),
+    "noise": np.random.default_rng(1).integers(-32768, 32768, 150).astype(np.int32),
+    "speech": speech(1000),
+    "more than a group": speech(16_500),
+}
+
+
+def test_blocks_have_names_and_spans(codec: WindowCodec, layout: str) -> None:
+    assert isinstance(codec, BlockwiseCodec)
+    blocks = codec.latent_blocks(SIGNALS["speech"])
+    assert codec.block_names == NAMES[layout] == tuple(block.name for block in blocks)
+    assert [block.span for block in blocks] == SPANS[layout]
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_blocks_are_all_that_is_coded(codec: WindowCodec, name: str) -> None:
+    """Every latent once, in the order of time, and their bits are those of the message."""
+    samples = SIGNALS[name]
+    blocks = codec.latent_blocks(samples)
+    for block in blocks:
+        fields = (block.times, block.latents, block.medians, block.log_scales, block.bits)
+        assert [field.dtype.name for field in fields] == ["int64", "int32", "int32", "float32", "float32"]
+        assert {field.shape for field in fields} == {block.times.shape}
+        assert np.all(np.diff(block.times) >= 0)
+    times = np.concatenate([block.times for block in blocks])
+    assert np.array_equal(np.unique(times), np.arange(len(samples)))
+    padding = codec.model.hierarchy.moves_samples * (-len(samples) % codec.model.multiple)
+    assert len(times) == len(samples) + padding
+    bits = float(sum(block.bits.sum(dtype=np.float64) for block in blocks))
+    assert abs(8 * len(codec.encode(samples[:, None])) - bits) <= 0.001 * bits + 100
+
+
+def test_latents_that_stay_in_place_are_the_samples(codec: WindowCodec) -> None:
+    samples = SIGNALS["speech"]
+    placed = np.empty(len(samples), np.int32)
+    for block in codec.latent_blocks(samples):
+        placed[block.times] = block.latents
+    assert np.array_equal(placed, samples) != codec.model.hierarchy.moves_samples
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples=hnp.arrays(np.int16, st.tuples(st.integers(0, 200), st.integers(1, 3))))
+def test_all_blocks_are_the_clip_itself(codec: WindowCodec, samples: np.ndarray) -> None:
+    samples = samples.astype(np.int32)
+    known = codec.approximate(samples, len(codec.block_names))
+    assert known.dtype == np.int32
+    assert np.array_equal(known, samples)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_all_blocks_are_the_clip_itself_at_the_extremes(codec: WindowCodec, name: str) -> None:
+    samples = SIGNALS[name][:, None]
+    assert np.array_equal(codec.approximate(samples, len(codec.block_names)), samples)
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_known_latents_are_kept_and_the_others_are_their_medians(codec: WindowCodec, data: st.DataObject) -> None:
+    """The law of an approximation: whatever the clip, its own latents are those first, and medians after them."""
+    count = WINDOW * data.draw(st.integers(1, 3), "windows")  # else what pads the clip is another after it
+    samples = data.draw(hnp.arrays(np.int16, count), "samples").astype(np.int32)
+    k = data.draw(st.integers(0, len(codec.block_names)), "blocks")
+    whole, known = codec.latent_blocks(samples), codec.latent_blocks(codec.approximate(samples[:, None], k)[:, 0])
+    for mine, theirs in zip(known[:k], whole[:k], strict=True):
+        assert np.array_equal(mine.latents, theirs.latents)
+    for block in known[k:]:
+        assert np.array_equal(block.latents, block.medians)
+
+
+def test_what_is_not_known_does_not_matter(codec: WindowCodec) -> None:
+    """Two clips with the same first blocks have the same approximation, in shorter last windows too."""
+    samples = SIGNALS["speech"][:, None]
+    for k in range(len(codec.block_names)):
+        known = codec.approximate(samples, k)
+        if not codec.model.hierarchy.moves_samples:
+            assert np.array_equal(codec.approximate(known, k), known)
+        assert len(known) == len(samples)
+        assert np.abs(known).max() <= 32768
+
+
+def demo_clip() -> np.ndarray:
+    """A second of the bundled speech, int32 (8192,)."""
+    dataset = open_dataset(DataConfig(name="demo"))
+    samples = dataset.read(dataset.validation[0]).samples
+    return samples[len(samples) // 2 - 4096 :][:8192].astype(np.int32)
+
+
+@pytest.mark.parametrize("model", ["small", str(Path(__file__).parent / "frozen" / "tiny.idfm")])
+def test_every_block_makes_speech_better(model: str) -> None:
+    """Once there is more signal than noise: before that, a model of speech at 22 kHz guesses this at 8 kHz wrong."""
+    codec = load_model(model)
+    assert isinstance(codec, WindowCodec)
+    steps = progressive_steps(codec, demo_clip(), 8000)
+    heard = np.maximum([step.snr_db for step in steps], 0)
+    assert np.all(np.diff(heard) >= 0)
+    assert min(step.snr_db for step in steps) > -2
+    half = next(step for step in steps if step.share >= 0.5)
+    assert half.snr_db > (6 if model == "small" else 2)
+    assert heard[-1] == np.inf
+
+
+def test_each_channel_is_approximated_by_itself(codec: WindowCodec) -> None:
+    pair = np.stack([SIGNALS["speech"], SIGNALS["speech"][::-1]], axis=1)
+    both = codec.approximate(pair, 2)
+    apart = [codec.approximate(np.ascontiguousarray(pair[:, [channel]]), 2) for channel in (0, 1)]
+    assert np.array_equal(both, np.concatenate(apart, axis=1))
+
+
+@pytest.mark.parametrize("blocks", [-1, 99])
+def test_numbers_of_blocks_that_there_are_not(codec: WindowCodec, blocks: int) -> None:
+    with pytest.raises(ValueError, match=f"blocks, so {blocks} of them"):
+        codec.approximate(SIGNALS["speech"][:, None], blocks)
+
+
+def test_whitened_models_show_their_residual_and_refuse_to_approximate(tmp_path: Path) -> None:
+    codec = load_codec(saved(tmp_path / "m.idfm", LAYOUTS["two scales"], "adaptive"))
+    plain = load_codec(saved(tmp_path / "plain.idfm", LAYOUTS["two scales"]))
+    samples = SIGNALS["speech"]
+    assert codec.model.whitening is not None
+    residual = codec.model.whitening.apply(samples)
+    for mine, theirs in zip(codec.latent_blocks(samples), plain.latent_blocks(residual), strict=True):
+        assert same(mine, theirs)
+    with pytest.raises(RunError, match="whitening=none"):
+        codec.approximate(samples[:, None], 3)
+
+
+def same(one: LatentBlock, other: LatentBlock) -> bool:
+    return (one.name, one.span) == (other.name, other.span) and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("times", "latents", "medians", "log_scales", "bits")
+    )
