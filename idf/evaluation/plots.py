@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from idf.evaluation.results import Row
 
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
+SKY, PINK, GRID = "#56B4E9", "#CC79A7", "#E3E3E3"
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.0, 4.0, 160
 
 MAX_MARKS = 12
@@ -85,21 +86,30 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
         RunError: the history cannot be read.
         OutputError: ``folder`` cannot be written.
     """
+    figures = draw_history(history_path)
+    return [path for name, figure in figures.items() for path in save_figure(figure, folder, name)]
+
+
+def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, Figure]:
+    """The figures of :func:`plot_history` by name, those without any data left out.
+
+    Args:
+        width: inches.
+
+    Raises:
+        RunError: the history cannot be read.
+    """
     history = read_history(Path(history_path))
     changes = _Changes() if _learns_sharpness(Path(history_path).parent) else _sharpness_changes(history)
+    bits = _Curves("Bits per dimension", "bits per sample", "bits_per_sample", "loss_bits_per_sample")
+    ratio = _Curves("Compression ratio", "16 bits / bits per sample", "compression_ratio", "compression_ratio")
     figures = {
-        "loss": _loss(history, changes),
-        "bits_per_dimension": _curves(
-            history, changes, "Bits per dimension", "bits per sample", "bits_per_sample", "loss_bits_per_sample"
-        ),
-        "compression_ratio": _curves(
-            history, changes, "Compression ratio", "16 bits / bits per sample", "compression_ratio", "compression_ratio"
-        ),
-        "log_scales": _log_scales(history),
+        "loss": _loss(history, changes, width),
+        "bits_per_dimension": _curves(history, changes, bits, width),
+        "compression_ratio": _curves(history, changes, ratio, width),
+        "log_scales": _log_scales(history, width),
     }
-    return [
-        path for name, figure in figures.items() if figure is not None for path in save_figure(figure, folder, name)
-    ]
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -128,6 +138,16 @@ def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
+class _Curves:
+    """Title and unit of a figure; its metric of validation and coding records, and that of training records."""
+
+    title: str
+    unit: str
+    metric: str
+    train: str
+
+
+@dataclass(frozen=True)
 class _Changes:
     """Where the scheduled sharpness moves: single steps with the new value, or one span of a smooth schedule."""
 
@@ -152,11 +172,11 @@ def _sharpness_changes(history: History) -> _Changes:
     return _Changes(tuple(((steps[index - 1] + steps[index]) / 2, values[index]) for index in moved))
 
 
-def _loss(history: History, changes: _Changes) -> Figure | None:
+def _loss(history: History, changes: _Changes, width: float) -> Figure | None:
     steps, loss = history.points("train", "loss_bits_per_sample")
     if not steps:
         return None
-    figure, axes = _figure()
+    figure, axes = _figure(width)
     axes.plot(steps, loss, color=BLUE, alpha=0.35, linewidth=0.9, label="training windows")
     axes.plot(steps, _smooth(loss), color=BLUE, linewidth=1.6, label="the same, smoothed")
     _limit(axes, [(steps, loss)])
@@ -166,31 +186,31 @@ def _loss(history: History, changes: _Changes) -> Figure | None:
     return figure
 
 
-def _curves(history: History, changes: _Changes, title: str, unit: str, metric: str, train: str) -> Figure | None:
+def _curves(history: History, changes: _Changes, which: _Curves, width: float) -> Figure | None:
     curves: list[tuple[Points, dict[str, Any]]] = []
-    steps, values = history.points("train", train)
+    steps, values = history.points("train", which.train)
     curves.append(((steps, _smooth(values)), {"color": GREY, "linewidth": 1.2, "label": "training windows, smoothed"}))
     style = {"linewidth": 1.8, "marker": "o", "markersize": 3.5}
     curves.append(
-        (history.points("validation", metric), {"color": BLUE, "label": "validation clips, −log₂ p", **style})
+        (history.points("validation", which.metric), {"color": BLUE, "label": "validation clips, −log₂ p", **style})
     )
-    coded = history.points("coding", f"coded_{metric}")
+    coded = history.points("coding", f"coded_{which.metric}")
     marker = {"linestyle": "none", "marker": "D", "markersize": 5}
     curves.append((coded, {"color": VERMILION, "label": "a few of them, really coded", **marker}))
     drawn = [(points, look) for points, look in curves if points[0]]
     if not drawn:
         return None
-    figure, axes = _figure()
+    figure, axes = _figure(width)
     for (at, of), look in drawn:
         axes.plot(at, of, **look)
     _limit(axes, [points for points, _ in drawn])
     _mark(axes, changes)
-    _label(axes, title, "optimiser step", unit)
+    _label(axes, which.title, "optimiser step", which.unit)
     _legend(axes)
     return figure
 
 
-def _log_scales(history: History) -> Figure | None:
+def _log_scales(history: History, width: float) -> Figure | None:
     # A dictionary keeps the blocks in the order in which they leave the flow, as training writes them.
     keys = dict.fromkeys(key for record in history.records.get("train", []) for key in record)
     blocks = [match[1] for key in keys if (match := re.fullmatch(r"log_scale/(.+)/mean", key))]
@@ -200,9 +220,9 @@ def _log_scales(history: History) -> Figure | None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    columns = min(4, len(blocks))
+    columns = max(1, min(4, len(blocks), round(width / 1.75)))
     rows = math.ceil(len(blocks) / columns)
-    figure = Figure(figsize=(max(WIDTH_INCHES, 2.3 * columns), 1.1 + 1.5 * rows), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(max(width, 2.3 * columns), 1.1 + 1.5 * rows), dpi=DPI, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, block in zip(grid.flat, blocks, strict=False):
         style_axes(axes)
@@ -227,10 +247,10 @@ def _log_scales(history: History) -> Figure | None:
     return figure
 
 
-def _figure(height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
+def _figure(width: float = WIDTH_INCHES, height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH_INCHES, height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     style_axes(axes)
     return figure, axes
@@ -239,7 +259,7 @@ def _figure(height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
 def style_axes(axes: Axes) -> None:
     """Light grid lines, no box."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, color="#E3E3E3", linewidth=0.7)
+    axes.grid(visible=True, color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)
 
 

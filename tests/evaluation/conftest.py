@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from idf.adaptive.codec import AdaptiveCodec
+from idf.adaptive.model import build_adaptive
 from idf.audio import write_wav16
 from idf.coding.model_codec import save_model
 from idf.config import to_yaml
 from idf.config.compose import compose
+from idf.config.schema import AdaptiveConfig, Config, ModelConfig
 from idf.evaluation.codecs import ClipFile, FileCodec
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
 from idf.models import build_model
@@ -104,3 +107,26 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 def tiny_model(make_model: Callable[..., Path]) -> Path:
     """An untrained model whose flow leaves samples in place."""
     return make_model()
+
+
+@pytest.fixture
+def make_adaptive() -> Callable[[int], AdaptiveCodec]:
+    """An untrained, small adaptive flow that takes chunks of so many samples."""
+    adaptive = AdaptiveConfig(
+        stages=8,
+        experts=[[1, 4], [3, 8], [6, 8]],
+        cascades=[1],
+        filter_orders=[32, 16],
+        filter_rates=[0.005, 0.004],
+        past=4,
+        hidden=32,
+        layers=1,
+        components=2,
+    )
+    model = build_adaptive(Config(model=ModelConfig(name="adaptive", family="adaptive", window=1, adaptive=adaptive)))
+    weights = model.coding_weights(model.initial_parameters(3))
+
+    def make(chunk_samples: int) -> AdaptiveCodec:
+        return AdaptiveCodec(model.settings, weights, bytes(16), chunk_samples=chunk_samples)
+
+    return make
