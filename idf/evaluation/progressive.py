@@ -6,7 +6,7 @@ Everything here speaks to :class:`idf.coding.blocks.BlockwiseCodec` and to nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,15 +46,22 @@ class Step:
 
 
 def progressive_steps(
-    codec: BlockwiseCodec, samples: np.ndarray, rate_hz: int, blocks: Sequence[int] | None = None
+    codec: BlockwiseCodec,
+    samples: np.ndarray,
+    rate_hz: int,
+    blocks: Sequence[int] | None = None,
+    *,
+    progress: Callable[[int], object] = lambda steps: None,
 ) -> list[Step]:
     """A clip from its first k latent blocks, for several k.
 
     Args:
         samples: integers (time,) or (time, channels), 16-bit values.
         blocks: the numbers k, each 0 … ``len(codec.block_names)``; 1 … all of them if None.
+        progress: told the number of steps that were done since it was last told.
 
     Raises:
+        RunError: the model has latents but gives no approximations; says why.
         ValueError: a k out of range, or samples of another shape.
     """
     clip = np.asarray(samples, np.int32)
@@ -80,6 +87,7 @@ def progressive_steps(
                 samples=heard,
             )
         )
+        progress(1)
     return steps
 
 
@@ -113,17 +121,25 @@ def log_spectral_distance_db(reference: np.ndarray, other: np.ndarray, rate_hz: 
     Returns:
         0 for the same signal; also for an empty one.
     """
-    length = max(16, round(FRAME_SECONDS * rate_hz))
-    window = np.hanning(length + 2)[1:-1]
-    one, two = (_log_spectra(x, window) for x in (reference, other))
+    one, two = (log_spectra(x, rate_hz) for x in (reference, other))
     return float(np.mean(np.sqrt(np.mean((one - two) ** 2, axis=-1)))) if one.size else 0.0
 
 
-def _log_spectra(samples: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """Power in dB, float64 (channels, frames, frequencies). A last frame is filled up with zeros."""
-    length, hop = len(window), len(window) // 2
+def log_spectra(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Power spectra of 32 ms each in dB (of steps², window included), half of which overlaps.
+
+    A last frame is filled up with zeros; powers have the floor of :func:`log_spectral_distance_db`.
+
+    Args:
+        samples: integers (time,) or (time, channels).
+
+    Returns:
+        float64 (channels, frames, frequencies); (0, 0, 0) of no samples.
+    """
     if not samples.size:
         return np.zeros((0, 0, 0))
+    length = max(16, round(FRAME_SECONDS * rate_hz))
+    window, hop = np.hanning(length + 2)[1:-1], length // 2
     wide = samples.reshape(len(samples), -1).T.astype(np.float64)
     frames = 1 + max(0, -(-(wide.shape[1] - length) // hop))
     padded = np.pad(wide, ((0, 0), (0, (frames - 1) * hop + length - wide.shape[1])))
