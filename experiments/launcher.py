@@ -59,7 +59,7 @@ class Track:
         failures: processes that ended badly.
         note: why it failed, or what happens next.
         seconds: that its processes have taken in this launch.
-        first_step: of this launch.
+        first_step: where this launch found it.
     """
 
     job: Job
@@ -220,6 +220,8 @@ class Launcher:
         words = [*job.overrides] if stage == TRAINING else [f"run={job.folder}", *(job.evaluate or ())]
         if stage == TRAINING and slot.threads and not any(word.startswith("threads=") for word in words):
             words.append(f"threads={slot.threads}")
+        if not track.seconds:  # else it has been at work in this launch
+            track.first_step = 0 if job.folder in self._forced else track.run.step
         if job.folder in self._forced:
             words = [word for word in words if not word.startswith("force=")] + ["force=true"]
             self._forced.discard(job.folder)  # a second try goes on instead
@@ -239,7 +241,6 @@ class Launcher:
             start_new_session=True,
         )
         track.state, track.started, track.note = stage, time.monotonic(), ""
-        track.first_step = track.run.step
         self._running.append(_Process(track, slot, popen, log, stage))
         self._board.say(f"{job.name}: {stage}" + (f" from step {track.run.step}" if track.run.step else ""))
 

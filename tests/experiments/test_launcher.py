@@ -243,6 +243,15 @@ def test_time_left() -> None:
     assert summary([Track(job, "failed")], 1, 0.0) == "1 failed"
 
 
+def test_time_left_counts_all_steps_of_a_run_whatever_its_processes(make, job) -> None:
+    made = make([job("a", "ends=crash,finish", evaluate=("split=test",)), job("b")])
+    assert made.run() == 0
+    assert [(track.first_step, track.run.step) for track in made.tracks] == [(0, 10)] * 2
+    forced = make([job("a")], force=True)
+    assert forced.run() == 0
+    assert [(track.first_step, track.run.step) for track in forced.tracks] == [(0, 10)]
+
+
 def test_plain_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
