@@ -23,6 +23,7 @@ from idf.priors.mixture import Mixture
 if TYPE_CHECKING:
     from idf.adaptive.model import AdaptiveModel
     from idf.adaptive.whitening import Whitening
+    from idf.bands.model import BandModel
 
 GROUP_SAMPLES = 16384
 """Samples that go through the nets together when coding: enough to keep products large, few enough that
@@ -137,7 +138,7 @@ class WindowModel:
         return self.restored(drawn.reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
 
 
-def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel | AdaptiveModel:
+def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel | AdaptiveModel | BandModel:
     """Build the model that ``config`` describes.
 
     Args:
@@ -153,6 +154,10 @@ def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = Non
         from idf.adaptive.model import build_adaptive  # deferred: loads the compiler
 
         return build_adaptive(config, constants)
+    if config.layout.prior == "bands":
+        from idf.bands.model import build_bands  # deferred likewise
+
+        return build_bands(config, constants)
     return build_window_model(config, constants)
 
 
@@ -182,9 +187,28 @@ def model_problems(config: Config) -> list[str]:
                 f"whitening={config.whitening.kind}: the adaptive flow has these predictors inside; "
                 "whitening is for window flows (model=small, medium or large)"
             )
+        if config.context != "none":
+            problems.append(
+                f"context={config.context}: the adaptive flow has no windows; context is for model=small, medium or large"
+            )
         return problems
     layout, window = config.layout, config.model.window
+    if layout.prior == "bands":
+        from idf.bands.model import band_problems  # deferred: loads the compiler
+
+        problems = list(band_problems(config))
+        if config.whitening.kind != "none":
+            problems.append(
+                f"whitening={config.whitening.kind}: layout=bands has these predictors inside; "
+                "whitening is for layout=channelwise or original"
+            )
+        return problems
     problems = []
+    if config.context != "none":
+        problems.append(
+            f"context={config.context}: windows of layout={layout.name} are independent; take layout=bands, "
+            "or whitening=adaptive"
+        )
     if config.whitening.kind != "none":
         from idf.adaptive.whitening import whitening_problems  # deferred: loads the compiler
 
@@ -192,7 +216,7 @@ def model_problems(config: Config) -> list[str]:
     if layout.channels < 2:
         return [*problems, f"layout.channels={layout.channels}: at least 2 channels are needed"]
     if layout.prior not in ("channelwise", "wavenet"):
-        problems.append(f"layout.prior={layout.prior}: known are channelwise and wavenet")
+        problems.append(f"layout.prior={layout.prior}: known are bands, channelwise and wavenet")
     if (
         layout.factor_channels < 1
         or layout.channels % layout.factor_channels

@@ -130,7 +130,7 @@ def save_adaptive(
         raise RunError(f"cannot export the model to {path}: weights are not finite; take an earlier checkpoint")
     header = {
         "format": MODEL_FORMAT,
-        "config": {"model": asdict(config.model)},
+        "config": {"model": {name: value for name, value in asdict(config.model).items() if name != "bands"}},
         "base_index": 0,
         "provenance": dict(provenance),
     }

@@ -90,6 +90,19 @@ class AdaptiveModel:
         LOOPS.trace(samples, self.settings, first_state(self.settings, channels), make_scratch(plan), inputs, targets)
         return Trace(inputs, targets)
 
+    def traces(self, samples: np.ndarray) -> list[Trace]:
+        """:meth:`trace` of one channel, int32 (n,); a list, because other models have several networks."""
+        return [self.trace(samples[:, None])]
+
+    def row_counts(self, samples: int) -> list[int]:
+        """Rows in each of :meth:`traces` of so many samples."""
+        return [samples]
+
+    @property
+    def features(self) -> int:
+        """Of the network's inputs, the last ones that are not made by the predictors."""
+        return 0
+
     def coding_weights(self, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
         """The network for raw inputs, in the order of the compiled loops: float32 of 16 significant bits.
 
@@ -107,7 +120,7 @@ class AdaptiveModel:
 
 def network_size(plan: Plan) -> int:
     """Weights and biases of the network."""
-    return sum(math.prod(spec.shape) for spec in _specs(plan).values())
+    return sum(math.prod(spec.shape) for spec in network_specs(plan).values())
 
 
 def round_bits(values: np.ndarray) -> np.ndarray:
@@ -128,7 +141,7 @@ def build_adaptive(config: Config, constants: Mapping[str, np.ndarray] | None = 
     plan, given = settings.plan, constants or {}
     return AdaptiveModel(
         settings=settings,
-        specs=_specs(plan),
+        specs=network_specs(plan),
         input_mean=given.get("input_mean", np.zeros(plan.inputs, np.float32)),
         input_deviation=given.get("input_deviation", np.ones(plan.inputs, np.float32)),
     )
@@ -137,7 +150,7 @@ def build_adaptive(config: Config, constants: Mapping[str, np.ndarray] | None = 
 def coding_model(constants: Constants, weights: np.ndarray) -> tuple[AdaptiveModel, dict[str, np.ndarray]]:
     """The model and parameters of coding weights: those of a model whose inputs are not standardised."""
     plan, place, parameters = constants.plan, 0, {}
-    specs = _specs(plan)
+    specs = network_specs(plan)
     for name, spec in specs.items():
         size = math.prod(spec.shape)
         parameters[name] = weights[place : place + size].reshape(spec.shape)
@@ -146,7 +159,8 @@ def coding_model(constants: Constants, weights: np.ndarray) -> tuple[AdaptiveMod
     return AdaptiveModel(constants, specs, zero, one), parameters
 
 
-def _specs(plan: Plan) -> Specs:
+def network_specs(plan: Plan) -> Specs:
+    """The network's arrays by name."""
     inputs, hidden, outputs = plan.inputs, plan.hidden, plan.outputs
 
     def layer(name: str, weight: ParameterSpec, bias: ParameterSpec) -> Specs:
@@ -165,6 +179,11 @@ def _specs(plan: Plan) -> Specs:
 def adaptive_problems(config: AdaptiveConfig) -> Iterator[str]:
     """What is wrong with a configuration, a sentence each."""
     yield from predictor_problems(config, "model.adaptive")
+    yield from width_problems(config, "model.adaptive")
+
+
+def width_problems(config: AdaptiveConfig, group: str) -> Iterator[str]:
+    """What is wrong with the network's sizes in the settings ``group``, a sentence each."""
     for name, least, most in (
         ("hidden", 32, MAX_HIDDEN),
         ("layers", 0, MAX_LAYERS),
@@ -173,9 +192,9 @@ def adaptive_problems(config: AdaptiveConfig) -> Iterator[str]:
     ):
         value = getattr(config, name)
         if not least <= value <= most:
-            yield f"model.adaptive.{name}={value}: it must lie between {least} and {most}"
+            yield f"{group}.{name}={value}: it must lie between {least} and {most}"
     if config.hidden % 32:
-        yield f"model.adaptive.hidden={config.hidden}: take a multiple of 32, such as {max(round(config.hidden / 32), 1) * 32}"
+        yield f"{group}.hidden={config.hidden}: take a multiple of 32, such as {max(round(config.hidden / 32), 1) * 32}"
 
 
 def predictor_problems(config: PredictorsConfig, group: str) -> Iterator[str]:

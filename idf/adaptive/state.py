@@ -30,6 +30,7 @@ class Plan(NamedTuple):
     logs: int
     """Inputs of the network that pass through a logarithm; they come first."""
     inputs: int
+    """All of the network's, the last ones not made by the predictors: see :mod:`idf.bands.features`."""
     hidden: int
     layers: int
     components: int
@@ -119,8 +120,12 @@ def first_state(constants: Constants, channels: int) -> State:
     )
 
 
-def make_constants(config: AdaptiveConfig) -> Constants:
-    """The constants of a configuration, whose values were checked (:func:`idf.adaptive.model.adaptive_problems`)."""
+def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
+    """The constants of a configuration, whose values were checked (:func:`idf.adaptive.model.adaptive_problems`).
+
+    Args:
+        features: inputs that the network gets besides those that the predictors make.
+    """
     taps = np.array([(order - 1) * LANES + lane for lane, order in config.experts], np.int64)
     experts = len(taps) + len(config.cascades)
     components, past = config.components, config.past
@@ -134,7 +139,7 @@ def make_constants(config: AdaptiveConfig) -> Constants:
             taps=len(taps),
             past=past,
             logs=logs,
-            inputs=logs + 2 * past + 3 * experts,
+            inputs=logs + 2 * past + 3 * experts + features,
             hidden=config.hidden,
             layers=config.layers,
             components=components,

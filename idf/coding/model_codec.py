@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -14,16 +14,27 @@ from idf.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from idf.adaptive.codec import AdaptiveCodec
+    from idf.bands.codec import BandCodec
     from idf.coding.window_codec import WindowCodec
 
-ADAPTIVE = "adaptive"
+    Codec: TypeAlias = WindowCodec | AdaptiveCodec | BandCodec
+
+ADAPTIVE, BANDS, WINDOW = "adaptive", "bands", "window"
+"""Families of models: the adaptive flow, window flows of subbands, other window flows."""
 
 
-def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec | AdaptiveCodec:
+def family_name(config: Config) -> str:
+    """The family of a configuration's model: one of the names above."""
+    if config.model.family == ADAPTIVE:
+        return ADAPTIVE
+    return BANDS if config.layout.prior == BANDS else WINDOW
+
+
+def load_codec(path: Path | str, coder: str = "rans") -> Codec:
     """The codec of a model file.
 
     Args:
-        coder: ``rans`` or ``craystack``; the adaptive flow knows only the first.
+        coder: ``rans`` or ``craystack``; adaptive flows and those of subbands know only the first.
 
     Raises:
         RunError: the file is missing, damaged, or of another version.
@@ -35,12 +46,19 @@ def load_codec(path: Path | str, coder: str = "rans") -> WindowCodec | AdaptiveC
     model = config.get("model") if isinstance(config, dict) else None
     if not isinstance(model, dict):
         raise RunError(f"{path} does not say what model it holds; export it again from its run")
-    if model.get("family", "window") == ADAPTIVE:
-        from idf.adaptive.codec import adaptive_codec
-
+    layout = config.get("layout") if isinstance(config, dict) else None
+    adaptive = model.get("family", WINDOW) == ADAPTIVE
+    bands = not adaptive and isinstance(layout, dict) and layout.get("prior") == BANDS
+    if adaptive or bands:
         if coder != "rans":
-            raise ConfigError([f"coder={coder}: the adaptive flow codes with rans only"])
-        return adaptive_codec(path, file)
+            raise ConfigError([f"coder={coder}: flows that predict sample by sample code with rans only"])
+        if adaptive:
+            from idf.adaptive.codec import adaptive_codec
+
+            return adaptive_codec(path, file)
+        from idf.bands.codec import bands_codec
+
+        return bands_codec(path, file)
     from idf.coding.window_codec import window_codec
 
     return window_codec(path, file, coder)
@@ -65,7 +83,13 @@ def save_model(
     Raises:
         RunError: a parameter is not finite.
     """
-    if config.model.family == ADAPTIVE:
+    family = family_name(config)
+    if family == BANDS:
+        from idf.bands.codec import save_bands
+
+        save_bands(path, config, model, parameters, provenance)
+        return
+    if family == ADAPTIVE:
         from idf.adaptive.codec import save_adaptive
 
         save_adaptive(path, config, model, parameters, provenance)
@@ -75,7 +99,7 @@ def save_model(
     save_window_model(path, config, model, parameters, log_scale, provenance)
 
 
-def load_again(path: Path, coder: str, fingerprint: bytes) -> WindowCodec | AdaptiveCodec:
+def load_again(path: Path, coder: str, fingerprint: bytes) -> Codec:
     """The same codec in another process."""
     codec = load_codec(path, coder)
     if codec.fingerprint != fingerprint:

@@ -21,8 +21,7 @@ from idf.errors import OutputError, RunError
 from idf.files import atomic_write
 
 if TYPE_CHECKING:
-    from idf.adaptive.codec import AdaptiveCodec
-    from idf.coding.window_codec import WindowCodec
+    from idf.coding.model_codec import Codec
 
 MODEL_SUFFIX = ".idfm"
 DEFAULT_MODEL = "default"
@@ -133,7 +132,7 @@ def find_by_fingerprint(fingerprint: bytes) -> Path:
     )
 
 
-def load_model(model: str | Path | None) -> WindowCodec | AdaptiveCodec:
+def load_model(model: str | Path | None) -> Codec:
     """The codec of a model given by name or path; of the default model where it is None. Kept loaded.
 
     Raises:
@@ -142,7 +141,7 @@ def load_model(model: str | Path | None) -> WindowCodec | AdaptiveCodec:
     return _load(find_model(model))
 
 
-def load_for(fingerprint: bytes, model: str | Path | None = None) -> WindowCodec | AdaptiveCodec:
+def load_for(fingerprint: bytes, model: str | Path | None = None) -> Codec:
     """The codec of the model that made a compressed file.
 
     Args:
@@ -228,13 +227,13 @@ def iter_cards() -> Iterator[ModelCard | RunError]:
             yield error
 
 
-def _load(path: Path) -> WindowCodec | AdaptiveCodec:
+def _load(path: Path) -> Codec:
     state = path.stat()
     return _load_version(path, state.st_mtime_ns, state.st_size)
 
 
 @functools.lru_cache(maxsize=4)
-def _load_version(path: Path, mtime_ns: int, size: int) -> WindowCodec | AdaptiveCodec:
+def _load_version(path: Path, mtime_ns: int, size: int) -> Codec:
     from idf.coding.model_codec import load_codec
 
     return load_codec(path)

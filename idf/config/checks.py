@@ -20,6 +20,7 @@ MAX_WINDOW = 1 << 20
 
 _CHOICES = {
     "model.family": ("window", "adaptive"),
+    "context": ("none", "previous"),
     "permutation.kind": ("random", "reverse", "rotate", "identity"),
     "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
     "optimizer.kind": ("adam", "adadelta"),

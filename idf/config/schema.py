@@ -48,6 +48,29 @@ class AdaptiveConfig(PredictorsConfig):
 
 
 @dataclass
+class BandsConfig(AdaptiveConfig):
+    """``layout=bands``: windows split into subbands, an adaptive flow in each (docs/bands.md)."""
+
+    levels: int = 3
+    """Splits into a lower and an upper half of the band; blocks of latents, less 1."""
+    half_taps: list[int] = field(default_factory=lambda: [24, 16, 12, 8, 6, 4, 4, 4])
+    """Of each split's filters, from the first on: half of their taps."""
+    start_samples: float = 32.0
+    """Predictors begin in each window as if they had seen so many samples of average sound."""
+    stages: int = 64
+    forgetting: list[float] = field(default_factory=lambda: [0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998, 0.9995])
+    experts: list[list[int]] = field(
+        default_factory=lambda: [
+            *([0, 12], [1, 16], [2, 16], [2, 24], [3, 16], [3, 32], [4, 24]),
+            *([4, 48], [5, 24], [5, 48], [6, 32], [6, 64], [7, 32], [7, 64]),
+        ]
+    )
+    cascades: list[int] = field(default_factory=lambda: [5])
+    filter_orders: list[int] = field(default_factory=lambda: [32, 16])
+    filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005])
+
+
+@dataclass
 class WhiteningConfig(PredictorsConfig):
     """What goes before a window flow: nothing, or predictors that leave it a residual to code (docs/adaptive.md)."""
 
@@ -70,6 +93,8 @@ class ModelConfig:
     """Samples in a window; a power of two. The adaptive flow has none: 1."""
     adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
     """Of the family ``adaptive`` only."""
+    bands: BandsConfig = field(default_factory=BandsConfig)
+    """Of ``layout=bands`` only."""
 
 
 @dataclass
@@ -80,7 +105,8 @@ class LayoutConfig:
     channels: int = 16
     """G, the squeeze factor: a window of N samples becomes (N / G frames, G channels)."""
     prior: str = "channelwise"
-    """``channelwise`` (one small net a channel, all in one einsum) or ``wavenet`` (the original's)."""
+    """``bands`` (subbands, coded by adaptive flows), ``channelwise`` (one small net a channel, all in one einsum)
+    or ``wavenet`` (the original's)."""
     steps_per_factor: int = 0
     """k, the (permutation, coupling) steps before each factor-out; 0 leaves samples in place."""
     factor_channels: int = 1
@@ -247,6 +273,8 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    context: str = "none"
+    """``none``: windows are independent; ``previous``: each goes on from the one before (``layout=bands`` only)."""
     seed: int = 0
     coder: str = "rans"
     """``rans`` (compiled here) or ``craystack`` (where it is installed); the same messages."""

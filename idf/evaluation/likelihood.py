@@ -7,7 +7,7 @@ drifted apart; so the evaluation prints both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from idf.adaptive.codec import AdaptiveCodec
+    from idf.adaptive.model import Trace
+    from idf.adaptive.state import Constants
+    from idf.bands.codec import BandCodec
     from idf.coding.window_codec import WindowCodec
 
 BATCH_SAMPLES = 16384
@@ -41,10 +44,16 @@ def model_nll_bits(
     Raises:
         RunError: the model file cannot be used.
     """
+    from idf.bands.codec import BandCodec
     from idf.coding.window_codec import WindowCodec
 
     codec = load_codec(model_file)
-    score = _window_scorer(codec) if isinstance(codec, WindowCodec) else _adaptive_scorer(codec)
+    if isinstance(codec, WindowCodec):
+        score = _window_scorer(codec)
+    elif isinstance(codec, BandCodec):
+        score = _band_scorer(codec)
+    else:
+        score = _adaptive_scorer(codec)
     totals = []
     for samples in clips:
         totals.append(score(samples))
@@ -83,19 +92,39 @@ def _window_scorer(codec: WindowCodec) -> Callable[[np.ndarray], float]:
 
 
 def _adaptive_scorer(codec: AdaptiveCodec) -> Callable[[np.ndarray], float]:
+    from idf.adaptive.model import coding_model
+
+    model, _ = coding_model(codec.constants, codec.weights)
+    return _row_scorer(codec.constants, [codec.weights], model.traces)
+
+
+def _band_scorer(codec: BandCodec) -> Callable[[np.ndarray], float]:
+    return _row_scorer(codec.model.settings, list(codec.weights), codec.model.traces)
+
+
+def _row_scorer(
+    constants: Constants, weights: Sequence[np.ndarray], traces: Callable[[np.ndarray], list[Trace]]
+) -> Callable[[np.ndarray], float]:
+    """Of what predictors make of clips, a table of rows for each of the networks with ``weights``."""
     import tensorflow as tf
 
     from idf.adaptive.model import coding_model
     from idf.training.adaptive import adaptive_bits
 
-    model, parameters = coding_model(codec.constants, codec.weights)
-    constants = {name: tf.constant(value) for name, value in parameters.items()}
-    bits = tf.function(lambda rows: adaptive_bits(model, constants, rows).bits, reduce_retracing=True)
+    def scored(own: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+        model, parameters = coding_model(constants, own)
+        kept = {name: tf.constant(value) for name, value in parameters.items()}
+        return tf.function(lambda rows: adaptive_bits(model, kept, rows).bits, reduce_retracing=True)
+
+    networks = [scored(own) for own in weights]
 
     def score(samples: np.ndarray) -> float:
-        trace = model.trace(samples[:, None])
-        rows = np.concatenate([trace.inputs, trace.targets], axis=1)
-        parts = (rows[start : start + BATCH_SAMPLES] for start in range(0, len(rows), BATCH_SAMPLES))
-        return float(sum(np.sum(bits(tf.constant(part)).numpy(), dtype=np.float64) for part in parts))
+        total = 0.0
+        for bits, trace in zip(networks, traces(samples), strict=True):
+            rows = np.concatenate([trace.inputs, trace.targets], axis=1)
+            for start in range(0, len(rows), BATCH_SAMPLES):
+                found = bits(tf.constant(rows[start : start + BATCH_SAMPLES]))
+                total += float(np.sum(found.numpy(), dtype=np.float64))
+        return total
 
     return score

@@ -1,7 +1,8 @@
-"""What training does differently for the two families of models."""
+"""What training does differently for the families of models."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from idf.audio import Clip, Dataset, training_batches
+from idf.coding.model_codec import ADAPTIVE, BANDS, family_name
 from idf.config import Config
+from idf.errors import DataError
 from idf.training.state import TrainingState
 from idf.training.validation import Validator
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from idf.adaptive.model import AdaptiveModel
+    from idf.bands.model import BandModel
     from idf.models import WindowModel
 
 
@@ -136,7 +140,9 @@ class AdaptiveFamily:
         return model.standardised(mean, deviation), model.initial_parameters(config.seed)
 
     def validator(self, config: Config, model: AdaptiveModel, state: TrainingState, dataset: Dataset) -> Scorer:
-        return AdaptiveScorer(model, state, dataset)
+        from idf.adaptive.codec import codec_of
+
+        return CodingScorer(functools.partial(codec_of, model), state, dataset)
 
     def draw(
         self,
@@ -152,16 +158,65 @@ class AdaptiveFamily:
         return codec_of(model, weights).draw(samples, seed)
 
 
-class AdaptiveScorer:
-    """Counts the bits of clips with the very loop that codes them; args as the family has them."""
+class BandFamily:
+    """Window flows of subbands: a network for each band, trained on rows, one a sample."""
 
-    def __init__(self, model: AdaptiveModel, state: TrainingState, dataset: Dataset) -> None:
-        self._model, self._state, self._dataset = model, state, dataset
+    def __init__(self) -> None:
+        from idf.training.bands import band_bits
+
+        self.bits: Callable[..., Any] = band_bits
+
+    def batches(self, config: Config, model: BandModel, dataset: Dataset, first_step: int) -> tf.data.Dataset:
+        from idf.training.rows import band_batches, band_rows
+
+        return band_batches(band_rows(config, model, dataset, cache_folder(config)), model, config, first_step)
+
+    def start(self, config: Config, model: BandModel, dataset: Dataset) -> tuple[BandModel, dict[str, np.ndarray]]:
+        from idf.bands.start import fitted
+        from idf.training.rows import band_rows
+
+        if not dataset.train:
+            raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; give more clips")
+        if config.training.start == "data":
+            clips = (dataset.read(clip).samples for clip in dataset.train)
+            model = fitted(model, clips, config.model.bands.start_samples)
+        rows = band_rows(config, model, dataset, cache_folder(config))
+        if empty := [name for name, table in zip(model.names, rows, strict=True) if not len(table.inputs)]:
+            raise DataError(f"{dataset.name}: the training clips are too short for band {empty[0]}; give longer ones")
+        mean, deviation = (np.stack(values) for values in zip(*(table.statistics() for table in rows), strict=True))
+        return model.standardised(mean, deviation), model.initial_parameters(config.seed)
+
+    def validator(self, config: Config, model: BandModel, state: TrainingState, dataset: Dataset) -> Scorer:
+        from idf.bands.codec import codec_of
+
+        return CodingScorer(functools.partial(codec_of, model), state, dataset)
+
+    def draw(
+        self,
+        config: Config,
+        model: BandModel,
+        weights: Mapping[str, np.ndarray],
+        samples: int,
+        seed: int,
+        sharpness: float | None,
+    ) -> np.ndarray:
+        from idf.bands.codec import codec_of
+
+        return codec_of(model, weights).draw(samples, seed)
+
+
+class CodingScorer:
+    """Counts the bits of clips with the very loop that codes them.
+
+    Args:
+        codec_of: makes a codec with a method ``bits`` of parameters.
+    """
+
+    def __init__(self, codec_of: Callable[..., Any], state: TrainingState, dataset: Dataset) -> None:
+        self._codec_of, self._state, self._dataset = codec_of, state, dataset
 
     def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
-        from idf.adaptive.codec import codec_of
-
-        codec = codec_of(self._model, {name: value.numpy() for name, value in self._state.weights.items()})
+        codec = self._codec_of({name: value.numpy() for name, value in self._state.weights.items()})
         bits, samples = 0.0, 0
         for clip in clips:
             if stop():
@@ -179,4 +234,7 @@ def cache_folder(config: Config) -> Path:
 
 def family_of(config: Config) -> Family:
     """The family of a configuration's model."""
-    return AdaptiveFamily() if config.model.family == "adaptive" else WindowFamily()
+    family = family_name(config)
+    if family == ADAPTIVE:
+        return AdaptiveFamily()
+    return BandFamily() if family == BANDS else WindowFamily()

@@ -1,6 +1,6 @@
-"""Training rows of the adaptive flow: what its predictors made of the training clips, kept on disk.
+"""Training rows of flows with adaptive predictors: what these made of the training clips, kept on disk.
 
-The predictors run once over every clip, several clips at a time; of each sample's row the inputs are kept
+A sample is a row. The adaptive flow has one table of rows, a flow of subbands one for each band. The predictors run once over every clip, several clips at a time; of each sample's row the inputs are kept
 in half precision. The batch of step i is a pure function of (data, seed, i), as for windows
 (:mod:`idf.audio.batches`): every row is seen once an epoch, in the order of a keyed permutation.
 """
@@ -15,13 +15,14 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from idf.adaptive.model import AdaptiveModel, Trace
+from idf.adaptive.state import Constants
 from idf.audio import Clip, Dataset
 from idf.audio.batches import hash64, permuted
 from idf.audio.lock import exclusive
@@ -33,10 +34,29 @@ from idf.files import output_errors, sync_folder
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from idf.bands.model import BandModel
+
 STATISTICS_ROWS = 1 << 18
 """Rows, evenly spread, that the inputs' mean and deviation are taken from."""
 _PREFETCH = 4
-_PARTS = ("inputs.npy", "targets.npy")
+_PARTS = ("inputs", "targets")
+
+
+class Traced(Protocol):
+    """What is asked of a model whose networks are trained on rows."""
+
+    @property
+    def settings(self) -> Constants: ...
+
+    @property
+    def features(self) -> int:
+        """Of a row's inputs, the last ones that no predictor makes."""
+
+    def traces(self, samples: np.ndarray) -> list[Trace]:
+        """A table of rows for each network, of one channel, int32 (n,)."""
+
+    def row_counts(self, samples: int) -> list[int]:
+        """How many rows these have."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +111,55 @@ def row_batches(rows: Rows, config: Config, first_step: int) -> tf.data.Dataset:
     return tf.data.Dataset.range(first_step, settings.steps).map(load).prefetch(_PREFETCH)
 
 
+def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step: int) -> tf.data.Dataset:
+    """The batches of all steps from ``first_step`` on, as if of windows: float32 (windows, N, inputs + 2 + experts).
+
+    Of each N rows, as many are of each band as in a window; but each row is drawn for itself.
+    """
+    import tensorflow as tf  # deferred: slow to load
+
+    settings, width = config.training, rows[0].inputs.shape[1] + rows[0].targets.shape[1]
+    windows, lengths = settings.batch_samples // model.window, model.lengths(model.window)
+
+    def make(step: int) -> np.ndarray:
+        drawn = [
+            table.batch_at(int(step), windows * length, config.seed, flip=settings.sign_flips)
+            for table, length in zip(rows, lengths, strict=True)
+        ]
+        return np.concatenate([part.reshape(windows, -1, width) for part in drawn], axis=1)
+
+    def load(step: tf.Tensor) -> tf.Tensor:
+        found = tf.numpy_function(make, [step], tf.float32, stateful=False)
+        return tf.ensure_shape(found, (windows, model.window, width))
+
+    return tf.data.Dataset.range(first_step, settings.steps).map(load).prefetch(_PREFETCH)
+
+
 def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache: Path) -> Rows:
-    """The rows of ``dataset.train``: from ``cache``, or made and kept there.
+    """The rows of ``dataset.train`` for the adaptive flow; see :func:`prepared_rows`."""
+    from idf.adaptive.loops import SOURCES
+
+    adaptive = asdict(config.model.adaptive)
+    return prepared_rows(config, model, dataset, cache, f"{SOURCES} {_seen(adaptive)}")[0]
+
+
+def band_rows(config: Config, model: BandModel, dataset: Dataset, cache: Path) -> list[Rows]:
+    """The rows of ``dataset.train`` for a flow of subbands, a table for each; see :func:`prepared_rows`."""
+    from idf.bands.loops import SOURCES
+
+    kept = {name: value for name, value in model.constants.items() if not name.startswith("input_")}
+    digest = hashlib.sha256(b"".join(name.encode() + value.tobytes() for name, value in sorted(kept.items())))
+    made_by = f"{SOURCES} {_seen(asdict(config.model.bands))} {model.window} {config.context} {digest.hexdigest()}"
+    return prepared_rows(config, model, dataset, cache, made_by)
+
+
+def prepared_rows(config: Config, model: Traced, dataset: Dataset, cache: Path, made_by: str) -> list[Rows]:
+    """The rows of ``dataset.train``: from ``cache``, or made and kept there. A table for each of the model's networks.
 
     Of more than ``training.max_rows`` an even part is drawn.
+
+    Args:
+        made_by: names all of the model that decides what is in the rows.
 
     Raises:
         DataError: there are no training clips, or one cannot be read.
@@ -102,7 +167,7 @@ def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache:
     """
     if not dataset.train:
         raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; give more clips")
-    folder = cache / f"rows-{_name(config, dataset)}"
+    folder = cache / f"rows-{_name(config, dataset, made_by)}"
     with exclusive(cache / f".{folder.name}.lock"):
         rows = _open(folder, model)
         if rows is None:
@@ -113,63 +178,79 @@ def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache:
     return rows
 
 
-def _name(config: Config, dataset: Dataset) -> str:
-    from idf.adaptive.loops import SOURCES
+def _seen(settings: dict[str, object]) -> str:
+    """Of predictors' settings, those that rows depend on."""
+    network = ("hidden", "layers", "components")
+    return json.dumps({key: value for key, value in settings.items() if key not in network}, sort_keys=True)
 
-    adaptive = asdict(config.model.adaptive)
-    seen = {key: value for key, value in adaptive.items() if key not in ("hidden", "layers", "components")}
-    text = f"{SOURCES} {source_hash(dataset)} {json.dumps(seen, sort_keys=True)} {config.training.max_rows}"
+
+def _name(config: Config, dataset: Dataset, made_by: str) -> str:
+    text = f"{made_by} {source_hash(dataset)} {config.training.max_rows}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _open(folder: Path, model: AdaptiveModel) -> Rows | None:
-    try:
-        inputs, targets = (np.load(folder / part, mmap_mode="r") for part in _PARTS)
-    except (OSError, ValueError, EOFError):
-        return None
-    plan, rows = model.settings.plan, len(inputs)
-    if inputs.shape != (rows, plan.inputs) or targets.shape != (rows, 2 + plan.experts):
-        return None
+def _files(folder: Path, table: int) -> list[Path]:
+    return [folder / f"{part}-{table}.npy" for part in _PARTS]
+
+
+def _open(folder: Path, model: Traced) -> list[Rows] | None:
+    plan, found = model.settings.plan, []
     signs = np.ones(plan.inputs, np.float32)
-    signs[plan.logs :] = -1
-    return Rows(inputs, targets, signs)
+    signs[plan.logs : plan.inputs - model.features] = -1
+    for table in range(len(model.row_counts(1))):
+        try:
+            inputs, targets = (np.load(file, mmap_mode="r") for file in _files(folder, table))
+        except (OSError, ValueError, EOFError):
+            return None
+        rows = len(inputs)
+        if inputs.shape != (rows, plan.inputs) or targets.shape != (rows, 2 + plan.experts):
+            return None
+        found.append(Rows(inputs, targets, signs))
+    return found
 
 
-def _build(config: Config, model: AdaptiveModel, dataset: Dataset, folder: Path) -> None:
+def _build(config: Config, model: Traced, dataset: Dataset, folder: Path) -> None:
     total = sum(clip.samples for clip in dataset.train)
     share = min(1.0, config.training.max_rows / total)
-    counts = [max(1, int(clip.samples * share)) for clip in dataset.train]
-    plan = model.settings.plan
+    counts = [
+        [max(1, int(rows * share)) if rows else 0 for rows in model.row_counts(clip.samples)] for clip in dataset.train
+    ]
+    plan, tables = model.settings.plan, len(model.row_counts(1))
     with output_errors(folder):
         shutil.rmtree(folder, ignore_errors=True)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         with output_errors(folder):
-            inputs, targets = (
-                np.lib.format.open_memmap(scratch / part, "w+", dtype, (sum(counts), columns))
-                for part, dtype, columns in zip(
-                    _PARTS, (np.float16, np.float32), (plan.inputs, 2 + plan.experts), strict=True
-                )
-            )
+            made = [
+                [
+                    np.lib.format.open_memmap(file, "w+", dtype, (sum(count[table] for count in counts), columns))
+                    for file, dtype, columns in zip(
+                        _files(scratch, table), (np.float16, np.float32), (plan.inputs, 2 + plan.experts), strict=True
+                    )
+                ]
+                for table in range(tables)
+            ]
         with (
             Progress(console=Console(stderr=True), transient=True) as bar,
             ThreadPoolExecutor(config.threads or os.cpu_count() or 1) as pool,
         ):
             task = bar.add_task("running the predictors over the training clips", total=total)
 
-            def run(clip: Clip) -> Trace:
-                return model.trace(dataset.read(clip).samples[:, None])
+            def run(clip: Clip) -> list[Trace]:
+                return model.traces(dataset.read(clip).samples)
 
-            first = 0
-            for clip, count, trace in zip(dataset.train, counts, pool.map(run, dataset.train), strict=True):
-                kept = np.linspace(0, len(trace.inputs) - 1, count).astype(np.int64)
-                inputs[first : first + count] = np.clip(trace.inputs[kept], -6e4, 6e4)
-                targets[first : first + count] = trace.targets[kept]
-                first += count
+            first = [0] * tables
+            for clip, count, traces in zip(dataset.train, counts, pool.map(run, dataset.train), strict=True):
+                for table, trace in enumerate(traces):
+                    kept = np.linspace(0, len(trace.inputs) - 1, count[table]).astype(np.int64)
+                    place = slice(first[table], first[table] + count[table])
+                    made[table][0][place] = np.clip(trace.inputs[kept], -6e4, 6e4)
+                    made[table][1][place] = trace.targets[kept]
+                    first[table] = place.stop
                 bar.advance(task, clip.samples)
         with output_errors(folder):
-            inputs.flush()
-            targets.flush()
+            for array in (array for table in made for array in table):
+                array.flush()
             os.chmod(scratch, 0o755)
             os.rename(scratch, folder)
             sync_folder(folder.parent)

@@ -1,0 +1,325 @@
+"""A trained window flow of subbands as a coder of samples, and the one file it travels in.
+
+A run of samples is coded channel by channel; of a channel the blocks one after another, the lowest band first;
+of a block the windows, and in each its samples. All of it is one rANS message. Encoder and decoder run the
+same compiled loops (:mod:`idf.bands.loops`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from idf.adaptive.loops import Tables
+from idf.adaptive.model import network_size
+from idf.adaptive.state import State
+from idf.adaptive.steps import make_scratch
+from idf.bands.loops import LOOPS, Bands
+from idf.bands.model import BandModel, band_problems, build_bands
+from idf.coding.blocks import LatentBlock
+from idf.coding.message import Message
+from idf.coding.mixture import PRECISION
+from idf.coding.model_codec import load_again
+from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
+from idf.coding.tables import coding_tables
+from idf.config.schema import Config
+from idf.errors import RunError
+from idf.files import atomic_write
+from idf.flows.lifting import TAP_BITS
+from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE
+
+CHUNK_SAMPLES = 1 << 16
+"""Of a block of a file, where windows are independent: several blocks in a clip of seconds, for ``--jobs``."""
+FOLLOWING_CHUNK_SAMPLES = 1 << 19
+"""The same where windows follow each other: blocks begin anew, so that they are long."""
+_WEIGHTS = "parameter/network"
+_CONSTANT = "constant/"
+_WIDEST = 1 << 16
+"""No start is larger than a sample can be, nor a sum of its squares over ``start_samples``."""
+
+
+class BandCodec:
+    """A :class:`~idf.coding.planes.ChunkCodec` and a :class:`~idf.coding.blocks.BlockwiseCodec`.
+
+    Args:
+        model: with the start and the filters that it was trained with.
+        weights: float32 (bands, weights), in the order of the compiled loops.
+        fingerprint: 16 bytes that name weights, configuration and tables.
+        provenance: what is kept with the model.
+        path: its file, from which other processes load it; None of a model that has none.
+    """
+
+    joins_channels = False
+
+    def __init__(
+        self,
+        model: BandModel,
+        weights: np.ndarray,
+        fingerprint: bytes,
+        *,
+        provenance: Mapping[str, Any] | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self.model, self.weights, self.fingerprint = model, weights, fingerprint
+        self.provenance, self._path = dict(provenance or {}), path
+        chunk = FOLLOWING_CHUNK_SAMPLES if model.follows else CHUNK_SAMPLES
+        self.chunk_samples = max(chunk // model.window, 1) * model.window
+        tables = coding_tables()
+        self._tables = Tables(np.array(tables.sigma), np.array(tables.exp), np.array(tables.inverse), PRECISION)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load_again, (self._path, "rans", self.fingerprint)
+
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """All blocks in the order of decoding."""
+        return self.model.names
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
+        message = Message()
+        message.push_intervals(*self.intervals(samples))
+        return message.to_bytes()
+
+    def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where each latent lies in [0, 2^28): int64 starts and widths, in the order of decoding."""
+        starts, freqs = (np.empty(samples.size, np.int64) for _ in range(2))
+        place = 0
+        for channel in samples.T:
+            passage = _Passage(self, channel)
+            for number in range(self.model.bands):
+                for part in range(len(passage.windows)):
+                    block, band = passage.block(number, part)
+                    end = place + block.size
+                    passage.run(LOOPS.intervals, block, band, starts[place:end], freqs[place:end])
+                    place = end
+        return starts, freqs
+
+    def bits(self, samples: np.ndarray) -> float:
+        """What :meth:`encode` needs, without the message's ends."""
+        _, freqs = self.intervals(samples)
+        return float(PRECISION * len(freqs) - np.log2(freqs).sum())
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """The ``count`` samples of a message: int32 (count, channels).
+
+        Raises:
+            FormatError: the message is damaged, or of another model.
+        """
+        message = Message.from_bytes(data)
+        samples = self._pop(message, count, channels)
+        message.finish()
+        return samples
+
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        """Audio drawn from the model: what decoding makes of random bits; int32 (count,)."""
+        words = np.random.default_rng(seed).integers(0, 1 << 32, count + 2, dtype=np.uint32)
+        words[0] >>= 1  # the message's head has 63 bits, the highest of them set
+        words[0] |= 1 << 30
+        return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
+
+    def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
+        """The clip as far as its first ``blocks`` blocks tell it: see :class:`~idf.coding.blocks.BlockwiseCodec`.
+
+        A missing block is at the medians of its distribution given the blocks below and the medians before.
+        """
+
+        def fill(passage: _Passage, number: int, part: int, block: np.ndarray, band: Bands) -> None:
+            if number < blocks:
+                block[...] = passage.block(number, part)[0]
+            else:
+                passage.run(LOOPS.approximate, block, band)
+
+        found = [self._decoded(channel, fill) for channel in samples.T]
+        return np.stack(found, 1) if found else samples.copy()
+
+    def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
+        """What the flow makes of a clip, int32 (n,): see :class:`~idf.coding.blocks.BlockwiseCodec`."""
+        passage, bands = _Passage(self, samples), self.model.bands
+        found = []
+        for number in range(bands):
+            blocks = [passage.block(number, part) for part in range(len(passage.windows))]
+            size = sum(block.size for block, _ in blocks)
+            latents, medians = np.empty(size, np.int32), np.empty(size, np.int32)
+            octaves, freqs, times = np.empty(size, np.float32), np.empty(size, np.int64), np.empty(size, np.int64)
+            place = window = 0
+            step = 1 << (bands - max(number, 1))
+            for block, band in blocks:
+                own = slice(place, place + block.size)
+                passage.run(LOOPS.examine, block, band, medians[own], octaves[own], freqs[own])
+                latents[own] = block.reshape(-1)
+                # the first sample of low stands at 0, that of a high band half a step later
+                within = np.arange(block.shape[1]) * step + (step // 2 if number else 0)
+                begins = window + np.arange(len(block)) * self.model.window
+                times[own] = (begins[:, None] + within).reshape(-1)
+                place += block.size
+                window += len(block) * self.model.window
+            scales = (octaves - np.float32(FULL_SCALE_OCTAVES)) * np.float32(NATS_PER_OCTAVE)
+            bits = (PRECISION - np.log2(freqs)).astype(np.float32)
+            found.append(LatentBlock(self.block_names[number], step, times, latents, medians, scales, bits))
+        return found
+
+    def _pop(self, message: Message, count: int, channels: int) -> np.ndarray:
+        samples = np.empty((count, channels), np.int32)
+
+        def fill(passage: _Passage, number: int, part: int, block: np.ndarray, band: Bands) -> None:
+            message.pop_with(lambda *stack: passage.run(LOOPS.pop, block, band, *stack))
+
+        for channel in range(channels):
+            samples[:, channel] = self._decoded(np.zeros(count, np.int32), fill)
+        return samples
+
+    def _decoded(self, like: np.ndarray, fill: Callable[..., None]) -> np.ndarray:
+        """A channel whose blocks ``fill(passage, number, part, block, band)`` writes, one after the other: int32 (n,)."""
+        passage, model = _Passage(self, like), self.model
+        lows: list[np.ndarray | None] = [None] * len(passage.windows)
+        for number in range(model.bands):
+            for part, windows in enumerate(passage.windows):
+                low = lows[part]
+                block = np.empty((len(windows), model.lengths(windows.shape[1])[number]), np.int32)
+                fill(passage, number, part, block, passage.band(number, low, block.shape))
+                lows[part] = block if low is None else model.merged(number, low, block)
+        return np.concatenate([np.zeros(0, np.int32), *(low.reshape(-1) for low in lows if low is not None)])
+
+
+class _Passage:
+    """One channel on its way through a codec: its windows, and what the predictors remember of it."""
+
+    def __init__(self, codec: BandCodec, samples: np.ndarray) -> None:
+        self.windows = codec.model.windows(np.ascontiguousarray(samples, np.int32))
+        self._codec = codec
+        self._state: State = codec.model.first_state()
+        self._scratch = make_scratch(codec.model.settings.plan)
+        self._split: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
+        self._seen = [0] * codec.model.bands
+
+    def block(self, number: int, part: int) -> tuple[np.ndarray, Bands]:
+        """A block of some windows, and what the loops take of it; to be asked for in the order of decoding."""
+        if part not in self._split:
+            self._split[part] = self._codec.model.split(self.windows[part])
+        blocks, lows = self._split[part]
+        block = np.ascontiguousarray(blocks[number])
+        return block, self.band(number, lows[number - 1] if number else None, block.shape)
+
+    def band(self, number: int, low: np.ndarray | None, shape: tuple[int, ...]) -> Bands:
+        band = self._codec.model.band(number, low, (shape[0], shape[1]), self._seen[number])
+        return band
+
+    def run(self, loop: Callable[..., Any], block: np.ndarray, band: Bands, *more: Any) -> Any:
+        """Run a compiled loop over a block's windows."""
+        model, weights = self._codec.model, self._codec.weights
+        self._seen[band.number] = band.first + block.size
+        return loop(
+            *(block, band, model.settings, model.start, self._state, self._scratch),
+            *(weights[band.number], self._codec._tables),
+            *more,
+        )
+
+
+def codec_of(model: BandModel, parameters: Mapping[str, np.ndarray]) -> BandCodec:
+    """The codec of a model that has no file yet, and so no fingerprint."""
+    return BandCodec(model, model.coding_weights(parameters), bytes(16))
+
+
+def save_bands(
+    path: Path | str,
+    config: Config,
+    model: BandModel,
+    parameters: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the one file that coding needs: weights, start, filters and configuration.
+
+    Args:
+        parameters: trained values, float32, for standardised inputs.
+        provenance: strings and numbers to keep with the model.
+
+    Raises:
+        RunError: a weight is not finite.
+    """
+    weights = model.coding_weights(parameters)
+    if not np.all(np.isfinite(weights)):
+        raise RunError(f"cannot export the model to {path}: weights are not finite; take an earlier checkpoint")
+    settings = config.model
+    header = {
+        "format": MODEL_FORMAT,
+        "config": {
+            "model": {"name": settings.name, "window": settings.window, "bands": asdict(settings.bands)},
+            "layout": {"name": config.layout.name, "prior": "bands"},
+            "context": config.context,
+        },
+        "base_index": 0,
+        "provenance": dict(provenance),
+    }
+    arrays = {_WEIGHTS: weights.view(np.int32)}
+    for name, value in model.constants.items():
+        # the standardisation of inputs is part of the coding weights
+        if not name.startswith("input_"):
+            arrays[_CONSTANT + name] = value if name.startswith("taps/") else value.view(np.int32)
+    with atomic_write(path) as file:
+        write_model_file(file, header, arrays)
+
+
+def bands_codec(path: Path | str, file: ModelFile) -> BandCodec:
+    """The codec of a model file of this family.
+
+    Raises:
+        RunError: the file is of another version, or does not fit together.
+    """
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), file.header["config"]))
+        assert isinstance(config, Config)
+        if problems := list(band_problems(config)):
+            raise ValueError("; ".join(problems))
+        model = build_bands(config)
+        constants = _constants(model, file.arrays)
+        weights = file.arrays[_WEIGHTS].view(np.float32)
+        if weights.shape != (model.bands, network_size(model.settings.plan)) or not np.all(np.isfinite(weights)):
+            raise ValueError("its weights do not fit its configuration")
+    except (OmegaConfBaseException, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
+        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
+    weights = np.require(weights, np.float32, ["C", "A", "W"])
+    return BandCodec(
+        model.with_constants(constants),
+        weights,
+        file.fingerprint,
+        provenance=file.header["provenance"],
+        path=Path(path).absolute(),
+    )
+
+
+def _constants(model: BandModel, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a file says of filters and start, checked for shape and size.
+
+    Raises:
+        ValueError: something does not fit.
+    """
+    found = {}
+    for name, like in model.constants.items():
+        if name.startswith("input_"):
+            found[name] = like
+            continue
+        value = arrays[_CONSTANT + name]
+        if not name.startswith("taps/"):
+            value = value.view(np.float32)
+        if value.shape != like.shape:
+            raise ValueError(f"{name} is {value.shape}, not {like.shape}")
+        found[name] = value
+    for level in range(1, model.bands):
+        if np.abs(found[f"taps/{level}"].astype(np.int64)).sum() > 8 << TAP_BITS:
+            raise ValueError(f"taps/{level} are larger than those of any filter")
+    for name in ("start/level", "start/signal", "start/busyness"):
+        if not np.all((found[name] > 0) & (found[name] <= 4 * _WIDEST)):
+            raise ValueError(f"{name} is out of range")
+    stages = found["start/stages"]
+    largest = math.sqrt(float(np.finfo(np.float32).max))
+    if not (np.all(np.abs(stages) < largest) and np.all(stages[:, 2:] > 0)):
+        raise ValueError("start/stages is out of range")
+    return found

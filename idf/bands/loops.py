@@ -1,0 +1,296 @@
+"""The compiled loop over the samples of one band, window after window, in its five uses.
+
+Strict like :mod:`idf.adaptive.steps`, whose steps these are. What is different: predictors begin anew in each
+window (or go on from the one before), from a state that training left; and the network sees the features of
+:mod:`idf.bands.features` as well. Bands take the place of channels in the state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray as Array
+
+from idf.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
+from idf.adaptive.network import mixture
+from idf.adaptive.state import LEVEL_RATES
+from idf.adaptive.steps import CENTRE, LEVEL, centre, fill_inputs, learn, predict
+from idf.adaptive.vectors import LANES, STAGE
+from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, cumulative, find, prepare
+
+
+class Start(NamedTuple):
+    """Where predictors begin; the first axis is the band."""
+
+    stages: Array
+    """float64 (bands, 4, stages · LANES): forward and backward reflection, forward and backward energy."""
+    level: Array
+    """float64 (bands,): the residual's mean magnitude, in sample steps."""
+    signal: Array
+    """float64 (bands,): the band's own RMS, in sample steps."""
+
+
+class Bands(NamedTuple):
+    """What all uses take of one band. Windows are (rows, n)."""
+
+    number: int
+    first: int
+    """Samples that the state has seen of this band, where it goes on; 0 where each window begins anew."""
+    anew: bool
+    features: Array
+    """float32 (rows, n, features)."""
+    scales: Array
+    """float64 (rows,): how much louder than usual each window is expected to be."""
+
+
+class Loops(NamedTuple):
+    """Each takes (windows, band, constants, start, state, scratch, …); :func:`_make` has the rest."""
+
+    trace: Callable[..., None]
+    intervals: Callable[..., None]
+    pop: Callable[..., int]
+    examine: Callable[..., None]
+    approximate: Callable[..., None]
+
+
+@compiled_step
+def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None:
+    """The state of band c before the first sample of a window that is ``scale`` times as loud as usual."""
+    plan, stages, first, energy = constants.plan, state.stages[c], start.stages[c], scale * scale
+    for m in range(plan.stages):
+        for j in range(LANES):
+            place, lane = m * STAGE + j, m * LANES + j
+            stages[place] = first[0, lane]
+            stages[place + LANES] = first[1, lane]
+            stages[place + 2 * LANES] = first[2, lane] * energy
+            stages[place + 3 * LANES] = first[3, lane] * energy
+            stages[place + 4 * LANES] = 1.0 / stages[place + 3 * LANES]
+            stages[place + 5 * LANES] = 0.0
+            stages[place + 6 * LANES] = 1.0
+            state.by_order[c, lane] = 0.0
+    for q in range(state.lms_energy.shape[1]):
+        for s in range(state.lms_energy.shape[2]):
+            state.lms_energy[c, q, s] = state.lms_output[c, q, s] = 0.0
+            for i in range(state.lms_weights.shape[3]):
+                state.lms_weights[c, q, s, i] = np.float32(0)
+            for i in range(state.lms_history.shape[3]):
+                state.lms_history[c, q, s, i] = np.float32(0)
+    level = start.level[c] * scale
+    for k in range(plan.experts):
+        state.predictions[c, k] = 0.0
+        for r in range(2):
+            state.errors[c, r, k] = np.float32(0)
+        for r in range(3):
+            state.error_levels[c, r, k] = np.float32(level)
+    for r in range(len(LEVEL_RATES)):
+        state.levels[c, r] = level
+    state.levels[c, 5] = start.signal[c] * start.signal[c] * energy
+    for i in range(2 * plan.past):
+        state.residuals[c, i] = state.samples[c, i] = np.float32(0)
+    for i in range(8):
+        state.now[c, i] = 0.0
+
+
+@compiled_step
+def _window(row: int, length: int, band: Any, constants: Any, start: Any, state: Any) -> int:
+    """Make the state ready for a window; returns the number of its first sample."""
+    if band.anew:
+        _begin(band.number, band.scales[row], constants, start, state)
+        return 0
+    first: int = band.first + row * length
+    if first == 0:
+        _begin(band.number, band.scales[row], constants, start, state)
+    return first
+
+
+@compiled_step
+def _expect(c: int, t: int, features: Array, constants: Any, state: Any, scratch: Any) -> None:
+    predict(c, t, constants, state)
+    centre(c, c, constants, state)
+    fill_inputs(c, t, constants, state, scratch)
+    place = constants.plan.inputs - features.shape[0]
+    for i in range(features.shape[0]):
+        scratch.inputs[place + i] = features[i]
+
+
+@compiled_step
+def _distribution(
+    c: int, t: int, features: Array, constants: Any, weights: Array, tables: Any, state: Any, scratch: Any
+) -> int:
+    """Prepare the entropy coder for the sample; returns its heaviest component."""
+    _expect(c, t, features, constants, state, scratch)
+    mixture(c, constants, weights, state, scratch)
+    s = scratch
+    heaviest: int = prepare(0, s.logits, s.means, s.scales, tables.exp, tables.inverse, s.weight, s.offset, s.inverse)
+    return heaviest
+
+
+@compiled_step
+def _cumulative(k: int, tables: Any, s: Any) -> int:
+    found: int = cumulative(k, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
+    return found
+
+
+def _make(sources: str) -> Loops:
+    @compiled_loop
+    def trace(
+        windows: Array,
+        band: Any,
+        constants: Any,
+        start: Any,
+        state: Any,
+        scratch: Any,
+        inputs: Array,
+        targets: Array,
+    ) -> None:
+        """What training needs of each sample: see :class:`idf.adaptive.model.Trace`."""
+        sources  # noqa: B018  (part of the key of numba's cache, which looks at no other file than this)
+        plan, c, out = constants.plan, band.number, 0
+        for row in range(windows.shape[0]):
+            first = _window(row, windows.shape[1], band, constants, start, state)
+            for t in range(windows.shape[1]):
+                _expect(c, first + t, band.features[row, t], constants, state, scratch)
+                now, x = state.now[c], np.int64(windows[row, t])
+                for i in range(plan.inputs):
+                    inputs[out, i] = scratch.inputs[i]
+                targets[out, 0] = x - now[CENTRE]
+                targets[out, 1] = now[LEVEL]
+                for k in range(plan.experts):
+                    targets[out, 2 + k] = (state.predictions[c, k] - now[CENTRE]) / now[LEVEL]
+                learn(c, c, first + t, x, constants, state)
+                out += 1
+
+    @compiled_loop
+    def intervals(
+        windows: Array,
+        band: Any,
+        constants: Any,
+        start: Any,
+        state: Any,
+        scratch: Any,
+        weights: Array,
+        tables: Any,
+        starts: Array,
+        freqs: Array,
+    ) -> None:
+        """The interval of [0, 2^precision) that each sample takes: int64 (rows · n,)."""
+        sources  # noqa: B018
+        c, out = band.number, 0
+        for row in range(windows.shape[0]):
+            first = _window(row, windows.shape[1], band, constants, start, state)
+            for t in range(windows.shape[1]):
+                _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
+                x = np.int64(windows[row, t])
+                low, high = _cumulative(x + HALF, tables, scratch), _cumulative(x + HALF + 1, tables, scratch)
+                starts[out], freqs[out] = low, high - low
+                learn(c, c, first + t, x, constants, state)
+                out += 1
+
+    @compiled_loop
+    def pop(
+        windows: Array,
+        band: Any,
+        constants: Any,
+        start: Any,
+        state: Any,
+        scratch: Any,
+        weights: Array,
+        tables: Any,
+        heads: Array,
+        words: Array,
+        count: int,
+    ) -> int:
+        """Fill ``windows`` from a message; returns the words that are left, or -1 when they run out."""
+        sources  # noqa: B018
+        c, s = band.number, scratch
+        head, mask = heads[0], (1 << tables.precision) - 1
+        for row in range(windows.shape[0]):
+            first = _window(row, windows.shape[1], band, constants, start, state)
+            for t in range(windows.shape[1]):
+                best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
+                target = head & mask
+                k, low, high = find(
+                    target, best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse
+                )
+                windows[row, t] = k - HALF
+                head = (high - low) * (head >> tables.precision) + target - low
+                if head < HEAD_MIN:
+                    if count == 0:
+                        return -1
+                    count -= 1
+                    head = (head << 32) | np.int64(words[count])
+                learn(c, c, first + t, k - HALF, constants, state)
+        heads[0] = head
+        return count
+
+    @compiled_loop
+    def examine(
+        windows: Array,
+        band: Any,
+        constants: Any,
+        start: Any,
+        state: Any,
+        scratch: Any,
+        weights: Array,
+        tables: Any,
+        medians: Array,
+        octaves: Array,
+        freqs: Array,
+    ) -> None:
+        """Of each sample: the median of its distribution, the mean log2 of its scales, its share of 2^precision."""
+        sources  # noqa: B018
+        c, s, out = band.number, scratch, 0
+        for row in range(windows.shape[0]):
+            first = _window(row, windows.shape[1], band, constants, start, state)
+            for t in range(windows.shape[1]):
+                best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
+                k, _, _ = find(
+                    1 << (tables.precision - 1),
+                    *(best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse),
+                )
+                medians[out] = k - HALF
+                total, mean = 0.0, 0.0
+                for j in range(s.weight.shape[0]):
+                    total += np.float64(s.weight[j])
+                    mean += np.float64(s.weight[j]) * np.float64(s.scales[0, j])
+                octaves[out] = mean / total / 32.0
+                x = np.int64(windows[row, t])
+                freqs[out] = _cumulative(x + HALF + 1, tables, scratch) - _cumulative(x + HALF, tables, scratch)
+                learn(c, c, first + t, x, constants, state)
+                out += 1
+
+    @compiled_loop
+    def approximate(
+        windows: Array,
+        band: Any,
+        constants: Any,
+        start: Any,
+        state: Any,
+        scratch: Any,
+        weights: Array,
+        tables: Any,
+    ) -> None:
+        """Fill ``windows`` with the median of each sample, given the medians before it."""
+        sources  # noqa: B018
+        c, s = band.number, scratch
+        for row in range(windows.shape[0]):
+            first = _window(row, windows.shape[1], band, constants, start, state)
+            for t in range(windows.shape[1]):
+                best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
+                k, _, _ = find(
+                    1 << (tables.precision - 1),
+                    *(best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse),
+                )
+                windows[row, t] = k - HALF
+                learn(c, c, first + t, k - HALF, constants, state)
+
+    return Loops(trace, intervals, pop, examine, approximate)
+
+
+SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
+"""Names the version of all that is computed here."""
+LOOPS = _make(SOURCES)

@@ -1,0 +1,114 @@
+"""Where the predictors of a band begin in each window: at the average of the training clips.
+
+A lattice that begins with zeros needs a few hundred samples to find what most sound has in common, which in
+short windows is most of what there is. So its reflection coefficients and energies begin where a lattice ends
+that has seen the training clips, every stretch of them made equally loud; the energies are made as small as if
+it had seen only ``start_samples`` samples, so that it is still quick to learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from idf.adaptive.state import FIRST_LEVEL
+from idf.adaptive.vectors import LANES, STAGE_VECTORS
+from idf.bands.features import busyness
+from idf.bands.loops import Start
+from idf.bands.model import BandModel
+from idf.coding.kernels import compiled_loop
+from idf.flows.lifting import split
+
+_STRETCH = 1024
+"""Samples that are made equally loud together."""
+_RMS = 1000.0
+_FORGETTING = 0.99998
+_QUIETEST = 1.0
+"""Of the RMS of a window, in sample steps; what is more quiet says nothing of the shape of spectra."""
+
+
+def fitted(model: BandModel, clips: Iterable[np.ndarray], start_samples: float) -> BandModel:
+    """The model with a start that is fitted to clips, int32 (n,) each."""
+    bands = model.bands
+    signals: list[list[np.ndarray]] = [[] for _ in range(bands)]
+    rms: list[list[np.ndarray]] = [[] for _ in range(bands)]
+    busy: list[list[np.ndarray]] = [[] for _ in range(bands)]
+    for clip in clips:
+        low = clip[None]
+        for number in range(bands - 1, 0, -1):
+            low, high = split(low, model.taps[bands - 1 - number])
+            _measure(model, number, high[0], signals, rms)
+            count = max(model.window >> (bands - number), 1)
+            whole = low.shape[1] // count * count
+            busy[number].append(busyness(low)[0, :whole].reshape(-1, count).mean(1) + 1.0)
+        _measure(model, 0, low[0], signals, rms)
+    plan = model.settings.plan
+    stages = np.empty((bands, 4, plan.stages * LANES))
+    level, signal, usual = np.empty(bands), np.empty(bands), np.ones(bands)
+    for number in range(bands):
+        shape = _lattice(np.concatenate(signals[number]), plan.stages)
+        signal[number] = np.exp(np.log(np.concatenate(rms[number])).mean())
+        factor = (signal[number] / _RMS) ** 2
+        stages[number, :2] = shape[:2]
+        # what has been summed up over 1 / (1 - forgetting) samples counts as start_samples
+        stages[number, 2:] = shape[2:] * (1 - _FORGETTING) * start_samples * factor + 1e-3
+        power = shape[2].reshape(plan.stages, LANES)[-1, 0] * (1 - _FORGETTING) * factor
+        level[number] = 0.8 * np.sqrt(power) + 1.0
+        if busy[number]:
+            usual[number] = np.exp(np.log(np.concatenate(busy[number])).mean())
+    found = {"stages": stages, "level": level, "signal": signal}
+    # as they are kept, so that a resumed run and a model file have the same
+    start = Start(*(found[name].astype(np.float32).astype(np.float64) for name in ("stages", "level", "signal")))
+    return replace(model, start=start, busyness=usual.astype(np.float32).astype(np.float64))
+
+
+def _measure(
+    model: BandModel, number: int, band: np.ndarray, signals: list[list[np.ndarray]], rms: list[list[np.ndarray]]
+) -> None:
+    """Keep a clip's band, in stretches of the same RMS, and the RMS of its windows."""
+    stretches = _stretched(band.astype(np.float64), _STRETCH)
+    power = np.sqrt((stretches**2).mean(1))
+    loud = stretches[power >= _QUIETEST] / power[power >= _QUIETEST, None] * _RMS
+    signals[number].append(loud.reshape(-1))
+    windows = _stretched(band.astype(np.float64), max(model.lengths(model.window)[number], 1))
+    rms[number].append(np.maximum(np.sqrt((windows**2).mean(1)), _QUIETEST))
+
+
+def _stretched(x: np.ndarray, length: int) -> np.ndarray:
+    if len(x) < length:
+        return x[None] if len(x) else np.zeros((1, 1))
+    return x[: len(x) // length * length].reshape(-1, length)
+
+
+def _lattice(x: np.ndarray, stages: int) -> np.ndarray:
+    """Reflection and energies of a lattice that has seen all of ``x``: float64 (4, stages · LANES)."""
+    state = np.tile(np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES), stages)
+    memory = np.repeat([_FORGETTING, 0.01 * (1 - _FORGETTING)], LANES)
+    # Before 1 / (1 - forgetting) samples energies are still growing; going round again settles them.
+    for _ in range(max(1, min(8, int(3 / (1 - _FORGETTING)) // max(len(x), 1)))):
+        _run(x, state, stages, memory, np.empty(stages * LANES))
+    kept = state.reshape(stages, STAGE_VECTORS, LANES)[:, :4]
+    return np.ascontiguousarray(kept.transpose(1, 0, 2)).reshape(4, -1)
+
+
+def _make(sources: str):  # type: ignore[no-untyped-def]
+    from idf.adaptive.vectors import lattice_update
+
+    @compiled_loop
+    def run(x: np.ndarray, state: np.ndarray, stages: int, memory: np.ndarray, out: np.ndarray) -> None:
+        sources  # noqa: B018
+        for t in range(x.shape[0]):
+            lattice_update(state, stages, memory, x[t], out)
+
+    return run
+
+
+def _sources() -> str:
+    from idf.adaptive.loops import SOURCES
+
+    return SOURCES
+
+
+_run = _make(_sources())
