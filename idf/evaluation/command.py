@@ -18,16 +18,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from idf.audio import Dataset, open_dataset
+from idf.coding.model_codec import load_codec
 from idf.config import Config
 from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines
 from idf.evaluation.codecs import CodecError, Entry
+from idf.evaluation.exhibit import Exhibit, make_exhibit
 from idf.evaluation.flac import DEFAULT_BLOCK
 from idf.evaluation.likelihood import model_nll_bits
 from idf.evaluation.machine import cpu_name
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
 from idf.evaluation.model_codec import ModelCodec
 from idf.evaluation.options import USAGE, Options, parse_options
+from idf.evaluation.page import write_page
 from idf.evaluation.plots import plot_codecs, plot_history, read_history
 from idf.evaluation.report import write_report
 from idf.evaluation.results import Results, Row, clip_records, excess_warning, make_row, to_terminal, write_results
@@ -53,15 +56,18 @@ def main(words: Sequence[str] | None = None) -> int:
     dataset = open_dataset(data_config(run, options.data))
     _check_early(run)
     # Progress goes to standard error, the table to standard output.
-    results = evaluate(run, dataset, options, Console(stderr=True))
-    paths = write_evaluation(run, results)
+    results, exhibit = evaluate(run, dataset, options, Console(stderr=True))
+    paths = write_evaluation(run, results, exhibit)
     track(run, results)
     _print(results, paths[-1])
     return 0
 
 
-def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Console) -> Results:
+def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Console) -> tuple[Results, Exhibit]:
     """Measure the run's model and the baselines on one split. Keeps the model's files in ``evaluation/files/``.
+
+    Returns:
+        what was found, and the clip that the page shows.
 
     Raises:
         RunError: the split has no clips, or a codec is not lossless, or the model cannot code.
@@ -105,11 +111,15 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
                 continue
             rows.append(make_row(baseline, *names, found))
             per_clip[baseline.codec] = clip_records(found.clips)
-        facts = about(run, model, dataset)
+        codec = load_codec(model, run.config.coder)
+        facts = about(run, codec, dataset)
         _keep_files(measured, run.evaluation / "files")
-    excess = excess_warning(rows[0])
-    warnings += [excess] if excess else []
-    return Results(tuple(rows), tuple(not_made), tuple(warnings), facts, per_clip)
+        excess = excess_warning(rows[0])
+        warnings += [excess] if excess else []
+        results = Results(tuple(rows), tuple(not_made), tuple(warnings), facts, per_clip)
+        progress.add_task("one clip for the page", total=None)
+        exhibit = make_exhibit(codec, dataset, clips, results)
+    return results, exhibit
 
 
 def model_entry(config: Config, model: Path) -> Entry:
@@ -118,8 +128,8 @@ def model_entry(config: Config, model: Path) -> Entry:
     return Entry(_model_name(config), f"idf, {config.coder}", _window(config), codec)
 
 
-def write_evaluation(run: EvaluatedRun, results: Results) -> list[Path]:
-    """Write results, tables, figures and the report under the run's ``evaluation/``; the report comes last.
+def write_evaluation(run: EvaluatedRun, results: Results, exhibit: Exhibit) -> list[Path]:
+    """Write results, tables, figures, the page and the report under the run's ``evaluation/``; the report comes last.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -129,6 +139,7 @@ def write_evaluation(run: EvaluatedRun, results: Results) -> list[Path]:
     figures = plot_codecs(results.rows, folder / "plots")
     if run.history.is_file():
         figures += plot_history(run.history, folder / "plots")
+    paths.append(write_page(results, run, exhibit, folder))
     return [*paths, *figures, write_report(results, figures, folder, run.folder)]
 
 
@@ -139,11 +150,12 @@ def track(run: EvaluatedRun, results: Results) -> None:
     log_table(Run(run.folder), run.config, "evaluation", columns, rows)
 
 
-def about(run: EvaluatedRun, model: Path, dataset: Dataset) -> dict[str, Any]:
-    """All that is needed to repeat the evaluation: command, versions, machine, model, data."""
-    from idf.coding.model_codec import load_codec
+def about(run: EvaluatedRun, codec: Any, dataset: Dataset) -> dict[str, Any]:
+    """All that is needed to repeat the evaluation: command, versions, machine, model, data.
 
-    codec = load_codec(model, run.config.coder)
+    Args:
+        codec: of the evaluated model, of any family.
+    """
     provenance = {name: value for name, value in codec.provenance.items() if name != "config"}
     return environment() | {
         "cpu": cpu_name(),
@@ -231,4 +243,6 @@ def _print(results: Results, report: Path) -> None:
         console = Console(width=150)
     for part in to_terminal(results, console.width):
         console.print(part)
-    console.print(f"written to {report.parent}/: report.md, table.md, table.csv, results.json", soft_wrap=True)
+    console.print(
+        f"written to {report.parent}/: report.html, report.md, table.md, table.csv, results.json", soft_wrap=True
+    )

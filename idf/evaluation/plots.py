@@ -222,7 +222,8 @@ def _log_scales(history: History, width: float) -> Figure | None:
 
     columns = max(1, min(4, len(blocks), round(width / 1.75)))
     rows = math.ceil(len(blocks) / columns)
-    figure = Figure(figsize=(max(width, 2.3 * columns), 1.1 + 1.5 * rows), dpi=DPI, layout="constrained")
+    across = width if width < WIDTH_INCHES else max(width, 2.3 * columns)
+    figure = Figure(figsize=(across, 1.1 + 1.5 * rows), dpi=DPI, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, block in zip(grid.flat, blocks, strict=False):
         style_axes(axes)

@@ -164,18 +164,19 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-_HEADINGS = ("codec", "window", "bits/sample", "ratio", "−log2 p", "encode", "decode", "MiB", "lossless", "provider")
+HEADINGS = ("codec", "window", "bits/sample", "ratio", "−log2 p", "encode", "decode", "MiB", "lossless", "provider")
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
+    """A row under :data:`HEADINGS`, as text."""
     return (
         row.codec,
         _number(row.window, "d"),
         _number(row.bits_per_sample, ".4f"),
         _number(row.compression_ratio, ".3f"),
         _number(row.nll_bits_per_sample, ".4f"),
-        _times(row.encode_x_realtime),
-        _times(row.decode_x_realtime),
+        times(row.encode_x_realtime),
+        times(row.decode_x_realtime),
         _number(row.peak_memory_mib, ".0f"),
         "yes" if row.lossless else "NO",
         row.provider,
@@ -202,10 +203,10 @@ def to_markdown(results: Results) -> str:
         lines += [
             f"**{caption(results)}**",
             "",
-            "| " + " | ".join(_HEADINGS) + " |",
-            "|---" + "|---:" * (len(_HEADINGS) - 3) + "|:---:|---|",
+            "| " + " | ".join(HEADINGS) + " |",
+            "|---" + "|---:" * (len(HEADINGS) - 3) + "|:---:|---|",
         ]
-        lines += ["| " + " | ".join(_escape(cell) for cell in _cells(row)) + " |" for row in results.rows]
+        lines += ["| " + " | ".join(_escape(cell) for cell in cells(row)) + " |" for row in results.rows]
         lines += ["", NOTE]
     if results.not_made:
         lines += ["", "Not made here:", ""]
@@ -225,13 +226,13 @@ def to_terminal(results: Results, width: int) -> list[RenderableType]:
 
     hidden = () if width >= WIDE_TERMINAL else ("window", "lossless", "provider")
     table = Table(title=caption(results), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for heading in _HEADINGS:
+    for heading in HEADINGS:
         if heading not in hidden:
             words = heading in ("codec", "provider")
             table.add_column(heading, justify="left" if words else "right", no_wrap=not words)
     for number, row in enumerate(results.rows):
-        cells = zip(_HEADINGS, _cells(row), strict=True)
-        shown = [Text(cell) for heading, cell in cells if heading not in hidden]
+        pairs = zip(HEADINGS, cells(row), strict=True)
+        shown = [Text(cell) for heading, cell in pairs if heading not in hidden]
         table.add_row(*shown, style="bold" if number == 0 else None)
     parts: list[RenderableType] = [table, Text(NOTE, style="dim")]
     if hidden:
@@ -251,7 +252,8 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def _times(value: float | None) -> str:
+def times(value: float | None) -> str:
+    """A speed as a multiple of real time, a dash where it is not known."""
     if value is None:
         return "–"
     return f"{value:.0f}×" if value >= 10 else f"{value:.2g}×"

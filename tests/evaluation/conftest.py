@@ -1,23 +1,33 @@
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import json
 import types
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from idf.adaptive.codec import AdaptiveCodec
 from idf.adaptive.model import build_adaptive
-from idf.audio import write_wav16
+from idf.audio import Clip, Dataset, write_wav16
 from idf.coding.model_codec import save_model
-from idf.config import to_yaml
+from idf.config import load_config, to_yaml
 from idf.config.compose import compose
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
-from idf.evaluation.codecs import ClipFile, FileCodec
+from idf.evaluation.codecs import ClipFile, FileCodec, NotMade
+from idf.evaluation.exhibit import make_exhibit
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
+from idf.evaluation.page import page
+from idf.evaluation.results import Results, Row
+from idf.evaluation.runs import EvaluatedRun
 from idf.models import build_model
+
+NASTY = "<script>alert('&\"')</script>"
+"""What a page must not take for its own."""
 
 
 @pytest.fixture(autouse=True)
@@ -128,5 +138,59 @@ def make_adaptive() -> Callable[[int], AdaptiveCodec]:
 
     def make(chunk_samples: int) -> AdaptiveCodec:
         return AdaptiveCodec(model.settings, weights, bytes(16), chunk_samples=chunk_samples)
+
+    return make
+
+
+@pytest.fixture
+def page_results() -> Results:
+    """Two codecs on three clips, of which the second is the typical one; everything has a nasty name."""
+    row = Row("IDF " + NASTY, "idf", "set", "test", 3, 24000, 256, 26000, 8.67, 1.846, 8.66, 22.0, 20.0, 180.0, True)
+    rows = (row, dataclasses.replace(row, codec="FLAC -8 " + NASTY, bytes=28000, bits_per_sample=9.33, window=None))
+    clip = {"samples": 8000, "rate_hz": 8000, "channels": 1, "nll_bits": 60000.0}
+    sizes = {"a/long-name-of-a-clip-that-goes-on-and-on": 8000, NASTY: 8600, "c": 9400}
+    records = tuple({"name": name, "bytes": size, **clip} for name, size in sizes.items())
+    about: dict[str, Any] = {"idf": "1", "python": "3", "packages": {"numpy": "2"}, "cpu": NASTY, "cpus": 2}
+    about |= {"command": ["/here/evaluate.py", f"run={NASTY}"], "git": {"revision": "0123456789abcdef", "changed": []}}
+    return Results(rows, (NotMade("Sac", NASTY, NASTY),), (NASTY,), about, {row.codec: records, rows[1].codec: records})
+
+
+@pytest.fixture
+def page_run(tiny_model: Path, tmp_path: Path) -> EvaluatedRun:
+    """A run with a history of 16 blocks and settings."""
+    folder = tmp_path / "run-s0"
+    folder.mkdir()
+    (folder / "config.yaml").write_text((tiny_model.parent / "config.yaml").read_text() + f"# {NASTY}\n")
+    (folder / "environment.json").write_text(json.dumps({"command": ["/here/train.py", f"x={NASTY}"]}))
+    lines = []
+    for step in range(0, 100, 10):
+        line: dict[str, Any] = {"step": step, "kind": "train", "loss_bits_per_sample": 12 - step / 40}
+        for block in range(1, 17):
+            line |= {f"log_scale/z{block}/{end}": -5 + at for end, at in (("mean", 0), ("min", -1), ("max", 1))}
+        lines += [line, {"step": step, "kind": "validation", "bits_per_sample": 12 - step / 40}]
+    (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return EvaluatedRun(folder, load_config(tiny_model.parent / "config.yaml"))
+
+
+@pytest.fixture
+def page_dataset(fakes: types.ModuleType, tmp_path: Path, page_results: Results) -> Dataset:
+    clips = []
+    for number, record in enumerate(page_results.per_clip[page_results.rows[0].codec]):
+        path = tmp_path / f"{number}.wav"
+        write_wav16(path, fakes.speech_like(8000, number), 8000)
+        clips.append(Clip(record["name"], path, 8000, 8000))
+    return Dataset("set", "split", 8000, (), (), tuple(clips))
+
+
+@pytest.fixture
+def make_page(
+    page_results: Results, page_run: EvaluatedRun, page_dataset: Dataset, make_adaptive: Callable[[int], AdaptiveCodec]
+) -> Callable[[int], str]:
+    """The page's text for a codec with so many blocks; none is an adaptive flow."""
+
+    def make(blocks: int) -> str:
+        codec = importlib.import_module("blockwise_fake").Interlaced(blocks) if blocks else make_adaptive(4096)
+        exhibit = make_exhibit(codec, page_dataset, page_dataset.test, page_results)
+        return page(page_results, page_run, exhibit)
 
     return make

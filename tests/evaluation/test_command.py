@@ -71,8 +71,11 @@ def test_everything(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     for picture in ("plots/codecs.png", "plots/bits_per_dimension.svg"):
         assert f"({picture})" in report
         assert (evaluation / picture).is_file()
+    page = (evaluation / "report.html").read_text()
+    for words in ("FLAC -8", "Sac --normal", 'id="training"', 'id="latents"', 'id="progressive"'):
+        assert words in page
     printed = capsys.readouterr().out
-    for words in ("FLAC -8", "TTA", "not made: Sac --normal", "report.md"):
+    for words in ("FLAC -8", "TTA", "not made: Sac --normal", "report.md", "report.html"):
         assert words in printed
     assert (evaluation / "table.md").read_text() in report
 

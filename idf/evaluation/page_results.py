@@ -1,0 +1,141 @@
+"""The parts of a run's page that come from its results: headline, tables, bars, how it was measured."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from idf.evaluation.markup import Markup, element, join, table
+from idf.evaluation.report import METHOD, made_with
+from idf.evaluation.results import HEADINGS, NOTE, Results, Row, caption, cells, times
+
+MOST_CLIPS = 100
+"""Clips in the table; of more the half that takes the fewest bits a sample and the half that takes the most."""
+
+
+def headline(results: Results) -> Markup:
+    """The model's figures, large."""
+    model, *others = results.rows
+    tiles = [
+        ("bits per sample", f"{model.bits_per_sample:.4f}"),
+        ("compression ratio", f"{model.compression_ratio:.3f}"),
+    ]
+    if others:
+        best = min(others, key=lambda row: row.bits_per_sample)
+        tiles.append((f"size against {best.codec}", f"{_percent(model.bits_per_sample / best.bits_per_sample - 1)}"))
+    tiles += [
+        ("encoding, × real time", times(model.encode_x_realtime)),
+        ("decoding, × real time", times(model.decode_x_realtime)),
+        ("lossless", f"{model.clips} of {model.clips}"),
+    ]
+    found = [element("div", element("dt", name), element("dd", value)) for name, value in tiles]
+    return element("dl", *found, class_="tiles")
+
+
+def warnings(results: Results) -> Markup:
+    """What a reader must know before the figures."""
+    return join(element("p", f"Warning: {warning}.", class_="warning") for warning in results.warnings)
+
+
+def codecs(results: Results) -> Markup:
+    """The table of codecs, the same as bars, and what is missing."""
+    # Words at both ends, numbers between.
+    numbers = [heading not in ("codec", "lossless", "provider") for heading in HEADINGS]
+    parts = [
+        table(caption(results), HEADINGS, [cells(row) for row in results.rows], numbers, own=0),
+        element("p", NOTE, class_="note"),
+    ]
+    if len(results.rows) > 1:
+        parts.append(element("h3", "Bits per sample, the smallest files first"))
+        parts.append(_bars(results.rows))
+    if results.not_made:
+        missing = [element("li", f"{row.codec}: {row.reason}. Remedy: {row.remedy}.") for row in results.not_made]
+        summary = element("summary", f"Not made here: {len(missing)} codec{'s' * (len(missing) != 1)}")
+        parts.append(element("details", summary, element("ul", *missing)))
+    return join(parts)
+
+
+def clips(results: Results) -> Markup:
+    """Bits per sample of each clip with each codec; the smallest file of a clip stands out."""
+    names = [row.codec for row in results.rows]
+    model = results.per_clip[names[0]]
+    scores = {
+        name: [8 * clip["bytes"] / clip["samples"] for clip in results.per_clip[name]]
+        for name in names
+        if name in results.per_clip
+    }
+    rows = []
+    for number in _shown(scores[names[0]]):
+        clip = model[number]
+        best = min(score[number] for score in scores.values())
+        row: list[str] = [clip["name"], f"{clip['samples'] / clip['channels'] / clip['rate_hz']:.2f}"]
+        row.append("–" if clip["nll_bits"] is None else f"{clip['nll_bits'] / clip['samples']:.4f}")
+        for score in scores.values():
+            value = f"{score[number]:.4f}"
+            row.append(element("strong", value) if score[number] == best and len(scores) > 1 else value)
+        rows.append(row)
+    about = "Bits per sample of each clip, headers included" + (
+        "; the smallest file in bold" if len(scores) > 1 else ""
+    )
+    if len(rows) < len(model):
+        half = len(rows) // 2
+        about += f"; the {half} cheapest and the {half} dearest of {len(model)} clips, all of which are in results.json"
+    headings = ["clip", "seconds", "−log2 p", *scores]
+    return table(about, headings, rows, [False, *[True] * (len(headings) - 1)])
+
+
+def method(results: Results, run: Path, commands: Sequence[Sequence[str]], settings: str | None) -> Markup:
+    """How the figures came about, and with what.
+
+    Args:
+        run: the run's folder.
+        commands: command lines, in order.
+        settings: the run's, as YAML.
+    """
+    lines = "\n".join(_command(words) for words in commands)
+    about = results.about
+    facts = [f"run {run.name}", *made_with(about)]
+    if model := about.get("model"):
+        facts.append("model " + ", ".join(f"{name} {value}" for name, value in model.items() if value is not None))
+    if data := about.get("data"):
+        facts.append("data " + ", ".join(f"{name} {value}" for name, value in data.items()))
+    if evaluated := about.get("evaluated"):
+        facts.append(f"evaluated {evaluated}")
+    parts = [element("p", "Made by"), element("pre", lines, tabindex=0)] if lines else []
+    parts.append(element("ul", *(element("li", paragraph) for paragraph in METHOD)))
+    parts += [element("h3", "Versions and machine"), element("ul", *(element("li", fact) for fact in facts))]
+    if settings:
+        text = element("pre", settings, tabindex=0)
+        parts.append(element("details", element("summary", "All settings of the run"), text))
+    return join(parts)
+
+
+def _bars(rows: Sequence[Row]) -> Markup:
+    largest = max(row.bits_per_sample for row in rows)
+    bars = []
+    for row in sorted(rows, key=lambda row: row.bits_per_sample):
+        share = f"--share: {100 * row.bits_per_sample / largest:.1f}%"
+        words = element("p", element("span", row.codec), element("b", f"{row.bits_per_sample:.4f}"))
+        bar = element("div", class_="bar", style=share, aria_hidden="true")
+        bars.append(element("li", words, bar, class_="own" if row is rows[0] else None))
+    return element("ul", *bars, class_="bars")
+
+
+def _shown(scores: Sequence[float]) -> list[int]:
+    """Numbers of the clips in the table, in their order."""
+    if len(scores) <= MOST_CLIPS:
+        return list(range(len(scores)))
+    ranked = sorted(range(len(scores)), key=scores.__getitem__)
+    half = MOST_CLIPS // 2
+    return sorted([*ranked[:half], *ranked[-half:]])
+
+
+def _percent(change: float) -> str:
+    return f"{100 * change:+.2f} %".replace("-", "−")
+
+
+def _command(words: Sequence[str]) -> str:
+    """As it is typed: ``sys.argv`` has neither Python nor, for most people, a path that means anything."""
+    program, *others = words
+    return "$ " + shlex.join(["python", Path(program).name, *others])

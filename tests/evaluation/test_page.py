@@ -1,0 +1,159 @@
+"""The page of a run: what is on it, that nothing breaks it, and how it looks in a browser."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html.parser
+import importlib
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+
+from idf.audio import Clip, Dataset, Pcm
+from idf.config import load_config
+from idf.evaluation.exhibit import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip
+from idf.evaluation.page import write_page
+from idf.evaluation.results import Results
+from idf.evaluation.runs import EvaluatedRun
+
+NASTY = "<script>alert('&\"')</script>"
+MakePage = Callable[..., str]
+
+
+class Outline(html.parser.HTMLParser):
+    """Checks that elements are closed in order, and keeps their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in ("meta", "br", "hr", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.mark.parametrize("blocks", [0, 11])
+def test_the_page_stands_alone_and_says_what_it_shows(make_page: MakePage, blocks: int) -> None:
+    text = make_page(blocks)
+    outline = Outline(text)
+    assert len(text) < 3e6
+    assert not outline.all("script")
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 8
+    for tag, attributes in outline.found:
+        for name, value in attributes.items():
+            if name in ("src", "href", "xlink:href"):
+                assert (value or "").startswith(("#", "data:")), (tag, name)
+    ids = [attributes["id"] for _, attributes in outline.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = {(attributes["href"] or "")[1:] for attributes in outline.all("a")}
+    assert links <= set(ids)
+    assert ("latents" in links, "progressive" in links) == (blocks > 0, blocks > 0)
+    assert "rate" in links
+    for attributes in [*outline.all("svg"), *outline.all("audio")]:
+        assert attributes["aria-label"]
+    assert len(outline.all("audio")) == 1 if not blocks else 5 <= len(outline.all("audio")) <= 7
+    assert all(attributes.get("scope") for attributes in outline.all("th"))
+    assert "python train.py" in text
+    assert "python evaluate.py" in text
+
+
+def test_the_same_evaluation_gives_the_same_page(make_page: MakePage) -> None:
+    assert make_page(0) == make_page(0)
+
+
+def test_a_run_with_nothing_but_a_model(
+    page_results: Results, tiny_model: Path, fakes: ModuleType, page_dataset: Dataset, tmp_path: Path
+) -> None:
+    alone = dataclasses.replace(page_results, rows=page_results.rows[:1], not_made=(), warnings=(), about={})
+    run = EvaluatedRun(tmp_path / "empty", load_config(tiny_model.parent / "config.yaml"))
+    exhibit = make_exhibit(
+        importlib.import_module("blockwise_fake").Interlaced(), page_dataset, page_dataset.test, alone
+    )
+    text = write_page(alone, run, exhibit, tmp_path / "out").read_text()
+    Outline(text)
+    assert 'id="training"' not in text
+    assert "Made by" not in text
+
+
+def test_the_typical_clip_is_shown_its_beginning_only(
+    page_results: Results, fakes: ModuleType, page_dataset: Dataset
+) -> None:
+    assert typical_clip(page_results) == 1
+    codec = importlib.import_module("blockwise_fake").Interlaced()
+    long = fakes.speech_like(7 * 800)
+
+    class Long(Dataset):
+        def read(self, clip: Clip) -> Pcm:
+            return Pcm(long, 800)
+
+    exhibit = make_exhibit(codec, Long("set", "split", 800, (), (), page_dataset.test), page_dataset.test, page_results)
+    assert exhibit.coded.name == NASTY
+    assert len(exhibit.coded.samples) == 4800
+    assert exhibit.seconds == 7
+    assert [step.blocks for step in exhibit.steps] == [1, 2, 3, 4]
+    assert np.array_equal(exhibit.steps[-1].samples, exhibit.coded.samples)
+    assert [step.blocks for step in exhibit.heard] == [1, 2, 3]
+    assert isinstance(exhibit, Exhibit)
+
+
+def test_short_clips_are_shown_only_where_there_are_no_others(page_results: Results) -> None:
+    [records, _] = page_results.per_clip.values()
+    short = tuple(record | {"samples": 40, "bytes": 43 + number} for number, record in enumerate(records))
+    name = page_results.rows[0].codec
+    assert typical_clip(dataclasses.replace(page_results, per_clip={name: short})) == 1
+    assert typical_clip(dataclasses.replace(page_results, per_clip={name: (*short, records[0])})) == 3
+
+
+def test_steps_are_even_in_bits() -> None:
+    assert steps_by_bits([1.0, 2.0, 3.0], 9) == [1, 2, 3]
+    steps = steps_by_bits([0.1] * 16 + [1.0] * 15, 6)
+    assert steps[0] == 1
+    assert steps[-1] == 31
+    assert len(steps) == 6
+    assert all(step > 16 for step in steps[1:])
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 192000])
+def test_audio_comes_back(fakes: ModuleType, rate_hz: int) -> None:
+    samples = fakes.speech_like(500)
+    kind, _, data = audio_uri(samples, rate_hz).partition("base64,")
+    assert kind == "data:audio/flac;"
+    decoded, rate = soundfile.read(io.BytesIO(base64.b64decode(data)), dtype="int16")
+    assert rate == rate_hz
+    assert np.array_equal(decoded, samples)
+
+
+def test_of_very_many_clips_the_extremes_are_listed(page_results: Results) -> None:
+    from idf.evaluation.page_results import clips
+
+    [name, *_] = page_results.per_clip
+    record = page_results.per_clip[name][0]
+    many = tuple(record | {"name": f"clip{number}", "bytes": 5000 + number} for number in range(150))
+    text = clips(dataclasses.replace(page_results, rows=page_results.rows[:1], per_clip={name: many}))
+    assert len(re.findall("clip[0-9]+", text)) == 100
+    assert "the 50 cheapest and the 50 dearest of 150 clips" in text
+    assert "clip49<" in text
+    assert "clip50<" not in text
+    assert "clip100<" in text
