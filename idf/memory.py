@@ -1,4 +1,4 @@
-"""How the processes we own treat freed memory, and how much memory they have needed."""
+"""What the processes we own load and keep in memory, and how much of it they have needed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import ctypes
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 
 if sys.platform != "win32":
     import resource
@@ -29,6 +31,14 @@ def keep_freed_memory() -> None:
             libc = ctypes.CDLL(None)
             libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
             libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+
+
+def spare_linear_algebra() -> None:
+    """Keep numba from loading SciPy's linear algebra, a fifth of a second that no codec has a use for.
+
+    Only for processes that do nothing but code, where no other code can want it.
+    """
+    sys.modules.setdefault("scipy.linalg.cython_blas", cast(ModuleType, None))
 
 
 def peak_memory_mib() -> float | None:

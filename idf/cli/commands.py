@@ -176,11 +176,12 @@ def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namesp
     report = Report(arguments.quiet, arguments.verbose)
     # one file more than there are workers, so that none waits while a file is opened or renamed
     many = min(arguments.jobs + 1, len(tasks)) if arguments.jobs > 1 else 1
-    blocks = -(-arguments.jobs // many)
     started = time.perf_counter()
 
-    def one(task: Task, processes: Processes) -> None:
+    def one(number: int, task: Task, processes: Processes) -> None:
         begun = time.perf_counter()
+        # blocks at once: as many as keep all workers busy, also when one of these files has come to its end
+        blocks = min(arguments.jobs, -(-2 * arguments.jobs // min(many, len(tasks) - number)))
         try:
             size = work(task, blocks, processes, report)
         except WorkerError as error:
@@ -196,12 +197,12 @@ def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namesp
 
     with report.progress(what, lambda: _total_samples(tasks)), Processes(arguments.jobs) as processes:
         if many == 1:
-            for task in tasks:
-                one(task, processes)
+            for number, task in enumerate(tasks):
+                one(number, task, processes)
         else:
             with ThreadPoolExecutor(many) as pool:
                 try:
-                    for _ in pool.map(one, tasks, itertools.repeat(processes)):
+                    for _ in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
                         pass
                 except BaseException:
                     processes.close()  # else the files that are under way would be waited for

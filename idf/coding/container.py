@@ -11,15 +11,18 @@ Every byte of a file is under a CRC-32 and the samples under a digest, so damage
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.audio import Pcm
 from idf.coding.planes import ChunkCodec
 from idf.coding.sources import ArraySource
 from idf.coding.stream import Decoder, checked_samples, encode_stream
 from idf.coding.wav import WavFormat
 from idf.errors import FormatError
+
+if TYPE_CHECKING:
+    from idf.audio import Pcm
 
 __all__ = ["ChunkCodec", "compress_array", "compress_clip", "decompress_array", "decompress_clip"]
 
@@ -80,6 +83,8 @@ def decompress_clip(codec: ChunkCodec, data: bytes) -> Pcm:
     Raises:
         FormatError: the file is damaged, of another version or kind, or was made with another model.
     """
+    from idf.audio import Pcm  # deferred: much that a command has no use for
+
     samples, form = decompress_array(codec, data)
     if (form.channels, form.sample_bits) != (1, 16):
         raise FormatError(f"the file holds {form.channels} channels of {form.sample_bits} bits, not mono of 16")

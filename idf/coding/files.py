@@ -11,12 +11,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
 
+from idf.coding.follow import FollowedFile
 from idf.coding.parts import Header, read_header
 from idf.coding.planes import ChunkCodec
 from idf.coding.sources import Source, open_path, open_source
@@ -88,24 +90,39 @@ def compress_stream(
         DataError: the source is damaged.
         RuntimeError: what was written does not give the source back. A fault of this program or machine.
     """
-    size = encode_stream(codec, source, output, jobs=jobs, progress=progress)
-    if check == "decode":
+    if check == "none":
+        return encode_stream(codec, source, output, jobs=jobs, progress=progress)
+    if jobs <= 1:
+        size = encode_stream(codec, source, output, jobs=jobs, progress=progress)
         output.flush()
         output.seek(0)
-        state = hashlib.sha256()
-        try:
-            decoder = Decoder(output)
-            if source.file_digest() is None:
-                decoder.skip_head()
-                same = sum(map(len, checked_samples(codec, decoder, jobs=jobs))) == size.samples
-            else:
-                decode_stream(codec, decoder, state.update, jobs=jobs)
-                same = state.digest() == source.file_digest()
-        except FormatError as error:
-            raise RuntimeError(f"{name} does not decode after compression: {error}; please report this") from error
-        if not same:
-            raise RuntimeError(f"{name} does not come back as it was after compression; please report this")
+        content = _decoded(codec, source, output, name, jobs)
+    else:
+        # Blocks are checked as soon as they are written, so that no worker waits for the last one to be compressed.
+        with ThreadPoolExecutor(1) as pool, FollowedFile(output) as followed:
+            decoding = pool.submit(_decoded, codec, source, followed, name, jobs)  # type: ignore[arg-type]
+            size = encode_stream(codec, source, followed, jobs=jobs, progress=progress)  # type: ignore[arg-type]
+        content = decoding.result()
+    if content != (size.samples if source.file_digest() is None else source.file_digest()):
+        raise RuntimeError(f"{name} does not come back as it was after compression; please report this")
     return size
+
+
+def _decoded(codec: ChunkCodec, source: Source, file: IO[bytes], name: str, jobs: int) -> int | bytes:
+    """What a compressed file holds: the digest of the WAV file, or where no file comes back the number of samples.
+
+    Those samples are compared with their own digest on the way.
+    """
+    state = hashlib.sha256()
+    try:
+        decoder = Decoder(file)
+        if source.file_digest() is None:
+            decoder.skip_head()
+            return sum(map(len, checked_samples(codec, decoder, jobs=jobs)))
+        decode_stream(codec, decoder, state.update, jobs=jobs)
+        return state.digest()
+    except FormatError as error:
+        raise RuntimeError(f"{name} does not decode after compression: {error}; please report this") from error
 
 
 def decompress_file(

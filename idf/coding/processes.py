@@ -1,17 +1,13 @@
 """Codecs at work in processes of their own, because one interpreter computes on little more than one core.
 
 Only encoding and decoding go there; files are read and written here, so that a worker that is killed
-leaves nothing behind. Workers are fresh interpreters, not forks, and do not run the caller's main
-module again: a script needs no ``if __name__ == "__main__"``. They end with this process, however it
-ends. What they do is in :mod:`idf.coding.worker`.
+leaves nothing behind. The processes themselves: :mod:`idf.worker_process`; what they do:
+:mod:`idf.coding.worker`.
 """
 
 from __future__ import annotations
 
 import pickle
-import signal
-import subprocess
-import sys
 import threading
 from types import TracebackType
 from typing import Any
@@ -20,8 +16,8 @@ import numpy as np
 
 from idf.coding.planes import ChunkCodec
 from idf.errors import WorkerError
+from idf.worker_process import WorkerProcess, take_prepared
 
-_START = "import sys; sys.path[:] = {path!r}; from idf.coding.worker import main; main()"
 _ENDED = "the worker processes were ended"
 
 
@@ -77,8 +73,8 @@ class ProcessCodec:
         self._packed = pickle.dumps(codec)
         self._free = threading.Semaphore(jobs)
         self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
-        self._busy: set[_Worker] = set()
+        self._idle: list[WorkerProcess] = []
+        self._busy: set[WorkerProcess] = set()
         self._closed = False
 
     def encode(self, samples: np.ndarray) -> bytes:
@@ -111,85 +107,22 @@ class ProcessCodec:
             finally:
                 self._give_back(worker)
 
-    def _take(self) -> _Worker:
+    def _take(self) -> WorkerProcess:
         with self._lock:
             if self._closed:
                 raise RuntimeError(_ENDED)
-            worker = self._idle.pop() if self._idle else _Worker(self._packed)
+            worker = self._idle.pop() if self._idle else take_prepared() or WorkerProcess()
             if not worker.is_alive:
                 worker.end()
-                worker = _Worker(self._packed)
+                worker = WorkerProcess()
+            worker.packed_codec = self._packed
             self._busy.add(worker)
             return worker
 
-    def _give_back(self, worker: _Worker) -> None:
+    def _give_back(self, worker: WorkerProcess) -> None:
         with self._lock:
             self._busy.remove(worker)
             if worker.is_usable and not self._closed:
                 self._idle.append(worker)
             else:
                 worker.end()
-
-
-class _Worker:
-    """One process. For one thread at a time, but for :meth:`kill`.
-
-    Args:
-        packed: its codec, pickled; sent with the first request, since starting takes a while.
-
-    Attributes:
-        is_usable: whether it answered all that it was asked.
-    """
-
-    def __init__(self, packed: bytes) -> None:
-        start = _START.format(path=sys.path)
-        self._process = subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._packed: bytes | None = packed
-        self.is_usable = True
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, *request: object) -> Any:
-        """The answer to a request. Raises what the codec raised, or WorkerError where the process was killed."""
-        if self._packed is not None:
-            self._exchange("codec", self._packed)
-            self._packed = None
-        return self._exchange(*request)
-
-    def kill(self) -> None:
-        """Stop it at once, whatever it does."""
-        self._process.kill()
-
-    def end(self) -> None:
-        """Stop it, and forget about it."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            try:
-                pipe.close()
-            except BrokenPipeError:  # what could not be sent any more
-                continue
-
-    def _exchange(self, *request: object) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.is_usable = False  # until it has answered
-        try:
-            pickle.dump(request, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            self._process.stdin.flush()
-            error, result = pickle.load(self._process.stdout)
-        except (OSError, EOFError, pickle.UnpicklingError) as broken:
-            status = self._process.wait()
-            if status >= 0:
-                raise RuntimeError(f"a worker process failed with exit status {status}") from broken
-            raise WorkerError(
-                f"a worker process was ended from outside ({signal.Signals(-status).name}); "
-                "if memory ran out, use fewer --jobs"
-            ) from broken
-        self.is_usable = True
-        if error is not None:
-            raise error
-        return result

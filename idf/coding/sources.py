@@ -51,7 +51,7 @@ class Source(Protocol):
         ...
 
     def file_digest(self) -> bytes | None:
-        """SHA-256 of the file, to be asked for after the tail; None where samples come back and not a file."""
+        """SHA-256 of the file, as far as it was read; None, at any time, where samples come back and not a file."""
         ...
 
 

@@ -1,6 +1,6 @@
 """What a worker process does: it gets a codec once, then blocks to encode or decode, until its input ends.
 
-Started by :mod:`idf.coding.processes`, with which it talks in pickles over standard input and output;
+Started by :mod:`idf.worker_process`, with which it talks in pickles over standard input and output;
 nobody else can reach those. It opens no file but the model's, so that there is nothing to clean up
 when it is killed, and it ends by itself when the process that started it is gone.
 """
@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import sys
 import traceback
 from contextlib import suppress
 
-from idf.memory import keep_freed_memory
+from idf.memory import keep_freed_memory, spare_linear_algebra
 
 
 def main() -> None:
     """Serve until the input ends."""
-    # Ctrl-C reaches every process of the terminal; the one that started us tells us to stop, by going away.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
+    spare_linear_algebra()
     requests = sys.stdin.buffer
     # What anything prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb")

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from idf import worker_process
 from idf.cli.report import Report
 from idf.coding import read_index
+from idf.worker_process import WorkerProcess
 
 Idf = Callable[..., Any]
 
@@ -356,6 +358,27 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
             return
         time.sleep(0.05)
     raise AssertionError("a worker process is left")
+
+
+def test_workers_start_before_the_command_is_ready_for_them(
+    idf: Idf, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    started: list[WorkerProcess] = []
+
+    def prepare(count: int) -> None:
+        counts.append(count)
+        worker_process.prepare(count)
+        started.extend(worker_process._prepared)
+
+    monkeypatch.setattr(sys.modules["idf.cli.main"], "prepare", prepare)
+    assert idf("compress", wav, "-j", "4").status == 0
+    assert idf("info", wav.with_suffix(".idf")).status == 0
+    assert idf("verify", wav.with_suffix(".idf"), tmp_path / "missing.idf", "-j", "4").status == 1
+    assert idf("decompress", "--salvage", wav.with_suffix(".idf"), "-o", tmp_path / "new.wav", "-j", "4").status == 0
+    assert idf("compress", tmp_path, "-o", tmp_path / "new", "-j", "3", "-m", "nowhere").status == 2
+    assert counts == [1, 0, 2, 0, 3]  # no more than there are files to work on, of which a folder may have many
+    assert not any(worker.is_alive for worker in started)
 
 
 @pytest.mark.parametrize("words", [["--preset", "fast"], ["-p", "fast"], ["--fast"], ["-m", "fast"]])

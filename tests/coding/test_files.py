@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,14 +202,49 @@ class Forgetful:
         return samples
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("name", ["in.wav", "in.flac"])
-def test_what_does_not_come_back_is_never_kept(codec: Any, wav: Path, tmp_path: Path, name: str) -> None:
+def test_what_does_not_come_back_is_never_kept(codec: Any, wav: Path, tmp_path: Path, name: str, jobs: int) -> None:
     soundfile.write(wav.with_suffix(".flac"), soundfile.read(wav, dtype="int16")[0], 8000)
     for wrong in (1, 10**6):
         with pytest.raises(RuntimeError, match=rf"{name} does not"):
-            compress_file(Forgetful(codec, wrong), tmp_path / name, tmp_path / "a.idf")
+            compress_file(Forgetful(codec, wrong), tmp_path / name, tmp_path / "a.idf", jobs=jobs)
         assert not (tmp_path / "a.idf").exists()
     compress_file(Forgetful(codec, 1), tmp_path / name, tmp_path / "a.idf", check="none")
+
+
+def test_files_are_checked_while_they_are_written(make_codec: Any, wav: Path, tmp_path: Path) -> None:
+    """The first block is decoded before the last one is encoded: that one waits for it here."""
+    codec, decoded, encoded = make_codec(chunk_samples=300), threading.Event(), itertools.count(1)
+
+    class Patient(Forgetful):
+        def encode(self, samples: np.ndarray) -> bytes:
+            if next(encoded) == 9:
+                assert decoded.wait(60)
+            return super().encode(samples)
+
+        def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+            decoded.set()
+            return super().decode(data, count, channels)
+
+    compress_file(Patient(codec, 0), wav, tmp_path / "a.idf", jobs=2)
+    assert next(encoded) == 10
+    compress_file(codec, wav, tmp_path / "b.idf")
+    assert (tmp_path / "a.idf").read_bytes() == (tmp_path / "b.idf").read_bytes()
+
+
+def test_a_source_that_breaks_off_is_what_is_told(make_codec: Any, wav: Path, tmp_path: Path) -> None:
+    flac = wav.with_suffix(".flac")
+    soundfile.write(flac, soundfile.read(wav, dtype="int16")[0], 8000)
+    flac.write_bytes(flac.read_bytes()[:-200])
+    for jobs in (1, 2):
+        with pytest.raises(DataError, match="corrupt audio"):
+            compress_file(make_codec(chunk_samples=300), flac, tmp_path / "a.idf", jobs=jobs)
+    assert names(tmp_path) == ["in.flac", "in.wav"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_progress_tells_every_sample(codec: Any, wav: Path, tmp_path: Path) -> None:
