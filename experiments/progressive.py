@@ -6,10 +6,8 @@ import csv
 import io
 import json
 import math
-import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from experiments.wording import did_you_mean, parse_words
-from idf.audio import Dataset, Pcm, open_dataset, read_pcm16, write_wav16
+from experiments.source import Source, read_choice
+from idf.audio import Pcm, write_wav16
 from idf.coding import registry
 from idf.coding.approximation import PartialCodec, partial_codec
-from idf.config.compose import check_overrides, compose
-from idf.errors import ConfigError, DataError, run_main
+from idf.errors import ConfigError, run_main
 from idf.evaluation.progressive import Step, progressive_steps
 from idf.evaluation.progressive_plot import plot_progressive
-from idf.evaluation.runs import LATEST, EvaluatedRun, data_config, open_run
 from idf.files import atomic_write_text
 
 USAGE = """\
@@ -45,7 +41,7 @@ of bits against quality, and a figure.
   data.KEY  one setting of the data set, such as data.root=/audio
   output    where to write; progressive/CLIP in the run's folder, or outputs/progressive/MODEL/CLIP"""
 
-KEYS = ("run", "study", "model", "clip", "blocks", "output")
+KEYS = ("blocks",)
 HEADINGS = ("blocks", "last", "bits/sample", "share", "SNR, dB", "LSD, dB")
 PLAIN_WIDTH = 100
 """Characters of a line when the output is not a terminal."""
@@ -53,21 +49,6 @@ NOTE = (
     "blocks: how many are known, in the order of decoding; last: the name of the last of them; share: of the bits of "
     "all blocks; SNR: signal to noise ratio over the whole clip; LSD: log-spectral distance, frames of 32 ms."
 )
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A model and where its results go.
-
-    Args:
-        name: for titles.
-        run: the run it comes from, if it does.
-        model: its file.
-    """
-
-    name: str
-    run: EvaluatedRun | None
-    model: Path
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -80,22 +61,12 @@ def main(words: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(words):
         print(USAGE)
         return 0
-    data = [word for word in words if word.startswith(("data=", "data."))]
-    parsed = parse_words([word for word in words if word not in data], settings=KEYS)
-    settings = parsed.settings
-    problems = [f"`{word}` cannot be read: write setting=value" for word in parsed.plain]
-    if ("run" in settings) == ("model" in settings):
-        problems.append("name one: run=FOLDER, run=latest, or model=NAME")
-    if "study" in settings and settings.get("run") != LATEST:
-        problems.append("study= goes with run=latest; a folder needs no study")
-    problems += check_overrides(data).problems
-    if problems:
-        raise ConfigError([*problems[:-1], f"{problems[-1]}\n\n{USAGE}"])
-    source = _source(settings)
+    chosen = read_choice(words, KEYS, USAGE)
+    settings, source = chosen.settings, chosen.source
     codec = partial_codec(registry.load_model(source.model), 1)
     blocks = _blocks(settings.get("blocks", "all"), codec)
-    name, clip = _clip(settings.get("clip"), source, data)
-    folder = Path(settings["output"]) if "output" in settings else _folder(source, name)
+    name, clip = chosen.clip()
+    folder = chosen.folder("progressive", name)
     with _progress() as bar:
         task = bar.add_task(f"decoding {name} block by block", total=len(blocks))
         steps = progressive_steps(
@@ -104,14 +75,6 @@ def main(words: Sequence[str] | None = None) -> int:
     _write(steps, codec, source, name, clip, folder)
     _print(steps, f"{name} by {source.name}", folder)
     return 0
-
-
-def _source(settings: dict[str, str]) -> _Source:
-    if "model" in settings:
-        path = registry.find_model(settings["model"])
-        return _Source(path.stem, None, path)
-    run = open_run(settings["run"], settings.get("study"))
-    return _Source(f"{run.folder.parent.name}/{run.folder.name}", run, run.model)
 
 
 def _blocks(text: str, codec: PartialCodec) -> list[int]:
@@ -133,42 +96,7 @@ def _blocks(text: str, codec: PartialCodec) -> list[int]:
     return sorted({count if word == "all" else int(word) for word in words})
 
 
-def _clip(wanted: str | None, source: _Source, data: Sequence[str]) -> tuple[str, Pcm]:
-    """Name and samples of the clip.
-
-    Raises:
-        DataError: there is no such clip; says which there are.
-    """
-    if wanted is not None and Path(wanted).is_file():
-        return Path(wanted).stem, read_pcm16(wanted)
-    if source.run is not None:
-        dataset = open_dataset(data_config(source.run, data))
-    else:
-        dataset = open_dataset(compose(data or ["data=demo"]).data)
-    return _named_clip(wanted, dataset)
-
-
-def _named_clip(wanted: str | None, dataset: Dataset) -> tuple[str, Pcm]:
-    if not dataset.test:
-        raise DataError(f"the test split of {dataset.name} ({dataset.split}) has no clips; name a file with clip=")
-    found = [clip for clip in dataset.test if wanted in (None, clip.name)]
-    if not found:
-        elsewhere = [clip for clip in dataset.clips if clip.name == wanted]
-        hint = did_you_mean(str(wanted), [clip.name for clip in dataset.test])
-        if elsewhere:
-            hint = f": it is one to learn from; name its file to take it all the same, or a test clip{hint}"
-        raise DataError(f"clip={wanted} is no file and no test clip of {dataset.name}{hint}")
-    return found[0].name, dataset.read(found[0])
-
-
-def _folder(source: _Source, clip: str) -> Path:
-    name = re.sub(r"[^\w.-]+", "_", clip)
-    if source.run is not None:
-        return source.run.folder / "progressive" / name
-    return Path("outputs") / "progressive" / source.name / name
-
-
-def _write(steps: Sequence[Step], codec: PartialCodec, source: _Source, name: str, clip: Pcm, folder: Path) -> None:
+def _write(steps: Sequence[Step], codec: PartialCodec, source: Source, name: str, clip: Pcm, folder: Path) -> None:
     """WAV files, figure, tables; ``progressive.json`` last.
 
     Raises:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from idf.audio import Clip, Dataset
+from idf.coding.approximation import partial_codec
+from idf.errors import RunError
 from idf.evaluation.latents import CodedClip, has_blocks, look_into, pick_evenly
 from idf.evaluation.progressive import Step, progressive_steps
 from idf.evaluation.results import Results
@@ -28,7 +30,8 @@ class Exhibit:
     Attributes:
         coded: what the codec makes of it.
         seconds: of the whole clip.
-        steps: what its first blocks give; none for a codec without blocks.
+        steps: what its first blocks give; none for a codec without blocks, and for a whitened one, which gives no
+            approximations.
     """
 
     coded: CodedClip
@@ -59,10 +62,20 @@ def make_exhibit(codec: Any, dataset: Dataset, clips: Sequence[Clip], results: R
     samples = audio.samples[: max(1, round(SECONDS * audio.rate_hz))]
     coded = look_into(codec, clip.name, samples, audio.rate_hz)
     seconds = len(audio.samples) / audio.rate_hz
-    if not has_blocks(codec):
+    if not _gives_approximations(codec):
         return Exhibit(coded, seconds)
     chosen = steps_by_bits([float(block.bits.sum(dtype=np.float64)) for block in coded.blocks], STEPS)
     return Exhibit(coded, seconds, tuple(progressive_steps(codec, samples, audio.rate_hz, chosen)))
+
+
+def _gives_approximations(codec: Any) -> bool:
+    if not has_blocks(codec):
+        return False
+    try:
+        partial_codec(codec, 1)
+    except RunError:
+        return False
+    return True
 
 
 def typical_clip(results: Results) -> int:

@@ -18,6 +18,7 @@ import soundfile
 
 from idf.audio import Clip, Dataset, Pcm
 from idf.config import load_config
+from idf.errors import RunError
 from idf.evaluation.exhibit import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip
 from idf.evaluation.page import write_page
 from idf.evaluation.results import Results
@@ -116,6 +117,18 @@ def test_the_typical_clip_is_shown_its_beginning_only(
     assert np.array_equal(exhibit.steps[-1].samples, exhibit.coded.samples)
     assert [step.blocks for step in exhibit.heard] == [1, 2, 3]
     assert isinstance(exhibit, Exhibit)
+
+
+def test_a_codec_that_gives_no_approximations_has_no_players(page_results: Results, page_dataset: Dataset) -> None:
+    interlaced = importlib.import_module("blockwise_fake").Interlaced
+
+    class Whitened(interlaced):  # type: ignore[misc, valid-type]
+        def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
+            raise RunError("a whitened model gives no approximations")
+
+    exhibit = make_exhibit(Whitened(), page_dataset, page_dataset.test, page_results)
+    assert len(exhibit.coded.blocks) == 4
+    assert exhibit.steps == ()
 
 
 def test_short_clips_are_shown_only_where_there_are_no_others(page_results: Results) -> None:
