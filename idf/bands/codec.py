@@ -142,25 +142,25 @@ class BandCodec:
 
     def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
         """What the flow makes of a clip, int32 (n,): see :class:`~idf.coding.blocks.BlockwiseCodec`."""
-        passage, bands = _Passage(self, samples), self.model.bands
+        passage, model, bands = _Passage(self, samples), self.model, self.model.bands
         found = []
         for number in range(bands):
-            blocks = [passage.block(number, part) for part in range(len(passage.windows))]
-            size = sum(block.size for block, _ in blocks)
+            size = sum(len(windows) * model.lengths(windows.shape[1])[number] for windows in passage.windows)
             latents, medians = np.empty(size, np.int32), np.empty(size, np.int32)
             octaves, freqs, times = np.empty(size, np.float32), np.empty(size, np.int64), np.empty(size, np.int64)
             place = window = 0
             step = 1 << (bands - max(number, 1))
-            for block, band in blocks:
+            for part in range(len(passage.windows)):
+                block, band = passage.block(number, part)
                 own = slice(place, place + block.size)
                 passage.run(LOOPS.examine, block, band, medians[own], octaves[own], freqs[own])
                 latents[own] = block.reshape(-1)
                 # the first sample of low stands at 0, that of a high band half a step later
                 within = np.arange(block.shape[1]) * step + (step // 2 if number else 0)
-                begins = window + np.arange(len(block)) * self.model.window
+                begins = window + np.arange(len(block)) * model.window
                 times[own] = (begins[:, None] + within).reshape(-1)
                 place += block.size
-                window += len(block) * self.model.window
+                window += len(block) * model.window
             scales = (octaves - np.float32(FULL_SCALE_OCTAVES)) * np.float32(NATS_PER_OCTAVE)
             bits = (PRECISION - np.log2(freqs)).astype(np.float32)
             found.append(LatentBlock(self.block_names[number], step, times, latents, medians, scales, bits))

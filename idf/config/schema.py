@@ -55,7 +55,7 @@ class BandsConfig(AdaptiveConfig):
     """Splits into a lower and an upper half of the band; blocks of latents, less 1."""
     half_taps: list[int] = field(default_factory=lambda: [24, 16, 12, 8, 6, 4, 4, 4])
     """Of each split's filters, from the first on: half of their taps."""
-    start_samples: float = 32.0
+    start_samples: float = 24.0
     """Predictors begin in each window as if they had seen so many samples of average sound."""
     stages: int = 64
     forgetting: list[float] = field(default_factory=lambda: [0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998, 0.9995])
@@ -65,6 +65,7 @@ class BandsConfig(AdaptiveConfig):
             *([4, 48], [5, 24], [5, 48], [6, 32], [6, 64], [7, 32], [7, 64]),
         ]
     )
+    hidden: int = 96
     cascades: list[int] = field(default_factory=lambda: [5])
     filter_orders: list[int] = field(default_factory=lambda: [32, 16])
     filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005])
