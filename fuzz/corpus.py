@@ -6,15 +6,18 @@ python -m fuzz.corpus
 from __future__ import annotations
 
 import io
+import json
 import struct
 from collections.abc import Iterator
 
 import numpy as np
 
-from fuzz.targets import CORPUS, codec
+from fuzz.targets import CORPUS, TINY, adaptive_codec, codec
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
+from idf.coding.model_file import read_model_file
 from idf.coding.planes import encode_block
+from idf.coding.registry import find_model
 from idf.coding.sources import ArraySource, WavSource
 from idf.coding.stream import encode_stream
 from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
@@ -37,6 +40,7 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
         yield "container", name, file.getvalue()
         kind = bytes([len(samples) - 1, samples.shape[1] - 1, bits // 8 - 1])
         yield "planes", name, kind + encode_block(codec(), samples, bits)
+        yield "adaptive", name, kind + encode_block(adaptive_codec(), samples, bits)
         yield "wav", name, canonical_head(len(samples), form) + to_wav_bytes(samples, bits)
     samples = np.arange(-10, 10, dtype=np.int32)[:, None]
     plain = canonical_head(20, WavFormat(8000, 1, 16)) + to_wav_bytes(samples, 16)
@@ -55,6 +59,10 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
             f"{components}-components",
             struct.pack("BB", len(symbols) - 1, components - 1) + message.to_bytes(),
         )
+
+    for name, path in (("window", TINY), ("adaptive", find_model("fast"))):
+        header = read_model_file(path).header | {"provenance": {}}
+        yield "model", name, json.dumps(header).encode()
 
 
 def _signals() -> Iterator[tuple[str, np.ndarray, int]]:

@@ -7,8 +7,11 @@ the corpus and a few thousand random edits of them through the same functions.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import io
+import json
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +22,18 @@ from idf.coding import parts
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.coding.model_codec import load_codec
-from idf.coding.planes import decode_block
+from idf.coding.model_file import read_model_file
+from idf.coding.planes import ChunkCodec, decode_block
 from idf.coding.reading import RangeReader
+from idf.coding.registry import find_model
 from idf.coding.salvage import salvage_stream
 from idf.coding.stream import Decoder, decode_stream
 from idf.coding.wav import WavReader
 from idf.coding.window_codec import WindowCodec
-from idf.errors import DataError, FormatError
+from idf.errors import DataError, FormatError, RunError
 
 CORPUS = Path(__file__).parent / "corpus"
+TINY = Path(__file__).parent.parent / "tests" / "coding" / "frozen" / "tiny.idfm"
 MAX_SAMPLES = 1 << 21
 """A file of a few bytes may rightly hold hours of silence; beyond this a target stops writing."""
 
@@ -39,7 +45,15 @@ class Enough(Exception):
 @functools.cache
 def codec() -> WindowCodec:
     """A tiny model: what it decodes is no matter."""
-    return load_codec(Path(__file__).parent.parent / "tests" / "coding" / "frozen" / "tiny.idfm")
+    codec = load_codec(TINY)
+    assert isinstance(codec, WindowCodec)
+    return codec
+
+
+@functools.cache
+def adaptive_codec() -> ChunkCodec:
+    """The smallest adaptive flow that comes with the package."""
+    return load_codec(find_model("fast"))
 
 
 def container(data: bytes) -> None:
@@ -52,13 +66,13 @@ def container(data: bytes) -> None:
             continue
 
 
-def planes(data: bytes) -> None:
-    """An audio block: three bytes say what is expected, the rest is the payload."""
+def planes(data: bytes, model: ChunkCodec | None = None) -> None:
+    """An audio block: three bytes say what is expected, the rest is the payload. Of :func:`codec` if no model is given."""
     if len(data) < 3:
         return
     count, channels, sample_bits = data[0] + 1, data[1] % 8 + 1, (8, 16, 24)[data[2] % 3]
     try:
-        samples = decode_block(codec(), data[3:], count, channels, sample_bits)
+        samples = decode_block(model or codec(), data[3:], count, channels, sample_bits)
     except FormatError:
         return
     assert samples.shape == (count, channels)
@@ -96,11 +110,47 @@ def wav(data: bytes) -> None:
     assert reader.head + pcm + b"".join(reader.tail()) == data
 
 
+def adaptive(data: bytes) -> None:
+    """:func:`planes`, of an adaptive flow: its predictors learn from whatever comes out."""
+    planes(data, adaptive_codec())
+
+
+def model(data: bytes) -> None:
+    """A model file whose header, JSON, is these bytes, and whose arrays are a good model's: what loads must code."""
+    try:
+        adaptive = json.loads(data)["config"]["model"]["family"] == "adaptive"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        adaptive = len(data) % 2 == 1
+    path = _folder() / "hostile.idfm"
+    with path.open("wb") as file:
+        np.savez(file, header=np.frombuffer(data, np.uint8), **_arrays(adaptive))
+    samples = np.arange(-20, 20, dtype=np.int32)[:, None]
+    try:
+        codec = load_codec(path)
+        np.testing.assert_array_equal(codec.decode(codec.encode(samples), *samples.shape), samples)
+    except RunError:
+        return
+
+
+@functools.cache
+def _arrays(adaptive: bool) -> dict[str, np.ndarray]:
+    return read_model_file(find_model("fast") if adaptive else TINY).arrays
+
+
+@functools.cache
+def _folder() -> Path:
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "container": container,
     "planes": planes,
+    "adaptive": adaptive,
     "message": message,
     "wav": wav,
+    "model": model,
 }
 
 
