@@ -23,7 +23,7 @@ from idf.coding.approximation import PartialCodec, partial_codec
 from idf.errors import ConfigError, run_main
 from idf.evaluation.progressive import Step, progressive_steps
 from idf.evaluation.progressive_plot import plot_progressive
-from idf.files import atomic_write_text
+from idf.files import atomic_write_text, output_errors
 
 USAGE = """\
 python -m experiments.progressive run=FOLDER|latest [clip=NAME|FILE] [blocks=all] [data=NAME] [data.KEY=VALUE ...] [output=FOLDER]
@@ -67,6 +67,8 @@ def main(words: Sequence[str] | None = None) -> int:
     blocks = _blocks(settings.get("blocks", "all"), codec)
     name, clip = chosen.clip()
     folder = chosen.folder("progressive", name)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     with _progress() as bar:
         task = bar.add_task(f"decoding {name} block by block", total=len(blocks))
         steps = progressive_steps(

@@ -61,8 +61,8 @@ def partial_codec(codec: ChunkCodec, blocks: int) -> PartialCodec:
     """
     if not isinstance(codec, BlockwiseCodec):
         raise RunError(
-            "this was made with an adaptive flow, which codes sample after sample and has no latent blocks; "
-            "only files of window flows can be had block by block (idf compress --model small FILE makes one)"
+            "the model is an adaptive flow, which codes sample after sample and has no latent blocks; "
+            "take a window flow, such as small (idf compress --model small FILE)"
         )
     count = len(codec.block_names)
     if not 1 <= blocks <= count:

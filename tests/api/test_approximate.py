@@ -40,5 +40,5 @@ def test_mistakes_are_explained() -> None:
     data = idf.compress(np.zeros(9, np.int16), 8000, model=TINY)
     with pytest.raises(DataError, match="take 1 to 7"):
         idf.approximate(data, 8, model=TINY)
-    with pytest.raises(RunError, match="only files of window flows"):
+    with pytest.raises(RunError, match="take a window flow"):
         idf.approximate(idf.compress(np.zeros(9, np.int16), 8000, model="fast"), 1)

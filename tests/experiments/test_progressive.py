@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from experiments.progressive import main
-from idf.errors import ConfigError, DataError, RunError
+from idf.errors import ConfigError, DataError, OutputError, RunError
 
 TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
 
@@ -85,7 +85,7 @@ def test_mistakes_are_explained(clip: Path, tmp_path: Path, make_run) -> None:
         main([f"run={folder}"])
     with pytest.raises(RunError, match="there is no model none"):
         main(["model=none"])
-    with pytest.raises(RunError, match="only files of window flows"):
+    with pytest.raises(RunError, match="take a window flow"):
         main(["model=fast", f"clip={clip}"])
 
 
@@ -99,6 +99,11 @@ def test_clips_that_are_not_there(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "stereo.wav", np.zeros((9, 2), np.int16), 8000)
     with pytest.raises(DataError, match="found 2 channels"):
         main([f"model={TINY}", f"clip={tmp_path / 'stereo.wav'}"])
+
+
+def test_a_place_that_cannot_be_written_is_found_first(clip: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        main([f"model={TINY}", f"clip={clip}", f"output={clip}/out"])
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
