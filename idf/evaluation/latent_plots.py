@@ -268,7 +268,12 @@ def _bits_a_latent(axes: Axes, groups: Sequence[BlockGroup], width: float) -> No
     if len(costs) <= 8:
         axes.bar_label(bars, [f"{cost:.2f}" for cost in costs], fontsize=_SMALL, padding=1)
         axes.set_ylim(0, 1.18 * max(*costs, 1e-3))
-    _title(axes, "bits per latent of each block, in the order of decoding")
+    _title(
+        axes,
+        "bits per latent, block by block in the order of decoding"
+        if width >= WIDTH_INCHES
+        else "bits per latent, block by block",
+    )
     axes.set_ylabel("bits/latent", fontsize=_SMALL)
     axes.grid(visible=False, axis="x")
     _name_columns(axes, [block.name for block, _ in coloured], width)
