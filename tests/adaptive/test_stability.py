@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from benchmarks.stability import copied, problems, step_of, watch
+from benchmarks.stability import copied, has_subnormals, problems, step_of, watch
 from idf.adaptive.codec import AdaptiveCodec
 from idf.adaptive.state import State, first_state
 from idf.adaptive.steps import LIMIT
@@ -83,9 +83,13 @@ def test_nothing_ever_stops_being_a_number(pieces: list[Piece], codec: AdaptiveC
 
 
 def test_states_stay_sound(pieces: list[Piece], codec: AdaptiveCodec) -> None:
-    """Finite, energies above their floor, conversion factors of 0 to 1, no number too small for normal floats."""
+    """Finite, energies above their floor, conversion factors of 0 to 1."""
     for piece in pieces:
         assert problems(piece.state, codec.constants) == [], piece.name
+
+
+def test_a_long_silence_leaves_no_number_too_small_for_normal_floats(pieces: list[Piece]) -> None:
+    assert not any(has_subnormals(piece.state) for piece in pieces if piece.name == "silence")
 
 
 def test_after_every_switch_the_predictors_find_their_way(pieces: list[Piece]) -> None:
