@@ -12,7 +12,7 @@ import numpy as np
 from idf.arithmetic import Arithmetic, Array, Parameters, Specs
 from idf.arithmetic.exact import Exact
 from idf.audio.windows import cut_windows
-from idf.config.schema import Config
+from idf.config.schema import Config, WidthConfig
 from idf.errors import ConfigError
 from idf.flows import AdditiveCoupling, Permutation, draw_permutation
 from idf.flows.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
@@ -138,7 +138,9 @@ class WindowModel:
         return self.restored(drawn.reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
 
 
-def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel | AdaptiveModel | BandModel:
+def build_model(
+    config: Config, constants: Mapping[str, np.ndarray] | None = None
+) -> WindowModel | AdaptiveModel | BandModel:
     """Build the model that ``config`` describes.
 
     Args:
@@ -196,8 +198,12 @@ def model_problems(config: Config) -> list[str]:
     if layout.prior == "bands":
         from idf.bands.model import band_problems  # deferred: loads the compiler
 
-        problems = list(band_problems(config))
+        problems = [*band_problems(config), *_without_effect(config)]
         if config.whitening.kind != "none":
+            from idf.adaptive.whitening import whitening_problems
+
+            problems += whitening_problems(config.whitening)
+        if config.whitening.kind == "adaptive":
             problems.append(
                 f"whitening={config.whitening.kind}: layout=bands has these predictors inside; "
                 "whitening is for layout=channelwise or original"
@@ -254,6 +260,25 @@ def model_problems(config: Config) -> list[str]:
                 f"layout.split_fraction={layout.split_fraction} leaves nothing to shift among {fewest} channels"
             )
     return problems
+
+
+def _without_effect(config: Config) -> Iterator[str]:
+    """Settings that ``layout=bands`` would pass over in silence."""
+    if config.sharpness.kind in ("constant", "step", "linear", "cosine"):
+        yield (
+            f"sharpness={config.sharpness.kind}: layout=bands has no last block whose sharpness is set; "
+            "leave sharpness as it is, or take layout=channelwise or original"
+        )
+    if config.permutation.kind in ("reverse", "rotate", "identity"):
+        yield (
+            f"permutation={config.permutation.kind}: layout=bands has no channels to permute; "
+            "leave permutation as it is, or take layout=original"
+        )
+    if config.width != WidthConfig():
+        yield (
+            f"width={config.width.name}: width and its settings are of layout=channelwise and original; "
+            "the networks of layout=bands are set by model.bands.hidden, layers and components"
+        )
 
 
 def _seen(channels: int, fraction: float) -> int:

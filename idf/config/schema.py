@@ -266,7 +266,7 @@ class Config:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     whitening: WhiteningConfig = field(default_factory=WhiteningConfig)
-    layout: LayoutConfig = field(default_factory=LayoutConfig)
+    layout: LayoutConfig = field(default_factory=lambda: LayoutConfig(name="bands", prior="bands", scales=1))
     width: WidthConfig = field(default_factory=WidthConfig)
     permutation: PermutationConfig = field(default_factory=PermutationConfig)
     sharpness: SharpnessConfig = field(default_factory=SharpnessConfig)

@@ -68,7 +68,7 @@ def test_the_defaults_are_possible() -> None:
             {"model__family": "adaptive", "model__window": 1, "whitening__kind": "adaptive"},
             "whitening=adaptive: the adaptive flow has these predictors inside",
         ),
-        ({"layout__channels": 12}, "is not divisible by layout.channels=12"),
+        ({"layout__prior": "channelwise", "layout__channels": 12}, "is not divisible by layout.channels=12"),
         ({"layout__prior": "wavenet", "layout__factor_channels": 3}, "layout.factor_channels=3 must divide"),
     ],
 )
@@ -79,7 +79,8 @@ def test_each_impossible_combination(values: dict[str, Any], expected: str) -> N
 
 
 def test_problems_of_all_parts_come_together() -> None:
-    found = check(config_with(model__window=100, optimizer__kind="x", data__name="folder", layout__channels=7))
+    layout = {"layout__prior": "channelwise", "layout__channels": 7}
+    found = check(config_with(model__window=100, optimizer__kind="x", data__name="folder", **layout))
     assert len(found) >= 4
 
 

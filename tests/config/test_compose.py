@@ -23,6 +23,10 @@ COMPANIONS = {
     "data=ljspeech_mini": ["data.root=somewhere"],
     "data=folder": ["data.root=somewhere"],
     "data=mix": ["data.root=somewhere"],
+    "whitening=adaptive": ["layout=channelwise"],
+    "width=original": ["layout=original"],
+    **{f"permutation={kind}": ["layout=original"] for kind in ("reverse", "rotate", "identity")},
+    **{f"sharpness={kind}": ["layout=original"] for kind in ("constant", "step", "linear", "cosine")},
 }
 OPTIONS = [f"{group}={option}" for group, options in groups().items() for option in options]
 

@@ -17,6 +17,7 @@ TINY = [
     "data.validation_clips=[c]",
     "data.test_clips=[d]",
     "tracker=none",
+    "layout=channelwise",
     "layout.channels=4",
     "layout.scales=1",
     "model.window=64",
@@ -40,7 +41,7 @@ TINY = [
 
 # The same for the adaptive flow.
 TINY_ADAPTIVE = [
-    *(word for word in TINY if not word.startswith(("layout.", "width.", "model."))),
+    *(word for word in TINY if not word.startswith(("layout", "width.", "model."))),
     "model=adaptive_fast",
     "model.adaptive.stages=8",
     "model.adaptive.experts=[[1, 4], [3, 8], [6, 8]]",
@@ -48,6 +49,16 @@ TINY_ADAPTIVE = [
     "model.adaptive.filter_rates=[0.005]",
     "model.adaptive.past=4",
     "model.adaptive.components=2",
+]
+
+
+TINY_BANDS = [
+    *(word for word in TINY if not word.startswith(("layout", "width."))),
+    "layout=bands",
+    *(word.replace("model.adaptive.", "model.bands.") for word in TINY_ADAPTIVE if word.startswith("model.adaptive.")),
+    "model.bands.hidden=32",
+    "model.bands.layers=1",
+    "model.bands.cascades=[1]",
 ]
 
 

@@ -1,0 +1,146 @@
+"""What a model of subbands is made of, what it cannot be, and where its predictors begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from idf.bands.codec import codec_of
+from idf.bands.features import FEATURES, PLACE_FEATURES, log2, lower_features, place_features
+from idf.bands.model import BandModel, band_problems, build_bands
+from idf.bands.start import fitted
+from idf.config.schema import BandsConfig, Config
+from idf.models import model_problems
+from tests.adaptive.signals import tone
+from tests.bands.conftest import random_parameters, small_config
+
+
+def test_the_default_configuration_is_sound() -> None:
+    assert model_problems(Config()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("levels", -1, "levels=-1"),
+        ("levels", 9, "levels=9"),
+        ("levels", 8, "half_taps"),
+        ("half_taps", [24, 16], "one for each of levels=3"),
+        ("half_taps", [24, 16, 40], "numbers from 1 to 32"),
+        ("start_samples", 0.0, "start_samples"),
+        ("hidden", 50, "multiple of 32"),
+        ("experts", [[0, 200]], "stages=64"),
+    ],
+)
+def test_what_cannot_be_built_is_told(name: str, value: Any, said: str) -> None:
+    config = Config()
+    config.model.bands = BandsConfig(half_taps=[24, 16, 12])
+    setattr(config.model.bands, name, value)
+    assert any(said in problem and "model.bands" in problem for problem in band_problems(config))
+
+
+def test_more_splits_than_a_window_has_samples_are_refused() -> None:
+    config = small_config(window=4)
+    assert any("too many for model.window=4" in problem for problem in band_problems(config))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("sharpness.kind", "step", "take layout=channelwise or original"),
+        ("permutation.kind", "reverse", "take layout=original"),
+        ("width.hidden", 128, "model.bands.hidden"),
+        ("whitening.kind", "adaptive", "layout=bands has these predictors inside"),
+    ],
+)
+def test_settings_without_effect_are_not_passed_over(setting: str, value: Any, said: str) -> None:
+    config = Config()
+    group, name = setting.split(".")
+    setattr(getattr(config, group), name, value)
+    assert any(said in problem for problem in model_problems(config))
+
+
+def test_context_is_for_subbands() -> None:
+    config = Config(context="previous")
+    config.layout.prior = "channelwise"
+    assert any("take layout=bands" in problem for problem in model_problems(config))
+    adaptive = Config(context="previous")
+    adaptive.model.family, adaptive.model.window = "adaptive", 1
+    assert any("no windows" in problem for problem in model_problems(adaptive))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 64, 65])
+def test_lengths_are_those_of_the_blocks(model: BandModel, length: int) -> None:
+    blocks, lows = model.split(tone(length)[None])
+    assert [block.shape[1] for block in blocks] == model.lengths(length)
+    assert sum(model.lengths(length)) == length
+    low = blocks[0]
+    for number, block in enumerate(blocks[1:], 1):
+        np.testing.assert_array_equal(low, lows[number - 1])
+        low = model.merged(number, low, block)
+    np.testing.assert_array_equal(low[0], tone(length))
+
+
+@pytest.mark.parametrize("count", [1, 64, 200])
+def test_traces_have_a_row_for_each_latent(model: BandModel, count: int) -> None:
+    traces = model.traces(tone(count))
+    assert [len(trace.inputs) for trace in traces] == model.row_counts(count)
+    assert sum(model.row_counts(count)) == count
+    assert all(np.isfinite(trace.inputs).all() and np.isfinite(trace.targets).all() for trace in traces)
+
+
+def test_training_likelihood_is_what_coding_costs(model: BandModel) -> None:
+    import tensorflow as tf
+
+    from idf.training.bands import band_bits
+
+    samples = np.random.default_rng(2).integers(-60, 61, 640).astype(np.int32)
+    # Nothing that surprises an untrained model beyond measure: no symbol costs a coder more than 28 bits.
+    model, parameters = fitted(model, [samples], 24.0), random_parameters(model, scale=0.01)
+    rows = [np.concatenate([t.inputs, t.targets], 1) for t in model.traces(samples)]
+    windows = np.concatenate([table.reshape(10, -1, table.shape[1]) for table in rows], 1)
+    found = band_bits(model, parameters, tf.constant(windows))
+    assert found.names == model.names
+    bits = float(np.sum(found.bits.numpy(), dtype=np.float64))
+    assert codec_of(model, parameters).bits(samples[:, None]) == pytest.approx(bits, rel=2e-3)
+    assert float(np.sum(found.block_bits)) * 640 == pytest.approx(bits, rel=1e-5)
+
+
+def test_constants_are_all_that_a_model_needs_again(config: Config, model: BandModel) -> None:
+    whole = fitted(model, [tone(3000)], 24.0)
+    again = build_bands(config, whole.constants)
+    parameters = random_parameters(model)
+    samples = tone(500, seed=3)[:, None]
+    assert codec_of(again, parameters).encode(samples) == codec_of(whole, parameters).encode(samples)
+
+
+def test_a_start_from_the_clips_predicts_better_from_the_first_samples_on() -> None:
+    model = build_bands(small_config(levels=1))
+    rng = np.random.default_rng(1)
+    x = np.zeros(20000)
+    for t in range(2, len(x)):
+        x[t] = 1.8 * x[t - 1] - 0.9 * x[t - 2] + rng.normal() * 60
+    voice = np.rint(x).astype(np.int32)
+    fresh, begun = (m.traces(voice[10000:]) for m in (model, fitted(model, [voice[:10000]], 24.0)))
+    for before, after in zip(fresh, begun, strict=True):
+        assert np.mean(np.abs(after.targets[:, 0])) < 0.9 * np.mean(np.abs(before.targets[:, 0]))
+
+
+def test_louder_windows_are_expected_above_busier_ones(model: BandModel) -> None:
+    quiet = tone(64, amplitude=100)[None]
+    bands = [model.band(2, model.split(x)[1][1], (1, 16), 0) for x in (quiet, quiet * 50)]
+    assert bands[1].scales[0] > 10 * bands[0].scales[0]
+    assert np.all(bands[1].features[..., PLACE_FEATURES:] > bands[0].features[..., PLACE_FEATURES:])
+
+
+def test_features_are_finite_for_every_signal() -> None:
+    for x in (np.zeros((1, 9)), np.full((1, 1), -32768), np.where(np.arange(9) % 2, 32767, -32768)[None]):
+        found = lower_features(x.astype(np.int32), x.shape[1])
+        assert found.dtype == np.float32
+        assert np.all((found >= 0) & (found < 5))
+    place = place_features(0, 40000)
+    assert place.shape[1] + found.shape[2] == FEATURES
+    assert np.all(np.isfinite(place))
+    np.testing.assert_array_equal(log2(np.array([1, 2, 3, 4], np.float32)), [0, 1, 1.5, 2])
