@@ -37,14 +37,15 @@ def _as_text(path: Path, index: Index) -> str:
     samples, size = index.end.samples, path.stat().st_size
     values = samples * header.channels
     model = _model_name(header.fingerprint)
+    wav = f"WAV, {'its own header kept' if header.has_head else 'plain header'}"
+    original = "FLAC, its samples kept" if header.from_flac else wav
     lines = [
         str(path),
         f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.sample_bits} bits, "
         f"{header.rate_hz} Hz, {samples} samples ({samples / header.rate_hz:.3f} s)",
         f"  size         {amount(size)} for {amount(samples * header.frame_bytes)}"
         + (f", {8 * size / values:.3f} bits/sample, ratio {samples * header.frame_bytes / size:.3f}" if values else ""),
-        f"  original     {'FLAC' if header.from_flac else 'WAV'}"
-        + (", its own header kept" if header.has_head else ", plain header"),
+        f"  original     {original}",
         f"  model        {header.fingerprint.hex()} ({model or 'not installed'})",
         f"  blocks       {len(index.starts)} of {header.chunk_samples} samples",
     ]

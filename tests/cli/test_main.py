@@ -208,6 +208,11 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     facts = json.loads(idf("info", "--json", tmp_path / "in.idf").out)
     assert (facts["channels"], facts["bits"], facts["rate_hz"], facts["samples"]) == (1, 16, 8000, 3000)
     assert (facts["model_name"], facts["original"], facts["blocks"]) == ("default", "wav", 1)
+    soundfile.write(tmp_path / "b.flac", np.arange(100, dtype=np.int16), 8000)
+    idf(tmp_path / "b.flac")
+    listed = idf("info", tmp_path / "in.idf", tmp_path / "b.idf").out
+    assert b"WAV, plain header" in listed
+    assert b"FLAC, its samples kept" in listed
     (models / "default.idfm").unlink()
     assert b"not installed" in idf("info", tmp_path / "in.idf").out
     (tmp_path / "bad.idf").write_text("no")
