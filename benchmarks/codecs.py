@@ -43,6 +43,7 @@ import idf
 from idf.errors import ConfigError, RunError, run_main
 from idf.evaluation.baselines import BASELINES, find_baselines
 from idf.evaluation.codecs import CodecError, Entry, NotMade
+from idf.evaluation.flac import DEFAULT_BLOCK
 from idf.evaluation.installed import check_models, command_entry, installed_models, library_entry
 from idf.evaluation.measurement import Measurement, measure, why_not_made
 from idf.evaluation.recordings import DEMO, RecordingSet, find_set, lay_out_set
@@ -54,7 +55,7 @@ OUTPUTS = Path(__file__).resolve().parent.parent / "outputs" / "bench"
 WIDTH = 120
 """Characters of a table in a file."""
 # FLAC at the window of a model is a question for evaluate.py, which knows the window.
-NAMES = tuple(name for name in BASELINES if name != "flac-window")
+NAMES = tuple(name for name in BASELINES if name not in ("flac-window", "flac-exhaustive"))
 
 NOTE = (
     "bits/sample = 8 × bytes of the files / samples, headers included; encode, decode: seconds of audio for one CPU "
@@ -97,7 +98,7 @@ def main() -> int:
     check_models(models)
     baselines = _baselines(arguments.baselines)
     sets = [find_set(word, arguments.seconds) for word in arguments.data or [DEMO]]
-    entries, not_made = find_baselines(baselines, 0)
+    entries, not_made = find_baselines(baselines, [DEFAULT_BLOCK])
     if not models and not entries:
         raise RunError("nothing to measure: no models, and no baseline that is here")
     console = Console()

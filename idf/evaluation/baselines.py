@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from idf.evaluation.codecs import Entry, NotMade
 from idf.evaluation.commands import PROGRAMS, find_command
 from idf.evaluation.ffmpeg import find_ffmpeg
-from idf.evaluation.flac import DEFAULT_BLOCK, find_flac
+from idf.evaluation.flac import DEFAULT_BLOCK, find_exhaustive_flac, find_flac
 
 SPEECH_BLOCK = 1024
 """FLAC's default block of 4,096 suits speech badly; this one gains 3 to 4 %."""
@@ -17,6 +17,7 @@ BASELINES: dict[str, Callable[[int], Entry | NotMade]] = {
     "flac": lambda window: find_flac(DEFAULT_BLOCK),
     "flac-1024": lambda window: find_flac(SPEECH_BLOCK),
     "flac-window": find_flac,
+    "flac-exhaustive": find_exhaustive_flac,
     "wavpack": lambda window: find_wavpack(),
     **{name: functools.partial(lambda name, window: find_ffmpeg(name), name) for name in ("tta", "alac")},
     **{
@@ -32,12 +33,12 @@ def find_wavpack() -> Entry | NotMade:
     return found if isinstance(found, Entry) else find_ffmpeg("wavpack")
 
 
-def find_baselines(names: Sequence[str], window: int) -> tuple[list[Entry], list[NotMade]]:
+def find_baselines(names: Sequence[str], windows: Sequence[int]) -> tuple[list[Entry], list[NotMade]]:
     """Find a provider for each of ``names``.
 
     Args:
         names: keys of :data:`BASELINES`.
-        window: of the model, in samples: the block of the row ``flac-window``.
+        windows: of the models, in samples: the blocks of the rows ``flac-window`` and ``flac-exhaustive``.
 
     Returns:
         the rows that can be made, and those that cannot with reason and remedy. A window that is one of
@@ -46,9 +47,10 @@ def find_baselines(names: Sequence[str], window: int) -> tuple[list[Entry], list
     entries: dict[str, Entry] = {}
     not_made: dict[str, NotMade] = {}
     for name in names:
-        found = BASELINES[name](window)
-        if isinstance(found, Entry):
-            entries.setdefault(found.codec, found)
-        else:
-            not_made.setdefault(found.codec, found)
+        for window in windows:
+            found = BASELINES[name](window)
+            if isinstance(found, Entry):
+                entries.setdefault(found.codec, found)
+            else:
+                not_made.setdefault(found.codec, found)
     return list(entries.values()), list(not_made.values())

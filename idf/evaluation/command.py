@@ -19,7 +19,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from idf.audio import Dataset, open_dataset
 from idf.coding.model_codec import load_codec
-from idf.config import Config
 from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines
 from idf.evaluation.codecs import CodecError, Entry
@@ -35,6 +34,7 @@ from idf.evaluation.plots import plot_codecs, plot_history, read_history
 from idf.evaluation.report import write_report
 from idf.evaluation.results import Results, Row, clip_records, excess_warning, make_row, to_terminal, write_results
 from idf.evaluation.runs import EvaluatedRun, data_config, open_run
+from idf.evaluation.subjects import Subject, open_models, subject_of_run
 from idf.files import output_errors
 from idf.training.framework import prepare_tensorflow
 from idf.training.run import Run, environment
@@ -52,19 +52,25 @@ def main(words: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0
     options = parse_options(words)
-    run = open_run(options.run, options.study)
-    dataset = open_dataset(data_config(run, options.data))
+    if options.models:
+        run, subjects = open_models(options.models, options.data)
+    else:
+        run = open_run(options.run, options.study)
+        subjects = [subject_of_run(run)]
+    dataset = open_dataset(run.config.data if options.models else data_config(run, options.data))
     _check_early(run)
     # Progress goes to standard error, the table to standard output.
-    results, exhibit = evaluate(run, dataset, options, Console(stderr=True))
+    results, exhibit = evaluate(run, subjects, dataset, options, Console(stderr=True))
     paths = write_evaluation(run, results, exhibit)
     track(run, results)
     _print(results, paths[-1])
     return 0
 
 
-def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Console) -> tuple[Results, Exhibit]:
-    """Measure the run's model and the baselines on one split. Keeps the model's files in ``evaluation/files/``.
+def evaluate(
+    run: EvaluatedRun, subjects: Sequence[Subject], dataset: Dataset, options: Options, console: Console
+) -> tuple[Results, Exhibit]:
+    """Measure models and the baselines on one split. Keeps the first model's files in ``evaluation/files/``.
 
     Returns:
         what was found, and the clip that the page shows.
@@ -82,15 +88,12 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
     warnings = []
     if options.split == "train":
         warnings.append("these are clips of the training split: the figures say nothing about other audio")
-    baselines, not_made = find_baselines(options.baselines, _window(run.config) or DEFAULT_BLOCK)
+    windows = sorted({subject.window or DEFAULT_BLOCK for subject in subjects})
+    baselines, not_made = find_baselines(options.baselines, windows)
     rows: list[Row] = []
     per_clip: dict[str, tuple[dict[str, Any], ...]] = {}
     with tempfile.TemporaryDirectory(prefix="idf-evaluate-") as place, _progress(console) as progress:
         folder = Path(place)
-        # A copy: a run that is still training may replace its model at any time.
-        with output_errors(folder):
-            model = Path(shutil.copy(run.model, folder))
-        entry = model_entry(run.config, model)
         laid_out = lay_out(dataset, clips, _subfolder(folder, "clips"))
         total = sum(clip.samples for clip in laid_out)
 
@@ -98,11 +101,19 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
             task = progress.add_task(label, total=passes * total)
             return lambda samples: progress.advance(task, samples)
 
-        measured = _measure_model(entry, laid_out, _subfolder(folder, "model"), bar(entry.codec, 2))
-        prepare_tensorflow(run.config)
-        nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1))
-        rows.append(make_row(entry, *names, measured, nll))
-        per_clip[entry.codec] = clip_records(measured.clips, nll)
+        kept = []
+        for number, subject in enumerate(subjects):
+            own = _subfolder(folder, f"model-{number}")
+            # A copy: a run that is still training may replace its model at any time.
+            with output_errors(own):
+                model = Path(shutil.copy(subject.model, own))
+            entry = model_entry(subject, model)
+            measured = _measure_model(entry, laid_out, _subfolder(own, "files"), bar(entry.codec, 2))
+            prepare_tensorflow(run.config)
+            nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1))
+            rows.append(make_row(entry, *names, measured, nll))
+            per_clip[entry.codec] = clip_records(measured.clips, nll)
+            kept.append((model, measured))
         for number, baseline in enumerate(baselines):
             try:
                 found = measure(baseline, laid_out, _subfolder(folder, f"baseline-{number}"), bar(baseline.codec, 2))
@@ -111,21 +122,20 @@ def evaluate(run: EvaluatedRun, dataset: Dataset, options: Options, console: Con
                 continue
             rows.append(make_row(baseline, *names, found))
             per_clip[baseline.codec] = clip_records(found.clips)
-        codec = load_codec(model, run.config.coder)
-        facts = about(run, codec, dataset)
-        _keep_files(measured, run.evaluation / "files")
-        excess = excess_warning(rows[0])
-        warnings += [excess] if excess else []
+        codecs = [load_codec(model, run.config.coder) for model, _ in kept]
+        facts = about(run, codecs, dataset)
+        _keep_files(kept[0][1], run.evaluation / "files")
+        warnings += [excess for row in rows[: len(kept)] if (excess := excess_warning(row))]
         results = Results(tuple(rows), tuple(not_made), tuple(warnings), facts, per_clip)
         progress.add_task("one clip for the page", total=None)
-        exhibit = make_exhibit(codec, dataset, clips, results)
+        exhibit = make_exhibit(codecs[0], dataset, clips, results)
     return results, exhibit
 
 
-def model_entry(config: Config, model: Path) -> Entry:
-    """A run's model file as a row."""
-    codec = ModelCodec(str(model.resolve()), config.coder)
-    return Entry(_model_name(config), f"idf, {config.coder}", _window(config), codec)
+def model_entry(subject: Subject, model: Path) -> Entry:
+    """A model file as a row; ``model`` is where it lies now."""
+    coder = subject.config.coder
+    return Entry(subject.label, f"idf, {coder}", subject.window, ModelCodec(str(model.resolve()), coder))
 
 
 def write_evaluation(run: EvaluatedRun, results: Results, exhibit: Exhibit) -> list[Path]:
@@ -150,18 +160,23 @@ def track(run: EvaluatedRun, results: Results) -> None:
     log_table(Run(run.folder), run.config, "evaluation", columns, rows)
 
 
-def about(run: EvaluatedRun, codec: Any, dataset: Dataset) -> dict[str, Any]:
-    """All that is needed to repeat the evaluation: command, versions, machine, model, data.
+def about(run: EvaluatedRun, codecs: Sequence[Any], dataset: Dataset) -> dict[str, Any]:
+    """All that is needed to repeat the evaluation: command, versions, machine, models, data.
 
     Args:
-        codec: of the evaluated model, of any family.
+        codecs: of the evaluated models, of any family.
     """
-    provenance = {name: value for name, value in codec.provenance.items() if name != "config"}
+
+    def model(codec: Any) -> dict[str, Any]:
+        provenance = {name: value for name, value in codec.provenance.items() if name != "config"}
+        return {"fingerprint": codec.fingerprint.hex(), "coder": run.config.coder, **provenance}
+
     return environment() | {
         "cpu": cpu_name(),
         "evaluated": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "run": str(run.folder),
-        "model": {"fingerprint": codec.fingerprint.hex(), "coder": run.config.coder, **provenance},
+        "model": model(codecs[0]),
+        "other_models": [model(codec) for codec in codecs[1:]],
         "data": {"name": dataset.name, "split": dataset.split, "fingerprint": dataset.fingerprint},
         "resampled_hz": dataset.resample_hz,
     }
@@ -178,20 +193,6 @@ def _check_early(run: EvaluatedRun) -> None:
         raise OutputError(f"cannot write {run.evaluation}: the run's folder is read-only; evaluate a copy of it")
     if run.history.is_file():
         read_history(run.history)
-
-
-def _window(config: Config) -> int | None:
-    """Samples coded independently of others; None for the adaptive flow, which codes whole clips."""
-    return config.model.window if config.model.family == "window" else None
-
-
-def _model_name(config: Config) -> str:
-    if config.model.family != "window":
-        return f"IDF {config.model.name}"
-    name = f"IDF {config.model.name}, {config.layout.name} layout"
-    if config.whitening.kind != "none":
-        name += ", whitened"
-    return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
 
 
 def _measure_model(

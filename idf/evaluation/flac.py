@@ -28,9 +28,10 @@ LARGEST_SUBSET_BLOCK = 4608
 
 @dataclass(frozen=True)
 class FlacCommand:
-    """The ``flac`` command at level 8; ``block`` in samples."""
+    """The ``flac`` command at level 8; ``block`` in samples, ``search`` what else it is told to try."""
 
     block: int
+    search: tuple[str, ...] = ()
     suffix: str = ".flac"
 
     def prepare(self) -> None:
@@ -38,7 +39,7 @@ class FlacCommand:
 
     def encode(self, clip: ClipFile, target: Path) -> None:
         # The command reserves 8 KiB of padding and a seek table for players; the format needs neither.
-        options = ["--no-padding", "--no-seektable", "-8", "-b", str(self.block)]
+        options = ["--no-padding", "--no-seektable", "-8", *self.search, "-b", str(self.block)]
         if self.block > LARGEST_SUBSET_BLOCK:
             options.append("--lax")
         if clip.samples.ndim > 1 and clip.samples.shape[1] > 2:
@@ -128,6 +129,17 @@ def find_flac(block: int) -> Entry | NotMade:
         "soundfile's libFLAC has no setting for the block size, and neither the flac command nor pyflac is here",
         "install the flac command (your system's package 'flac'), or pyflac: pip install pyflac (needs a C compiler)",
     )
+
+
+def find_exhaustive_flac(block: int) -> Entry | NotMade:
+    """FLAC -8 -e -p at ``block`` samples, its smallest files: by the ``flac`` command, which alone has these options."""
+    name = f"FLAC -8 -e -p -b {block}" + (" --lax" if block > LARGEST_SUBSET_BLOCK else "")
+    if not MIN_BLOCK <= block <= MAX_BLOCK:
+        return NotMade(name, f"FLAC has blocks of {MIN_BLOCK} to {MAX_BLOCK} samples", "see the other FLAC rows")
+    version = _command_version()
+    if version is None:
+        return NotMade(name, "no command flac on PATH", "install your system's package 'flac'")
+    return Entry(name, f"{version} command", block, FlacCommand(block, ("-e", "-p")))
 
 
 def _command_version() -> str | None:

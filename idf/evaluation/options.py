@@ -11,18 +11,21 @@ from idf.errors import ConfigError
 from idf.evaluation.baselines import BASELINES
 from idf.evaluation.runs import LATEST
 
-KEYS = ("run", "study", "split", "baselines")
+KEYS = ("run", "study", "model", "split", "baselines")
 SPLITS = ("train", "validation", "test")
 
 USAGE = f"""\
 python evaluate.py run=FOLDER|latest [study=NAME] [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
+python evaluate.py model=NAME|FILE[,NAME|FILE ...] [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
 
 Code every clip of a split to a file with the run's model, decode it in a fresh process, compare, count
-the bytes, do the same with other codecs, and write the table to FOLDER/evaluation/.
+the bytes, do the same with other codecs, and write the table to FOLDER/evaluation/. Of several models one
+table is made, under outputs/models/.
 
   run        folder of a run, or latest: the newest run under outputs/ that has a model
   study      with run=latest: only runs under outputs/NAME/
-  data       another data set than the run's: one of the files in conf/data/
+  model      models that idf models lists, or model files, instead of a run
+  data       another data set than the run's: one of the files in conf/data/; of models demo unless given
   data.KEY   one setting of the data set, such as data.root=/audio
   split      {", ".join(SPLITS)}; test unless given
   baselines  all, none, or some of: {", ".join(BASELINES)}"""
@@ -33,11 +36,12 @@ class Options:
     """What to evaluate.
 
     Args:
-        run: a folder, or ``latest``.
+        run: a folder, or ``latest``; empty where ``models`` are given.
         study: which study's latest run; None for any.
         data: ``data=NAME`` and ``data.KEY=VALUE`` in the order given.
         split: ``train``, ``validation`` or ``test``.
         baselines: names from :data:`~idf.evaluation.baselines.BASELINES`.
+        models: names or files.
     """
 
     run: str
@@ -45,6 +49,7 @@ class Options:
     data: tuple[str, ...] = ()
     split: str = "test"
     baselines: tuple[str, ...] = tuple(BASELINES)
+    models: tuple[str, ...] = ()
 
 
 def parse_options(words: Sequence[str]) -> Options:
@@ -70,20 +75,28 @@ def parse_options(words: Sequence[str]) -> Options:
             given[key] = value
         else:
             problems.append(
-                f"{key} is not a setting of evaluate.py{_did_you_mean(key, ('run', 'data', 'split', 'baselines'))}"
+                f"{key} is not a setting of evaluate.py{_did_you_mean(key, ('run', 'model', 'data', 'split', 'baselines'))}"
             )
     problems += check_overrides(data).problems
-    if "run" not in given:
-        problems.append("run is missing: write run=FOLDER, or run=latest for the newest run under outputs/")
-    if "study" in given and given.get("run", LATEST) != LATEST:
-        problems.append("study= goes with run=latest; a folder needs no study")
+    models = tuple(name.strip() for name in given.get("model", "").strip("[]").split(",") if name.strip())
+    if "run" in given and "model" in given:
+        problems.append("run= and model= exclude each other: a run has one model, its own")
+    elif "run" not in given and "model" not in given:
+        problems.append(
+            "run is missing: write run=FOLDER, or run=latest for the newest run under outputs/, or model=NAME "
+            "for a model that idf models lists"
+        )
+    if len(set(models)) < len(models):
+        problems.append(f"model={given['model']}: a model is there twice")
+    if "study" in given and (models or given.get("run", LATEST) != LATEST):
+        problems.append("study= goes with run=latest; a folder or a model needs no study")
     split = given.get("split", "test")
     if split not in SPLITS:
         problems.append(f"split={split}: expected one of {', '.join(SPLITS)}{_did_you_mean(split, SPLITS)}")
     baselines = _baselines(given.get("baselines", "all"), problems)
     if problems:
         raise ConfigError(problems)
-    return Options(given["run"], given.get("study"), tuple(data), split, baselines)
+    return Options(given.get("run", ""), given.get("study"), tuple(data), split, baselines, models)
 
 
 def _baselines(text: str, problems: list[str]) -> tuple[str, ...]:

@@ -100,7 +100,14 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Export an untrained, tiny model with windows of 64 samples, its configuration beside it; takes overrides."""
 
     def make(*overrides: str) -> Path:
-        tiny = ["model.window=64", "layout=channelwise", "layout.channels=8", "width.hidden=8", "width.blocks=1", "width.experts=2"]
+        tiny = [
+            "model.window=64",
+            "layout=channelwise",
+            "layout.channels=8",
+            "width.hidden=8",
+            "width.blocks=1",
+            "width.experts=2",
+        ]
         tiny += ["width.context_frames=1", "width.wavenet_layers=1", "width.wavenet_channels=8", *overrides]
         config = compose(tiny)
         model = build_model(config)

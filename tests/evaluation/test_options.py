@@ -22,6 +22,11 @@ def test_the_latest_of_a_study() -> None:
     assert parse_options(["run=latest", "study=demo"]).study == "demo"
 
 
+def test_models_instead_of_a_run() -> None:
+    options = parse_options(["model=small,medium", "data=ljspeech_mini", "data.root=/x"])
+    assert (options.run, options.models) == ("", ("small", "medium"))
+
+
 def test_no_baselines() -> None:
     assert parse_options(["run=latest", "baselines=none"]).baselines == ()
 
@@ -37,7 +42,10 @@ def test_no_baselines() -> None:
         (["run=latest", "data.rot=/x"], "data.rot is not a setting; did you mean data.root?"),
         (["run=latest", "data=ljspech"], "did you mean ljspeech"),
         (["run=latest", "data.train_fraction=lots"], "data.train_fraction=lots: expected a number"),
-        (["run=latest", "model=small"], "model is not a setting of evaluate.py"),
+        (["run=latest", "model=small"], "exclude each other"),
+        (["model=small,small"], "a model is there twice"),
+        (["model=small", "study=x"], "study= goes with run=latest"),
+        (["run=latest", "width=cpu"], "width is not a setting of evaluate.py"),
         (["run=a", "run=b"], "run is given twice"),
         (["run="], "run= has no value"),
         (["run=outputs/demo/x", "study=demo"], "study= goes with run=latest"),

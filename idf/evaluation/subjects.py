@@ -1,0 +1,93 @@
+"""What is evaluated: the model of a run, or models by name or file, side by side in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from idf.coding.model_file import read_model_file
+from idf.coding.registry import find_model
+from idf.config import Config
+from idf.config.compose import compose
+from idf.errors import RunError
+from idf.evaluation.runs import EvaluatedRun
+from idf.files import output_errors
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to be measured.
+
+    Attributes:
+        config: its settings, as far as its file knows them.
+        model: the file.
+    """
+
+    config: Config
+    model: Path
+
+    @property
+    def window(self) -> int | None:
+        """Samples of a window; None for the adaptive flow, which codes whole clips."""
+        return self.config.model.window if self.config.model.family == "window" else None
+
+    @property
+    def label(self) -> str:
+        """For a table's first column."""
+        config = self.config
+        if config.model.family != "window":
+            return f"IDF {config.model.name}"
+        name = f"IDF {config.model.name}"
+        if config.layout.name != "bands":
+            name += f", {config.layout.name} layout"
+        if config.context != "none":
+            name += f", context={config.context}"
+        if config.whitening.kind != "none":
+            name += ", whitened"
+        return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
+
+
+def subject_of_run(run: EvaluatedRun) -> Subject:
+    """The model that a run has exported."""
+    return Subject(run.config, run.model)
+
+
+def open_models(
+    names: Sequence[str], data: Sequence[str], outputs: Path = Path("outputs")
+) -> tuple[EvaluatedRun, list[Subject]]:
+    """Models by name or file, and a folder for what is found of them: ``outputs/models/NAME+NAME…``.
+
+    Args:
+        names: of shipped or imported models, or paths of model files.
+        data: ``data=NAME`` and ``data.KEY=VALUE``; the bundled speech if there are none.
+
+    Returns:
+        the folder with the first model's settings and the data's; the models.
+
+    Raises:
+        RunError: there is no such model, or its file is damaged.
+        ConfigError: wrong words about the data.
+        OutputError: the folder cannot be made.
+    """
+    subjects = [_open_model(name) for name in names]
+    settings = compose(list(data) or ["data=demo"]).data
+    folder = outputs / "models" / "+".join(subject.model.stem for subject in subjects)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return EvaluatedRun(folder, replace(subjects[0].config, data=settings)), subjects
+
+
+def _open_model(name: str) -> Subject:
+    path = find_model(name).resolve()
+    header = read_model_file(path).header
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
+    except OmegaConfBaseException as error:
+        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
+    assert isinstance(config, Config)
+    # names of files say more than those of configurations: default, best, or what the user called it
+    return Subject(replace(config, model=replace(config.model, name=path.stem)), path)
