@@ -128,17 +128,22 @@ class BandCodec:
     def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
         """The clip as far as its first ``blocks`` blocks tell it: see :class:`~idf.coding.blocks.BlockwiseCodec`.
 
-        A missing block is at the medians of its distribution given the blocks below and the medians before.
+        A missing block is 0. That is the median of each of its samples given the blocks before: of these the model
+        sees magnitudes only, and what predicts a band from itself turns its sign with it, so that a sample whose
+        past is missing, too, is as likely to be above 0 as below. (The medians that :meth:`latent_blocks` gives
+        are those given the band's own past.)
         """
-
-        def fill(passage: _Passage, number: int, part: int, block: np.ndarray, band: Bands) -> None:
-            if number < blocks:
-                block[...] = passage.block(number, part)[0]
-            else:
-                passage.run(LOOPS.approximate, block, band)
-
-        found = [self._decoded(channel, fill) for channel in samples.T]
-        return np.stack(found, 1) if found else samples.copy()
+        found = np.empty_like(samples, np.int32)
+        for channel in range(samples.shape[1]):
+            parts = []
+            for windows in self.model.windows(np.ascontiguousarray(samples[:, channel], np.int32)):
+                low, *highs = self.model.split(windows)[0]
+                low = low if blocks else np.zeros_like(low)
+                for number, block in enumerate(highs, 1):
+                    low = self.model.merged(number, low, block if number < blocks else np.zeros_like(block))
+                parts.append(low.reshape(-1))
+            found[:, channel] = np.concatenate([np.zeros(0, np.int32), *parts])
+        return found
 
     def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
         """What the flow makes of a clip, int32 (n,): see :class:`~idf.coding.blocks.BlockwiseCodec`."""

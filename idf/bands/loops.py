@@ -1,4 +1,4 @@
-"""The compiled loop over the samples of one band, window after window, in its five uses.
+"""The compiled loop over the samples of one band, window after window, in its four uses.
 
 Strict like :mod:`idf.adaptive.steps`, whose steps these are. What is different: predictors begin anew in each
 window (or go on from the one before), from a state that training left; and the network sees the features of
@@ -54,7 +54,6 @@ class Loops(NamedTuple):
     intervals: Callable[..., None]
     pop: Callable[..., int]
     examine: Callable[..., None]
-    approximate: Callable[..., None]
 
 
 @compiled_step
@@ -263,32 +262,7 @@ def _make(sources: str) -> Loops:
                 learn(c, c, first + t, x, constants, state)
                 out += 1
 
-    @compiled_loop
-    def approximate(
-        windows: Array,
-        band: Any,
-        constants: Any,
-        start: Any,
-        state: Any,
-        scratch: Any,
-        weights: Array,
-        tables: Any,
-    ) -> None:
-        """Fill ``windows`` with the median of each sample, given the medians before it."""
-        sources  # noqa: B018
-        c, s = band.number, scratch
-        for row in range(windows.shape[0]):
-            first = _window(row, windows.shape[1], band, constants, start, state)
-            for t in range(windows.shape[1]):
-                best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
-                k, _, _ = find(
-                    1 << (tables.precision - 1),
-                    *(best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse),
-                )
-                windows[row, t] = k - HALF
-                learn(c, c, first + t, k - HALF, constants, state)
-
-    return Loops(trace, intervals, pop, examine, approximate)
+    return Loops(trace, intervals, pop, examine)
 
 
 SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()

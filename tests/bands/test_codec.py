@@ -120,17 +120,15 @@ def test_blocks_tell_what_is_coded(codec: BandCodec, count: int) -> None:
     np.testing.assert_array_equal(every_time[: count // 64 * 64], np.arange(count // 64 * 64))
 
 
-def test_an_approximation_knows_nothing_of_later_blocks(model: BandModel) -> None:
-    # before training: random weights might answer to their own medians with anything
-    codec = codec_of(model, model.initial_parameters(0))
-    t = np.arange(640)  # and what differs is above a quarter of the rate only
+def test_an_approximation_knows_nothing_of_later_blocks(codec: BandCodec) -> None:
+    t = np.arange(640)  # what differs is above a quarter of the rate only
     samples = tone(640)[:, None]
     hiss = np.rint(3000 * np.sin(2.8 * t)).astype(np.int32)[:, None]
     first, second = (codec.approximate(x, 1) for x in (samples, samples + hiss))
     assert np.abs(first - second).max() < 0.05 * 3000
     assert not np.array_equal(first, samples)
     nothing = codec.approximate(samples, 0)
-    np.testing.assert_array_equal(nothing, codec.approximate(-samples, 0))
+    assert not np.any(nothing)
 
 
 def test_what_is_drawn_is_coded_in_the_bits_it_was_drawn_from(codec: BandCodec) -> None:
