@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from idf.coding.model_codec import ADAPTIVE, BANDS, family_name
 from idf.config import Config
 from idf.errors import DataError
 from idf.training.state import TrainingState
-from idf.training.validation import Validator
+from idf.training.validation import Validator, spread
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from idf.adaptive.model import AdaptiveModel
     from idf.bands.model import BandModel
     from idf.models import WindowModel
+
+
+_START_SAMPLES = 8_000_000
+"""Of the training clips that the start of predictors is fitted to: averages, which more would not change."""
 
 
 class Scorer(Protocol):
@@ -178,7 +183,9 @@ class BandFamily:
         if not dataset.train:
             raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; give more clips")
         if config.training.start == "data":
-            clips = (dataset.read(clip).samples for clip in dataset.train)
+            total = sum(clip.samples for clip in dataset.train)
+            count = math.ceil(len(dataset.train) * min(1.0, _START_SAMPLES / total))
+            clips = (dataset.read(clip).samples for clip in spread(dataset.train, count))
             model = fitted(model, clips, config.model.bands.start_samples)
         rows = band_rows(config, model, dataset, cache_folder(config))
         if empty := [name for name, table in zip(model.names, rows, strict=True) if not len(table.inputs)]:

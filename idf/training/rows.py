@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ from idf.audio.shards import source_hash
 from idf.config import Config
 from idf.errors import DataError, OutputError
 from idf.files import output_errors, sync_folder
+from idf.training.validation import spread
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 STATISTICS_ROWS = 1 << 18
 """Rows, evenly spread, that the inputs' mean and deviation are taken from."""
 _PREFETCH = 4
+_FEWEST_CLIPS = 64
+"""Rows are taken from at least so many clips, or all there are."""
 _PARTS = ("inputs", "targets")
 
 
@@ -210,11 +215,14 @@ def _open(folder: Path, model: Traced) -> list[Rows] | None:
 
 
 def _build(config: Config, model: Traced, dataset: Dataset, folder: Path) -> None:
-    total = sum(clip.samples for clip in dataset.train)
+    clips: Sequence[Clip] = dataset.train
+    share = min(1.0, config.training.max_rows / sum(clip.samples for clip in clips))
+    if share < 0.5 and len(clips) > _FEWEST_CLIPS:
+        # Half of each clip's rows from fewer clips: predictors need not run over what is hardly used.
+        clips = spread(clips, max(_FEWEST_CLIPS, math.ceil(2 * share * len(clips))))
+    total = sum(clip.samples for clip in clips)
     share = min(1.0, config.training.max_rows / total)
-    counts = [
-        [max(1, int(rows * share)) if rows else 0 for rows in model.row_counts(clip.samples)] for clip in dataset.train
-    ]
+    counts = [[max(1, int(rows * share)) if rows else 0 for rows in model.row_counts(clip.samples)] for clip in clips]
     plan, tables = model.settings.plan, len(model.row_counts(1))
     with output_errors(folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -240,7 +248,7 @@ def _build(config: Config, model: Traced, dataset: Dataset, folder: Path) -> Non
                 return model.traces(dataset.read(clip).samples)
 
             first = [0] * tables
-            for clip, count, traces in zip(dataset.train, counts, pool.map(run, dataset.train), strict=True):
+            for clip, count, traces in zip(clips, counts, pool.map(run, clips), strict=True):
                 for table, trace in enumerate(traces):
                     kept = np.linspace(0, len(trace.inputs) - 1, count[table]).astype(np.int64)
                     place = slice(first[table], first[table] + count[table])

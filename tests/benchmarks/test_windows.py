@@ -1,0 +1,22 @@
+"""The windows benchmark on its smallest case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.windows import Row, draw, measurements, model_of
+from idf.coding.model_codec import load_codec
+
+
+def test_a_model_of_another_window_codes_with_it(tmp_path: Path) -> None:
+    codec = load_codec(model_of(512, tmp_path))
+    assert codec.model.window == 512
+    assert model_of(1024, tmp_path).stem == "medium"
+
+
+def test_rows_of_both_directions_are_drawn() -> None:
+    rows = list(measurements([1], [256]))
+    assert [(row.window, row.measured.what) for row in rows] == [(256, "compress"), (256, "decompress")]
+    assert all(row.measured.cpu_seconds > 0 and row.measured.peak_mb > 10 for row in rows)
+    more = [Row(row.window, row.measured) for row in rows]
+    assert len(draw(more).axes) == 4
