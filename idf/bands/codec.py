@@ -28,6 +28,7 @@ from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
 from idf.coding.model_codec import load_again
 from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
+from idf.coding.parts import MAX_CHUNK_SAMPLES
 from idf.coding.tables import coding_tables
 from idf.config.schema import Config
 from idf.errors import RunError
@@ -283,6 +284,8 @@ def bands_codec(path: Path | str, file: ModelFile) -> BandCodec:
         assert isinstance(config, Config)
         if problems := list(band_problems(config)):
             raise ValueError("; ".join(problems))
+        if not 1 <= config.model.window <= MAX_CHUNK_SAMPLES:
+            raise ValueError(f"its window has {config.model.window} samples")
         model = build_bands(config)
         constants = _constants(model, file.arrays)
         weights = file.arrays[_WEIGHTS].view(np.float32)

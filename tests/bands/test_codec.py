@@ -157,7 +157,7 @@ def test_a_model_file_holds_all_that_decoding_needs(
         load_codec(path, "craystack")
 
 
-@pytest.mark.parametrize("change", ["weights", "config", "infinite", "taps", "level", "stages", "missing"])
+@pytest.mark.parametrize("change", ["weights", "config", "infinite", "taps", "level", "stages", "window", "missing"])
 def test_a_model_file_that_does_not_fit_together_is_refused(
     model: BandModel, parameters: dict[str, np.ndarray], config: Config, tmp_path: Path, change: str
 ) -> None:
@@ -176,6 +176,8 @@ def test_a_model_file_that_does_not_fit_together_is_refused(
         arrays["constant/start/level"] = np.zeros_like(arrays["constant/start/level"])
     elif change == "stages":
         arrays["constant/start/stages"] = np.full_like(arrays["constant/start/stages"], infinite)
+    elif change == "window":
+        file.header["config"]["model"]["window"] = 1 << 40
     elif change == "missing":
         del arrays["constant/start/signal"]
     else:
