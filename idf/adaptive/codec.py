@@ -11,14 +11,13 @@ import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from idf.adaptive.loops import LOOPS, Tables
+from idf.adaptive.coder import SequentialCoder, loop_tables
+from idf.adaptive.loops import LOOPS
 from idf.adaptive.model import AdaptiveModel, adaptive_problems, network_size
 from idf.adaptive.state import Constants, first_state, make_constants
 from idf.adaptive.steps import make_scratch
 from idf.coding.message import Message
-from idf.coding.mixture import PRECISION
 from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
-from idf.coding.tables import coding_tables
 from idf.config.schema import Config, ModelConfig
 from idf.errors import RunError
 from idf.files import atomic_write
@@ -29,7 +28,7 @@ CHUNK_SAMPLES = 1 << 19
 """Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
 
 
-class AdaptiveCodec:
+class AdaptiveCodec(SequentialCoder):
     """A :class:`~idf.coding.planes.ChunkCodec`.
 
     Args:
@@ -53,15 +52,7 @@ class AdaptiveCodec:
         self.constants, self.weights, self.fingerprint = constants, weights, fingerprint
         self.provenance = dict(provenance or {})
         self.chunk_samples = chunk_samples
-        tables = coding_tables()
-        self._tables = Tables(np.array(tables.sigma), np.array(tables.exp), np.array(tables.inverse), PRECISION)
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
-        starts, freqs = self.intervals(samples)
-        message = Message()
-        message.push_intervals(starts, freqs)
-        return message.to_bytes()
+        self._tables = loop_tables()
 
     def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding."""
@@ -69,29 +60,6 @@ class AdaptiveCodec:
         starts, freqs = (np.empty(samples.size, np.int64) for _ in range(2))
         LOOPS.intervals(samples, *self._loop_arguments(samples.shape[1]), starts, freqs)
         return starts, freqs
-
-    def bits(self, samples: np.ndarray) -> float:
-        """What :meth:`encode` needs, without the message's ends."""
-        _, freqs = self.intervals(samples)
-        return float(PRECISION * len(freqs) - np.log2(freqs).sum())
-
-    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """The ``count`` samples of a message: int32 (count, channels).
-
-        Raises:
-            FormatError: the message is damaged, or of another model.
-        """
-        message = Message.from_bytes(data)
-        samples = self._pop(message, count, channels)
-        message.finish()
-        return samples
-
-    def draw(self, count: int, seed: int) -> np.ndarray:
-        """Audio drawn from the model: what decoding makes of random bits; int32 (count,)."""
-        words = np.random.default_rng(seed).integers(0, 1 << 32, count + 2, dtype=np.uint32)
-        words[0] >>= 1  # the message's head has 63 bits, the highest of them set
-        words[0] |= 1 << 30
-        return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
 
     def _pop(self, message: Message, count: int, channels: int) -> np.ndarray:
         samples = np.empty((count, channels), np.int32)

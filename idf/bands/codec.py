@@ -17,7 +17,7 @@ import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from idf.adaptive.loops import Tables
+from idf.adaptive.coder import SequentialCoder, loop_tables
 from idf.adaptive.model import network_size
 from idf.adaptive.state import State
 from idf.adaptive.steps import make_scratch
@@ -29,7 +29,6 @@ from idf.coding.mixture import PRECISION
 from idf.coding.model_codec import load_again
 from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.coding.parts import MAX_CHUNK_SAMPLES
-from idf.coding.tables import coding_tables
 from idf.config.schema import Config
 from idf.errors import RunError
 from idf.files import atomic_write
@@ -46,7 +45,7 @@ _WIDEST = 1 << 16
 """No start is larger than a sample can be, nor a sum of its squares over ``start_samples``."""
 
 
-class BandCodec:
+class BandCodec(SequentialCoder):
     """A :class:`~idf.coding.planes.ChunkCodec` and a :class:`~idf.coding.blocks.BlockwiseCodec`.
 
     Args:
@@ -72,8 +71,7 @@ class BandCodec:
         self.provenance, self._path = dict(provenance or {}), path
         chunk = FOLLOWING_CHUNK_SAMPLES if model.follows else CHUNK_SAMPLES
         self.chunk_samples = max(chunk // model.window, 1) * model.window
-        tables = coding_tables()
-        self._tables = Tables(np.array(tables.sigma), np.array(tables.exp), np.array(tables.inverse), PRECISION)
+        self._tables = loop_tables()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return load_again, (self._path, "rans", self.fingerprint)
@@ -82,12 +80,6 @@ class BandCodec:
     def block_names(self) -> tuple[str, ...]:
         """All blocks in the order of decoding."""
         return self.model.names
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
-        message = Message()
-        message.push_intervals(*self.intervals(samples))
-        return message.to_bytes()
 
     def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where each latent lies in [0, 2^28): int64 starts and widths, in the order of decoding."""
@@ -102,29 +94,6 @@ class BandCodec:
                     passage.run(LOOPS.intervals, block, band, starts[place:end], freqs[place:end])
                     place = end
         return starts, freqs
-
-    def bits(self, samples: np.ndarray) -> float:
-        """What :meth:`encode` needs, without the message's ends."""
-        _, freqs = self.intervals(samples)
-        return float(PRECISION * len(freqs) - np.log2(freqs).sum())
-
-    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """The ``count`` samples of a message: int32 (count, channels).
-
-        Raises:
-            FormatError: the message is damaged, or of another model.
-        """
-        message = Message.from_bytes(data)
-        samples = self._pop(message, count, channels)
-        message.finish()
-        return samples
-
-    def draw(self, count: int, seed: int) -> np.ndarray:
-        """Audio drawn from the model: what decoding makes of random bits; int32 (count,)."""
-        words = np.random.default_rng(seed).integers(0, 1 << 32, count + 2, dtype=np.uint32)
-        words[0] >>= 1  # the message's head has 63 bits, the highest of them set
-        words[0] |= 1 << 30
-        return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
 
     def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
         """The clip as far as its first ``blocks`` blocks tell it: see :class:`~idf.coding.blocks.BlockwiseCodec`.

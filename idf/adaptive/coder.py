@@ -1,0 +1,63 @@
+"""What codecs share whose flow predicts sample by sample: messages made of intervals, and filled from them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from idf.adaptive.loops import Tables
+from idf.coding.message import Message
+from idf.coding.mixture import PRECISION
+from idf.coding.tables import coding_tables
+
+
+class SequentialCoder(ABC):
+    """Codes runs of samples whose distributions are known one after another, as one rANS message."""
+
+    @abstractmethod
+    def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where each latent lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+
+        Args:
+            samples: int32 (n, channels) in [-32768, 32767].
+        """
+
+    @abstractmethod
+    def _pop(self, message: Message, count: int, channels: int) -> np.ndarray:
+        """Take samples off a message: int32 (count, channels)."""
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
+        message = Message()
+        message.push_intervals(*self.intervals(samples))
+        return message.to_bytes()
+
+    def bits(self, samples: np.ndarray) -> float:
+        """What :meth:`encode` needs, without the message's ends."""
+        _, freqs = self.intervals(samples)
+        return float(PRECISION * len(freqs) - np.log2(freqs).sum())
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """The ``count`` samples of a message: int32 (count, channels).
+
+        Raises:
+            FormatError: the message is damaged, or of another model.
+        """
+        message = Message.from_bytes(data)
+        samples = self._pop(message, count, channels)
+        message.finish()
+        return samples
+
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        """Audio drawn from the model: what decoding makes of random bits; int32 (count,)."""
+        words = np.random.default_rng(seed).integers(0, 1 << 32, count + 2, dtype=np.uint32)
+        words[0] >>= 1  # the message's head has 63 bits, the highest of them set
+        words[0] |= 1 << 30
+        return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
+
+
+def loop_tables() -> Tables:
+    """The entropy coder's tables as the compiled loops take them."""
+    tables = coding_tables()
+    return Tables(np.array(tables.sigma), np.array(tables.exp), np.array(tables.inverse), PRECISION)
