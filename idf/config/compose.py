@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import os
 import re
 import types
 import typing
@@ -92,6 +93,9 @@ class CheckedOverrides:
     problems: tuple[str, ...]
 
 
+_FOLDERS = ("data.root", "data.cache", "outputs")
+
+
 def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
     """Check each override by itself; every value of a sweep (``seed=0,1,2``) counts."""
     good: list[Override] = []
@@ -114,11 +118,15 @@ def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
 
 
 def normalise_override(text: str) -> str:
-    """Write the values that a W&B sweep passes (Python's ``None``) as Hydra reads them.
+    """Write the values that a W&B sweep passes (Python's ``None``), and ``~`` for the user's home, as Hydra reads them.
 
-    Only settings that may be null are touched: elsewhere ``None`` may be somebody's name.
+    Only settings that may be null are touched: elsewhere ``None`` may be somebody's name. Shells leave the ``~`` of
+    ``data.root=~/audio`` as it is.
     """
     key, separator, value = text.partition("=")
+    if key in _FOLDERS and re.match(r"~[^,]*$", value):
+        folder = os.path.expanduser(value)
+        return f"{key}={folder}" if re.fullmatch(r"[\w./:+@%-]*", folder) else f"{key}='{folder}'"
     setting = settings().get(key)
     if separator and value == "None" and setting is not None and setting.optional:
         return f"{key}=null"

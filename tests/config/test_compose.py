@@ -126,6 +126,13 @@ def test_values_as_a_sweep_agent_passes_them() -> None:
     assert config.data.rate_hz is None
 
 
+def test_a_folder_in_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    for home in ("/home/me", "/home/my name"):
+        monkeypatch.setenv("HOME", home)
+        config = compose(["data=folder", "data.root=~/LJSpeech-1.1", "outputs=~/runs"])
+        assert (config.data.root, config.outputs) == (f"{home}/LJSpeech-1.1", f"{home}/runs")
+
+
 def test_every_setting_has_words_for_its_type() -> None:
     assert len(settings()) > 50
     assert all(setting.expected for setting in settings().values())
