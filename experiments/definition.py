@@ -13,11 +13,11 @@
     evaluate: [split=test]                  # words for evaluate.py; leave out for no evaluation
     budgets:
       smoke: {settings: {training.steps: 300}}
-      full: {seeds: [0, 1, 2, 3, 4], cells: [small]}
+      full: {seeds: [0, 1, 2, 3, 4], cells: [small]}   # or with settings: cells: {small: {training: long}}
     report: {comparisons: [[small, medium]], target: 9.0, published: {…}}
 
 Settings are those of ``train.py``. Of two values for one setting the later wins in this order:
-study, budget, cell, command line.
+study, budget, cell, the budget's settings for that cell, command line.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ class Budget:
         cells: names of those that run; None for all.
         seeds: instead of the study's; None for the study's.
         evaluate: words for ``evaluate.py`` instead of the study's; None for the study's.
+        cell_settings: for single cells, above the cell's own.
     """
 
     settings: Settings = field(default_factory=dict)
     cells: tuple[str, ...] | None = None
     seeds: tuple[int, ...] | None = None
     evaluate: tuple[str, ...] | None = None
+    cell_settings: dict[str, Settings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -256,12 +258,16 @@ class _Reader:
         for name, part in self._mapping(tree, "budgets").items():
             where = f"budget {name}"
             budget = self._mapping(part, where, ("settings", "cells", "seeds", "evaluate"))
-            chosen = budget.get("cells")
+            chosen, own = budget.get("cells"), {}
+            if isinstance(chosen, Mapping):
+                own = {str(cell): self._settings(part, f"{where}: cell {cell}") for cell, part in chosen.items()}
+                chosen = list(chosen)
             if chosen is not None:
                 chosen = self._known_cells(chosen, cells, f"{where}: cells")
             seeds = self._seeds(budget["seeds"], f"{where}: seeds") if "seeds" in budget else None
             settings = self._settings(budget.get("settings"), f"{where}: settings")
-            budgets[name] = Budget(settings, chosen, seeds, self._words(budget.get("evaluate"), f"{where}: evaluate"))
+            evaluate = self._words(budget.get("evaluate"), f"{where}: evaluate")
+            budgets[name] = Budget(settings, chosen, seeds, evaluate, own)
         return budgets or {"full": Budget()}
 
     def _known_cells(self, tree: object, cells: Mapping[str, Settings], where: str) -> tuple[str, ...]:

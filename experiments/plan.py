@@ -103,7 +103,8 @@ def make_plan(study: Study, budget: str | None, seeds: Sequence[int] | None, ext
     composed: dict[str, tuple[tuple[str, ...], Config]] = {}
     names = chosen.cells if chosen.cells is not None else tuple(study.cells)
     for cell in names:
-        settings: Settings = {**study.settings, **chosen.settings, **study.cells[cell], **extra, "study": folder_name}
+        own = {**study.cells[cell], **chosen.cell_settings.get(cell, {})}
+        settings: Settings = {**study.settings, **chosen.settings, **own, **extra, "study": folder_name}
         overrides = tuple(f"{key}={value}" for key, value in settings.items())
         try:
             composed[cell] = overrides, compose(overrides)

@@ -40,7 +40,10 @@ def test_cells_and_grid(study_file) -> None:
               axes: {permutation: [random, reverse], sharpness.boundaries: [[0.1, 0.2], [0.5]]}
             seeds: [3, 1]
             evaluate: [split=test]
-            budgets: {smoke: {settings: {training.steps: 5}, cells: [fast], seeds: [0], evaluate: []}, full: }
+            budgets:
+              smoke: {settings: {training.steps: 5}, cells: [fast], seeds: [0], evaluate: []}
+              long: {cells: {fast: {training: long}, default: }}
+              full:
             report: {comparisons: [[default, fast]], target: 9, published: {fast: {source: X, bits_per_sample: 8.5}}}
             """
         )
@@ -65,6 +68,8 @@ def test_cells_and_grid(study_file) -> None:
     assert study.seeds == (3, 1)
     smoke = study.budgets["smoke"]
     assert (smoke.settings, smoke.cells, smoke.seeds, smoke.evaluate) == ({"training.steps": "5"}, ("fast",), (0,), ())
+    long = study.budgets["long"]
+    assert (long.cells, long.cell_settings) == (("fast", "default"), {"fast": {"training": "long"}, "default": {}})
     assert study.budgets["full"].evaluate is None
     assert study.report.comparisons == (("default", "fast"),)
     assert study.report.target == 9.0
@@ -80,7 +85,7 @@ def test_every_problem_of_a_file_at_once(study_file) -> None:
         grid: {axes: {model: small}}
         seeds: [0, -1]
         evaluate: test
-        budgets: {smoke: {cells: [aa], seed: [0]}}
+        budgets: {smoke: {cells: [aa], seed: [0]}, full: {cells: {a: {seed: 1}, f: {}}}}
         report: {comparisons: [[a]], target: low, published: {e: {bits_per_sample: much}}}
         """
     )
@@ -94,6 +99,8 @@ def test_every_problem_of_a_file_at_once(study_file) -> None:
         "cell 'b c': use letters",
         "budget smoke: cells: there is no cell aa; did you mean a?",
         "budget smoke has no key seed; did you mean seeds?",
+        "budget full: cell a sets seed; that is given by seeds:",
+        "budget full: cells: there is no cell f",
         "seeds should be a list of whole numbers from 0 on, not [0, -1]",
         "evaluate should be a list of words",
         "report.comparisons: ['a'] should be two cells",
@@ -102,7 +109,7 @@ def test_every_problem_of_a_file_at_once(study_file) -> None:
         "report.published.e.bits_per_sample should be a number, not 'much'",
     ):
         assert any(problem.startswith(expected) for problem in problems), expected
-    assert len(problems) == 14
+    assert len(problems) == 16
 
 
 @pytest.mark.parametrize(

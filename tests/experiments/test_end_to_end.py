@@ -27,7 +27,9 @@ settings:
   data.test_clips: [d]
   tracker: none
   model.window: 64
-  layout: {channels: 4, scales: 1}
+  layout: channelwise
+  layout.channels: 4
+  layout.scales: 1
   width: {components: 2, hidden: 4, blocks: 1, context_frames: 1, experts: 2}
   optimizer.warmup_steps: 2
   training: {steps: 300, batch_samples: 256, log_every: 1, validate_every: 100, code_every: 0, audio_every: 0,

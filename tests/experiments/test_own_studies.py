@@ -88,9 +88,10 @@ def test_the_smallest_budget_runs_to_its_report(name: str, shared_outputs: Path)
 def test_stability_has_ten_seeds_of_the_original_and_of_the_default() -> None:
     study = read_study(OWN_STUDIES / "stability.yaml")
     plan = make_plan(study, "smoke", None, {})
-    assert {"as-was", "random-step", "default"} <= set(plan.cells)
-    assert len([job for job in plan.jobs if job.cell == "default"]) == 10
-    assert len(study.cells) == 4 * 5 + 6
+    assert {"as-was", "random-step", "channelwise", "default"} <= set(plan.cells)
+    for cell in ("as-was", "channelwise", "default"):
+        assert len([job for job in plan.jobs if job.cell == cell]) == 10
+    assert len(study.cells) == 4 * 5 + 7
 
 
 def turned(*overrides: str) -> int:

@@ -58,6 +58,16 @@ def test_the_budget_chooses_cells_seeds_and_evaluation(study) -> None:
         make_plan(study(TWO), "smok", None, {})
 
 
+def test_what_a_budget_says_of_a_cell_beats_the_cell(study, outputs: Path) -> None:
+    text = TWO.replace(
+        "{cells: [medium], evaluate: []}", "{cells: {medium: {training.steps: 150}, small: }, seeds: [0]}"
+    )
+    plan = make_plan(study(text), None, None, {"outputs": str(outputs)})
+    assert [(job.cell, job.steps) for job in plan.jobs] == [("medium", 150), ("small", 300)]
+    plan = make_plan(study(text), None, None, {"outputs": str(outputs), "training.steps": "160"})
+    assert [job.steps for job in plan.jobs] == [160, 160]  # the command line beats all
+
+
 def test_problems_name_their_cells(study) -> None:
     text = """
     settings: {training.stepz: 3}

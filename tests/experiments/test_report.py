@@ -30,7 +30,8 @@ def study(make_run: Make, outputs: Path) -> Make:
     """A study of two cells with three seeds: one diverged, one was never started."""
 
     def make(name: str = "mine-smoke", **report: object) -> Path:
-        words = {"a": ["model=small", f"study={name}"], "b": ["model=medium", "sharpness=step", f"study={name}"]}
+        stepped = ["model=medium", "layout=original", "sharpness=step"]
+        words = {"a": ["model=small", f"study={name}"], "b": [*stepped, f"study={name}"]}
         curves = {
             ("a", 0): {100: 9.6, 200: 9.10},
             ("a", 1): {100: 9.5, 200: 9.30},
@@ -120,7 +121,7 @@ def test_ours_beside_other_codecs_and_what_was_published(study: Make) -> None:
     # Every row names the command that made it.
     number = int(shown["ours, b"]["command"].strip("[]"))
     assert commands[number - 1].startswith(
-        "python train.py -m model=medium sharpness=step study=mine-smoke seed=0,1; python evaluate.py run="
+        "python train.py -m model=medium layout=original sharpness=step study=mine-smoke seed=0,1; python evaluate.py run="
     )
     records = list(csv.DictReader(to_csv(table).splitlines()))
     assert all(record["command"] for record in records if record["note"] != "published")
@@ -181,7 +182,7 @@ def test_what_the_figures_show(study: Make) -> None:
     assert curves is not None
     jumps = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] for axes in curves.axes]
     assert jumps[0] == []
-    assert jumps[1] == sharpness_steps(compose(["sharpness=step"]))
+    assert jumps[1] == sharpness_steps(compose(["layout=original", "sharpness=step"]))
 
 
 def test_a_study_that_did_nothing_yet(make_run: Make, outputs: Path) -> None:
@@ -201,7 +202,7 @@ def test_bands_take_the_steps_that_all_have() -> None:
 
 
 def test_sharpness_jumps_only_under_the_stepped_schedule() -> None:
-    steps = ["training.steps=1000", "sharpness.boundaries=[0.25, 0.5]"]
+    steps = ["layout=original", "training.steps=1000", "sharpness.boundaries=[0.25, 0.5]"]
     assert sharpness_steps(compose(["sharpness=step", *steps])) == [250, 500]
     assert sharpness_steps(compose(["sharpness=linear", *steps])) == []
     assert sharpness_steps(compose(["sharpness=learned", *steps])) == []

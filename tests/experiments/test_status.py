@@ -42,7 +42,7 @@ def test_only_some_studies(make_run, outputs: Path, capsys: pytest.CaptureFixtur
 
 
 def test_what_differs_is_told_by_groups_where_that_is_enough(make_run, outputs: Path) -> None:
-    same = ["study=a", "optimizer.learning_rate=0.01"]
+    same = ["study=a", "layout=original", "optimizer.learning_rate=0.01"]
     make_run(*same, "sharpness=step")
     make_run(*same, "sharpness=step", "seed=1", "tracker=none")
     make_run(*same, "sharpness=constant")

@@ -44,6 +44,7 @@ def parameters(tmp_path: Path) -> dict[str, Any]:
         "training.sign_flips": False,
         "training.compile": False,
         "model.window": 64,
+        "layout": "channelwise",
         "layout.channels": 4,
         "layout.scales": 1,
         "width.components": 2,
