@@ -1,6 +1,6 @@
 """What exact arithmetic costs: bits per sample of one model, computed in several ways.
 
-    python -m benchmarks.exactness [MODEL]      a window model; default: small
+    python -m benchmarks.exactness [MODEL]      of layout channelwise or original; default: channelwise
 
 Over the test clips of the bundled speech:
 
@@ -145,7 +145,10 @@ def measure(path: Path, float_weights: dict[str, np.ndarray] | None) -> Bits:
 
     codec = load_codec(path)
     if not isinstance(codec, WindowCodec):
-        raise RunError(f"{path} is no window model: the adaptive flow computes the same floats wherever it runs")
+        raise RunError(
+            f"{path} has no nets in exact arithmetic: adaptive flows and layout=bands compute the same floats "
+            "wherever they run; take a model of layout=channelwise or original"
+        )
     found = Bits()
     for samples in clips():
         found.samples += len(samples)
@@ -165,7 +168,7 @@ def main() -> int:
     parser.add_argument("model", nargs="?", help="name or path of a model file")
     parser.add_argument("--checkpoint", type=Path, help="the unrounded weights, .npz")
     arguments = parser.parse_args()
-    path = find_model(arguments.model or "small")
+    path = find_model(arguments.model or "channelwise")
     float_weights = None
     if arguments.checkpoint:
         from idf.training.checkpoints import load_checkpoint

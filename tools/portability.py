@@ -3,10 +3,10 @@
     python tools/portability.py                   processors, threads, TensorFlow's settings, orders
     python tools/portability.py --environments    also other versions of NumPy and TensorFlow (downloads them)
 
-Every row is a fresh process that compresses demo speech with three models (the shipped small one; one with
-couplings and WaveNets in the original layout; and the adaptive default, whose speech is made stereo), and
-decompresses the files of the first row. The bytes must
-be those of the first row, the samples those of the recordings. The column "in force" is what the process found
+Every row is a fresh process that compresses demo speech with four models (subbands, the shipped small one; nets
+in the channelwise layout; couplings and WaveNets in the original one; and the adaptive default, whose speech is
+made stereo), and decompresses the files of the first row. The bytes must be those of the first row, the samples
+those of the recordings. The column "in force" is what the process found
 itself running with, so that a setting without effect is seen. Exit status 1 on any difference, or where a
 version could not be installed.
 
@@ -164,12 +164,13 @@ def prepare(folder: Path) -> None:
 
     for name in ("models", "clips", "files", "numba"):
         (folder / name).mkdir()
-    (folder / "models" / "shipped.idfm").write_bytes(find_model("small").read_bytes())
-    (folder / "models" / "adaptive.idfm").write_bytes(find_model("default").read_bytes())
+    for name, shipped in (("bands", "small"), ("channelwise", "channelwise"), ("adaptive", "default")):
+        (folder / "models" / f"{name}.idfm").write_bytes(find_model(shipped).read_bytes())
     write_tiny_model(folder / "models" / "original.idfm")
     for clip in CLIPS:
         samples, _ = soundfile.read(demo_folder() / f"{clip}.flac", dtype="int16")
-        np.save(folder / "clips" / f"shipped-{clip}.npy", samples)
+        for name in ("bands", "channelwise"):
+            np.save(folder / "clips" / f"{name}-{clip}.npy", samples)
         np.save(folder / "clips" / f"original-{clip}.npy", samples[:TINY_SAMPLES])
         np.save(folder / "clips" / f"adaptive-{clip}.npy", stereo(samples))
 

@@ -15,7 +15,7 @@ from idf.priors.mixture import Mixture
 
 @pytest.fixture(scope="module")
 def codec() -> WindowCodec:
-    return load_codec(find_model("small"))
+    return load_codec(find_model("channelwise"))
 
 
 @pytest.fixture(scope="module")

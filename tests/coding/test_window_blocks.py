@@ -188,7 +188,7 @@ def demo_clip() -> np.ndarray:
     return samples[len(samples) // 2 - 4096 :][:8192].astype(np.int32)
 
 
-@pytest.mark.parametrize("model", ["small", str(Path(__file__).parent / "frozen" / "tiny.idfm")])
+@pytest.mark.parametrize("model", ["channelwise", str(Path(__file__).parent / "frozen" / "tiny.idfm")])
 def test_every_block_makes_speech_better(model: str) -> None:
     """Once there is more signal than noise: before that, a model of speech at 22 kHz guesses this at 8 kHz wrong."""
     codec = load_model(model)
@@ -198,7 +198,7 @@ def test_every_block_makes_speech_better(model: str) -> None:
     assert np.all(np.diff(heard) >= 0)
     assert min(step.snr_db for step in steps) > -2
     half = next(step for step in steps if step.share >= 0.5)
-    assert half.snr_db > (6 if model == "small" else 2)
+    assert half.snr_db > (6 if model == "channelwise" else 2)
     assert heard[-1] == np.inf
 
 

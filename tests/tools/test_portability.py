@@ -44,7 +44,7 @@ def test_the_same_bytes_without_vector_instructions(tool: ModuleType, folder: Pa
     cell = tool.Cell(plain.name, plain.variables, {"clips": [tool.CLIPS[0]], "jobs": 2})
     result = tool.run(cell, folder)
     assert tool.difference(first, result) == ""
-    assert {name.partition("/")[0] for name in result.digests} == {"shipped", "original", "adaptive"}
+    assert {name.partition("/")[0] for name in result.digests} == {"bands", "channelwise", "original", "adaptive"}
     assert "baseline" in result.in_force  # of NumPy
     assert "generic" in result.in_force  # of numba
 
@@ -63,9 +63,9 @@ def test_another_digest_a_failure_and_nothing_are_differences(tool: ModuleType, 
     name = next(iter(first.digests))  # type: ignore[attr-defined]
     assert name in tool.difference(first, tool.Result({name: "0" * 64}, ""))
     assert tool.difference(first, tool.Result({}, ""))
-    (folder / "files" / f"shipped-{tool.CLIPS[0]}.idf").rename(folder / "away.idf")
+    (folder / "files" / f"bands-{tool.CLIPS[0]}.idf").rename(folder / "away.idf")
     missing = tool.run(tool.Cell("gone", work={"clips": [tool.CLIPS[0]]}), folder)
-    (folder / "away.idf").rename(folder / "files" / f"shipped-{tool.CLIPS[0]}.idf")
+    (folder / "away.idf").rename(folder / "files" / f"bands-{tool.CLIPS[0]}.idf")
     assert "FileNotFoundError" in tool.difference(first, missing)
 
 
