@@ -42,9 +42,9 @@ class Subject:
         if config.model.family != "window":
             return f"IDF {config.model.name}"
         name = f"IDF {config.model.name}"
-        if config.layout.name != "bands":
+        if config.layout.name not in ("bands", config.model.name):
             name += f", {config.layout.name} layout"
-        if config.context != "none":
+        if config.context != "none" and config.context not in config.model.name:
             name += f", context={config.context}"
         if config.whitening.kind != "none":
             name += ", whitened"
