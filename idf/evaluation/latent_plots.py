@@ -131,7 +131,7 @@ def draw_bits(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
     figure, panels = _stack(width, [1.5, 1.5, *([1.4] if blocks else [])], sharex=False)
     _spectrogram(panels[0], clip, width)
     groups = group_blocks(blocks, GROUPS)
-    _rate(panels[1], clip, groups)
+    _rate(panels[1], clip, groups, width)
     for axes in panels[:2]:
         _time(axes, clip)
     panels[0].tick_params(labelbottom=False)
@@ -142,6 +142,8 @@ def draw_bits(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
         look = {"frameon": False, "fontsize": _SMALL, "title_fontsize": _SMALL, "alignment": "left"}
         title = "blocks: bits per sample of the clip"
         columns = 2 if width < WIDTH_INCHES else 3
+        if width >= WIDTH_INCHES and len(labels) == 4:
+            columns = 4  # three would leave the last one alone
         figure.legend(handles, labels, loc="outside lower left", title=title, ncols=columns, **look)
     return figure
 
@@ -173,6 +175,9 @@ def draw_quality(steps: Sequence[Step], width: float = WIDTH_INCHES) -> Figure:
     for axes in (distance,) if width < WIDTH_INCHES else (ratio, distance):
         axes.set_xlabel("bits per sample of the blocks known; dotted: all", fontsize=_SMALL)
     distance.set_xlim(0, None)
+    # Small gains should look small: nothing known is 0 dB.
+    ratios = [step.snr_db for step in steps if np.isfinite(step.snr_db)]
+    ratio.set_ylim(1.1 * min(0.0, *ratios, 0.0), 1.1 * max(1.0, *ratios, 1.0))
     return figure
 
 
@@ -223,7 +228,7 @@ def _row(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]:
 
 
 def _spectrogram(axes: Axes, clip: CodedClip, width: float) -> None:
-    _title(axes, "spectrogram, the darkest 80 dB below the loudest")
+    _title(axes, "spectrogram, the darkest 80 dB below the loudest" if width >= WIDTH_INCHES else "spectrogram, 80 dB")
     axes.imshow(
         _levels(spectrogram(clip.samples, clip.rate_hz, round(40 * width))),
         aspect="auto",
@@ -236,7 +241,7 @@ def _spectrogram(axes: Axes, clip: CodedClip, width: float) -> None:
     axes.grid(visible=False)
 
 
-def _rate(axes: Axes, clip: CodedClip, groups: Sequence[BlockGroup]) -> None:
+def _rate(axes: Axes, clip: CodedClip, groups: Sequence[BlockGroup], width: float) -> None:
     """Bits per sample over time; stacked by groups of blocks, the first decoded at the bottom."""
     from matplotlib.ticker import MaxNLocator
 
@@ -255,7 +260,8 @@ def _rate(axes: Axes, clip: CodedClip, groups: Sequence[BlockGroup]) -> None:
     if not groups:
         axes.stairs(rate, edges, fill=True, color=BLUE, alpha=0.85, linewidth=0)
     axes.stairs(rate, edges, color="black", linewidth=0.7, baseline=None)
-    _title(axes, f"bits per sample, every {_milliseconds(clip.seconds / bins)}; {clip.bits_per_sample:.3f} on average")
+    every = f", every {_milliseconds(clip.seconds / bins)}" if width >= WIDTH_INCHES else ""
+    _title(axes, f"bits per sample{every}; {clip.bits_per_sample:.3f} on average")
     axes.set_ylabel("bits/sample", fontsize=_SMALL)
     axes.set_ylim(0, 1.05 * max(float(rate.max()), 1e-3))
     axes.yaxis.set_major_locator(MaxNLocator(5))

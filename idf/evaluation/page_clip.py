@@ -105,7 +105,8 @@ def two_widths(draw: Callable[[float], Figure], name: str, alternative: str) -> 
 
 
 def _step(coded: CodedClip, step: Step, of: int) -> Markup:
-    first = f"The first {step.blocks} of {of} blocks" if step.blocks > 1 else f"The first of {of} blocks, {step.name}"
+    many = f"The first {step.blocks} of {of} blocks, up to {step.name}"
+    first = many if step.blocks > 1 else f"The first of {of} blocks, {step.name}"
     cost = f"{step.bits_per_sample:.3f} bits/sample, {100 * step.share:.0f} % of all"
     quality = f"SNR {decibels(step.snr_db)}, log-spectral distance {decibels(step.log_spectral_distance_db)}"
     source = audio_uri(step.samples, coded.rate_hz)

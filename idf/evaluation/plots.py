@@ -240,7 +240,8 @@ def _log_scales(history: History, width: float) -> Figure | None:
     for column in range(columns):
         lowest = (len(blocks) - 1 - column) // columns
         grid[lowest, column].tick_params(labelbottom=True)
-    label_figure(figure, "Log-scale of each block's logistics")
+    # The legend stands beside the title.
+    label_figure(figure, "Log-scale of each block's logistics" if across >= WIDTH_INCHES else "Log-scales")
     figure.supxlabel("optimiser step", fontsize=10)
     figure.supylabel("log-scale, nats on the [−1, 1) scale", fontsize=10)
     handles, labels = grid[0, 0].get_legend_handles_labels()

@@ -57,6 +57,24 @@ def test_many_blocks_stay_readable(make_clip: MakeClip, width: float) -> None:
     assert names.count("base") == 2
 
 
+def test_titles_end_within_a_column(make_clip: MakeClip) -> None:
+    clip = make_clip(4)
+    for draw in (draw_bits, draw_latents, draw_scales):
+        figure = draw(clip, 3.4)
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            assert axes.get_title(loc="left") == "" or axes._left_title.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_a_legend_leaves_no_block_alone(make_clip: MakeClip) -> None:
+    clip = make_clip(4)
+    assert len(clip.blocks) == 4
+    figure = draw_bits(clip)
+    figure.draw_without_rendering()
+    heights = {text.get_window_extent().y0 for text in figure.legends[0].get_texts()}
+    assert len(heights) == 1
+
+
 def test_a_codec_without_blocks_has_its_rate(fakes: ModuleType) -> None:
     samples = fakes.speech_like(4000)
     found = texts(inline_svg(draw_bits(CodedClip("a", 8000, samples, np.full(4000, 7.5))), "n", "x"))
@@ -76,7 +94,9 @@ def test_quality(fakes: ModuleType, width: float) -> None:
     codec = importlib.import_module("blockwise_fake").Interlaced()
     steps: list[Step] = progressive_steps(codec, fakes.speech_like(2000), 8000)
     assert steps[-1].snr_db == np.inf
-    found = texts(inline_svg(draw_quality(steps, width), "n", "x"))
+    figure = draw_quality(steps, width)
+    assert all(axes.get_ylim()[0] <= 0 for axes in figure.axes)
+    found = texts(inline_svg(figure, "n", "x"))
     assert {"signal to noise ratio (higher is better)", "log-spectral distance (lower is better)"} <= set(found)
 
 

@@ -68,7 +68,7 @@ def chromium() -> Any:
         sys.path.pop(0)
 
 
-@pytest.mark.parametrize("blocks", [0, 11])
+@pytest.mark.parametrize("blocks", [0, 4, 11])
 def test_phone_and_desktop_light_and_dark(
     make_page: Callable[[int], str], blocks: int, tmp_path: Path, chromium: Any
 ) -> None:

@@ -12,7 +12,7 @@ import matplotlib
 import pytest
 
 from idf.errors import RunError
-from idf.evaluation.plots import plot_codecs, plot_history, read_history
+from idf.evaluation.plots import draw_history, plot_codecs, plot_history, read_history
 from idf.evaluation.results import Row
 
 NAMES = ("loss", "bits_per_dimension", "compression_ratio", "log_scales")
@@ -100,6 +100,15 @@ def test_every_block_has_its_panel(tmp_path: Path) -> None:
     plot_history(write(tmp_path, records([None] * 5, blocks=31)), tmp_path)
     text = (tmp_path / "log_scales.svg").read_text()
     assert all(f"<!-- z{block} -->" in text for block in range(1, 32))
+
+
+@pytest.mark.parametrize("width", [4.2, 7.0])
+@pytest.mark.parametrize("blocks", [4, 31])
+def test_a_title_and_its_legend_stand_apart(tmp_path: Path, blocks: int, width: float) -> None:
+    figure = draw_history(write(tmp_path, records([None] * 5, blocks=blocks)), width)["log_scales"]
+    figure.draw_without_rendering()
+    assert figure._suptitle is not None
+    assert not figure._suptitle.get_window_extent().overlaps(figure.legends[0].get_window_extent())
 
 
 def test_history_after_a_resume_and_a_crash(tmp_path: Path) -> None:
