@@ -111,19 +111,24 @@ def _row_scorer(
     from idf.adaptive.model import coding_model
     from idf.training.adaptive import adaptive_bits
 
-    def scored(own: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
-        model, parameters = coding_model(constants, own)
-        kept = {name: tf.constant(value) for name, value in parameters.items()}
-        return tf.function(lambda rows: adaptive_bits(model, kept, rows).bits, reduce_retracing=True)
+    model, _ = coding_model(constants, weights[0])
+    networks = [
+        {name: tf.constant(value) for name, value in coding_model(constants, own)[1].items()} for own in weights
+    ]
+    # One trace does for all networks and all lengths of clips; TensorFlow warns of many.
+    width = model.settings.plan.inputs + 2 + model.settings.plan.experts
+    shapes = {name: tf.TensorSpec(value.shape, tf.float32) for name, value in networks[0].items()}
 
-    networks = [scored(own) for own in weights]
+    @tf.function(input_signature=[shapes, tf.TensorSpec((None, width), tf.float32)])
+    def bits(network: dict[str, tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+        return adaptive_bits(model, network, rows).bits
 
     def score(samples: np.ndarray) -> float:
         total = 0.0
-        for bits, trace in zip(networks, traces(samples), strict=True):
+        for network, trace in zip(networks, traces(samples), strict=True):
             rows = np.concatenate([trace.inputs, trace.targets], axis=1)
             for start in range(0, len(rows), BATCH_SAMPLES):
-                found = bits(tf.constant(rows[start : start + BATCH_SAMPLES]))
+                found = bits(network, tf.constant(rows[start : start + BATCH_SAMPLES]))
                 total += float(np.sum(found.numpy(), dtype=np.float64))
         return total
 

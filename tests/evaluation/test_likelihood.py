@@ -3,10 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
+from idf.bands.codec import BandCodec, save_bands
+from idf.bands.model import build_bands
 from idf.coding import compress_clip
 from idf.coding.model_codec import load_codec
 from idf.evaluation import likelihood
@@ -46,3 +49,32 @@ def test_the_batch_does_not_matter(tiny_model: Path, fakes: ModuleType, monkeypa
     expected = model_nll_bits(tiny_model, clips)
     monkeypatch.setattr(likelihood, "BATCH_SAMPLES", 600)
     assert np.allclose(model_nll_bits(tiny_model, clips), expected, rtol=1e-5)
+
+
+def test_one_trace_does_for_all_bands_and_lengths(
+    fakes: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow warns of five among ten calls, and five bands of a clip would make as many."""
+    import idf.training.adaptive
+    from tests.bands.conftest import random_parameters, small_config
+
+    config = small_config()
+    model = build_bands(config)
+    save_bands(tmp_path / "bands.idfm", config, model, random_parameters(model, scale=0.01), {})
+    traced: list[int] = []
+    real = idf.training.adaptive.adaptive_bits
+
+    def counted(*arguments: Any) -> Any:
+        traced.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(idf.training.adaptive, "adaptive_bits", counted)
+    clips = [fakes.speech_like(count, count) for count in (640, 1000, 40, 3000)]
+    bits = model_nll_bits(tmp_path / "bands.idfm", clips)
+    codec = load_codec(tmp_path / "bands.idfm")
+    assert isinstance(codec, BandCodec)
+    for samples, found in zip(clips, bits, strict=True):
+        spent = sum(float(block.bits.sum()) for block in codec.latent_blocks(samples))
+        # the coder gives no sample more than 28 bits, which this untrained model does here and there
+        assert found == pytest.approx(spent, rel=0.1)
+    assert len(traced) == 1
