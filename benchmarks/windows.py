@@ -115,9 +115,12 @@ def draw(rows: list[Row]) -> Figure:
         axes.set_xscale("log", base=2 if axes in (speed, memory) else 10)
         axes.set_xlabel("window, samples" if axes in (speed, memory) else "length of the recording, seconds")
         axes.grid(alpha=0.3)
-        axes.set_ylim(bottom=0)
         if axes is times:
             axes.set_yscale("log")
+        elif axes is speed:
+            axes.set_ylim(bottom=0)
+        else:
+            axes.set_ylim(0, 1.8 * max(row.measured.peak_mb for row in rows))
         axes.legend(fontsize=7)
     return figure
 
