@@ -114,16 +114,17 @@ def _batches(config: Config, family: Family, model: Any, dataset: Dataset, first
 
 
 def export(config: Config, run: Run) -> None:
-    """Write ``model.idfm`` from the best checkpoint, and the plots of the history."""
+    """Write ``model.idfm`` from the best checkpoint, and the plots of the history; of what there is of them."""
     best = run.checkpoints.best_path
     if best.exists():
         checkpoint = load_checkpoint(best)
         model = build_model(config, checkpoint.constants)
         facts = {"step": checkpoint.step, "validation_bits_per_sample": checkpoint.meta["best"]}
         export_model(run.model_path, model, checkpoint.weights, checkpoint.meta["log_scale"], config, facts)
-    from idf.evaluation.plots import plot_history
+    if run.history.path.exists():
+        from idf.evaluation.plots import plot_history
 
-    plot_history(run.history.path, run.plots)
+        plot_history(run.history.path, run.plots)
 
 
 def _judged(outcome: Outcome, trackers: list[Tracker]) -> Outcome:

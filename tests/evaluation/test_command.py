@@ -42,6 +42,13 @@ def run(tiny_model: Path, audio_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what the page shows of one clip, and the page: half a minute of drawing that one test is enough for."""
+    monkeypatch.setattr(command, "make_exhibit", lambda codec, dataset, clips, results: None)
+    monkeypatch.setattr(command, "write_page", lambda results, run, exhibit, folder: folder / "report.html")
+
+
 def test_everything(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.defpath)
     assert main([f"run={run}", "baselines=flac,tta,sac"]) == 0
@@ -80,6 +87,7 @@ def test_everything(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert (evaluation / "table.md").read_text() in report
 
 
+@pytest.mark.usefixtures("no_page")
 def test_another_split_and_data_set(run: Path, audio_folder: Path) -> None:
     words = [f"run={run}", "baselines=none", "split=train", f"data.root={audio_folder}", "data.train_clips=[c1]"]
     assert main(words) == 0
@@ -112,6 +120,7 @@ def test_a_baseline_that_changes_samples_stops_everything(
     assert not (run / "evaluation").exists()
 
 
+@pytest.mark.usefixtures("no_page")
 def test_a_baseline_that_fails_is_listed(run: Path, fakes: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     _use(
         monkeypatch,
@@ -127,6 +136,7 @@ def test_a_baseline_that_fails_is_listed(run: Path, fakes: ModuleType, monkeypat
     assert "SIGABRT" in reasons["crashing"]
 
 
+@pytest.mark.usefixtures("no_page")
 def test_files_larger_than_the_likelihood_are_reported(
     run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,6 +171,24 @@ def test_stopped_by_a_signal_and_resumed_equals_uninterrupted(
     assert_same_run(whole, run_folder(parts))
 
 
+def test_a_run_stopped_before_it_noted_anything_has_nothing_to_export(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny()
+    advance = Loop._advance
+
+    def stopped(self: Loop, windows: Any) -> None:
+        advance(self, windows)
+        self._stop.request("preempted")
+
+    monkeypatch.setattr(Loop, "_advance", stopped)
+    assert train(config).step == 1
+    run = Run(run_folder(config))
+    export(config, run)
+    assert not run.history.path.exists()
+    assert not run.model_path.exists()
+
+
 @pytest.mark.parametrize(
     ("kind", "asked", "exit_status", "told"),
     [
