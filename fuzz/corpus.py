@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fuzz.targets import CORPUS, TINY, adaptive_codec, codec
+from fuzz.targets import CORPUS, TINY, adaptive_codec, bands_codec, codec
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.coding.model_file import read_model_file
@@ -41,6 +41,7 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
         kind = bytes([len(samples) - 1, samples.shape[1] - 1, bits // 8 - 1])
         yield "planes", name, kind + encode_block(codec(), samples, bits)
         yield "adaptive", name, kind + encode_block(adaptive_codec(), samples, bits)
+        yield "bands", name, kind + encode_block(bands_codec(), samples, bits)
         yield "wav", name, canonical_head(len(samples), form) + to_wav_bytes(samples, bits)
     samples = np.arange(-10, 10, dtype=np.int32)[:, None]
     plain = canonical_head(20, WavFormat(8000, 1, 16)) + to_wav_bytes(samples, 16)
@@ -60,7 +61,7 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
             struct.pack("BB", len(symbols) - 1, components - 1) + message.to_bytes(),
         )
 
-    for name, path in (("window", TINY), ("adaptive", find_model("fast"))):
+    for name, path in (("window", TINY), ("adaptive", find_model("fast")), ("bands", find_model("small"))):
         header = read_model_file(path).header | {"provenance": {}}
         yield "model", name, json.dumps(header).encode()
 

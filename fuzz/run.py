@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the decoder's parts.
 
-    python -m fuzz.run TARGET [SECONDS]      TARGET: container, planes, adaptive, message, wav, model, or all
+    python -m fuzz.run TARGET [SECONDS]      TARGET: container, planes, adaptive, bands, message, wav, model, or all
 
 Needs atheris (``pip install atheris``), which this package does not depend on. New inputs are kept
 under ``fuzz/found`` (not in the repository); those worth keeping go to ``fuzz/corpus/TARGET``.
@@ -24,7 +24,7 @@ def main() -> int:
     name = sys.argv[1] if len(sys.argv) > 1 else "all"
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     if name == "all":
-        names = ("container", "planes", "adaptive", "message", "wav", "model")
+        names = ("container", "planes", "adaptive", "bands", "message", "wav", "model")
         return max(subprocess.run([sys.executable, "-m", "fuzz.run", each, str(seconds)]).returncode for each in names)
     try:
         import atheris

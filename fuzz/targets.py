@@ -56,6 +56,12 @@ def adaptive_codec() -> ChunkCodec:
     return load_codec(find_model("fast"))
 
 
+@functools.cache
+def bands_codec() -> ChunkCodec:
+    """The window flow of the shortest windows that comes with the package."""
+    return load_codec(find_model("small"))
+
+
 def container(data: bytes) -> None:
     """A whole file, forwards, by index, and salvaged. Checksums are made right first: they would hide the rest."""
     data = with_right_checksums(data)
@@ -115,15 +121,16 @@ def adaptive(data: bytes) -> None:
     planes(data, adaptive_codec())
 
 
+def bands(data: bytes) -> None:
+    """:func:`planes`, of a window flow in bands."""
+    planes(data, bands_codec())
+
+
 def model(data: bytes) -> None:
     """A model file whose header, JSON, is these bytes, and whose arrays are a good model's: what loads must code."""
-    try:
-        adaptive = json.loads(data)["config"]["model"]["family"] == "adaptive"
-    except (ValueError, KeyError, TypeError, RecursionError):
-        adaptive = len(data) % 2 == 1
     path = _folder() / "hostile.idfm"
     with path.open("wb") as file:
-        np.savez(file, header=np.frombuffer(data, np.uint8), **_arrays(adaptive))
+        np.savez(file, header=np.frombuffer(data, np.uint8), **_arrays(_like(data)))
     samples = np.arange(-20, 20, dtype=np.int32)[:, None]
     try:
         codec = load_codec(path)
@@ -132,9 +139,20 @@ def model(data: bytes) -> None:
         return
 
 
+def _like(header: bytes) -> Path:
+    """A good model of the family that a header names, or of any if it names none."""
+    try:
+        config = json.loads(header)["config"]
+        if config["model"].get("family") == "adaptive":
+            return find_model("fast")
+        return find_model("small") if config["layout"]["name"] == "bands" else TINY
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return (TINY, find_model("fast"), find_model("small"))[len(header) % 3]
+
+
 @functools.cache
-def _arrays(adaptive: bool) -> dict[str, np.ndarray]:
-    return read_model_file(find_model("fast") if adaptive else TINY).arrays
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    return read_model_file(path).arrays
 
 
 @functools.cache
@@ -148,6 +166,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "container": container,
     "planes": planes,
     "adaptive": adaptive,
+    "bands": bands,
     "message": message,
     "wav": wav,
     "model": model,

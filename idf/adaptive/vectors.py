@@ -31,7 +31,7 @@ MEMORY_VECTORS = 2
 """Given of a lattice: forgetting factors, and floors that the energies are lifted by at each sample."""
 
 _DOUBLE, _SINGLE, _INDEX = ir.DoubleType(), ir.FloatType(), ir.IntType(64)
-_DOUBLES, _SINGLES = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_SINGLE, 16)
+_SINGLES = ir.VectorType(_SINGLE, 16)
 
 
 class _Writer:
@@ -75,6 +75,15 @@ class _Writer:
         return cgutils.for_range_slice(self.builder, index, count, ir.Constant(_INDEX, step), intp=_INDEX)
 
 
+def _lattice_width(context: Any) -> int:
+    """Lanes of one vector: all where 32 registers hold eight doubles each, half of them elsewhere.
+
+    Wider vectors than a processor has would be kept in memory, which takes a quarter longer with AVX2.
+    """
+    *_, features = context.codegen().magic_tuple()
+    return LANES if "+avx512f" in features else LANES // 2
+
+
 @intrinsic
 def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any, out: Any) -> Any:
     """Let all lanes learn from sample x, a float64, and predict the next one.
@@ -86,36 +95,41 @@ def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any, ou
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        w = _Writer(context, builder, _DOUBLES)
+        width = _lattice_width(context)
+        w = _Writer(context, builder, ir.VectorType(_DOUBLE, width))
         stages_data, memory_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 4))
         x, one = w.spread(arguments[3]), w.constant(1)
         add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
-        forgetting, floor = (w.load(w.place(memory_data, LANES * i)) for i in (0, 1))
+        starts = range(0, LANES, width)
+        memories = [[w.load(w.place(memory_data, LANES * i + lane)) for i in (0, 1)] for lane in starts]
+        carried = [[w.variable(value) for value in (x, x, one, w.constant(0))] for _ in starts]
 
-        forward, backward, weight = w.variable(x), w.variable(x), w.variable(one)
-        expected = w.variable(w.constant(0))
         with cgutils.for_range(builder, arguments[1], intp=_INDEX) as loop:
-            stage = builder.mul(loop.index, _INDEX(STAGE))
-            places = [w.place(stages_data, builder.add(stage, _INDEX(LANES * i))) for i in range(STAGE_VECTORS)]
-            kf, kb, energy_f, energy_b, inverse_b, b_before, g_before = (w.load(place) for place in places)
-            f, b, g = w.load(forward), w.load(backward), w.load(weight)
-            f_next = sub(f, mul(kf, b_before))
-            b_next = sub(b_before, mul(kb, f))
-            gf = mul(g_before, f)
-            energy_f = add(add(mul(forgetting, energy_f), mul(gf, f)), floor)
-            kf = add(kf, mul(mul(mul(g_before, b_before), f_next), inverse_b))
-            kb = add(kb, div(mul(gf, b_next), energy_f))
-            gb = mul(g, b)
-            energy_b = add(add(mul(forgetting, energy_b), mul(gb, b)), floor)
-            inverse_b = div(one, energy_b)
-            for value, place in zip((kf, kb, energy_f, energy_b, inverse_b, b, g), places, strict=True):
-                w.store(value, place)
-            total = add(w.load(expected), mul(kf, b))
-            w.store(total, expected)
-            w.store(total, w.place(out_data, builder.mul(loop.index, _INDEX(LANES))))
-            w.store(sub(g, mul(mul(gb, gb), inverse_b)), weight)
-            w.store(f_next, forward)
-            w.store(b_next, backward)
+            stage, row = (builder.mul(loop.index, _INDEX(size)) for size in (STAGE, LANES))
+            for lane, (forgetting, floor), variables in zip(starts, memories, carried, strict=True):
+                forward, backward, weight, expected = variables
+                places = [
+                    w.place(stages_data, builder.add(stage, _INDEX(LANES * i + lane))) for i in range(STAGE_VECTORS)
+                ]
+                kf, kb, energy_f, energy_b, inverse_b, b_before, g_before = (w.load(place) for place in places)
+                f, b, g = w.load(forward), w.load(backward), w.load(weight)
+                f_next = sub(f, mul(kf, b_before))
+                b_next = sub(b_before, mul(kb, f))
+                gf = mul(g_before, f)
+                energy_f = add(add(mul(forgetting, energy_f), mul(gf, f)), floor)
+                kf = add(kf, mul(mul(mul(g_before, b_before), f_next), inverse_b))
+                kb = add(kb, div(mul(gf, b_next), energy_f))
+                gb = mul(g, b)
+                energy_b = add(add(mul(forgetting, energy_b), mul(gb, b)), floor)
+                inverse_b = div(one, energy_b)
+                for value, place in zip((kf, kb, energy_f, energy_b, inverse_b, b, g), places, strict=True):
+                    w.store(value, place)
+                total = add(w.load(expected), mul(kf, b))
+                w.store(total, expected)
+                w.store(total, w.place(out_data, builder.add(row, _INDEX(lane))))
+                w.store(sub(g, mul(mul(gb, gb), inverse_b)), weight)
+                w.store(f_next, forward)
+                w.store(b_next, backward)
         return context.get_dummy_value()
 
     return types.void(stages, types.intp, memory, types.float64, out), generate

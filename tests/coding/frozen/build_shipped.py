@@ -1,0 +1,57 @@
+"""How the files of the shipped models were made, one for each, before the model was first released with them.
+
+python tests/coding/frozen/build_shipped.py FOLDER [MODEL…]
+
+Add files for new models only: a reader must read what is there for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from idf.audio.demo import demo_folder
+from idf.coding import WavFormat, encode_stream
+from idf.coding.registry import SHIPPED, load_model
+from idf.coding.sources import ArraySource
+from idf.coding.wav import canonical_head, to_wav_bytes
+
+CLIP, SAMPLES = "something-terribly-wrong", 18_000
+"""More than a window of every model."""
+DELAY = 9
+
+
+def signal(channels: int) -> np.ndarray:
+    """Speech at 8 kHz, a click of full scale in it; a second channel comes later and is quieter: int32 (n, channels)."""
+    speech, _ = soundfile.read(demo_folder() / f"{CLIP}.flac", dtype="int16", frames=SAMPLES)
+    left = speech.astype(np.int32)
+    left[9_000], left[9_001] = 32767, -32768
+    return np.stack([left, np.roll(left, DELAY) * 3 // 4], axis=1)[:, :channels]
+
+
+def main(folder: Path, names: list[str]) -> None:
+    listed = folder / "digests.json"
+    digests = json.loads(listed.read_text()) if listed.is_file() else {}
+    for name in names or sorted(path.stem for path in SHIPPED.glob("*.idfm")):
+        codec = load_model(name)
+        samples, form = signal(2 if codec.joins_channels else 1), WavFormat(8000, 2 if codec.joins_channels else 1, 16)
+        out = io.BytesIO()
+        encode_stream(codec, ArraySource(samples, form), out)
+        (folder / f"{name}.idf").write_bytes(out.getvalue())
+        wav = canonical_head(len(samples), form) + to_wav_bytes(samples, 16)
+        digests[name] = {
+            "fingerprint": codec.fingerprint.hex(),
+            "idf": hashlib.sha256(out.getvalue()).hexdigest(),
+            "wav": hashlib.sha256(wav).hexdigest(),
+        }
+    listed.write_text(json.dumps(digests, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,52 @@
+"""A file of each shipped model, written once: whoever has such files can read them with every later version."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from idf.coding import Decoder, decode_stream, encode_stream
+from idf.coding.registry import SHIPPED, load_model
+from idf.coding.sources import open_source
+
+FROZEN = Path(__file__).parent / "frozen" / "shipped"
+DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN / "digests.json").read_text())
+NAMES = sorted(DIGESTS)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def restore(name: str) -> bytes:
+    out = io.BytesIO()
+    with open(FROZEN / f"{name}.idf", "rb") as file:
+        decode_stream(load_model(name), Decoder(file), out.write)
+    return out.getvalue()
+
+
+def test_every_shipped_model_has_a_file() -> None:
+    assert sorted(path.stem for path in SHIPPED.glob("*.idfm")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_is_the_one_that_was_shipped(name: str) -> None:
+    assert load_model(name).fingerprint.hex() == DIGESTS[name]["fingerprint"]
+    assert digest((FROZEN / f"{name}.idf").read_bytes()) == DIGESTS[name]["idf"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frozen_files_decode(name: str) -> None:
+    assert digest(restore(name)) == DIGESTS[name]["wav"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_files_are_written_today(name: str) -> None:
+    """Not promised for ever, but on every machine alike: these were written with AVX2."""
+    out = io.BytesIO()
+    encode_stream(load_model(name), open_source(io.BytesIO(restore(name)), name), out)
+    assert digest(out.getvalue()) == DIGESTS[name]["idf"]
