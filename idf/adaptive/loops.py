@@ -131,9 +131,7 @@ def _make(sources: str) -> Loops:
                 _expect(c, other, t, constants, state, scratch)
                 best = _distribution(c, constants, weights, tables, state, scratch)
                 target = head & mask
-                k, low, high = find(
-                    target, best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse
-                )
+                k, low, high = find(target, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
                 samples[t, c] = k - HALF
                 head = (high - low) * (head >> tables.precision) + target - low
                 if head < HEAD_MIN:

@@ -46,7 +46,8 @@ class State(NamedTuple):
     memory: np.ndarray
     """float64 (channels, MEMORY_VECTORS · LANES)."""
     by_order: np.ndarray
-    """float64 (channels, stages · LANES): what each order of each lane predicts."""
+    """float64 (channels, stages · LANES): what each order of each lane predicts; kept up for those of
+    :attr:`Constants.orders` only."""
     lms_weights: np.ndarray
     """float32 (channels, cascades, filters, longest)."""
     lms_history: np.ndarray
@@ -82,6 +83,8 @@ class Constants(NamedTuple):
     floor: np.ndarray
     tap_places: np.ndarray
     """int64 (taps,): where in ``by_order`` each lattice expert's prediction is."""
+    orders: np.ndarray
+    """int64, ascending: orders that an expert has, and the highest, by which a lattice that is astray is known."""
     cascade_sources: np.ndarray
     """int64 (cascades,): the expert that each cascade goes on from."""
     filter_orders: np.ndarray
@@ -148,6 +151,7 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
         forgetting=forgetting,
         floor=config.floor * (1 - forgetting),
         tap_places=taps,
+        orders=np.unique([config.stages, *(order for _, order in config.experts)]).astype(np.int64),
         cascade_sources=np.array(config.cascades, np.int64),
         filter_orders=np.array(config.filter_orders, np.int64),
         filter_rates=np.array(config.filter_rates, np.float64),

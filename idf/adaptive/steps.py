@@ -247,7 +247,7 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
             state.lms_energy[c, q, s] = max(energy, 0.0)
             _remember(history, t, order, value)
             rest = error
-    lattice_update(state.stages[c], plan.stages, state.memory[c], sample, state.by_order[c])
+    lattice_update(state.stages[c], constants.orders, state.memory[c], sample, state.by_order[c])
     residual = own - now[CROSS]
     if other != c:
         helped = own - now[HINT]

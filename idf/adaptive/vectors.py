@@ -85,31 +85,34 @@ def _lattice_width(context: Any) -> int:
 
 
 @intrinsic
-def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any, out: Any) -> Any:
+def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, out: Any) -> Any:
     """Let all lanes learn from sample x, a float64, and predict the next one.
 
     Args:
         stages: float64, ``STAGE`` numbers a stage.
+        orders: int64, ascending from 1 or more; the last is the number of stages.
         memory: float64, ``MEMORY_VECTORS`` vectors.
-        out: float64; out[8 m + j] becomes what order m + 1 of lane j expects next, m = 0 … count - 1.
+        out: float64; out[8 (m - 1) + j] becomes what order m of lane j expects next, for each m of ``orders``.
+            The others are left as they are: to keep them all would take an eighth of the time.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         width = _lattice_width(context)
         w = _Writer(context, builder, ir.VectorType(_DOUBLE, width))
-        stages_data, memory_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 4))
+        stages_data, orders_data, memory_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 1, 2, 4))
+        orders_count = context.make_array(signature.args[1])(context, builder, arguments[1]).nitems
         x, one = w.spread(arguments[3]), w.constant(1)
         add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
-        starts = range(0, LANES, width)
-        memories = [[w.load(w.place(memory_data, LANES * i + lane)) for i in (0, 1)] for lane in starts]
-        carried = [[w.variable(value) for value in (x, x, one, w.constant(0))] for _ in starts]
+        lanes = range(0, LANES, width)
+        memories = [[w.load(w.place(memory_data, LANES * i + lane)) for i in (0, 1)] for lane in lanes]
+        carried = [[w.variable(value) for value in (x, x, one, w.constant(0))] for _ in lanes]
 
-        with cgutils.for_range(builder, arguments[1], intp=_INDEX) as loop:
-            stage, row = (builder.mul(loop.index, _INDEX(size)) for size in (STAGE, LANES))
-            for lane, (forgetting, floor), variables in zip(starts, memories, carried, strict=True):
+        def stage(index: Any) -> None:
+            start = builder.mul(index, _INDEX(STAGE))
+            for lane, (forgetting, floor), variables in zip(lanes, memories, carried, strict=True):
                 forward, backward, weight, expected = variables
                 places = [
-                    w.place(stages_data, builder.add(stage, _INDEX(LANES * i + lane))) for i in range(STAGE_VECTORS)
+                    w.place(stages_data, builder.add(start, _INDEX(LANES * i + lane))) for i in range(STAGE_VECTORS)
                 ]
                 kf, kb, energy_f, energy_b, inverse_b, b_before, g_before = (w.load(place) for place in places)
                 f, b, g = w.load(forward), w.load(backward), w.load(weight)
@@ -124,15 +127,23 @@ def lattice_update(typing: Any, stages: Any, count: Any, memory: Any, x: Any, ou
                 inverse_b = div(one, energy_b)
                 for value, place in zip((kf, kb, energy_f, energy_b, inverse_b, b, g), places, strict=True):
                     w.store(value, place)
-                total = add(w.load(expected), mul(kf, b))
-                w.store(total, expected)
-                w.store(total, w.place(out_data, builder.add(row, _INDEX(lane))))
+                w.store(add(w.load(expected), mul(kf, b)), expected)
                 w.store(sub(g, mul(mul(gb, gb), inverse_b)), weight)
                 w.store(f_next, forward)
                 w.store(b_next, backward)
+
+        done = cgutils.alloca_once_value(builder, _INDEX(0))
+        with cgutils.for_range(builder, orders_count, intp=_INDEX) as loop:
+            order = builder.load(builder.gep(orders_data, [loop.index]))
+            with cgutils.for_range_slice(builder, builder.load(done), order, _INDEX(1), intp=_INDEX) as (index, _):
+                stage(index)
+            builder.store(order, done)
+            row = builder.mul(builder.sub(order, _INDEX(1)), _INDEX(LANES))
+            for lane, (*_, expected) in zip(lanes, carried, strict=True):
+                w.store(w.load(expected), w.place(out_data, builder.add(row, _INDEX(lane))))
         return context.get_dummy_value()
 
-    return types.void(stages, types.intp, memory, types.float64, out), generate
+    return types.void(stages, orders, memory, types.float64, out), generate
 
 
 @intrinsic

@@ -212,9 +212,7 @@ def _make(sources: str) -> Loops:
             for t in range(windows.shape[1]):
                 best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
                 target = head & mask
-                k, low, high = find(
-                    target, best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse
-                )
+                k, low, high = find(target, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
                 windows[row, t] = k - HALF
                 head = (high - low) * (head >> tables.precision) + target - low
                 if head < HEAD_MIN:
@@ -247,10 +245,8 @@ def _make(sources: str) -> Loops:
             first = _window(row, windows.shape[1], band, constants, start, state)
             for t in range(windows.shape[1]):
                 best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
-                k, _, _ = find(
-                    1 << (tables.precision - 1),
-                    *(best, 0, s.scales, tables.precision, tables.sigma, s.weight, s.offset, s.inverse),
-                )
+                half = 1 << (tables.precision - 1)
+                k, _, _ = find(half, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
                 medians[out] = k - HALF
                 total, mean = 0.0, 0.0
                 for j in range(s.weight.shape[0]):

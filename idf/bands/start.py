@@ -88,7 +88,7 @@ def _lattice(x: np.ndarray, stages: int) -> np.ndarray:
     memory = np.repeat([_FORGETTING, 0.01 * (1 - _FORGETTING)], LANES)
     # Before 1 / (1 - forgetting) samples energies are still growing; going round again settles them.
     for _ in range(max(1, min(8, int(3 / (1 - _FORGETTING)) // max(len(x), 1)))):
-        _run(x, state, stages, memory, np.empty(stages * LANES))
+        _run(x, state, np.array([stages]), memory, np.empty(stages * LANES))
     kept = state.reshape(stages, STAGE_VECTORS, LANES)[:, :4]
     return np.ascontiguousarray(kept.transpose(1, 0, 2)).reshape(4, -1)
 
@@ -97,10 +97,10 @@ def _make(sources: str):  # type: ignore[no-untyped-def]
     from idf.adaptive.vectors import lattice_update
 
     @compiled_loop
-    def run(x: np.ndarray, state: np.ndarray, stages: int, memory: np.ndarray, out: np.ndarray) -> None:
+    def run(x: np.ndarray, state: np.ndarray, orders: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
         sources  # noqa: B018
         for t in range(x.shape[0]):
-            lattice_update(state, stages, memory, x[t], out)
+            lattice_update(state, orders, memory, x[t], out)
 
     return run
 

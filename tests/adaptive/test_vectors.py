@@ -22,10 +22,10 @@ def run_multiply(x, inputs, weights, start, bias, outputs, out):
 
 
 @numba.njit
-def run_lattice(samples, stages, count, memory, by_order, out):
+def run_lattice(samples, stages, orders, memory, by_order, out):
     for t in range(len(samples)):
-        out[t] = by_order.reshape(count, 8)
-        lattice_update(stages, count, memory, samples[t], by_order)
+        out[t] = by_order.reshape(orders[-1], 8)
+        lattice_update(stages, orders, memory, samples[t], by_order)
 
 
 def start_of(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,9 +69,21 @@ def test_each_lane_of_the_lattice_is_the_scalar_recursion(count: int) -> None:
     samples = np.rint(3000 * np.sin(np.arange(300) / 7) + rng.normal(size=300) * 30)
     stages, memory = start_of(count)
     out = np.zeros((len(samples), count, LANES))
-    run_lattice(samples, stages, count, memory, np.zeros(count * LANES), out)
+    run_lattice(samples, stages, np.arange(1, count + 1), memory, np.zeros(count * LANES), out)
     for lane in range(LANES):
         np.testing.assert_array_equal(out[:, :, lane], scalar_lattice(samples, count, lane))
+
+
+@pytest.mark.parametrize("orders", [[6], [1, 6], [2, 3, 6]])
+def test_only_orders_that_are_asked_for_are_kept(orders: list[int]) -> None:
+    samples = np.rint(3000 * np.sin(np.arange(50) / 7))
+    every, some = np.zeros((50, 6, LANES)), np.zeros((50, 6, LANES))
+    for chosen, out in ((np.arange(1, 7), every), (np.array(orders), some)):
+        stages, memory = start_of(6)
+        run_lattice(samples, stages, chosen, memory, np.full(6 * LANES, 7.0), out)
+    rows = np.array(orders) - 1
+    np.testing.assert_array_equal(some[1:, rows], every[1:, rows])
+    assert np.all(np.delete(some, rows, axis=1) == 7)
 
 
 def test_the_lattice_predicts_like_least_squares() -> None:
@@ -82,7 +94,7 @@ def test_the_lattice_predicts_like_least_squares() -> None:
         samples[t] = 1.6 * samples[t - 1] - 0.9 * samples[t - 2] + 0.1 * samples[t - 3] + rng.normal() * 100
     stages, memory = start_of(3)
     out = np.zeros((600, 3, LANES))
-    run_lattice(samples, stages, 3, memory, np.zeros(3 * LANES), out)
+    run_lattice(samples, stages, np.arange(1, 4), memory, np.zeros(3 * LANES), out)
     rows = np.stack([np.concatenate([np.zeros(lag), samples[:-lag]]) for lag in (1, 2, 3)], axis=1)
     for lane in (3, 7):
         root = np.sqrt(FORGETTING[lane] ** np.arange(598, -1, -1))
