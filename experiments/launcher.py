@@ -22,7 +22,7 @@ from types import FrameType
 from typing import IO, Protocol
 
 from experiments.plan import Job
-from experiments.runs import DAMAGED, RunState, read_state
+from experiments.runs import DAMAGED, RunState, is_evaluated, read_state
 from idf.errors import EXIT_USER_ERROR
 from idf.files import output_errors
 from idf.training import EXIT_STATUS
@@ -206,7 +206,7 @@ class Launcher:
             return None
         if track.run.name != "finished":
             return TRAINING
-        if job.evaluate is not None and not _is_evaluated(job.folder):
+        if job.evaluate is not None and not is_evaluated(job.folder):
             return EVALUATING
         track.state = FINISHED
         return None
@@ -328,14 +328,6 @@ def visible_gpus() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [line.strip() for line in listed.splitlines() if line.strip().isdigit()]
-
-
-def _is_evaluated(folder: Path) -> bool:
-    results, model = folder / "evaluation" / "results.json", folder / "model.idfm"
-    try:
-        return results.stat().st_mtime >= model.stat().st_mtime
-    except OSError:
-        return False
 
 
 def _environment(slot: Slot) -> dict[str, str]:

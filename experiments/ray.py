@@ -57,6 +57,9 @@ def main(words: Sequence[str] | None = None) -> int:
         raise ConfigError(wrong)
     request = read_request(given.rest)
     plan, jobs = unfinished_jobs(request)
+    if not jobs:
+        print(f"nothing is left to do; report: python -m experiments.report {plan.folder}")
+        return 0
     ray = import_ray()
     write_manifest(plan, ["python", "-m", "experiments.ray", *words])
     start_ray(ray, own["address"])

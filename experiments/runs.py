@@ -132,6 +132,15 @@ def read_state(folder: Path) -> RunState:
     )
 
 
+def is_evaluated(folder: Path) -> bool:
+    """Whether ``evaluate.py`` has measured the model that a run ended with."""
+    results, model = folder / "evaluation" / "results.json", folder / "model.idfm"
+    try:
+        return results.stat().st_mtime >= model.stat().st_mtime
+    except OSError:
+        return False
+
+
 def lock_owner(folder: Path) -> str | None:
     """Who works on the run, e.g. ``"process 4711 on host"``; None when nobody does.
 

@@ -81,6 +81,9 @@ def main(words: Sequence[str] | None = None) -> int:
         raise ConfigError(wrong)
     request = read_request(given.rest)
     plan, jobs = unfinished_jobs(request)
+    if not jobs:
+        print(f"nothing is left to do; report: python -m experiments.report {plan.folder}")
+        return 0
     write_manifest(plan, ["python", "-m", "experiments.slurm", *words])
     submitted = submit(plan, jobs, own, force=request.force)
     for job, handle in zip(jobs, submitted, strict=True):

@@ -14,7 +14,7 @@ from experiments.board import open_board, summary
 from experiments.definition import find_study, read_study
 from experiments.launcher import FAILED, Launcher, Slot, available_cores, make_slots, visible_gpus
 from experiments.plan import Job, Plan, make_plan, write_manifest
-from experiments.runs import ENDED, read_state
+from experiments.runs import ENDED, is_evaluated, read_state
 from experiments.wording import Words, did_you_mean, parse_words
 from idf.errors import ConfigError, run_main
 
@@ -191,14 +191,19 @@ def split_own_words(words: Sequence[str], defaults: Mapping[str, str]) -> OwnWor
 
 
 def unfinished_jobs(request: Request) -> tuple[Plan, list[Job]]:
-    """The plan of a request and those of its jobs that have not come to their end; all of them with ``force``.
+    """The plan of a request and those of its jobs that have something left to do; all of them with ``force``.
 
     Raises:
         UserError: the study or the request is wrong.
     """
     plan = make_plan(read_study(find_study(request.study)), request.budget, request.seeds, request.extra)
     jobs = chosen_jobs(plan, request.only)
-    return plan, [job for job in jobs if request.force or read_state(job.folder).name not in ENDED]
+    return plan, [job for job in jobs if request.force or _has_work(job)]
+
+
+def _has_work(job: Job) -> bool:
+    state = read_state(job.folder).name
+    return state not in ENDED or (state == "finished" and job.evaluate is not None and not is_evaluated(job.folder))
 
 
 def chosen_jobs(plan: Plan, only: Sequence[str] | None) -> list[Job]:

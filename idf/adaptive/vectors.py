@@ -99,7 +99,9 @@ def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, o
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         width = _lattice_width(context)
         w = _Writer(context, builder, ir.VectorType(_DOUBLE, width))
-        stages_data, orders_data, memory_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 1, 2, 4))
+        stages_data, orders_data, memory_data, out_data = (
+            w.data(signature.args[i], arguments[i]) for i in (0, 1, 2, 4)
+        )
         orders_count = context.make_array(signature.args[1])(context, builder, arguments[1]).nitems
         x, one = w.spread(arguments[3]), w.constant(1)
         add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv

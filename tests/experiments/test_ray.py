@@ -13,7 +13,7 @@ import pytest
 from experiments import ray as launcher
 from experiments.plan import Job
 from experiments.ray import main, run_commands, run_tasks
-from experiments.runs import read_state
+from experiments.runs import is_evaluated, read_state
 from experiments.slurm import commands
 from idf.errors import ConfigError, RunError
 
@@ -23,7 +23,9 @@ import json, os, sys
 from pathlib import Path
 words = sys.argv[1:]
 if words[0].startswith("run="):
-    (Path(words[0][4:]) / "evaluated").touch()
+    run = Path(words[0][4:])
+    (run / "evaluation").mkdir(exist_ok=True)
+    (run / "evaluation" / "results.json").write_text("{}")
 else:
     from idf.config import run_folder
     from idf.config.compose import compose
@@ -31,6 +33,7 @@ else:
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"status": "finished", "threads": config.threads, "pid": os.getpid()}
+    (folder / "model.idfm").touch()
     (folder / "status.json").write_text(json.dumps(facts))
 """
 
@@ -95,7 +98,7 @@ def check_results(tmp_path: Path) -> None:
     facts = [json.loads(run.read_text()) for run in runs]
     assert [fact["threads"] for fact in facts] == [1, 1]
     assert len({fact["pid"] for fact in facts} - {os.getpid()}) == 2
-    assert all((run.parent / "evaluated").exists() for run in runs)
+    assert all(is_evaluated(run.parent) for run in runs)
 
 
 def test_the_command_line(study: list[str]) -> None:
@@ -124,10 +127,22 @@ def test_every_run_is_a_task_with_a_process_of_its_own(
     assert fake.up == []
     check_results(tmp_path)
     assert "2 of 2 runs came to their end" in capsys.readouterr().out
-    assert main(study) == 0
-    assert "0 of 0 runs" in capsys.readouterr().out
     with pytest.raises(RunError, match="could not be started with address=nowhere:1: no answer"):
-        main([*study, "address=nowhere:1"])
+        main([*study, "address=nowhere:1", "force=true"])
+    monkeypatch.setitem(sys.modules, "ray", None)  # it is not asked for
+    assert main(study) == 0
+    assert "nothing is left to do" in capsys.readouterr().out
+
+
+def test_a_run_that_was_not_evaluated_has_work_left(
+    study: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", FakeRay())
+    assert main([*study, "cpus=1"]) == 0
+    first, _ = sorted((tmp_path / "outputs" / "mine-full").glob("*-s*"))
+    (first / "evaluation" / "results.json").unlink()
+    assert main([*study, "cpus=1"]) == 0
+    check_results(tmp_path)
 
 
 def test_failures_are_started_again_within_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
