@@ -24,6 +24,8 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "the name is too long for this file system",
 }
 
+_CHUNK = 1 << 20
+
 
 @contextlib.contextmanager
 def output_errors(path: Path) -> Iterator[None]:
@@ -35,6 +37,24 @@ def output_errors(path: Path) -> Iterator[None]:
         if remedy is None:
             raise
         raise OutputError(f"cannot write {path}: {remedy}") from error
+
+
+def reserve(path: Path) -> None:
+    """Give a file a place on disk for all of its bytes, which are kept.
+
+    A sparse file that is written through a memory map ends the process, without an error, where the disk is full.
+
+    Raises:
+        OSError: there is no room.
+    """
+    with open(path, "r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        while chunk := file.read(_CHUNK):  # zeros where it was sparse
+            file.seek(-len(chunk), os.SEEK_CUR)
+            file.write(chunk)
 
 
 @contextlib.contextmanager

@@ -216,7 +216,7 @@ class Loop:
     def _log(self) -> None:
         assert self._result is not None
         self._read_losses()
-        position, settings = self.position, self._settings
+        position = self.position
         bits = float(np.mean(position.losses))
         log_scales = self._result.log_scales.numpy()
         speed = self._clock.steps_per_second() * self._batch * self._config.model.window
@@ -236,7 +236,7 @@ class Loop:
             figures |= {f"log_scale/{block}/{kind}": x for kind, x in zip(("mean", "max", "min"), row, strict=True)}
         self._reporter.record("train", position.step, self._clock.seconds, figures)
         self._display.train(position.step, bits, speed)
-        self._run.write_status("running", step=position.step, steps=settings.steps, best=position.best, **memory)
+        self._write_status(**memory)
         position.losses = []
         position.done["log"] = position.step
         self._clock.restart()
@@ -254,6 +254,7 @@ class Loop:
             self._run.checkpoints.save_best(self._snapshot())
             self._export(self._run.model_path, sharpness)
         self._record("validation", {"bits_per_sample": bits, "compression_ratio": _ratio(bits)})
+        self._write_status()
         self._display.validation(position.step, bits, position.best)
         return True
 
@@ -291,6 +292,10 @@ class Loop:
         return True
 
     # -- helpers --
+
+    def _write_status(self, **facts: float) -> None:
+        position, steps = self.position, self._settings.steps
+        self._run.write_status("running", step=position.step, steps=steps, best=position.best, **facts)
 
     def _read_losses(self) -> None:
         losses = [float(loss) for loss in self._unread]

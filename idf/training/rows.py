@@ -31,7 +31,7 @@ from idf.audio.lock import exclusive
 from idf.audio.shards import source_hash
 from idf.config import Config
 from idf.errors import DataError, OutputError
-from idf.files import output_errors, sync_folder
+from idf.files import output_errors, reserve, sync_folder
 from idf.training.validation import spread
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _build(config: Config, model: Traced, dataset: Dataset, folder: Path) -> Non
         with output_errors(folder):
             made = [
                 [
-                    np.lib.format.open_memmap(file, "w+", dtype, (sum(count[table] for count in counts), columns))
+                    _room(file, dtype, (sum(count[table] for count in counts), columns))
                     for file, dtype, columns in zip(
                         _files(scratch, table), (np.float16, np.float32), (plan.inputs, 2 + plan.experts), strict=True
                     )
@@ -264,3 +264,10 @@ def _build(config: Config, model: Traced, dataset: Dataset, folder: Path) -> Non
             sync_folder(folder.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _room(file: Path, dtype: type, shape: tuple[int, int]) -> np.memmap:
+    """A new array on disk, which has its place there."""
+    array: np.memmap = np.lib.format.open_memmap(file, "w+", dtype, shape)
+    reserve(file)
+    return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from idf.audio import Dataset, open_dataset
 from idf.config import Config
 from idf.config.compose import compose
 from idf.errors import DataError, OutputError
+from idf.training import rows as rows_module
 from idf.training.rows import Rows, row_batches, training_rows
 
 from .conftest import TINY_ADAPTIVE
@@ -213,6 +215,20 @@ def test_a_cache_that_cannot_be_written(config: Config, model: AdaptiveModel, da
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
         training_rows(config, model, dataset, tmp_path / "file")
+
+
+def test_a_disk_that_fills_up(
+    config: Config, model: AdaptiveModel, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing to the maps would end the process by a signal, so that room is asked for before."""
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(rows_module, "reserve", full)
+    with pytest.raises(OutputError, match="the disk is full; free some space"):
+        training_rows(config, model, dataset, tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_clip_that_cannot_be_read_leaves_no_rows(
