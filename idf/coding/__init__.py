@@ -4,17 +4,24 @@ Distribution (:class:`IntegerMixture`) → bits (:class:`Message`) → audio blo
 → file (:func:`compress_clip`, :func:`compress_file`). No TensorFlow anywhere on that path.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from idf.coding.container import compress_array, compress_clip, decompress_array, decompress_clip
 from idf.coding.files import SUFFIX, Check, Existing, compress_file, decompress_file, read_file_header, verify_file
 from idf.coding.index import read_index
-from idf.coding.message import CODERS, Message, MessageLike, new_message, read_message
-from idf.coding.mixture import PRECISION, IntegerMixture, cumulative, ideal_bits, intervals, locate
 from idf.coding.parts import MAX_CHUNK_SAMPLES, Header, read_header
 from idf.coding.planes import ChunkCodec, decode_block, encode_block
 from idf.coding.reading import RangeReader
 from idf.coding.stream import Decoder, Size, decode_stream, encode_stream
 from idf.coding.tables import TABLES_DIGEST, coding_tables
 from idf.coding.wav import WavFormat
+
+if TYPE_CHECKING:
+    from idf.coding.message import CODERS, Message, MessageLike, new_message, read_message
+    from idf.coding.mixture import PRECISION, IntegerMixture, cumulative, ideal_bits, intervals, locate
 
 __all__ = [
     "CODERS",
@@ -55,3 +62,19 @@ __all__ = [
     "read_message",
     "verify_file",
 ]
+
+# Compiled loops: numba takes half a second to import, and a command that codes nothing does without.
+_COMPILED = {
+    **dict.fromkeys(("CODERS", "Message", "MessageLike", "new_message", "read_message"), "message"),
+    **dict.fromkeys(("PRECISION", "IntegerMixture", "cumulative", "ideal_bits", "intervals", "locate"), "mixture"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _COMPILED:
+        return getattr(importlib.import_module(f"idf.coding.{_COMPILED[name]}"), name)
+    raise AttributeError(f"module 'idf.coding' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -289,6 +289,14 @@ def test_the_command_starts_without_tensorflow(models: Path, wav: Path, tmp_path
     subprocess.run([sys.executable, "-c", light], env=environment, check=True)
 
 
+def test_commands_that_code_nothing_do_without_compiled_loops(idf: Idf, wav: Path) -> None:
+    assert idf("-q", wav).status == 0
+    program = "import sys; from idf.cli import main; main(sys.argv[1:]); assert 'numba' not in sys.modules"
+    environment = {**os.environ, **ENVIRONMENT}
+    for words in (["info", str(wav.with_suffix(".idf"))], ["models"], ["info", str(wav)]):
+        subprocess.run([sys.executable, "-c", program, *words], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
 def test_a_full_target_device(models: Path, wav: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
