@@ -206,7 +206,7 @@ class Launcher:
             return None
         if track.run.name != "finished":
             return TRAINING
-        if job.evaluate is not None and not is_evaluated(job.folder):
+        if lacks_evaluation(job):
             return EVALUATING
         track.state = FINISHED
         return None
@@ -328,6 +328,11 @@ def visible_gpus() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [line.strip() for line in listed.splitlines() if line.strip().isdigit()]
+
+
+def lacks_evaluation(job: Job) -> bool:
+    """Whether a finished run of this job is still to be evaluated."""
+    return job.evaluate is not None and not is_evaluated(job.folder)
 
 
 def _environment(slot: Slot) -> dict[str, str]:

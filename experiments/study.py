@@ -12,9 +12,9 @@ from rich.console import Console
 
 from experiments.board import open_board, summary
 from experiments.definition import find_study, read_study
-from experiments.launcher import FAILED, Launcher, Slot, available_cores, make_slots, visible_gpus
+from experiments.launcher import FAILED, Launcher, Slot, available_cores, lacks_evaluation, make_slots, visible_gpus
 from experiments.plan import Job, Plan, make_plan, write_manifest
-from experiments.runs import ENDED, is_evaluated, read_state
+from experiments.runs import ENDED, read_state
 from experiments.wording import Words, did_you_mean, parse_words
 from idf.errors import ConfigError, run_main
 
@@ -203,7 +203,7 @@ def unfinished_jobs(request: Request) -> tuple[Plan, list[Job]]:
 
 def _has_work(job: Job) -> bool:
     state = read_state(job.folder).name
-    return state not in ENDED or (state == "finished" and job.evaluate is not None and not is_evaluated(job.folder))
+    return state not in ENDED or (state == "finished" and lacks_evaluation(job))
 
 
 def chosen_jobs(plan: Plan, only: Sequence[str] | None) -> list[Job]:

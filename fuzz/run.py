@@ -24,8 +24,11 @@ def main() -> int:
     name = sys.argv[1] if len(sys.argv) > 1 else "all"
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     if name == "all":
-        names = ("container", "planes", "adaptive", "bands", "message", "wav", "model")
-        return max(subprocess.run([sys.executable, "-m", "fuzz.run", each, str(seconds)]).returncode for each in names)
+        from fuzz.targets import TARGETS
+
+        return max(
+            subprocess.run([sys.executable, "-m", "fuzz.run", each, str(seconds)]).returncode for each in TARGETS
+        )
     try:
         import atheris
     except ImportError:

@@ -146,7 +146,10 @@ def cumulative(k: int, precision: int, sigma: Array, weight: Array, offset: Arra
 def _cumulative_and_slope(
     k: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array
 ) -> tuple[int, int]:
-    """:func:`cumulative` for 0 < k < 2^16, and about how fast it rises there, a symbol; that is at least 1."""
+    """:func:`cumulative` for 0 < k < 2^16, and about how fast it rises there, a symbol; that is at least 1.
+
+    A loop of its own: encoding, which needs no slope, takes 3 % longer by way of this one.
+    """
     edge = (k - HALF) << MEAN_BITS
     total, slope = 0, 0
     for j in range(weight.shape[0]):

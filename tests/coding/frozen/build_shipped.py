@@ -1,4 +1,4 @@
-"""How the files of the shipped models were made, one for each, before the model was first released with them.
+"""How the files of the shipped models were made, once, one for each.
 
 python tests/coding/frozen/build_shipped.py FOLDER [MODEL…]
 
@@ -40,7 +40,8 @@ def main(folder: Path, names: list[str]) -> None:
     digests = json.loads(listed.read_text()) if listed.is_file() else {}
     for name in names or sorted(path.stem for path in SHIPPED.glob("*.idfm")):
         codec = load_model(name)
-        samples, form = signal(2 if codec.joins_channels else 1), WavFormat(8000, 2 if codec.joins_channels else 1, 16)
+        channels = 2 if codec.joins_channels else 1
+        samples, form = signal(channels), WavFormat(8000, channels, 16)
         out = io.BytesIO()
         encode_stream(codec, ArraySource(samples, form), out)
         (folder / f"{name}.idf").write_bytes(out.getvalue())
