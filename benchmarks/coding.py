@@ -19,7 +19,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from idf.coding import IntegerMixture, Message, ideal_bits
+from idf.coding.message import Message
+from idf.coding.mixture import IntegerMixture, ideal_bits
 
 SYMBOLS = 200_000
 REPEATS = 5

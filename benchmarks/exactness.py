@@ -34,8 +34,7 @@ from idf.arithmetic import ACTIVATION_LIMIT, ParameterSpec
 from idf.arithmetic.exact import Exact
 from idf.arithmetic.levels import LEVELS_PER_OCTAVE
 from idf.audio.demo import demo_folder, read_demo_manifest
-from idf.coding import ideal_bits
-from idf.coding.mixture import PRECISION, intervals
+from idf.coding.mixture import PRECISION, ideal_bits, intervals
 from idf.coding.model_codec import load_codec
 from idf.coding.registry import find_model
 from idf.coding.window_codec import WindowCodec, to_integers

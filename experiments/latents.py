@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.source import read_choice
-from idf.audio import Pcm
+from idf.audio.pcm import Pcm
 from idf.coding import registry
 from idf.errors import ConfigError, run_main
 from idf.evaluation.latent_plots import draw_bits, draw_latents, draw_scales, save_vector

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from experiments.source import Source, read_choice
-from idf.audio import Pcm, write_wav16
+from idf.audio.pcm import Pcm, write_wav16
 from idf.coding import registry
 from idf.coding.approximation import PartialCodec, partial_codec
 from idf.errors import ConfigError, run_main

@@ -21,7 +21,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from experiments.wording import did_you_mean
 from idf.errors import RunError
-from idf.training import read_history
+from idf.training.history import read_history
 
 ENDED = ("finished", "diverged")
 """States that a run does not leave unless it is started over."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.wording import did_you_mean, parse_words
-from idf.audio import Dataset, Pcm, open_dataset, read_pcm16
+from idf.audio.datasets import Dataset, open_dataset
+from idf.audio.pcm import Pcm, read_pcm16
 from idf.coding import registry
 from idf.config.compose import check_overrides, compose
 from idf.errors import ConfigError, DataError

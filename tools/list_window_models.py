@@ -18,7 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from idf.audio import open_dataset, read_pcm16
+from idf.audio.datasets import open_dataset
+from idf.audio.pcm import read_pcm16
 from idf.coding.registry import SHIPPED, read_card
 from idf.config.compose import compose
 from idf.errors import DataError, run_main

@@ -22,7 +22,7 @@ from idf.coding.wav import WavFormat
 from idf.errors import FormatError
 
 if TYPE_CHECKING:
-    from idf.audio import Pcm
+    from idf.audio.pcm import Pcm
 
 __all__ = ["ChunkCodec", "compress_array", "compress_clip", "decompress_array", "decompress_clip"]
 
@@ -83,7 +83,7 @@ def decompress_clip(codec: ChunkCodec, data: bytes) -> Pcm:
     Raises:
         FormatError: the file is damaged, of another version or kind, or was made with another model.
     """
-    from idf.audio import Pcm  # deferred: much that a command has no use for
+    from idf.audio.pcm import Pcm  # deferred: much that a command has no use for
 
     samples, form = decompress_array(codec, data)
     if (form.channels, form.sample_bits) != (1, 16):

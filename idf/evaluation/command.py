@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from idf.audio import Dataset, open_dataset
+from idf.audio.datasets import Dataset, open_dataset
 from idf.coding.model_codec import load_codec
 from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines

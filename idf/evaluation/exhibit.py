@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.audio import Clip, Dataset
+from idf.audio.datasets import Clip, Dataset
 from idf.coding.approximation import partial_codec
 from idf.errors import RunError
 from idf.evaluation.latents import CodedClip, has_blocks, look_into, pick_evenly

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from idf.coding import SUFFIX, registry
+from idf.coding import registry
+from idf.coding.files import SUFFIX
 from idf.errors import RunError
 from idf.evaluation.codecs import Entry
 from idf.evaluation.commands import Command

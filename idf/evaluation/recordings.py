@@ -12,7 +12,7 @@ from pathlib import Path
 
 import soundfile
 
-from idf.audio import open_dataset
+from idf.audio.datasets import open_dataset
 from idf.config.schema import DataConfig
 from idf.errors import DataError
 from idf.evaluation.measurement import WorkingClip, lay_out_clip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import idf
-from idf.audio import Clip, Dataset
+from idf.audio.datasets import Clip, Dataset
 from idf.config import Config, semantic, signature
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from idf.audio import Clip, Dataset, training_batches
+from idf.audio.batches import training_batches
+from idf.audio.datasets import Clip, Dataset
 from idf.coding.model_codec import ADAPTIVE, BANDS, family_name
 from idf.config import Config
 from idf.errors import DataError

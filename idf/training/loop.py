@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from idf.audio import Dataset
+from idf.audio.datasets import Dataset
 from idf.config import Config, to_plain
 from idf.memory import peak_memory_mib
 from idf.training.checkpoints import Checkpoint

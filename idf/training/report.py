@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 from idf.training.run import Run
 from idf.training.trackers import Tracker
 

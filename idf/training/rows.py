@@ -25,8 +25,8 @@ from rich.progress import Progress
 
 from idf.adaptive.model import AdaptiveModel, Trace
 from idf.adaptive.state import Constants
-from idf.audio import Clip, Dataset
 from idf.audio.batches import hash64, permuted
+from idf.audio.datasets import Clip, Dataset
 from idf.audio.lock import exclusive
 from idf.audio.shards import source_hash
 from idf.config import Config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from idf.audio import Dataset
+from idf.audio.datasets import Dataset
 from idf.config import Config
 from idf.models import build_model
 from idf.training.checkpoints import Checkpoint, load_checkpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idf.audio import Dataset
+from idf.audio.datasets import Dataset
 from idf.config import Config
 from idf.models import WindowModel
 from idf.priors import ChannelwisePrior

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from idf.audio import Clip, Dataset
+from idf.audio.datasets import Clip, Dataset
 from idf.training.state import TrainingState
 
 if TYPE_CHECKING:

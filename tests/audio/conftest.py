@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 
 MakeClips = Callable[..., Path]
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idf.audio import Dataset, open_dataset, training_batches, write_wav16
-from idf.audio.batches import CropSource, hash64, permuted, select_clips
+from idf.audio.batches import CropSource, hash64, permuted, select_clips, training_batches
+from idf.audio.datasets import Dataset, open_dataset
+from idf.audio.pcm import write_wav16
 from idf.audio.shards import build_shards
 from idf.config.schema import DataConfig
 from idf.errors import DataError

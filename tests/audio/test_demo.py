@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from idf.audio import open_dataset
+from idf.audio.datasets import open_dataset
 from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.config.schema import DataConfig
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from idf.audio import open_dataset, read_pcm16, write_wav16
+from idf.audio.datasets import open_dataset
 from idf.audio.ljspeech import download_ljspeech
+from idf.audio.pcm import read_pcm16, write_wav16
 from idf.config.schema import DataConfig
 from idf.errors import DataError
 

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.audio import read_pcm16, write_wav16
-from idf.audio.pcm import probe_pcm16
+from idf.audio.pcm import probe_pcm16, read_pcm16, write_wav16
 from idf.errors import DataError, OutputError
 
 SAMPLES = np.array([0, -32768, 32767, 1, -1, 12345, -32768, -32768, 32767], np.int32)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idf.audio import Dataset, open_dataset, write_wav16
 from idf.audio import shards as shards_module
+from idf.audio.datasets import Dataset, open_dataset
+from idf.audio.pcm import write_wav16
 from idf.audio.shards import build_shards
 from idf.config.schema import DataConfig
 from idf.errors import DataError, OutputError

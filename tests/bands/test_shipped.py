@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import idf
-from idf.audio import open_dataset
+from idf.audio.datasets import open_dataset
 from idf.bands.codec import BandCodec
 from idf.cli.main import main
 from idf.coding.registry import find_model, load_model

@@ -11,9 +11,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.coding import WavFormat, compress_array, stereo
+from idf.coding import stereo
 from idf.coding.approximation import approximate_samples, approximate_stream, partial_codec
+from idf.coding.container import compress_array
 from idf.coding.model_codec import load_codec
+from idf.coding.wav import WavFormat
 from idf.coding.window_codec import WindowCodec
 from idf.errors import DataError, FormatError, RunError
 from idf.evaluation.progressive import snr_db

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from idf.coding import IntegerMixture, Message, new_message, read_message
+from idf.coding.message import Message, new_message, read_message
+from idf.coding.mixture import IntegerMixture
 from idf.errors import ConfigError, FormatError
 
 Mixtures = dict[str, Callable[[np.random.Generator, int, int], IntegerMixture]]

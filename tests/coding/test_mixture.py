@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from idf.coding import IntegerMixture, cumulative, ideal_bits, intervals, locate
+from idf.coding.mixture import IntegerMixture, cumulative, ideal_bits, intervals, locate
 from idf.coding.tables import coding_tables
 
 Mixtures = dict[str, Callable[[np.random.Generator, int, int], IntegerMixture]]

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.coding import WavFormat, compress_array, decompress_array
+from idf.coding.container import compress_array, decompress_array
 from idf.coding.model_codec import load_codec
 from idf.coding.processes import ProcessCodec, Processes
+from idf.coding.wav import WavFormat
 from idf.coding.window_codec import WindowCodec
 from idf.errors import FormatError, RunError, WorkerError
 

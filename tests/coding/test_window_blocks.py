@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.audio import open_dataset
+from idf.audio.datasets import open_dataset
 from idf.coding.blocks import BlockwiseCodec, LatentBlock
 from idf.coding.model_codec import load_codec, save_model
 from idf.coding.registry import load_model

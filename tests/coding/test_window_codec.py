@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.coding import WavFormat, compress_array, decompress_array
+from idf.coding.container import compress_array, decompress_array
 from idf.coding.model_codec import load_codec, save_model
+from idf.coding.wav import WavFormat
 from idf.coding.window_codec import WindowCodec
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
 from idf.errors import FormatError, RunError

@@ -13,7 +13,8 @@ import pytest
 
 from idf.adaptive.codec import AdaptiveCodec
 from idf.adaptive.model import build_adaptive
-from idf.audio import Clip, Dataset, write_wav16
+from idf.audio.datasets import Clip, Dataset
+from idf.audio.pcm import write_wav16
 from idf.coding.model_codec import save_model
 from idf.config import load_config, to_yaml
 from idf.config.compose import compose

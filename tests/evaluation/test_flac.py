@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 from idf.evaluation import flac
 from idf.evaluation.codecs import ClipFile, CodecError, Entry, FileCodec, NotMade
 from idf.evaluation.flac import FlacCommand, FlacPyflac, FlacSoundfile, find_flac

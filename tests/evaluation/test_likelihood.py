@@ -10,7 +10,7 @@ import pytest
 
 from idf.bands.codec import BandCodec, save_bands
 from idf.bands.model import build_bands
-from idf.coding import compress_clip
+from idf.coding.container import compress_clip
 from idf.coding.model_codec import load_codec
 from idf.evaluation import likelihood
 from idf.evaluation.likelihood import model_nll_bits

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from idf.audio import read_pcm16
+from idf.audio.pcm import read_pcm16
 from idf.config import DataConfig
 from idf.evaluation.codecs import CodecError, Entry, FileCodec
 from idf.evaluation.measurement import NotLosslessError, WorkerCrash, WorkingClip, lay_out, measure
@@ -95,7 +95,7 @@ def test_what_codecs_print_does_no_harm(run, fakes: ModuleType) -> None:
 
 
 def test_clips_are_laid_out_as_they_are_read(audio_folder: Path, tmp_path: Path) -> None:
-    from idf.audio import open_dataset
+    from idf.audio.datasets import open_dataset
 
     dataset = open_dataset(DataConfig(name="folder", root=str(audio_folder)))
     folder = tmp_path / "laid-out"

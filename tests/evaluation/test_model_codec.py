@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 from idf.errors import FormatError, RunError
 from idf.evaluation.codecs import ClipFile
 from idf.evaluation.model_codec import ModelCodec

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.audio import Clip, Dataset, Pcm
+from idf.audio.datasets import Clip, Dataset
+from idf.audio.pcm import Pcm
 from idf.config import load_config
 from idf.errors import RunError
 from idf.evaluation.exhibit import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip

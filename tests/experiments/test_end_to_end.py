@@ -15,7 +15,7 @@ import pytest
 from experiments.plan import read_manifest
 from experiments.report import main as report
 from experiments.runs import read_state
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.latents import main, rows
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 from idf.coding.blocks import BlockwiseCodec
 from idf.coding.registry import load_model
 from idf.errors import ConfigError, DataError, RunError

@@ -15,7 +15,7 @@ from experiments.plan import make_plan
 from experiments.report import main as report
 from experiments.results import read_results
 from idf.arithmetic.exact import Exact
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 from idf.config.compose import compose
 from idf.models import build_model
 

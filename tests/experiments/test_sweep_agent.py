@@ -17,7 +17,7 @@ from wandb.proto import wandb_internal_pb2
 from wandb.wandb_agent import Agent
 
 from experiments.runs import find_runs, read_state
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idf.audio import write_wav16
+from idf.audio.pcm import write_wav16
 from idf.config import Config
 from idf.config.compose import compose
 

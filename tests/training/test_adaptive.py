@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import idf.evaluation
-from idf.audio import read_pcm16
+from idf.audio.pcm import read_pcm16
 from idf.cli.main import main as command
 from idf.config import Config, run_folder
 from idf.config.compose import compose

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import idf.evaluation
-from idf.audio import read_pcm16
+from idf.audio.pcm import read_pcm16
 from idf.config import run_folder
 from idf.config.compose import compose
 from idf.training.history import read_history

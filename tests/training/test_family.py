@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from idf.audio import open_dataset
+from idf.audio.datasets import open_dataset
 from idf.coding.model_codec import load_codec
 from idf.config import Config
 from idf.evaluation.likelihood import model_nll_bits

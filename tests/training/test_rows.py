@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from idf.adaptive.model import AdaptiveModel, build_adaptive
-from idf.audio import Dataset, open_dataset
+from idf.audio.datasets import Dataset, open_dataset
 from idf.config import Config
 from idf.config.compose import compose
 from idf.errors import DataError, OutputError

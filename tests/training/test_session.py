@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.audio import open_dataset
+from idf.audio.datasets import open_dataset
 from idf.config import Config, run_folder
 from idf.config.compose import compose
 from idf.errors import OutputError

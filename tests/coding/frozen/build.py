@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.coding import WavFormat, encode_stream
 from idf.coding.model_codec import load_codec, save_model
 from idf.coding.sources import ArraySource, WavSource
-from idf.coding.wav import canonical_head, to_wav_bytes
+from idf.coding.stream import encode_stream
+from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
 from idf.models import build_model
 
