@@ -43,7 +43,7 @@ def train(config: Config) -> int:
     """One run: data, folder, model, training, export."""
     from idf.audio.batches import select_clips
     from idf.audio.datasets import open_dataset
-    from idf.models import build_model
+    from idf.models.build import build_model
     from idf.training.framework import prepare_tensorflow
     from idf.training.run import claimed_run
     from idf.training.session import ended, export, fit, resume_point

@@ -41,11 +41,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from idf.adaptive.codec import AdaptiveCodec
-from idf.adaptive.loops import LOOPS, SOURCES
-from idf.adaptive.state import Constants, State, first_state
-from idf.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
-from idf.adaptive.vectors import LANES, STAGE_VECTORS
 from idf.audio.demo import demo_folder
 from idf.coding.kernels import compiled_loop
 from idf.coding.mixture import PRECISION
@@ -53,6 +48,11 @@ from idf.coding.model_codec import load_codec
 from idf.coding.registry import find_model
 from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
+from idf.models.adaptive.codec import AdaptiveCodec
+from idf.models.adaptive.loops import LOOPS, SOURCES
+from idf.models.adaptive.state import Constants, State, first_state
+from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
+from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = ROOT / "outputs" / "bench"
@@ -162,7 +162,7 @@ def schedule(names: list[str], total: int, step: int, rng: np.random.Generator) 
 def _make(sources: str) -> Callable[..., Any]:
     @compiled_loop
     def watch(samples: Any, constants: Any, state: Any) -> Any:
-        sources  # noqa: B018  (what numba's cache cannot see: see idf.adaptive.loops)
+        sources  # noqa: B018  (what numba's cache cannot see: see idf.models.adaptive.loops)
         resets, largest, total = 0, 0.0, 0.0
         first = (constants.plan.stages - 1) * LANES
         for t in range(len(samples)):

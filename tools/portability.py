@@ -186,7 +186,7 @@ def write_tiny_model(path: Path) -> None:
     """A model of the original layout: couplings that move samples, WaveNets, random weights."""
     from idf.coding.model_codec import save_model
     from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
-    from idf.models import build_model
+    from idf.models.build import build_model
 
     config = Config(
         model=ModelConfig("original", 256),

@@ -17,10 +17,6 @@ import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from idf.adaptive.coder import SequentialCoder, loop_tables
-from idf.adaptive.model import network_size
-from idf.adaptive.state import State
-from idf.adaptive.steps import make_scratch
 from idf.bands.loops import LOOPS, Bands
 from idf.bands.model import BandModel, band_problems, build_bands
 from idf.coding.blocks import LatentBlock
@@ -33,6 +29,10 @@ from idf.config.schema import Config
 from idf.errors import RunError
 from idf.files import atomic_write
 from idf.flows.lifting import TAP_BITS
+from idf.models.adaptive.model import network_size
+from idf.models.adaptive.sequential import SequentialCoder, loop_tables
+from idf.models.adaptive.state import State
+from idf.models.adaptive.steps import make_scratch
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE
 
 CHUNK_SAMPLES = 1 << 16

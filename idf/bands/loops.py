@@ -1,6 +1,6 @@
 """The compiled loop over the samples of one band, window after window, in its four uses.
 
-Strict like :mod:`idf.adaptive.steps`, whose steps these are. What is different: predictors begin anew in each
+Strict like :mod:`idf.models.adaptive.steps`, whose steps these are. What is different: predictors begin anew in each
 window (or go on from the one before), from a state that training left; and the network sees the features of
 :mod:`idf.bands.features` as well. Bands take the place of channels in the state.
 """
@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
-from idf.adaptive.network import mixture
-from idf.adaptive.state import LEVEL_RATES
-from idf.adaptive.steps import CENTRE, LEVEL, centre, fill_inputs, learn, predict
-from idf.adaptive.vectors import LANES, STAGE
 from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, cumulative, find, prepare
+from idf.models.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
+from idf.models.adaptive.network import mixture
+from idf.models.adaptive.state import LEVEL_RATES
+from idf.models.adaptive.steps import CENTRE, LEVEL, centre, fill_inputs, learn, predict
+from idf.models.adaptive.vectors import LANES, STAGE
 
 
 class Start(NamedTuple):
@@ -146,7 +146,7 @@ def _make(sources: str) -> Loops:
         inputs: Array,
         targets: Array,
     ) -> None:
-        """What training needs of each sample: see :class:`idf.adaptive.model.Trace`."""
+        """What training needs of each sample: see :class:`idf.models.adaptive.model.Trace`."""
         sources  # noqa: B018  (part of the key of numba's cache, which looks at no other file than this)
         plan, c, out = constants.plan, band.number, 0
         for row in range(windows.shape[0]):

@@ -8,7 +8,7 @@
                     high              high                  high     blocks B … 2
 
 Every split is an integer flow (:mod:`idf.flows.lifting`) after which the upper half of the band leaves. Within
-a block, latent t is sample t minus a prediction from the samples before it (:mod:`idf.adaptive`), so the whole
+a block, latent t is sample t minus a prediction from the samples before it (:mod:`idf.models.adaptive`), so the whole
 is a composition of triangular integer flows. Its network also sees the bands below, which a decoder has first.
 
 Windows are independent; with ``context=previous`` predictors go on from the window before instead of beginning
@@ -24,14 +24,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from idf.adaptive.model import AdaptiveModel, Trace, network_specs, predictor_problems, width_problems
-from idf.adaptive.state import Constants, State, first_state, make_constants
-from idf.adaptive.vectors import LANES
 from idf.arithmetic import Specs
 from idf.bands.features import FEATURES, PLACE_FEATURES, busyness, lower_features, place_features
 from idf.bands.loops import Bands, Start
 from idf.config.schema import BandsConfig, Config
 from idf.flows.lifting import MAX_HALF_TAPS, half_band, merge, split
+from idf.models.adaptive.model import AdaptiveModel, Trace, network_specs, predictor_problems, width_problems
+from idf.models.adaptive.state import Constants, State, first_state, make_constants
+from idf.models.adaptive.vectors import LANES
 
 MAX_LEVELS = 8
 _LOUDEST = 64.0
@@ -177,8 +177,8 @@ class BandModel:
 
     def traces(self, samples: np.ndarray) -> list[Trace]:
         """Run the predictors over a channel, int32 (n,): what the network of each band sees and has to explain."""
-        from idf.adaptive.steps import make_scratch
         from idf.bands.loops import LOOPS
+        from idf.models.adaptive.steps import make_scratch
 
         plan, state = self.settings.plan, self.first_state()
         scratch, seen = make_scratch(plan), [0] * self.bands

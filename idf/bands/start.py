@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from idf.adaptive.state import FIRST_LEVEL
-from idf.adaptive.vectors import LANES, STAGE_VECTORS
 from idf.bands.features import busyness
 from idf.bands.loops import Start
 from idf.bands.model import BandModel
 from idf.coding.kernels import compiled_loop
 from idf.flows.lifting import split
+from idf.models.adaptive.state import FIRST_LEVEL
+from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
 
 _STRETCH = 1024
 """Samples that are made equally loud together."""
@@ -94,7 +94,7 @@ def _lattice(x: np.ndarray, stages: int) -> np.ndarray:
 
 
 def _make(sources: str):  # type: ignore[no-untyped-def]
-    from idf.adaptive.vectors import lattice_update
+    from idf.models.adaptive.vectors import lattice_update
 
     @compiled_loop
     def run(x: np.ndarray, state: np.ndarray, orders: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
@@ -106,7 +106,7 @@ def _make(sources: str):  # type: ignore[no-untyped-def]
 
 
 def _sources() -> str:
-    from idf.adaptive.loops import SOURCES
+    from idf.models.adaptive.loops import SOURCES
 
     return SOURCES
 

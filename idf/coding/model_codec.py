@@ -13,9 +13,9 @@ from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from idf.adaptive.codec import AdaptiveCodec
     from idf.bands.codec import BandCodec
     from idf.coding.window_codec import WindowCodec
+    from idf.models.adaptive.codec import AdaptiveCodec
 
     Codec: TypeAlias = WindowCodec | AdaptiveCodec | BandCodec
 
@@ -53,7 +53,7 @@ def load_codec(path: Path | str, coder: str = "rans") -> Codec:
         if coder != "rans":
             raise ConfigError([f"coder={coder}: flows that predict sample by sample code with rans only"])
         if adaptive:
-            from idf.adaptive.codec import adaptive_codec
+            from idf.models.adaptive.codec import adaptive_codec
 
             return adaptive_codec(path, file)
         from idf.bands.codec import bands_codec
@@ -75,7 +75,7 @@ def save_model(
     """Write the one file that coding needs.
 
     Args:
-        model: what :func:`idf.models.build_model` built from ``config``.
+        model: what :func:`idf.models.build.build_model` built from ``config``.
         parameters: trained values, float32.
         log_scale: a window flow's last block's sharpness (nats, [-1, 1) scale); None where it is learned.
         provenance: strings and numbers to keep with the model.
@@ -90,7 +90,7 @@ def save_model(
         save_bands(path, config, model, parameters, provenance)
         return
     if family == ADAPTIVE:
-        from idf.adaptive.codec import save_adaptive
+        from idf.models.adaptive.codec import save_adaptive
 
         save_adaptive(path, config, model, parameters, provenance)
         return

@@ -28,7 +28,7 @@ from idf.coding.window_blocks import WindowBlocks, to_integers
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
-from idf.models import Part, WindowModel, build_window_model, model_problems
+from idf.models.build import Part, WindowModel, build_window_model, model_problems
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536

@@ -1,7 +1,7 @@
 """Which values and combinations are possible: every problem as one sentence that says what to do.
 
 Types and names are checked before (:mod:`idf.config.compose`); what concerns the network alone is
-checked where it is built (:func:`idf.models.model_problems`) and reported together with the rest.
+checked where it is built (:func:`idf.models.build.model_problems`) and reported together with the rest.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _LEAST: dict[str, float] = {
 def check(config: Config) -> list[str]:
     """Every problem with the values of ``config`` and between them; an empty list when there is none."""
     # Imported here: the model's module itself imports the configuration.
-    from idf.models import model_problems
+    from idf.models.build import model_problems
 
     problems = [*_choices(config), *_numbers(config)]
     problems += _window(config)

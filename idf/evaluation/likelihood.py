@@ -18,11 +18,11 @@ from idf.coding.model_codec import load_codec
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from idf.adaptive.codec import AdaptiveCodec
-    from idf.adaptive.model import Trace
-    from idf.adaptive.state import Constants
     from idf.bands.codec import BandCodec
     from idf.coding.window_codec import WindowCodec
+    from idf.models.adaptive.codec import AdaptiveCodec
+    from idf.models.adaptive.model import Trace
+    from idf.models.adaptive.state import Constants
 
 BATCH_SAMPLES = 16384
 """Samples that go through the nets at a time; the widest nets then need about 1 GB."""
@@ -92,7 +92,7 @@ def _window_scorer(codec: WindowCodec) -> Callable[[np.ndarray], float]:
 
 
 def _adaptive_scorer(codec: AdaptiveCodec) -> Callable[[np.ndarray], float]:
-    from idf.adaptive.model import coding_model
+    from idf.models.adaptive.model import coding_model
 
     model, _ = coding_model(codec.constants, codec.weights)
     return _row_scorer(codec.constants, [codec.weights], model.traces)
@@ -108,7 +108,7 @@ def _row_scorer(
     """Of what predictors make of clips, a table of rows for each of the networks with ``weights``."""
     import tensorflow as tf
 
-    from idf.adaptive.model import coding_model
+    from idf.models.adaptive.model import coding_model
     from idf.training.adaptive import adaptive_bits
 
     model, _ = coding_model(constants, weights[0])

@@ -2,7 +2,7 @@
 
 The predictors do not depend on the network, so they run once over the training clips
 (:mod:`idf.training.rows`) and training sees single samples in any order. The same network for coding,
-compiled and strict, is :mod:`idf.adaptive.network`; both compute in float32 and differ by rounding only.
+compiled and strict, is :mod:`idf.models.adaptive.network`; both compute in float32 and differ by rounding only.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from idf.adaptive.model import AdaptiveModel
-from idf.adaptive.network import HIGHEST_OCTAVE, LOWEST_OCTAVE, MEAN_STEP
+from idf.models.adaptive.model import AdaptiveModel
+from idf.models.adaptive.network import HIGHEST_OCTAVE, LOWEST_OCTAVE, MEAN_STEP
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
 from idf.training.likelihood import WindowBits
@@ -29,7 +29,7 @@ def adaptive_bits(
 
     Args:
         parameters: trained arrays by name, float32.
-        rows: float32 (batch, inputs + 2 + experts): :class:`~idf.adaptive.model.Trace`, inputs and targets.
+        rows: float32 (batch, inputs + 2 + experts): :class:`~idf.models.adaptive.model.Trace`, inputs and targets.
         sharpness, coded: of window flows; ignored.
     """
     plan = model.settings.plan

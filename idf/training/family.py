@@ -22,9 +22,9 @@ from idf.training.validation import Validator, spread
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from idf.adaptive.model import AdaptiveModel
     from idf.bands.model import BandModel
-    from idf.models import WindowModel
+    from idf.models.adaptive.model import AdaptiveModel
+    from idf.models.build import WindowModel
 
 
 _START_SAMPLES = 8_000_000
@@ -146,7 +146,7 @@ class AdaptiveFamily:
         return model.standardised(mean, deviation), model.initial_parameters(config.seed)
 
     def validator(self, config: Config, model: AdaptiveModel, state: TrainingState, dataset: Dataset) -> Scorer:
-        from idf.adaptive.codec import codec_of
+        from idf.models.adaptive.codec import codec_of
 
         return CodingScorer(functools.partial(codec_of, model), state, dataset)
 
@@ -159,7 +159,7 @@ class AdaptiveFamily:
         seed: int,
         sharpness: float | None,
     ) -> np.ndarray:
-        from idf.adaptive.codec import codec_of
+        from idf.models.adaptive.codec import codec_of
 
         return codec_of(model, weights).draw(samples, seed)
 

@@ -1,6 +1,6 @@
 """The number that training lowers: −log2 p of windows under a model, block by block, differentiable.
 
-The same flows and priors that code (:mod:`idf.models`) run here in float32 with straight-through
+The same flows and priors that code (:mod:`idf.models.build`) run here in float32 with straight-through
 rounding; only the way through a channelwise prior differs: all its nets in one product.
 """
 
@@ -15,7 +15,7 @@ from idf.arithmetic import Parameters
 from idf.arithmetic.differentiable import Differentiable
 from idf.flows.hierarchy import Block, Hierarchy
 from idf.flows.squeeze import squeeze, unsqueeze
-from idf.models import WindowModel
+from idf.models.build import WindowModel
 from idf.priors import ChannelwisePrior
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture

@@ -23,8 +23,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from idf.adaptive.model import AdaptiveModel, Trace
-from idf.adaptive.state import Constants
 from idf.audio.batches import hash64, permuted
 from idf.audio.datasets import Clip, Dataset
 from idf.audio.lock import exclusive
@@ -32,6 +30,8 @@ from idf.audio.shards import source_hash
 from idf.config import Config
 from idf.errors import DataError, OutputError
 from idf.files import output_errors, reserve, sync_folder
+from idf.models.adaptive.model import AdaptiveModel, Trace
+from idf.models.adaptive.state import Constants
 from idf.training.validation import spread
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step:
 
 def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache: Path) -> Rows:
     """The rows of ``dataset.train`` for the adaptive flow; see :func:`prepared_rows`."""
-    from idf.adaptive.loops import SOURCES
+    from idf.models.adaptive.loops import SOURCES
 
     adaptive = asdict(config.model.adaptive)
     return prepared_rows(config, model, dataset, cache, f"{SOURCES} {_seen(adaptive)}")[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from idf.audio.datasets import Dataset
 from idf.config import Config
-from idf.models import build_model
+from idf.models.build import build_model
 from idf.training.checkpoints import Checkpoint, load_checkpoint
 from idf.training.coded import export_model
 from idf.training.devices import Devices

@@ -19,8 +19,8 @@ from idf.coding.model_codec import load_codec
 from idf.coding.model_file import read_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
-from tests.adaptive.signals import tone
 from tests.bands.conftest import random_parameters, small_config
+from tests.models.adaptive.signals import tone
 
 RNG = np.random.default_rng(5)
 SIGNALS = {

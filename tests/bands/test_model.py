@@ -12,9 +12,9 @@ from idf.bands.features import FEATURES, PLACE_FEATURES, log2, lower_features, p
 from idf.bands.model import BandModel, band_problems, build_bands
 from idf.bands.start import fitted
 from idf.config.schema import BandsConfig, Config
-from idf.models import model_problems
-from tests.adaptive.signals import tone
+from idf.models.build import model_problems
 from tests.bands.conftest import random_parameters, small_config
+from tests.models.adaptive.signals import tone
 
 
 def test_the_default_configuration_is_sound() -> None:

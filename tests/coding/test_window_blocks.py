@@ -26,7 +26,7 @@ from idf.config.schema import (
 )
 from idf.errors import RunError
 from idf.evaluation.progressive import progressive_steps
-from idf.models import build_model
+from idf.models.build import build_model
 
 WINDOW = 64
 WIDTH = WidthConfig(

@@ -22,7 +22,7 @@ from idf.coding.wav import WavFormat
 from idf.coding.window_codec import WindowCodec
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
 from idf.errors import FormatError, RunError
-from idf.models import build_model
+from idf.models.build import build_model
 from idf.training.likelihood import training_bits
 
 WINDOW = 64

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.adaptive.codec import AdaptiveCodec
-from idf.adaptive.model import build_adaptive
 from idf.audio.datasets import Clip, Dataset
 from idf.audio.pcm import write_wav16
 from idf.coding.model_codec import save_model
@@ -25,7 +23,9 @@ from idf.evaluation.measurement import WorkingClip, lay_out_clip
 from idf.evaluation.page import page
 from idf.evaluation.results import Results, Row
 from idf.evaluation.runs import EvaluatedRun
-from idf.models import build_model
+from idf.models.adaptive.codec import AdaptiveCodec
+from idf.models.adaptive.model import build_adaptive
+from idf.models.build import build_model
 
 NASTY = "<script>alert('&\"')</script>"
 """What a page must not take for its own."""

@@ -17,7 +17,7 @@ from experiments.results import read_results
 from idf.arithmetic.exact import Exact
 from idf.audio.pcm import write_wav16
 from idf.config.compose import compose
-from idf.models import build_model
+from idf.models.build import build_model
 
 STUDIES = sorted(path.stem for path in OWN_STUDIES.glob("*.yaml"))
 

@@ -17,7 +17,7 @@ from idf.cli.main import main as command
 from idf.config import Config, run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError
-from idf.models import build_model
+from idf.models.build import build_model
 from idf.training.history import read_history
 from idf.training.loop import Loop
 from idf.training.run import Run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from idf.config import Config
-from idf.models import build_model
+from idf.models.build import build_model
 from idf.priors.mixture import Mixture
 from idf.training.drawn import draw, draw_latents
 

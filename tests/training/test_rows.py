@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idf.adaptive.model import AdaptiveModel, build_adaptive
 from idf.audio.datasets import Dataset, open_dataset
 from idf.config import Config
 from idf.config.compose import compose
 from idf.errors import DataError, OutputError
+from idf.models.adaptive.model import AdaptiveModel, build_adaptive
 from idf.training import rows as rows_module
 from idf.training.rows import Rows, row_batches, training_rows
 

@@ -16,7 +16,7 @@ from idf.audio.datasets import open_dataset
 from idf.config import Config, run_folder
 from idf.config.compose import compose
 from idf.errors import OutputError
-from idf.models import build_model
+from idf.models.build import build_model
 from idf.training import session
 from idf.training.checkpoints import load_checkpoint
 from idf.training.history import History, read_history

@@ -19,7 +19,7 @@ from idf.coding.sources import ArraySource, WavSource
 from idf.coding.stream import encode_stream
 from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
-from idf.models import build_model
+from idf.models.build import build_model
 
 
 def voice(count: int, seed: int, loudness: float = 60) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Adaptive prediction as a flow step in front of window flows: samples to residuals and back.
 
 z_t = wrap16(x_t − round(centre_t)), where the centre is what the predictors of the adaptive flow expect of
-sample t, weighted by how little each erred of late (:func:`idf.adaptive.steps.centre`). There is no network,
+sample t, weighted by how little each erred of late (:func:`idf.models.adaptive.steps.centre`). There is no network,
 nothing is trained and nothing is sent: the inverse meets the same past, hence the same centre. Integers to
 integers, one to one, triangular; see ``docs/adaptive.md``.
 
-Not here: what codes the residual (:mod:`idf.models`).
+Not here: what codes the residual (:mod:`idf.models.build`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.adaptive.loops import SOURCES, other_channel
-from idf.adaptive.model import predictor_problems
-from idf.adaptive.state import Constants, first_state, make_constants
-from idf.adaptive.steps import CENTRE, CROSS, LIMIT, centre, learn, predict
 from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
 from idf.config.schema import AdaptiveConfig, PredictorsConfig, WhiteningConfig
+from idf.models.adaptive.loops import SOURCES, other_channel
+from idf.models.adaptive.model import predictor_problems
+from idf.models.adaptive.state import Constants, first_state, make_constants
+from idf.models.adaptive.steps import CENTRE, CROSS, LIMIT, centre, learn, predict
 
 KINDS = ("none", "adaptive")
 BLOCK_SAMPLES = 1 << 19

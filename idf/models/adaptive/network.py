@@ -1,6 +1,6 @@
 """The compiled network of the adaptive flow: from a sample's inputs to the mixture that codes it.
 
-Strict like :mod:`idf.adaptive.steps`. The same network in TensorFlow, to be trained, is
+Strict like :mod:`idf.models.adaptive.steps`. The same network in TensorFlow, to be trained, is
 :mod:`idf.training.adaptive`.
 """
 
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.adaptive.steps import CROSS, EXPONENT, LEVEL, MANTISSA, bounded
-from idf.adaptive.vectors import multiply
 from idf.coding.kernels import compiled_step
+from idf.models.adaptive.steps import CROSS, EXPONENT, LEVEL, MANTISSA, bounded
+from idf.models.adaptive.vectors import multiply
 
 # 2^x on [0, 1], relative error below 4e-6; training computes the true power.
 _P1, _P2, _P3, _P4 = (np.float32(c) for c in (0.6931530732, 0.2401536186, 0.0558263180, 0.0089893397))

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from idf.adaptive.whitening import Whitening, build_whitening, whitening_problems
 from idf.config.schema import WhiteningConfig
-from tests.adaptive.signals import tone
+from idf.models.adaptive.whitening import Whitening, build_whitening, whitening_problems
+from tests.models.adaptive.signals import tone
 
 RNG = np.random.default_rng(5)
 SIGNALS = {
@@ -134,9 +134,9 @@ def test_the_default_configurations_are_sound() -> None:
 
 _CHILD = """
 import hashlib, sys
-from idf.adaptive.whitening import build_whitening
+from idf.models.adaptive.whitening import build_whitening
 from idf.config.schema import WhiteningConfig
-from tests.adaptive.signals import tone
+from tests.models.adaptive.signals import tone
 print(hashlib.sha256(build_whitening(WhiteningConfig(kind="adaptive")).forward(tone(4000)[:, None]).tobytes()).hexdigest())
 """
 

@@ -8,8 +8,8 @@ import pytest
 from numba.core.caching import NullCache
 from numba.core.registry import CPUDispatcher
 
-from idf.adaptive import loops, network, steps
 from idf.coding import kernels
+from idf.models.adaptive import loops, network, steps
 
 
 def compiled_in(module: object) -> dict[str, CPUDispatcher]:

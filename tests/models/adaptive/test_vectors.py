@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from idf.adaptive.vectors import LANES, STAGE, dot, lattice_update, multiply
+from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update, multiply
 
 FORGETTING = np.array([0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
 

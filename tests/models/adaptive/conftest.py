@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from idf.adaptive.codec import AdaptiveCodec, codec_of
-from idf.adaptive.model import AdaptiveModel, build_adaptive
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
+from idf.models.adaptive.codec import AdaptiveCodec, codec_of
+from idf.models.adaptive.model import AdaptiveModel, build_adaptive
 
 
 def small_config() -> Config:

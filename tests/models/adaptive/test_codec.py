@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import idf
-from idf.adaptive.codec import AdaptiveCodec, adaptive_codec, save_adaptive
-from idf.adaptive.model import AdaptiveModel
 from idf.coding.model_codec import load_codec
 from idf.coding.model_file import read_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
-from tests.adaptive.signals import tone
+from idf.models.adaptive.codec import AdaptiveCodec, adaptive_codec, save_adaptive
+from idf.models.adaptive.model import AdaptiveModel
+from tests.models.adaptive.signals import tone
 
 RNG = np.random.default_rng(5)
 SIGNALS = {

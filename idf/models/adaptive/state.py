@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from idf.adaptive.vectors import LANES
 from idf.config.schema import AdaptiveConfig
+from idf.models.adaptive.vectors import LANES
 
 LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
 """Per sample, of the averages of the residual's magnitude; the third is the local level that all else is divided by."""
@@ -42,7 +42,7 @@ class State(NamedTuple):
     """Arrays of all channels; the first axis is the channel."""
 
     stages: np.ndarray
-    """float64 (channels, stages · STAGE), see :mod:`idf.adaptive.vectors`."""
+    """float64 (channels, stages · STAGE), see :mod:`idf.models.adaptive.vectors`."""
     memory: np.ndarray
     """float64 (channels, MEMORY_VECTORS · LANES)."""
     by_order: np.ndarray
@@ -72,7 +72,7 @@ class State(NamedTuple):
     cross: np.ndarray
     """float64 (channels, CROSS_ORDER + 3, CROSS_ORDER): inverse correlation, then weights, inputs and gain."""
     now: np.ndarray
-    """float64 (channels, 8): see the names in :mod:`idf.adaptive.steps`."""
+    """float64 (channels, 8): see the names in :mod:`idf.models.adaptive.steps`."""
 
 
 class Constants(NamedTuple):
@@ -124,7 +124,7 @@ def first_state(constants: Constants, channels: int) -> State:
 
 
 def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
-    """The constants of a configuration, whose values were checked (:func:`idf.adaptive.model.adaptive_problems`).
+    """The constants of a configuration, whose values were checked (:func:`idf.models.adaptive.model.adaptive_problems`).
 
     Args:
         features: inputs that the network gets besides those that the predictors make.

@@ -11,7 +11,7 @@ import tensorflow as tf
 from idf.arithmetic.exact import Exact
 from idf.config.schema import Config, LayoutConfig, ModelConfig, PermutationConfig, SharpnessConfig, WidthConfig
 from idf.errors import ConfigError
-from idf.models import WindowModel, build_model
+from idf.models.build import WindowModel, build_model
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import Mixture
 from idf.training.likelihood import training_bits

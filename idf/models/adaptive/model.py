@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from idf.adaptive.state import Constants, Plan, first_state, make_constants
-from idf.adaptive.vectors import LANES
 from idf.arithmetic import ParameterSpec, Specs, normal, values, zeros
 from idf.config.schema import AdaptiveConfig, Config, PredictorsConfig
+from idf.models.adaptive.state import Constants, Plan, first_state, make_constants
+from idf.models.adaptive.vectors import LANES
 
 MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_PAST = 1024, 4096, 128, 1024, 16, 32, 64
 _WEIGHT_BITS = 16
@@ -80,8 +80,8 @@ class AdaptiveModel:
 
         Rows go through the channels of a sample first.
         """
-        from idf.adaptive.loops import LOOPS
-        from idf.adaptive.steps import make_scratch
+        from idf.models.adaptive.loops import LOOPS
+        from idf.models.adaptive.steps import make_scratch
 
         plan, (time, channels) = self.settings.plan, samples.shape
         inputs = np.empty((time * channels, plan.inputs), np.float32)

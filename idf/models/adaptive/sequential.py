@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from idf.adaptive.loops import Tables
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
 from idf.coding.tables import coding_tables
+from idf.models.adaptive.loops import Tables
 
 
 class SequentialCoder(ABC):

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.adaptive import network, state, steps, vectors
-from idf.adaptive.network import mixture
-from idf.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs, learn, predict
 from idf.coding import kernels
 from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, cumulative, find, prepare
+from idf.models.adaptive import network, state, steps, vectors
+from idf.models.adaptive.network import mixture
+from idf.models.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs, learn, predict
 
 
 class Tables(NamedTuple):
@@ -64,7 +64,7 @@ def other_channel(c: int, channels: int) -> int:
 def _make(sources: str) -> Loops:
     @compiled_loop
     def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
-        """What training needs of each sample: see :meth:`idf.adaptive.model.AdaptiveModel.trace`."""
+        """What training needs of each sample: see :meth:`idf.models.adaptive.model.AdaptiveModel.trace`."""
         sources  # noqa: B018  (see the module)
         plan, channels = constants.plan, samples.shape[1]
         row = 0

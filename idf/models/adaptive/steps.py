@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.adaptive.state import CROSS_ORDER, EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
-from idf.adaptive.vectors import LANES, STAGE, dot, lattice_update
 from idf.coding.kernels import compiled_step
+from idf.models.adaptive.state import CROSS_ORDER, EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
+from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update
 
 CENTRE, CROSS, HINT, LEVEL, SIGNAL, OWN, ALONE, HELPED = range(8)
 """Columns of ``State.now``: the weighted mean of the experts; what the other channel adds to it, and what it

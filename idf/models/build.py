@@ -21,9 +21,9 @@ from idf.priors.channelwise import ChannelwiseWidth
 from idf.priors.mixture import Mixture
 
 if TYPE_CHECKING:
-    from idf.adaptive.model import AdaptiveModel
-    from idf.adaptive.whitening import Whitening
     from idf.bands.model import BandModel
+    from idf.models.adaptive.model import AdaptiveModel
+    from idf.models.adaptive.whitening import Whitening
 
 GROUP_SAMPLES = 16384
 """Samples that go through the nets together when coding: enough to keep products large, few enough that
@@ -153,7 +153,7 @@ def build_model(
     if problems:
         raise ConfigError(problems)
     if config.model.family == "adaptive":
-        from idf.adaptive.model import build_adaptive  # deferred: loads the compiler
+        from idf.models.adaptive.model import build_adaptive  # deferred: loads the compiler
 
         return build_adaptive(config, constants)
     if config.layout.prior == "bands":
@@ -172,7 +172,7 @@ def build_window_model(config: Config, constants: Mapping[str, np.ndarray] | Non
     hierarchy = _channelwise(config, base) if layout.prior == "channelwise" else _wavenet(config, base, kept)
     whitening = None
     if config.whitening.kind == "adaptive":
-        from idf.adaptive.whitening import build_whitening  # deferred: loads the compiler
+        from idf.models.adaptive.whitening import build_whitening  # deferred: loads the compiler
 
         whitening = build_whitening(config.whitening)
     return WindowModel(config.model.window, hierarchy, hierarchy.specs, kept, whitening)
@@ -181,7 +181,7 @@ def build_window_model(config: Config, constants: Mapping[str, np.ndarray] | Non
 def model_problems(config: Config) -> list[str]:
     """What keeps ``config`` from describing a model, a sentence each."""
     if config.model.family == "adaptive":
-        from idf.adaptive.model import adaptive_problems  # deferred: loads the compiler
+        from idf.models.adaptive.model import adaptive_problems  # deferred: loads the compiler
 
         problems = list(adaptive_problems(config.model.adaptive))
         if config.whitening.kind != "none":
@@ -200,7 +200,7 @@ def model_problems(config: Config) -> list[str]:
 
         problems = [*band_problems(config), *_without_effect(config)]
         if config.whitening.kind != "none":
-            from idf.adaptive.whitening import whitening_problems
+            from idf.models.adaptive.whitening import whitening_problems
 
             problems += whitening_problems(config.whitening)
         if config.whitening.kind == "adaptive":
@@ -216,7 +216,7 @@ def model_problems(config: Config) -> list[str]:
             "or whitening=adaptive"
         )
     if config.whitening.kind != "none":
-        from idf.adaptive.whitening import whitening_problems  # deferred: loads the compiler
+        from idf.models.adaptive.whitening import whitening_problems  # deferred: loads the compiler
 
         problems += whitening_problems(config.whitening)
     if layout.channels < 2:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.adaptive.codec import codec_of
-from idf.adaptive.model import AdaptiveModel, adaptive_problems, coding_model, round_bits
 from idf.config.schema import AdaptiveConfig
-from tests.adaptive.signals import tone
+from idf.models.adaptive.codec import codec_of
+from idf.models.adaptive.model import AdaptiveModel, adaptive_problems, coding_model, round_bits
+from tests.models.adaptive.signals import tone
 
 
 def test_the_default_configuration_is_sound() -> None:

@@ -11,16 +11,16 @@ import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from idf.adaptive.coder import SequentialCoder, loop_tables
-from idf.adaptive.loops import LOOPS
-from idf.adaptive.model import AdaptiveModel, adaptive_problems, network_size
-from idf.adaptive.state import Constants, first_state, make_constants
-from idf.adaptive.steps import make_scratch
 from idf.coding.message import Message
 from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.config.schema import Config, ModelConfig
 from idf.errors import RunError
 from idf.files import atomic_write
+from idf.models.adaptive.loops import LOOPS
+from idf.models.adaptive.model import AdaptiveModel, adaptive_problems, network_size
+from idf.models.adaptive.sequential import SequentialCoder, loop_tables
+from idf.models.adaptive.state import Constants, first_state, make_constants
+from idf.models.adaptive.steps import make_scratch
 
 _WEIGHTS = "parameter/network"
 

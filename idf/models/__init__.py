@@ -1,0 +1,1 @@
+"""Model families: from a configuration to a model, and from a model file to a codec."""
