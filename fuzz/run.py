@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMPILED = ["idf.coding.kernels", "idf.arithmetic.exact", "idf.models.adaptive", "idf.bands"]
+COMPILED = ["idf.coding.kernels", "idf.arithmetic.exact", "idf.models.adaptive", "idf.models.bands"]
 """By numba, which does not know the instructions that atheris puts in."""
 SECONDS = 60
 MAX_LENGTH = 4096

@@ -13,9 +13,9 @@ from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from idf.bands.codec import BandCodec
     from idf.coding.window_codec import WindowCodec
     from idf.models.adaptive.codec import AdaptiveCodec
+    from idf.models.bands.codec import BandCodec
 
     Codec: TypeAlias = WindowCodec | AdaptiveCodec | BandCodec
 
@@ -56,7 +56,7 @@ def load_codec(path: Path | str, coder: str = "rans") -> Codec:
             from idf.models.adaptive.codec import adaptive_codec
 
             return adaptive_codec(path, file)
-        from idf.bands.codec import bands_codec
+        from idf.models.bands.codec import bands_codec
 
         return bands_codec(path, file)
     from idf.coding.window_codec import window_codec
@@ -85,7 +85,7 @@ def save_model(
     """
     family = family_name(config)
     if family == BANDS:
-        from idf.bands.codec import save_bands
+        from idf.models.bands.codec import save_bands
 
         save_bands(path, config, model, parameters, provenance)
         return

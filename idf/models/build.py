@@ -21,9 +21,9 @@ from idf.priors.channelwise import ChannelwiseWidth
 from idf.priors.mixture import Mixture
 
 if TYPE_CHECKING:
-    from idf.bands.model import BandModel
     from idf.models.adaptive.model import AdaptiveModel
     from idf.models.adaptive.whitening import Whitening
+    from idf.models.bands.model import BandModel
 
 GROUP_SAMPLES = 16384
 """Samples that go through the nets together when coding: enough to keep products large, few enough that
@@ -157,7 +157,7 @@ def build_model(
 
         return build_adaptive(config, constants)
     if config.layout.prior == "bands":
-        from idf.bands.model import build_bands  # deferred likewise
+        from idf.models.bands.model import build_bands  # deferred likewise
 
         return build_bands(config, constants)
     return build_window_model(config, constants)
@@ -196,7 +196,7 @@ def model_problems(config: Config) -> list[str]:
         return problems
     layout, window = config.layout, config.model.window
     if layout.prior == "bands":
-        from idf.bands.model import band_problems  # deferred: loads the compiler
+        from idf.models.bands.model import band_problems  # deferred: loads the compiler
 
         problems = [*band_problems(config), *_without_effect(config)]
         if config.whitening.kind != "none":

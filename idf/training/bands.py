@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from idf.bands.model import BandModel, of_band
+from idf.models.bands.model import BandModel, of_band
 from idf.training.adaptive import adaptive_bits
 from idf.training.likelihood import WindowBits
 

@@ -22,8 +22,8 @@ from idf.training.validation import Validator, spread
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from idf.bands.model import BandModel
     from idf.models.adaptive.model import AdaptiveModel
+    from idf.models.bands.model import BandModel
     from idf.models.build import WindowModel
 
 
@@ -178,7 +178,7 @@ class BandFamily:
         return band_batches(band_rows(config, model, dataset, cache_folder(config)), model, config, first_step)
 
     def start(self, config: Config, model: BandModel, dataset: Dataset) -> tuple[BandModel, dict[str, np.ndarray]]:
-        from idf.bands.start import fitted
+        from idf.models.bands.initial_state import fitted
         from idf.training.rows import band_rows
 
         if not dataset.train:
@@ -195,7 +195,7 @@ class BandFamily:
         return model.standardised(mean, deviation), model.initial_parameters(config.seed)
 
     def validator(self, config: Config, model: BandModel, state: TrainingState, dataset: Dataset) -> Scorer:
-        from idf.bands.codec import codec_of
+        from idf.models.bands.codec import codec_of
 
         return CodingScorer(functools.partial(codec_of, model), state, dataset)
 
@@ -208,7 +208,7 @@ class BandFamily:
         seed: int,
         sharpness: float | None,
     ) -> np.ndarray:
-        from idf.bands.codec import codec_of
+        from idf.models.bands.codec import codec_of
 
         return codec_of(model, weights).draw(samples, seed)
 

@@ -37,7 +37,7 @@ from idf.training.validation import spread
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from idf.bands.model import BandModel
+    from idf.models.bands.model import BandModel
 
 STATISTICS_ROWS = 1 << 18
 """Rows, evenly spread, that the inputs' mean and deviation are taken from."""
@@ -150,7 +150,7 @@ def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache:
 
 def band_rows(config: Config, model: BandModel, dataset: Dataset, cache: Path) -> list[Rows]:
     """The rows of ``dataset.train`` for a flow of subbands, a table for each; see :func:`prepared_rows`."""
-    from idf.bands.loops import SOURCES
+    from idf.models.bands.loops import SOURCES
 
     kept = {name: value for name, value in model.constants.items() if not name.startswith("input_")}
     digest = hashlib.sha256(b"".join(name.encode() + value.tobytes() for name, value in sorted(kept.items())))

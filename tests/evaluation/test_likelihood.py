@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.bands.codec import BandCodec, save_bands
-from idf.bands.model import build_bands
 from idf.coding.container import compress_clip
 from idf.coding.model_codec import load_codec
 from idf.evaluation import likelihood
 from idf.evaluation.likelihood import model_nll_bits
+from idf.models.bands.codec import BandCodec, save_bands
+from idf.models.bands.model import build_bands
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_one_trace_does_for_all_bands_and_lengths(
 ) -> None:
     """TensorFlow warns of five among ten calls, and five bands of a clip would make as many."""
     import idf.training.adaptive
-    from tests.bands.conftest import random_parameters, small_config
+    from tests.models.bands.conftest import random_parameters, small_config
 
     config = small_config()
     model = build_bands(config)

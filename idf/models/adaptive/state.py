@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     logs: int
     """Inputs of the network that pass through a logarithm; they come first."""
     inputs: int
-    """All of the network's, the last ones not made by the predictors: see :mod:`idf.bands.features`."""
+    """All of the network's, the last ones not made by the predictors: see :mod:`idf.models.bands.features`."""
     hidden: int
     layers: int
     components: int

@@ -2,7 +2,7 @@
 
 A run of samples is coded channel by channel; of a channel the blocks one after another, the lowest band first;
 of a block the windows, and in each its samples. All of it is one rANS message. Encoder and decoder run the
-same compiled loops (:mod:`idf.bands.loops`).
+same compiled loops (:mod:`idf.models.bands.loops`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from idf.bands.loops import LOOPS, Bands
-from idf.bands.model import BandModel, band_problems, build_bands
 from idf.coding.blocks import LatentBlock
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
@@ -33,6 +31,8 @@ from idf.models.adaptive.model import network_size
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
 from idf.models.adaptive.state import State
 from idf.models.adaptive.steps import make_scratch
+from idf.models.bands.loops import LOOPS, Bands
+from idf.models.bands.model import BandModel, band_problems, build_bands
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE
 
 CHUNK_SAMPLES = 1 << 16

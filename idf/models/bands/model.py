@@ -25,13 +25,13 @@ from itertools import pairwise
 import numpy as np
 
 from idf.arithmetic import Specs
-from idf.bands.features import FEATURES, PLACE_FEATURES, busyness, lower_features, place_features
-from idf.bands.loops import Bands, Start
 from idf.config.schema import BandsConfig, Config
 from idf.flows.lifting import MAX_HALF_TAPS, half_band, merge, split
 from idf.models.adaptive.model import AdaptiveModel, Trace, network_specs, predictor_problems, width_problems
 from idf.models.adaptive.state import Constants, State, first_state, make_constants
 from idf.models.adaptive.vectors import LANES
+from idf.models.bands.features import FEATURES, PLACE_FEATURES, busyness, lower_features, place_features
+from idf.models.bands.loops import Bands, Start
 
 MAX_LEVELS = 8
 _LOUDEST = 64.0
@@ -177,8 +177,8 @@ class BandModel:
 
     def traces(self, samples: np.ndarray) -> list[Trace]:
         """Run the predictors over a channel, int32 (n,): what the network of each band sees and has to explain."""
-        from idf.bands.loops import LOOPS
         from idf.models.adaptive.steps import make_scratch
+        from idf.models.bands.loops import LOOPS
 
         plan, state = self.settings.plan, self.first_state()
         scratch, seen = make_scratch(plan), [0] * self.bands
@@ -220,7 +220,7 @@ def build_bands(config: Config, constants: Mapping[str, np.ndarray] | None = Non
 
     Args:
         constants: :attr:`BandModel.constants` of an earlier model with this configuration; none of a fresh
-            one, which then begins as if it had seen nothing (:func:`idf.bands.start.fitted` improves on that).
+            one, which then begins as if it had seen nothing (:func:`idf.models.bands.initial_state.fitted` improves on that).
     """
     settings = config.model.bands
     plan_constants = make_constants(settings, FEATURES)

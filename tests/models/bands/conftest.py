@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from idf.bands.codec import BandCodec, codec_of
-from idf.bands.model import BandModel, build_bands
 from idf.config.schema import BandsConfig, Config, ModelConfig
+from idf.models.bands.codec import BandCodec, codec_of
+from idf.models.bands.model import BandModel, build_bands
 
 CONTEXTS = ("none", "previous")
 

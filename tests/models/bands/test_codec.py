@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import idf
-from idf.bands.codec import BandCodec, bands_codec, codec_of, save_bands
-from idf.bands.model import BandModel, build_bands
 from idf.coding.blocks import BlockwiseCodec
 from idf.coding.model_codec import load_codec
 from idf.coding.model_file import read_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
-from tests.bands.conftest import random_parameters, small_config
+from idf.models.bands.codec import BandCodec, bands_codec, codec_of, save_bands
+from idf.models.bands.model import BandModel, build_bands
 from tests.models.adaptive.signals import tone
+from tests.models.bands.conftest import random_parameters, small_config
 
 RNG = np.random.default_rng(5)
 SIGNALS = {

@@ -2,7 +2,7 @@
 
 Strict like :mod:`idf.models.adaptive.steps`, whose steps these are. What is different: predictors begin anew in each
 window (or go on from the one before), from a state that training left; and the network sees the features of
-:mod:`idf.bands.features` as well. Bands take the place of channels in the state.
+:mod:`idf.models.bands.features` as well. Bands take the place of channels in the state.
 """
 
 from __future__ import annotations

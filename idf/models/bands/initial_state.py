@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from idf.bands.features import busyness
-from idf.bands.loops import Start
-from idf.bands.model import BandModel
 from idf.coding.kernels import compiled_loop
 from idf.flows.lifting import split
 from idf.models.adaptive.state import FIRST_LEVEL
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
+from idf.models.bands.features import busyness
+from idf.models.bands.loops import Start
+from idf.models.bands.model import BandModel
 
 _STRETCH = 1024
 """Samples that are made equally loud together."""
