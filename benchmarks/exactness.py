@@ -37,8 +37,8 @@ from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.coding.mixture import PRECISION, ideal_bits, intervals
 from idf.coding.model_codec import load_codec
 from idf.coding.registry import find_model
-from idf.coding.window_codec import WindowCodec, to_integers
 from idf.errors import RunError, run_main
+from idf.models.window.codec import WindowCodec, to_integers
 from idf.priors.mixture import Mixture
 
 PROMISED = 0.003

@@ -29,8 +29,8 @@ from idf.coding.registry import find_model
 from idf.coding.salvage import salvage_stream
 from idf.coding.stream import Decoder, decode_stream
 from idf.coding.wav import WavReader
-from idf.coding.window_codec import WindowCodec
 from idf.errors import DataError, FormatError, RunError
+from idf.models.window.codec import WindowCodec
 
 CORPUS = Path(__file__).parent / "corpus"
 TINY = Path(__file__).parent.parent / "tests" / "coding" / "frozen" / "tiny.idfm"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from idf.audio.batches import select_clips, training_batches
 from idf.audio.datasets import Clip, Dataset, open_dataset
 from idf.audio.pcm import Pcm, read_pcm16, write_wav16
-from idf.audio.windows import Windows, cut_windows, join_windows
+from idf.models.window.model import Windows, cut_windows, join_windows
 
 __all__ = [
     "Clip",

@@ -3,7 +3,7 @@
 A window flow's latents leave in blocks, and a decoder gets them back one block after another, each given those
 before it. So the first k blocks by themselves already say something of the signal: with every missing latent at
 the median of its distribution given what is known, the inverse flow gives an approximation. This module says what
-a codec offers for that; the codecs themselves are in :mod:`idf.coding.window_codec` and :mod:`idf.models.adaptive`.
+a codec offers for that; the codecs themselves are in :mod:`idf.models.window.codec` and :mod:`idf.models.adaptive`.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from idf.coding.window_codec import WindowCodec
     from idf.models.adaptive.codec import AdaptiveCodec
     from idf.models.bands.codec import BandCodec
+    from idf.models.window.codec import WindowCodec
 
     Codec: TypeAlias = WindowCodec | AdaptiveCodec | BandCodec
 
@@ -59,7 +59,7 @@ def load_codec(path: Path | str, coder: str = "rans") -> Codec:
         from idf.models.bands.codec import bands_codec
 
         return bands_codec(path, file)
-    from idf.coding.window_codec import window_codec
+    from idf.models.window.codec import window_codec
 
     return window_codec(path, file, coder)
 
@@ -94,7 +94,7 @@ def save_model(
 
         save_adaptive(path, config, model, parameters, provenance)
         return
-    from idf.coding.window_codec import save_window_model
+    from idf.models.window.codec import save_window_model
 
     save_window_model(path, config, model, parameters, log_scale, provenance)
 

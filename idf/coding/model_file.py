@@ -2,7 +2,7 @@
 
 Made to be handed from one stranger to another, so nothing in it is believed: no pickle is ever
 loaded, sizes are checked before anything is allocated, and a digest over all of it names the model.
-What the arrays mean is told in :mod:`idf.coding.window_codec`.
+What the arrays mean is told in :mod:`idf.models.window.codec`.
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ from idf.coding.model_codec import load_codec
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from idf.coding.window_codec import WindowCodec
     from idf.models.adaptive.codec import AdaptiveCodec
     from idf.models.adaptive.model import Trace
     from idf.models.adaptive.state import Constants
     from idf.models.bands.codec import BandCodec
+    from idf.models.window.codec import WindowCodec
 
 BATCH_SAMPLES = 16384
 """Samples that go through the nets at a time; the widest nets then need about 1 GB."""
@@ -44,8 +44,8 @@ def model_nll_bits(
     Raises:
         RunError: the model file cannot be used.
     """
-    from idf.coding.window_codec import WindowCodec
     from idf.models.bands.codec import BandCodec
+    from idf.models.window.codec import WindowCodec
 
     codec = load_codec(model_file)
     if isinstance(codec, WindowCodec):

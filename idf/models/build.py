@@ -2,140 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.arithmetic import Arithmetic, Array, Parameters, Specs
-from idf.arithmetic.exact import Exact
-from idf.audio.windows import cut_windows
 from idf.config.schema import Config, WidthConfig
 from idf.errors import ConfigError
-from idf.flows import AdditiveCoupling, Permutation, draw_permutation
-from idf.flows.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
-from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrior
-from idf.priors.channelwise import ChannelwiseWidth
-from idf.priors.mixture import Mixture
+from idf.models.window.model import WindowModel, _seen, build_window_model
 
 if TYPE_CHECKING:
     from idf.models.adaptive.model import AdaptiveModel
-    from idf.models.adaptive.whitening import Whitening
     from idf.models.bands.model import BandModel
-
-GROUP_SAMPLES = 16384
-"""Samples that go through the nets together when coding: enough to keep products large, few enough that
-intermediate results stay in a core's cache. Part of the format: groups are coded one after another."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Windows of one length, cut from a clip.
-
-    Attributes:
-        windows: int32 (batch, length).
-        coded: bool, the same shape; False where padding is known to the decoder and costs nothing.
-    """
-
-    windows: np.ndarray
-    coded: np.ndarray
-
-
-@dataclass(frozen=True)
-class WindowModel:
-    """A flow with its priors over windows of samples.
-
-    Attributes:
-        window: samples in a window; shorter ones work too, if a multiple of ``multiple``.
-        specs: every trained array by name.
-        constants: arrays that are drawn once and stored with the model (the permutations).
-        whitening: the step before windows are cut; None where the samples themselves are.
-    """
-
-    window: int
-    hierarchy: Hierarchy
-    specs: Specs
-    constants: dict[str, np.ndarray]
-    whitening: Whitening | None = None
-
-    @property
-    def multiple(self) -> int:
-        """Lengths of windows are multiples of this many samples."""
-        return self.hierarchy.multiple
-
-    def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Starting values, float32. Each array has a generator of its own, named by seed and parameter."""
-        return {
-            name: spec.initial(np.random.default_rng((seed, zlib.crc32(name.encode()))))
-            for name, spec in self.specs.items()
-        }
-
-    def quantise(self, a: Arithmetic, parameters: Mapping[str, Array]) -> Parameters:
-        """The parameters on their grids, as flows and priors take them."""
-        return {name: a.quantise(spec, parameters[name]) for name, spec in self.specs.items()}
-
-    def residual(self, samples: np.ndarray) -> np.ndarray:
-        """What windows are cut from, of the same shape: samples, int32 (time, channels), whitened if the model says so."""
-        return samples if self.whitening is None else self.whitening.forward(samples)
-
-    def restored(self, residual: np.ndarray) -> np.ndarray:
-        """Undo :meth:`residual`."""
-        return residual if self.whitening is None else self.whitening.inverse(residual)
-
-    def cut(self, residual: np.ndarray) -> list[Part]:
-        """A channel, int (time,), as the windows that are coded: groups of whole ones, then a shorter last one.
-
-        Where the flow leaves samples in place, the last window's padding is zeros that are not
-        coded; where it moves them, every latent depends on the padding, so that it has to be coded
-        and repeats the last sample, which is cheap.
-        """
-        cut = cut_windows(residual, self.window, self.multiple)
-        group = max(GROUP_SAMPLES // self.window, 1)
-        groups = (cut.full[first : first + group] for first in range(0, len(cut.full), group))
-        parts = [Part(windows, np.ones(windows.shape, bool)) for windows in groups]
-        if len(cut.tail):
-            coded = np.ones(cut.tail.shape, bool)
-            if not self.hierarchy.moves_samples:
-                coded[:, cut.samples - cut.full.size :] = False
-            parts.append(Part(np.where(coded, cut.tail, 0), coded))
-        return parts
-
-    def blocks(self, a: Arithmetic, p: Parameters, windows: Array, log_scale: Array) -> Iterator[Block]:
-        """Latents and their distributions, block by block in the order of leaving (the order of pushing).
-
-        Args:
-            p: quantised parameters.
-            windows: (batch, N) integers in this arithmetic's dtype.
-            log_scale: the last block's sharpness (nats, [-1, 1) scale); not used when it is learned.
-        """
-        return self.hierarchy.forward(a, p, windows, log_scale)
-
-    def windows(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
-        """Undo :meth:`blocks`: ``pop`` is asked for each block's latents, last block first."""
-        return self.hierarchy.inverse(a, p, pop, like, log_scale)
-
-    def sample(
-        self, parameters: Mapping[str, np.ndarray], samples: int, seed: int, log_scale: float | None
-    ) -> np.ndarray:
-        """What the model believes sound is: int32 (samples,), drawn window by window.
-
-        Args:
-            parameters: trained values, not yet on their grids.
-            log_scale: as for :meth:`blocks`; None where it is learned.
-        """
-        a, rng = Exact(), np.random.default_rng(seed)
-
-        def draw(mixture: Mixture) -> np.ndarray:
-            # the largest of logits plus Gumbel noise is a draw from their softmax
-            component = np.argmax(mixture.logits + rng.gumbel(size=mixture.logits.shape), -1)[..., None]
-            mean, octaves = (np.take_along_axis(x, component, -1)[..., 0] for x in (mixture.means, mixture.octaves))
-            return np.clip(np.rint(mean + np.exp2(octaves) * rng.logistic(size=mean.shape)), -32768, 32767)
-
-        like = np.zeros((-(-samples // self.window), self.window))
-        drawn = self.windows(a, self.quantise(a, parameters), draw, like, 0.0 if log_scale is None else log_scale)
-        return self.restored(drawn.reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
 
 
 def build_model(
@@ -161,21 +39,6 @@ def build_model(
 
         return build_bands(config, constants)
     return build_window_model(config, constants)
-
-
-def build_window_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
-    """:func:`build_model` for the family ``window``, of a configuration that was checked."""
-    layout = config.layout
-    learned = config.sharpness.kind == "learned"
-    base = Base(LearnedBase() if learned else ScheduledBase(), layout.factor_channels)
-    kept = dict(constants) if constants is not None else _draw_permutations(config)
-    hierarchy = _channelwise(config, base) if layout.prior == "channelwise" else _wavenet(config, base, kept)
-    whitening = None
-    if config.whitening.kind == "adaptive":
-        from idf.models.adaptive.whitening import build_whitening  # deferred: loads the compiler
-
-        whitening = build_whitening(config.whitening)
-    return WindowModel(config.model.window, hierarchy, hierarchy.specs, kept, whitening)
 
 
 def model_problems(config: Config) -> list[str]:
@@ -279,73 +142,3 @@ def _without_effect(config: Config) -> Iterator[str]:
             f"width={config.width.name}: width and its settings are of layout=channelwise and original; "
             "the networks of layout=bands are set by model.bands.hidden, layers and components"
         )
-
-
-def _seen(channels: int, fraction: float) -> int:
-    """How many of ``channels`` a coupling's net sees; at least one."""
-    return max(1, round(channels * fraction))
-
-
-def _remaining(config: Config) -> list[int]:
-    """Channels before each factor-out, and last those of the base."""
-    layout = config.layout
-    return list(range(layout.channels, 0, -layout.factor_channels))
-
-
-def _channelwise(config: Config, base: Base) -> Hierarchy:
-    layout, width = config.layout, config.width
-    sizes = ChannelwiseWidth(width.hidden, width.blocks, width.context_frames, width.experts, width.components)
-    rest: Base | Hierarchy = base
-    for scale in reversed(range(layout.scales)):
-        prior = ChannelwisePrior(f"scale{scale + 1}", layout.channels, sizes)
-        rest = Hierarchy(layout.channels, 1, [[]] * layout.channels, prior, rest)
-    assert isinstance(rest, Hierarchy)
-    return rest
-
-
-def _draw_permutations(config: Config) -> dict[str, np.ndarray]:
-    layout = config.layout
-    seed = config.seed if config.permutation.seed is None else config.permutation.seed
-    drawn: dict[str, np.ndarray] = {}
-    if layout.prior == "wavenet":
-        for channels in _remaining(config):
-            for _ in range(layout.steps_per_factor if channels > 1 else 0):
-                drawn[f"permutation/{len(drawn)}"] = draw_permutation(
-                    config.permutation.kind, channels, seed, len(drawn)
-                )
-    return drawn
-
-
-def _wavenet(config: Config, base: Base, constants: Mapping[str, np.ndarray]) -> Hierarchy:
-    layout, width = config.layout, config.width
-    levels: list[list[FlowStep]] = []
-    number = 0
-    for channels in _remaining(config):
-        level: list[FlowStep] = []
-        # a single channel has nothing to couple with
-        for _ in range(layout.steps_per_factor if channels > 1 else 0):
-            coupling = AdditiveCoupling(
-                f"coupling/{number}",
-                channels,
-                _seen(channels, layout.split_fraction),
-                level_equivariant=layout.level_equivariant,
-                layers=width.wavenet_layers,
-                hidden=width.wavenet_channels,
-                kernel=width.wavenet_kernel,
-                offset=layout.coupling_offset,
-            )
-            level += [Permutation(constants[f"permutation/{number}"]), coupling]
-            number += 1
-        levels.append(level)
-    prior = WaveNetPrior(
-        "prior",
-        layout.factor_channels,
-        [channels - layout.factor_channels for channels in _remaining(config)[:-1]],
-        components=width.components,
-        level_equivariant=layout.level_equivariant,
-        linear_skip=layout.linear_skip,
-        layers=width.wavenet_layers,
-        hidden=width.wavenet_channels,
-        kernel=width.wavenet_kernel,
-    )
-    return Hierarchy(layout.channels, layout.factor_channels, levels, prior, base)

@@ -20,7 +20,7 @@ def draw(model: Any, weights: Mapping[str, np.ndarray], samples: int, seed: int,
     """Draw audio from a model: what decoding does, with random latents in place of coded ones.
 
     Args:
-        model: :class:`idf.models.build.WindowModel`.
+        model: :class:`idf.models.window.model.WindowModel`.
         weights: float32 arrays by name.
         samples: how many, at least.
         log_scale: of the last block, nats on the [-1, 1) scale; None when it is learned.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from idf.models.adaptive.model import AdaptiveModel
     from idf.models.bands.model import BandModel
-    from idf.models.build import WindowModel
+    from idf.models.window.model import WindowModel
 
 
 _START_SAMPLES = 8_000_000

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from idf.arithmetic import Parameters
 from idf.arithmetic.differentiable import Differentiable
-from idf.flows.hierarchy import Block, Hierarchy
 from idf.flows.squeeze import squeeze, unsqueeze
-from idf.models.build import WindowModel
+from idf.models.window.hierarchy import Block, Hierarchy
+from idf.models.window.model import WindowModel
 from idf.priors import ChannelwisePrior
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
@@ -58,7 +58,7 @@ def training_bits(
         windows: int32 (batch, N), N a multiple of ``model.multiple``.
         sharpness: log-scale of the last block (nats, [-1, 1) scale); None where it is learned.
         coded: float32 (batch, N), 0 where a sample pads the end of a clip, else 1. A flow that leaves
-            samples in place does not code padding (:mod:`idf.coding.window_codec`); others do, and
+            samples in place does not code padding (:mod:`idf.models.window.codec`); others do, and
             ignore this.
     """
     p = model.quantise(_ARITHMETIC, parameters)

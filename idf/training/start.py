@@ -6,7 +6,7 @@ import numpy as np
 
 from idf.audio.datasets import Dataset
 from idf.config import Config
-from idf.models.build import WindowModel
+from idf.models.window.model import WindowModel
 from idf.priors import ChannelwisePrior
 from idf.priors.predictors import fit_predictors
 

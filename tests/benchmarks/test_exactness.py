@@ -9,7 +9,7 @@ from benchmarks import exactness
 from idf.arithmetic.exact import Exact
 from idf.coding.model_codec import load_codec
 from idf.coding.registry import find_model
-from idf.coding.window_codec import WindowCodec
+from idf.models.window.codec import WindowCodec
 from idf.priors.mixture import Mixture
 
 

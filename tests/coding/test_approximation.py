@@ -16,9 +16,9 @@ from idf.coding.approximation import approximate_samples, approximate_stream, pa
 from idf.coding.container import compress_array
 from idf.coding.model_codec import load_codec
 from idf.coding.wav import WavFormat
-from idf.coding.window_codec import WindowCodec
 from idf.errors import DataError, FormatError, RunError
 from idf.evaluation.progressive import snr_db
+from idf.models.window.codec import WindowCodec
 
 BLOCKS = 7
 

@@ -13,7 +13,7 @@ import pytest
 from idf.coding.model_codec import load_codec
 from idf.coding.sources import open_source
 from idf.coding.stream import Decoder, decode_stream, encode_stream
-from idf.coding.window_codec import WindowCodec
+from idf.models.window.codec import WindowCodec
 
 FROZEN = Path(__file__).parent / "frozen"
 DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN / "digests.json").read_text())

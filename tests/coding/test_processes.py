@@ -19,8 +19,8 @@ from idf.coding.container import compress_array, decompress_array
 from idf.coding.model_codec import load_codec
 from idf.coding.processes import ProcessCodec, Processes
 from idf.coding.wav import WavFormat
-from idf.coding.window_codec import WindowCodec
 from idf.errors import FormatError, RunError, WorkerError
+from idf.models.window.codec import WindowCodec
 
 TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
 FORM = WavFormat(8000, 2, 16)

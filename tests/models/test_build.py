@@ -11,7 +11,8 @@ import tensorflow as tf
 from idf.arithmetic.exact import Exact
 from idf.config.schema import Config, LayoutConfig, ModelConfig, PermutationConfig, SharpnessConfig, WidthConfig
 from idf.errors import ConfigError
-from idf.models.build import WindowModel, build_model
+from idf.models.build import build_model
+from idf.models.window.model import WindowModel
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import Mixture
 from idf.training.likelihood import training_bits

@@ -24,11 +24,12 @@ from idf.coding.blocks import LatentBlock
 from idf.coding.message import MessageLike, new_message, read_message
 from idf.coding.model_codec import load_again
 from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
-from idf.coding.window_blocks import WindowBlocks, to_integers
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
-from idf.models.build import Part, WindowModel, build_window_model, model_problems
+from idf.models.build import model_problems
+from idf.models.window.latents import WindowBlocks, to_integers
+from idf.models.window.model import Part, WindowModel, build_window_model
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536

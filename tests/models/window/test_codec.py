@@ -19,10 +19,10 @@ from hypothesis.extra import numpy as hnp
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.model_codec import load_codec, save_model
 from idf.coding.wav import WavFormat
-from idf.coding.window_codec import WindowCodec
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
 from idf.errors import FormatError, RunError
 from idf.models.build import build_model
+from idf.models.window.codec import WindowCodec
 from idf.training.likelihood import training_bits
 
 WINDOW = 64

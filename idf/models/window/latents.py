@@ -13,8 +13,8 @@ import numpy as np
 from idf.arithmetic.exact import Exact
 from idf.coding.blocks import LatentBlock
 from idf.coding.mixture import PRECISION, IntegerMixture, intervals, locate
-from idf.flows.hierarchy import Block
-from idf.models.build import Part, WindowModel
+from idf.models.window.hierarchy import Block
+from idf.models.window.model import Part, WindowModel
 from idf.priors.mixture import FULL_SCALE_OCTAVES, LOGIT_BITS, MEAN_BITS, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 
@@ -23,7 +23,7 @@ class WindowBlocks:
 
     Args:
         parameters: on their grids, float64.
-        log_scale: the last block's sharpness, see :meth:`idf.models.build.WindowModel.blocks`.
+        log_scale: the last block's sharpness, see :meth:`idf.models.window.model.WindowModel.blocks`.
 
     Attributes:
         names: of the blocks, in the order of decoding.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.audio.windows import Windows, cut_windows, join_windows
+from idf.models.window.model import Windows, cut_windows, join_windows
 
 
 @given(

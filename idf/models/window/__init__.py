@@ -1,0 +1,1 @@
+"""Window flows: permutations, couplings and factor-out over windows of samples."""
