@@ -35,9 +35,9 @@ from idf.arithmetic.exact import Exact
 from idf.arithmetic.levels import LEVELS_PER_OCTAVE
 from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.coding.mixture import PRECISION, ideal_bits, intervals
-from idf.coding.model_codec import load_codec
-from idf.coding.registry import find_model
 from idf.errors import RunError, run_main
+from idf.models.load import load_codec
+from idf.models.registry import find_model
 from idf.models.window.codec import WindowCodec, to_integers
 from idf.priors.mixture import Mixture
 

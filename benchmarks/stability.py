@@ -44,8 +44,6 @@ from rich.table import Table
 from idf.audio.demo import demo_folder
 from idf.coding.kernels import compiled_loop
 from idf.coding.mixture import PRECISION
-from idf.coding.model_codec import load_codec
-from idf.coding.registry import find_model
 from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
 from idf.models.adaptive.codec import AdaptiveCodec
@@ -53,6 +51,8 @@ from idf.models.adaptive.loops import LOOPS, SOURCES
 from idf.models.adaptive.state import Constants, State, first_state
 from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
+from idf.models.load import load_codec
+from idf.models.registry import find_model
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = ROOT / "outputs" / "bench"

@@ -15,11 +15,11 @@ from rich.table import Table
 
 from experiments.source import read_choice
 from idf.audio.pcm import Pcm
-from idf.coding import registry
 from idf.errors import ConfigError, run_main
 from idf.evaluation.latent_plots import draw_bits, draw_latents, draw_scales, save_vector
 from idf.evaluation.latents import CodedClip, look_into
 from idf.evaluation.plots import WIDTH_INCHES
+from idf.models import registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,12 +18,12 @@ from rich.table import Table
 
 from experiments.source import Source, read_choice
 from idf.audio.pcm import Pcm, write_wav16
-from idf.coding import registry
 from idf.coding.approximation import PartialCodec, partial_codec
 from idf.errors import ConfigError, run_main
 from idf.evaluation.progressive import Step, progressive_steps
 from idf.evaluation.progressive_plot import plot_progressive
 from idf.files import atomic_write_text, output_errors
+from idf.models import registry
 
 USAGE = """\
 python -m experiments.progressive run=FOLDER|latest [clip=NAME|FILE] [blocks=all] [data=NAME] [data.KEY=VALUE ...] [output=FOLDER]

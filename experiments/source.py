@@ -10,10 +10,10 @@ from pathlib import Path
 from experiments.wording import did_you_mean, parse_words
 from idf.audio.datasets import Dataset, open_dataset
 from idf.audio.pcm import Pcm, read_pcm16
-from idf.coding import registry
 from idf.config.compose import check_overrides, compose
 from idf.errors import ConfigError, DataError
 from idf.evaluation.runs import LATEST, EvaluatedRun, data_config, open_run
+from idf.models import registry
 
 KEYS = ("run", "study", "model", "clip", "output")
 """Settings that all such commands take, besides ``data=`` and ``data.KEY=``."""

@@ -21,15 +21,15 @@ import numpy as np
 from idf.coding import parts
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
-from idf.coding.model_codec import load_codec
-from idf.coding.model_file import read_model_file
 from idf.coding.planes import ChunkCodec, decode_block
 from idf.coding.reading import RangeReader
-from idf.coding.registry import find_model
 from idf.coding.salvage import salvage_stream
 from idf.coding.stream import Decoder, decode_stream
 from idf.coding.wav import WavReader
 from idf.errors import DataError, FormatError, RunError
+from idf.models.file import read_model_file
+from idf.models.load import load_codec
+from idf.models.registry import find_model
 from idf.models.window.codec import WindowCodec
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -22,7 +22,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from idf.coding import registry
 from idf.coding.approximation import approximate_blocks, partial_codec
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.files import compress_stream, naming
@@ -34,6 +33,7 @@ from idf.coding.sources import open_path, open_source
 from idf.coding.stream import Decoder, Size, decode_stream
 from idf.coding.wav import WavFormat
 from idf.errors import DataError
+from idf.models import registry
 
 Model = str | Path | None
 """A model by name or path; None for the default, or for the one that made the file."""

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from idf.audio.datasets import open_dataset
 from idf.audio.pcm import read_pcm16
-from idf.coding.registry import SHIPPED, read_card
 from idf.config.compose import compose
 from idf.errors import DataError, run_main
 from idf.files import atomic_write_text
+from idf.models.registry import SHIPPED, read_card
 
 HERE = Path(__file__).resolve().parent
 MODELS = tuple(f"{size}{context}" for size in ("small", "medium", "large") for context in ("", "-previous"))

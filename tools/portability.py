@@ -158,7 +158,7 @@ def prepare(folder: Path) -> None:
     import soundfile
 
     from idf.audio.demo import demo_folder
-    from idf.coding.registry import find_model
+    from idf.models.registry import find_model
 
     for name in ("models", "clips", "files", "numba"):
         (folder / name).mkdir()
@@ -182,9 +182,9 @@ def stereo(samples: np.ndarray) -> np.ndarray:
 
 def write_tiny_model(path: Path) -> None:
     """A model of the original layout: couplings that move samples, WaveNets, random weights."""
-    from idf.coding.model_codec import save_model
     from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
     from idf.models.build import build_model
+    from idf.models.load import save_model
 
     config = Config(
         model=ModelConfig("original", 256),

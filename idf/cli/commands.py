@@ -18,7 +18,6 @@ from typing import IO, Any
 from idf.cli.info import info
 from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
 from idf.cli.report import Report
-from idf.coding import registry
 from idf.coding.approximation import approximate_stream, partial_codec
 from idf.coding.files import (
     FLAC_SUFFIX,
@@ -41,6 +40,7 @@ from idf.coding.sources import open_path, open_source
 from idf.coding.stream import Decoder, Size, checked_samples, decode_stream, header_form
 from idf.errors import OutputError, RunError, UserError, WorkerError
 from idf.files import atomic_write
+from idf.models import registry
 
 Worker = Callable[[Task, int, Processes, Report], Size]
 """Does one task, with so many blocks at once."""

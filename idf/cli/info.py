@@ -9,11 +9,11 @@ from pathlib import Path
 
 from idf.cli.plan import plan
 from idf.cli.report import amount
-from idf.coding import registry
 from idf.coding.files import SUFFIX, naming
 from idf.coding.index import Index, read_index
 from idf.coding.sources import open_path
 from idf.errors import DataError, RunError, UserError
+from idf.models import registry
 
 
 def info(arguments: argparse.Namespace) -> int:

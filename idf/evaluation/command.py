@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from idf.audio.datasets import Dataset, open_dataset
-from idf.coding.model_codec import load_codec
 from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines
 from idf.evaluation.codecs import CodecError, Entry
@@ -36,6 +35,7 @@ from idf.evaluation.results import Results, Row, clip_records, excess_warning, m
 from idf.evaluation.runs import EvaluatedRun, data_config, open_run
 from idf.evaluation.subjects import Subject, open_models, subject_of_run
 from idf.files import output_errors
+from idf.models.load import load_codec
 from idf.training.framework import prepare_tensorflow
 from idf.training.run import Run, environment
 from idf.training.trackers import log_table

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from idf.coding import registry
 from idf.coding.files import SUFFIX
 from idf.errors import RunError
 from idf.evaluation.codecs import Entry
 from idf.evaluation.commands import Command
 from idf.evaluation.model_codec import ModelCodec
+from idf.models import registry
 
 # -P: a folder named idf where the command runs must not stand in for the package.
 _IDF = (sys.executable, "-P", "-m", "idf")

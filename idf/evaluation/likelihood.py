@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.coding.model_codec import load_codec
+from idf.models.load import load_codec
 
 if TYPE_CHECKING:
     import tensorflow as tf

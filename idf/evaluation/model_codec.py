@@ -48,9 +48,9 @@ class ModelCodec:
 @functools.lru_cache(maxsize=1)
 def _load(model: str, coder: str) -> ChunkCodec:
     if coder == "rans":
-        from idf.coding.registry import load_model
+        from idf.models.registry import load_model
 
         return load_model(Path(model))
-    from idf.coding.model_codec import load_codec
+    from idf.models.load import load_codec
 
     return load_codec(Path(model), coder)

@@ -9,13 +9,13 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from idf.coding.model_file import read_model_file
-from idf.coding.registry import find_model
 from idf.config import Config
 from idf.config.compose import compose
 from idf.errors import RunError
 from idf.evaluation.runs import EvaluatedRun
 from idf.files import output_errors
+from idf.models.file import read_model_file
+from idf.models.registry import find_model
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,13 @@ def export_model(
     config: Config,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write the one file that codes (:func:`idf.coding.model_codec.save_model`).
+    """Write the one file that codes (:func:`idf.models.load.save_model`).
 
     Args:
         log_scale: the last block's, nats on the [-1, 1) scale; None when it is one of the weights.
         facts: plain values to keep with it, such as the step and the validation score.
     """
-    from idf.coding.model_codec import save_model
+    from idf.models.load import save_model
 
     provenance = {
         "idf": idf.__version__,
@@ -66,7 +66,7 @@ def coded_size(
         AssertionError: a clip did not come back exactly; a bug of the codec.
     """
     from idf.coding.container import compress_clip, decompress_clip
-    from idf.coding.model_codec import load_codec
+    from idf.models.load import load_codec
 
     codec = load_codec(model_path, coder)
     total, samples = 0, 0

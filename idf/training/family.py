@@ -13,9 +13,9 @@ import numpy as np
 
 from idf.audio.batches import training_batches
 from idf.audio.datasets import Clip, Dataset
-from idf.coding.model_codec import ADAPTIVE, BANDS, family_name
 from idf.config import Config
 from idf.errors import DataError
+from idf.models.load import ADAPTIVE, BANDS, family_name
 from idf.training.state import TrainingState
 from idf.training.validation import Validator, spread
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import idf
-from idf.coding import registry
 from idf.errors import DataError, FormatError, RunError
+from idf.models import registry
 
 TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
 

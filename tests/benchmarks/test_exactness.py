@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import exactness
 from idf.arithmetic.exact import Exact
-from idf.coding.model_codec import load_codec
-from idf.coding.registry import find_model
+from idf.models.load import load_codec
+from idf.models.registry import find_model
 from idf.models.window.codec import WindowCodec
 from idf.priors.mixture import Mixture
 

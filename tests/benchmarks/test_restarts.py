@@ -9,10 +9,10 @@ import pytest
 import soundfile
 
 from benchmarks import restarts
-from idf.coding.model_codec import load_codec
-from idf.coding.registry import find_model
 from idf.errors import DataError
 from idf.models.adaptive.codec import AdaptiveCodec
+from idf.models.load import load_codec
+from idf.models.registry import find_model
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ from benchmarks.stability import (
     step_of,
     watch,
 )
-from idf.coding.model_codec import load_codec
-from idf.coding.registry import find_model
 from idf.errors import ConfigError
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.vectors import LANES
+from idf.models.load import load_codec
+from idf.models.registry import find_model
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.windows import Row, draw, measurements, model_of
-from idf.coding.model_codec import load_codec
+from idf.models.load import load_codec
 
 
 def test_a_model_of_another_window_codes_with_it(tmp_path: Path) -> None:

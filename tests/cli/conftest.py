@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from idf.cli import main
-from idf.coding import registry
+from idf.models import registry
 
 TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.coding import registry
+from idf.models import registry
 
 SHIPPED = Path(registry.__file__).parent.parent / "data" / "models"
 

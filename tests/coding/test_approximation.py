@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from idf.coding import stereo
 from idf.coding.approximation import approximate_samples, approximate_stream, partial_codec
 from idf.coding.container import compress_array
-from idf.coding.model_codec import load_codec
 from idf.coding.wav import WavFormat
 from idf.errors import DataError, FormatError, RunError
 from idf.evaluation.progressive import snr_db
+from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 
 BLOCKS = 7

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from idf.coding.model_codec import load_codec
 from idf.coding.sources import open_source
 from idf.coding.stream import Decoder, decode_stream, encode_stream
+from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 
 FROZEN = Path(__file__).parent / "frozen"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from idf.coding.registry import SHIPPED, load_model
 from idf.coding.sources import open_source
 from idf.coding.stream import Decoder, decode_stream, encode_stream
+from idf.models.registry import SHIPPED, load_model
 
 FROZEN = Path(__file__).parent / "frozen" / "shipped"
 DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN / "digests.json").read_text())

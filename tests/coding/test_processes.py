@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from idf.coding.container import compress_array, decompress_array
-from idf.coding.model_codec import load_codec
 from idf.coding.processes import ProcessCodec, Processes
 from idf.coding.wav import WavFormat
 from idf.errors import FormatError, RunError, WorkerError
+from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 
 TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
@@ -161,7 +161,7 @@ _PARENT = """
 import sys, threading
 import numpy as np
 from idf.coding.processes import Processes
-from idf.coding.model_codec import load_codec
+from idf.models.load import load_codec
 codec = Processes(2)(load_codec(sys.argv[1]))
 codec.encode(np.arange(100, dtype=np.int32)[:, None])
 print(codec._idle[0]._process.pid, flush=True)

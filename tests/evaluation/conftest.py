@@ -13,7 +13,6 @@ import pytest
 
 from idf.audio.datasets import Clip, Dataset
 from idf.audio.pcm import write_wav16
-from idf.coding.model_codec import save_model
 from idf.config import load_config, to_yaml
 from idf.config.compose import compose
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
@@ -26,6 +25,7 @@ from idf.evaluation.runs import EvaluatedRun
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.model import build_adaptive
 from idf.models.build import build_model
+from idf.models.load import save_model
 
 NASTY = "<script>alert('&\"')</script>"
 """What a page must not take for its own."""

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from idf.coding.blocks import LatentBlock
-from idf.coding.model_codec import load_codec
 from idf.errors import RunError
 from idf.evaluation.latents import (
     bin_means,
@@ -19,6 +18,7 @@ from idf.evaluation.latents import (
     pick_evenly,
     spectrogram,
 )
+from idf.models.load import load_codec
 
 
 def block(name: str, span: int, bits: float = 1.0) -> LatentBlock:

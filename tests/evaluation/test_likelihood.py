@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from idf.coding.container import compress_clip
-from idf.coding.model_codec import load_codec
 from idf.evaluation import likelihood
 from idf.evaluation.likelihood import model_nll_bits
 from idf.models.bands.codec import BandCodec, save_bands
 from idf.models.bands.model import build_bands
+from idf.models.load import load_codec
 
 
 @pytest.mark.parametrize(

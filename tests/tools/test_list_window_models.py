@@ -8,8 +8,8 @@ from pathlib import Path
 
 from list_window_models import MODELS, model_rows
 
-from idf.coding.registry import SHIPPED
 from idf.config.compose import compose
+from idf.models.registry import SHIPPED
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 LARGEST = 8 << 20

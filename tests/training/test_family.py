@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 
 from idf.audio.datasets import open_dataset
-from idf.coding.model_codec import load_codec
 from idf.config import Config
 from idf.evaluation.likelihood import model_nll_bits
 from idf.models.build import build_model
+from idf.models.load import load_codec
 from idf.models.window.model import WindowModel
 from idf.training.coded import export_model
 from idf.training.family import WindowFamily

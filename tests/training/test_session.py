@@ -122,7 +122,7 @@ def test_a_run_leaves_everything_behind(tiny: Tiny) -> None:
 
 
 def test_the_exported_model_is_the_best_checkpoint(tiny: Tiny, whole: Path) -> None:
-    from idf.coding.model_codec import load_codec
+    from idf.models.load import load_codec
 
     config = tiny()
     run = Run(run_folder(config))

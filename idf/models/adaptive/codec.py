@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from idf.coding.message import Message
-from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.config.schema import Config, ModelConfig
 from idf.errors import RunError
 from idf.files import atomic_write
@@ -21,6 +20,7 @@ from idf.models.adaptive.model import AdaptiveModel, adaptive_problems, network_
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
 from idf.models.adaptive.state import Constants, first_state, make_constants
 from idf.models.adaptive.steps import make_scratch
+from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
 
 _WEIGHTS = "parameter/network"
 

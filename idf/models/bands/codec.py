@@ -20,8 +20,6 @@ from omegaconf.errors import OmegaConfBaseException
 from idf.coding.blocks import LatentBlock
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
-from idf.coding.model_codec import load_again
-from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.coding.parts import MAX_CHUNK_SAMPLES
 from idf.config.schema import Config
 from idf.errors import RunError
@@ -33,6 +31,8 @@ from idf.models.adaptive.state import State
 from idf.models.adaptive.steps import make_scratch
 from idf.models.bands.loops import LOOPS, Bands
 from idf.models.bands.model import BandModel, band_problems, build_bands
+from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
+from idf.models.load import load_again
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE
 
 CHUNK_SAMPLES = 1 << 16

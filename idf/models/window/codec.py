@@ -22,12 +22,12 @@ from threadpoolctl import ThreadpoolController
 from idf.arithmetic.exact import Exact
 from idf.coding.blocks import LatentBlock
 from idf.coding.message import MessageLike, new_message, read_message
-from idf.coding.model_codec import load_again
-from idf.coding.model_file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
 from idf.models.build import model_problems
+from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
+from idf.models.load import load_again
 from idf.models.window.latents import WindowBlocks, to_integers
 from idf.models.window.model import Part, WindowModel, build_window_model
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, SCALE_BITS, Mixture

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import idf
-from idf.coding.model_codec import load_codec
-from idf.coding.model_file import read_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
 from idf.models.adaptive.codec import AdaptiveCodec, adaptive_codec, save_adaptive
 from idf.models.adaptive.model import AdaptiveModel
+from idf.models.file import read_model_file
+from idf.models.load import load_codec
 from tests.models.adaptive.signals import tone
 
 RNG = np.random.default_rng(5)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.stability import copied, has_subnormals, problems, step_of, watch
-from idf.coding.model_codec import load_codec
-from idf.coding.registry import find_model
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.state import State, first_state
 from idf.models.adaptive.steps import LIMIT
+from idf.models.load import load_codec
+from idf.models.registry import find_model
 
 PIECE = 40_960
 RNG = np.random.default_rng(11)

@@ -13,12 +13,12 @@ from hypothesis.extra.numpy import arrays
 
 import idf
 from idf.coding.blocks import BlockwiseCodec
-from idf.coding.model_codec import load_codec
-from idf.coding.model_file import read_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
 from idf.models.bands.codec import BandCodec, bands_codec, codec_of, save_bands
 from idf.models.bands.model import BandModel, build_bands
+from idf.models.file import read_model_file
+from idf.models.load import load_codec
 from tests.models.adaptive.signals import tone
 from tests.models.bands.conftest import random_parameters, small_config
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from idf.coding.container import compress_array, decompress_array
-from idf.coding.model_codec import load_codec, save_model
 from idf.coding.wav import WavFormat
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
 from idf.errors import FormatError, RunError
 from idf.models.build import build_model
+from idf.models.load import load_codec, save_model
 from idf.models.window.codec import WindowCodec
 from idf.training.likelihood import training_bits
 
@@ -249,7 +249,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 _CHILD = """
 import hashlib, sys
 import numpy as np
-from idf.coding.model_codec import load_codec
+from idf.models.load import load_codec
 codec = load_codec(sys.argv[1])
 samples = np.load(sys.argv[2])[:, None]
 data = codec.encode(samples)

@@ -12,8 +12,6 @@ from hypothesis.extra import numpy as hnp
 
 from idf.audio.datasets import open_dataset
 from idf.coding.blocks import BlockwiseCodec, LatentBlock
-from idf.coding.model_codec import load_codec, save_model
-from idf.coding.registry import load_model
 from idf.config.schema import (
     Config,
     DataConfig,
@@ -26,6 +24,8 @@ from idf.config.schema import (
 from idf.errors import RunError
 from idf.evaluation.progressive import progressive_steps
 from idf.models.build import build_model
+from idf.models.load import load_codec, save_model
+from idf.models.registry import load_model
 from idf.models.window.codec import WindowCodec
 
 WINDOW = 64

@@ -15,10 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from idf.coding import model_file
-from idf.coding.model_codec import load_codec
-from idf.coding.model_file import read_model_file
 from idf.errors import RunError
+from idf.models.file import read_model_file
+from idf.models.load import load_codec
 
 TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idf.coding.model_file import read_model_file
 from idf.errors import OutputError, RunError
 from idf.files import atomic_write
+from idf.models.file import read_model_file
 
 if TYPE_CHECKING:
-    from idf.coding.model_codec import Codec
+    from idf.models.load import Codec
 
 MODEL_SUFFIX = ".idfm"
 DEFAULT_MODEL = "default"
@@ -186,7 +186,7 @@ def import_model(source: Path | str, name: str | None = None) -> ModelCard:
     Raises:
         RunError: it is missing, damaged, of another version, or the name is taken by another model.
     """
-    from idf.coding.model_codec import load_codec
+    from idf.models.load import load_codec
 
     source = Path(source)
     codec = load_codec(source)  # all of it is checked, not the frame only
@@ -234,6 +234,6 @@ def _load(path: Path) -> Codec:
 
 @functools.lru_cache(maxsize=4)
 def _load_version(path: Path, mtime_ns: int, size: int) -> Codec:
-    from idf.coding.model_codec import load_codec
+    from idf.models.load import load_codec
 
     return load_codec(path)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from idf.coding.model_file import read_model_file
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
+from idf.models.file import read_model_file
 
 if TYPE_CHECKING:
     from idf.models.adaptive.codec import AdaptiveCodec
