@@ -41,8 +41,8 @@ def composed(settings: DictConfig) -> None:
 
 def train(config: Config) -> int:
     """One run: data, folder, model, training, export."""
-    from idf.audio.batches import select_clips
-    from idf.audio.datasets import open_dataset
+    from idf.datasets.batches import select_clips
+    from idf.datasets.dataset import open_dataset
     from idf.models.build import build_model
     from idf.training.framework import prepare_tensorflow
     from idf.training.run import claimed_run

@@ -33,8 +33,8 @@ import idf
 from idf.arithmetic import ACTIVATION_LIMIT, ParameterSpec
 from idf.arithmetic.exact import Exact
 from idf.arithmetic.levels import LEVELS_PER_OCTAVE
-from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.coding.mixture import PRECISION, ideal_bits, intervals
+from idf.datasets.demo import demo_folder, read_demo_manifest
 from idf.errors import RunError, run_main
 from idf.models.load import load_codec
 from idf.models.registry import find_model

@@ -41,9 +41,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from idf.audio.demo import demo_folder
 from idf.coding.kernels import compiled_loop
 from idf.coding.mixture import PRECISION
+from idf.datasets.demo import demo_folder
 from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
 from idf.models.adaptive.codec import AdaptiveCodec

@@ -170,7 +170,7 @@ def _job(
 
 def _check_data(configs: Sequence[DataConfig]) -> None:
     """Say before the first run what each of them would say: no such folder, no clips, and the like."""
-    from idf.audio.datasets import open_dataset
+    from idf.datasets.dataset import open_dataset
 
     seen: list[DataConfig] = []
     for config in configs:

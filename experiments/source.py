@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.wording import did_you_mean, parse_words
-from idf.audio.datasets import Dataset, open_dataset
 from idf.audio.pcm import Pcm, read_pcm16
 from idf.config.compose import check_overrides, compose
+from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import ConfigError, DataError
 from idf.evaluation.runs import LATEST, EvaluatedRun, data_config, open_run
 from idf.models import registry

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from idf.audio.datasets import open_dataset
 from idf.audio.pcm import read_pcm16
 from idf.config.compose import compose
+from idf.datasets.dataset import open_dataset
 from idf.errors import DataError, run_main
 from idf.files import atomic_write_text
 from idf.models.registry import SHIPPED, read_card

@@ -157,7 +157,7 @@ def prepare(folder: Path) -> None:
     """Write the models and clips that all cells work on."""
     import soundfile
 
-    from idf.audio.demo import demo_folder
+    from idf.datasets.demo import demo_folder
     from idf.models.registry import find_model
 
     for name in ("models", "clips", "files", "numba"):

@@ -4,7 +4,7 @@ WAV and FLAC are read through libsndfile (soundfile). libsndfile is lenient: it 
 WAV without a word, and it does not check the MD5 that every FLAC file carries. A lossless codec must
 not be lenient about its input, so both are checked here.
 
-Not here: which files belong to a data set (:mod:`idf.audio.datasets`).
+Not here: which files belong to a data set (:mod:`idf.datasets.dataset`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from idf.audio.datasets import Dataset, open_dataset
+from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import OutputError, RunError
 from idf.evaluation.baselines import find_baselines
 from idf.evaluation.codecs import CodecError, Entry

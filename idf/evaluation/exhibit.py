@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from idf.audio.datasets import Clip, Dataset
 from idf.coding.approximation import partial_codec
+from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
 from idf.evaluation.latents import CodedClip, has_blocks, look_into, pick_evenly
 from idf.evaluation.progressive import Step, progressive_steps

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import soundfile
 
-from idf.audio.datasets import open_dataset
 from idf.config.schema import DataConfig
+from idf.datasets.dataset import open_dataset
 from idf.errors import DataError
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
 

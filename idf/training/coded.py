@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import idf
-from idf.audio.datasets import Clip, Dataset
 from idf.config import Config, semantic, signature
+from idf.datasets.dataset import Clip, Dataset
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from idf.audio.batches import training_batches
-from idf.audio.datasets import Clip, Dataset
 from idf.config import Config
+from idf.datasets.batches import training_batches
+from idf.datasets.dataset import Clip, Dataset, spread
 from idf.errors import DataError
 from idf.models.load import ADAPTIVE, BANDS, family_name
 from idf.training.state import TrainingState
-from idf.training.validation import Validator, spread
+from idf.training.validation import Validator
 
 if TYPE_CHECKING:
     import tensorflow as tf

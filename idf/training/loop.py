@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from idf.audio.datasets import Dataset
 from idf.config import Config, to_plain
+from idf.datasets.dataset import Dataset, spread
 from idf.memory import peak_memory_mib
 from idf.training.checkpoints import Checkpoint
 from idf.training.clock import Clock
@@ -30,7 +30,6 @@ from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState
 from idf.training.step import StepResult, TrainingStep
-from idf.training.validation import spread
 
 if TYPE_CHECKING:
     import tensorflow as tf

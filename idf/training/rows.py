@@ -2,7 +2,7 @@
 
 A sample is a row. The adaptive flow has one table of rows, a flow of subbands one for each band. The predictors run once over every clip, several clips at a time; of each sample's row the inputs are kept
 in half precision. The batch of step i is a pure function of (data, seed, i), as for windows
-(:mod:`idf.audio.batches`): every row is seen once an epoch, in the order of a keyed permutation.
+(:mod:`idf.datasets.batches`): every row is seen once an epoch, in the order of a keyed permutation.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from idf.audio.batches import hash64, permuted
-from idf.audio.datasets import Clip, Dataset
-from idf.audio.lock import exclusive
-from idf.audio.shards import source_hash
 from idf.config import Config
+from idf.datasets.batches import hash64, permuted
+from idf.datasets.dataset import Clip, Dataset, spread
+from idf.datasets.lock import exclusive
+from idf.datasets.shards import source_hash
 from idf.errors import DataError, OutputError
 from idf.files import output_errors, reserve, sync_folder
 from idf.models.adaptive.model import AdaptiveModel, Trace
 from idf.models.adaptive.state import Constants
-from idf.training.validation import spread
 
 if TYPE_CHECKING:
     import tensorflow as tf

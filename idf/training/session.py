@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from idf.audio.datasets import Dataset
 from idf.config import Config
+from idf.datasets.dataset import Dataset
 from idf.models.build import build_model
 from idf.training.checkpoints import Checkpoint, load_checkpoint
 from idf.training.coded import export_model

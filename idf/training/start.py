@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from idf.audio.datasets import Dataset
 from idf.config import Config
+from idf.datasets.dataset import Dataset
 from idf.models.window.model import WindowModel
 from idf.priors import ChannelwisePrior
 from idf.priors.predictors import fit_predictors

@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from idf.audio.datasets import Clip, Dataset
+from idf.datasets.dataset import Clip, Dataset
 from idf.training.state import TrainingState
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-
-def spread(clips: Sequence[Clip], count: int) -> list[Clip]:
-    """``count`` clips evenly spread over ``clips``; all of them when ``count`` is 0 or too large."""
-    if not count or count >= len(clips):
-        return list(clips)
-    return [clips[index * len(clips) // count] for index in range(count)]
 
 
 class Validator:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.audio.datasets import Clip, Dataset
 from idf.audio.pcm import write_wav16
 from idf.config import load_config, to_yaml
 from idf.config.compose import compose
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
+from idf.datasets.dataset import Clip, Dataset
 from idf.evaluation.codecs import ClipFile, FileCodec, NotMade
 from idf.evaluation.exhibit import make_exhibit
 from idf.evaluation.measurement import WorkingClip, lay_out_clip

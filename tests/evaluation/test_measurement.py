@@ -95,7 +95,7 @@ def test_what_codecs_print_does_no_harm(run, fakes: ModuleType) -> None:
 
 
 def test_clips_are_laid_out_as_they_are_read(audio_folder: Path, tmp_path: Path) -> None:
-    from idf.audio.datasets import open_dataset
+    from idf.datasets.dataset import open_dataset
 
     dataset = open_dataset(DataConfig(name="folder", root=str(audio_folder)))
     folder = tmp_path / "laid-out"

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.audio.datasets import Clip, Dataset
 from idf.audio.pcm import Pcm
 from idf.config import load_config
+from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
 from idf.evaluation.exhibit import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip
 from idf.evaluation.page import write_page

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.audio.demo import read_demo_manifest
+from idf.datasets.demo import read_demo_manifest
 from idf.errors import DataError
 from idf.evaluation.recordings import find_set, lay_out_set
 

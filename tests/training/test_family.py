@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from idf.audio.datasets import open_dataset
 from idf.config import Config
+from idf.datasets.dataset import open_dataset
 from idf.evaluation.likelihood import model_nll_bits
 from idf.models.build import build_model
 from idf.models.load import load_codec

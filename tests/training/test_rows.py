@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idf.audio.datasets import Dataset, open_dataset
 from idf.config import Config
 from idf.config.compose import compose
+from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import DataError, OutputError
 from idf.models.adaptive.model import AdaptiveModel, build_adaptive
 from idf.training import rows as rows_module

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.audio.datasets import open_dataset
 from idf.config import Config, run_folder
 from idf.config.compose import compose
+from idf.datasets.dataset import open_dataset
 from idf.errors import OutputError
 from idf.models.build import build_model
 from idf.training import session

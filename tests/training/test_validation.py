@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from idf.training.validation import Validator, spread
+from idf.datasets.dataset import spread
+from idf.training.validation import Validator
 
 SIGNALS = {"a": np.arange(70), "b": np.arange(3), "c": np.arange(64) * 2, "d": np.arange(37)}
 

@@ -111,7 +111,7 @@ class Whitening:
         return self._run(_LOOPS.inverse, residuals)
 
     def apply(self, samples: np.ndarray) -> np.ndarray:
-        """:meth:`forward` for one channel, int32 (n,): a :class:`idf.audio.datasets.Change`."""
+        """:meth:`forward` for one channel, int32 (n,): a :class:`idf.datasets.dataset.Change`."""
         return self.forward(samples[:, None])[:, 0]
 
     def _run(self, loop: Callable[..., None], given: np.ndarray) -> np.ndarray:

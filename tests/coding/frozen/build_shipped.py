@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from idf.audio.demo import demo_folder
 from idf.coding.sources import ArraySource
 from idf.coding.stream import encode_stream
 from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.datasets.demo import demo_folder
 from idf.models.registry import SHIPPED, load_model
 
 CLIP, SAMPLES = "something-terribly-wrong", 18_000

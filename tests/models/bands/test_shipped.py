@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 import idf
-from idf.audio.datasets import open_dataset
 from idf.cli.main import main
 from idf.config.schema import DataConfig
+from idf.datasets.dataset import open_dataset
 from idf.evaluation.progressive import progressive_steps
 from idf.models.bands.codec import BandCodec
 from idf.models.registry import find_model, load_model

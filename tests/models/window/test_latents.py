@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.audio.datasets import open_dataset
 from idf.coding.blocks import BlockwiseCodec, LatentBlock
 from idf.config.schema import (
     Config,
@@ -21,6 +20,7 @@ from idf.config.schema import (
     WhiteningConfig,
     WidthConfig,
 )
+from idf.datasets.dataset import open_dataset
 from idf.errors import RunError
 from idf.evaluation.progressive import progressive_steps
 from idf.models.build import build_model

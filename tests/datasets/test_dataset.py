@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.audio.datasets import open_dataset
 from idf.audio.pcm import write_wav16
 from idf.config.schema import DataConfig
+from idf.datasets.dataset import open_dataset
 from idf.errors import DataError
 
 from .conftest import MakeClips, noise
@@ -170,7 +170,7 @@ def test_settings_that_do_not_fit_the_source(config: DataConfig, message: str) -
 
 def test_neither_import_nor_reading_loads_tensorflow() -> None:
     code = (
-        "import sys; from idf.audio.datasets import open_dataset; from idf.config.schema import DataConfig\n"
+        "import sys; from idf.datasets.dataset import open_dataset; from idf.config.schema import DataConfig\n"
         "d = open_dataset(DataConfig()); d.read(d.test[0])\n"
         "assert 'tensorflow' not in sys.modules and 'librosa' not in sys.modules"
     )

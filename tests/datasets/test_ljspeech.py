@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from idf.audio.datasets import open_dataset
-from idf.audio.ljspeech import download_ljspeech
 from idf.audio.pcm import read_pcm16, write_wav16
 from idf.config.schema import DataConfig
+from idf.datasets.dataset import open_dataset
+from idf.datasets.ljspeech import download_ljspeech
 from idf.errors import DataError
 
 from .conftest import noise

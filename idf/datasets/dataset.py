@@ -1,7 +1,7 @@
 """Data sets: which clips there are, where they lie, and which part of the split each belongs to.
 
-Not here: how a name is assigned to a part (:mod:`idf.audio.splits`), how audio is read
-(:mod:`idf.audio.pcm`), how training batches are made (:mod:`idf.audio.batches`).
+Not here: how a name is assigned to a part (:mod:`idf.datasets.splits`), how audio is read
+(:mod:`idf.audio.pcm`), how training batches are made (:mod:`idf.datasets.batches`).
 """
 
 from __future__ import annotations
@@ -9,22 +9,25 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from idf.audio import ljspeech
-from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.audio.pcm import SAMPLE_MAX, SAMPLE_MIN, Pcm, probe_pcm16, read_pcm16
-from idf.audio.splits import Split, split_by_hash, split_by_lists
 from idf.config.schema import DataConfig
+from idf.datasets import ljspeech
+from idf.datasets.demo import demo_folder, read_demo_manifest
+from idf.datasets.splits import Split, split_by_hash, split_by_lists
 from idf.errors import DataError
+
+if TYPE_CHECKING:
+    pass
 
 _SUFFIXES = (".wav", ".flac")
 _SHOWN_PROBLEMS = 5
@@ -287,3 +290,10 @@ def _resample(pcm: Pcm, rate_hz: int, samples: int) -> Pcm:
     converted = librosa.util.fix_length(converted, size=samples)
     rounded = np.clip(np.rint(converted.astype(np.float64) * (SAMPLE_MAX + 1)), SAMPLE_MIN, SAMPLE_MAX)
     return Pcm(samples=rounded.astype(np.int32), rate_hz=rate_hz)
+
+
+def spread(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """``count`` clips evenly spread over ``clips``; all of them when ``count`` is 0 or too large."""
+    if not count or count >= len(clips):
+        return list(clips)
+    return [clips[index * len(clips) // count] for index in range(count)]

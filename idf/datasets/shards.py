@@ -27,8 +27,8 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import Progress
 
-from idf.audio.datasets import Clip, Dataset
-from idf.audio.lock import exclusive
+from idf.datasets.dataset import Clip, Dataset
+from idf.datasets.lock import exclusive
 from idf.errors import DataError, OutputError
 from idf.files import output_errors, sync_folder
 

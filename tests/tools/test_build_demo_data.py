@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.audio.pcm import read_pcm16, write_wav16
+from idf.datasets.demo import demo_folder, read_demo_manifest
 from idf.errors import DataError
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "build_demo_data.py"

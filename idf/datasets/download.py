@@ -1,6 +1,6 @@
 """Fetching one large file: resumable, checked against its SHA-256, visible only when it is whole.
 
-Not here: what is in the file (:mod:`idf.audio.ljspeech`).
+Not here: what is in the file (:mod:`idf.datasets.ljspeech`).
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from idf.audio.datasets import open_dataset
-from idf.audio.demo import demo_folder, read_demo_manifest
 from idf.config.schema import DataConfig
+from idf.datasets.dataset import open_dataset
+from idf.datasets.demo import demo_folder, read_demo_manifest
 
 
 def test_every_clip_has_the_samples_of_the_manifest() -> None:

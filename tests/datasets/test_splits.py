@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idf.audio.splits import hash_position, split_by_hash, split_by_lists
+from idf.datasets.splits import hash_position, split_by_hash, split_by_lists
 from idf.errors import DataError
 
 NAMES = [f"LJ001-{number:04d}" for number in range(1, 29)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from idf.audio.download import download
+from idf.datasets.download import download
 from idf.errors import DataError, OutputError
 
 CONTENT = bytes(range(256)) * 4000

@@ -17,8 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from idf.audio.download import download
-from idf.audio.lock import exclusive
+from idf.datasets.download import download
+from idf.datasets.lock import exclusive
 from idf.errors import DataError
 from idf.files import output_errors, sync_folder
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idf.audio import shards as shards_module
-from idf.audio.datasets import Dataset, open_dataset
 from idf.audio.pcm import write_wav16
-from idf.audio.shards import build_shards
 from idf.config.schema import DataConfig
+from idf.datasets import shards as shards_module
+from idf.datasets.dataset import Dataset, open_dataset
+from idf.datasets.shards import build_shards
 from idf.errors import DataError, OutputError
 
 from .conftest import MakeClips, noise

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idf.audio.batches import CropSource, hash64, permuted, select_clips, training_batches
-from idf.audio.datasets import Dataset, open_dataset
 from idf.audio.pcm import write_wav16
-from idf.audio.shards import build_shards
 from idf.config.schema import DataConfig
+from idf.datasets.batches import CropSource, hash64, permuted, select_clips, training_batches
+from idf.datasets.dataset import Dataset, open_dataset
+from idf.datasets.shards import build_shards
 from idf.errors import DataError
 
 from .conftest import MakeClips

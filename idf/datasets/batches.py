@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from idf.audio.datasets import Clip, Dataset
 from idf.audio.pcm import SAMPLE_MAX
-from idf.audio.shards import Shards, build_shards
+from idf.datasets.dataset import Clip, Dataset
+from idf.datasets.shards import Shards, build_shards
 from idf.errors import DataError
 
 if TYPE_CHECKING:

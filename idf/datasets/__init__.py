@@ -1,0 +1,4 @@
+"""Data sets: which clips there are, their split, and the batches that training sees.
+
+Importing this does not load TensorFlow: only building shards and batches does.
+"""
