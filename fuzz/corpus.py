@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from fuzz.targets import CORPUS, TINY, adaptive_codec, bands_codec, codec
+from idf.audio.sources import ArraySource, WavSource
+from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.coding.planes import encode_block
-from idf.coding.sources import ArraySource, WavSource
 from idf.coding.stream import encode_stream
-from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.models.file import read_model_file
 from idf.models.registry import find_model
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from idf.audio.wav import WavReader
 from idf.coding import parts
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
@@ -25,7 +26,6 @@ from idf.coding.planes import ChunkCodec, decode_block
 from idf.coding.reading import RangeReader
 from idf.coding.salvage import salvage_stream
 from idf.coding.stream import Decoder, decode_stream
-from idf.coding.wav import WavReader
 from idf.errors import DataError, FormatError, RunError
 from idf.models.file import read_model_file
 from idf.models.load import load_codec
@@ -106,7 +106,7 @@ def message(data: bytes) -> None:
 
 def wav(data: bytes) -> None:
     """A WAV file; what is taken apart must go together again."""
-    from idf.coding.wav import to_wav_bytes
+    from idf.audio.wav import to_wav_bytes
 
     try:
         reader = WavReader(io.BytesIO(data), "x.wav")

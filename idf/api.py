@@ -22,6 +22,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from idf.audio.sources import open_path, open_source
+from idf.audio.wav import WavFormat
 from idf.coding.approximation import approximate_blocks, partial_codec
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.files import compress_stream, naming
@@ -29,9 +31,7 @@ from idf.coding.parts import MAX_CHANNELS, read_header
 from idf.coding.processes import Processes
 from idf.coding.reading import RangeReader
 from idf.coding.salvage import Loss, salvage_blocks, survey
-from idf.coding.sources import open_path, open_source
 from idf.coding.stream import Decoder, Size, decode_stream
-from idf.coding.wav import WavFormat
 from idf.errors import DataError
 from idf.models import registry
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+from idf.audio.sources import open_path, open_source
 from idf.cli.info import info
 from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
 from idf.cli.report import Report
@@ -36,7 +37,6 @@ from idf.coding.files import (
 from idf.coding.parts import FINGERPRINT_BYTES, read_header
 from idf.coding.processes import Processes
 from idf.coding.salvage import salvage_stream, survey
-from idf.coding.sources import open_path, open_source
 from idf.coding.stream import Decoder, Size, checked_samples, decode_stream, header_form
 from idf.errors import OutputError, RunError, UserError, WorkerError
 from idf.files import atomic_write

@@ -7,11 +7,11 @@ import json
 import sys
 from pathlib import Path
 
+from idf.audio.sources import open_path
 from idf.cli.plan import plan
 from idf.cli.report import amount
 from idf.coding.files import SUFFIX, naming
 from idf.coding.index import Index, read_index
-from idf.coding.sources import open_path
 from idf.errors import DataError, RunError, UserError
 from idf.models import registry
 

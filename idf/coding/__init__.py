@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from idf.audio.wav import WavFormat
 from idf.coding.container import compress_array, compress_clip, decompress_array, decompress_clip
 from idf.coding.files import SUFFIX, Check, Existing, compress_file, decompress_file, read_file_header, verify_file
 from idf.coding.index import read_index
@@ -16,7 +17,6 @@ from idf.coding.planes import ChunkCodec, decode_block, encode_block
 from idf.coding.reading import RangeReader
 from idf.coding.stream import Decoder, Size, decode_stream, encode_stream
 from idf.coding.tables import TABLES_DIGEST, coding_tables
-from idf.coding.wav import WavFormat
 
 if TYPE_CHECKING:
     from idf.coding.message import CODERS, Message, MessageLike, new_message, read_message

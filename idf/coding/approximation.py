@@ -13,13 +13,13 @@ from typing import IO, Protocol, cast
 
 import numpy as np
 
+from idf.audio.wav import WavFormat, canonical_head, canonical_tail, to_wav_bytes
 from idf.coding import stereo
 from idf.coding.blocks import BlockwiseCodec
 from idf.coding.index import read_index
 from idf.coding.parallel import ordered_map
 from idf.coding.planes import ChunkCodec, Planes, pairs, take_apart
 from idf.coding.stream import Decoder, Progress, checked_samples, no_progress
-from idf.coding.wav import WavFormat, canonical_head, canonical_tail, to_wav_bytes
 from idf.errors import DataError, RunError
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from idf.audio.sources import ArraySource
+from idf.audio.wav import WavFormat
 from idf.coding.planes import ChunkCodec
-from idf.coding.sources import ArraySource
 from idf.coding.stream import Decoder, checked_samples, encode_stream
-from idf.coding.wav import WavFormat
 from idf.errors import FormatError
 
 if TYPE_CHECKING:

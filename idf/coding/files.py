@@ -18,10 +18,11 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
+from idf.audio.sources import Source, open_path, open_source
+from idf.audio.wav import WavFormat
 from idf.coding.follow import FollowedFile
 from idf.coding.parts import Header, read_header
 from idf.coding.planes import ChunkCodec
-from idf.coding.sources import Source, open_path, open_source
 from idf.coding.stream import (
     Decoder,
     Progress,
@@ -32,7 +33,6 @@ from idf.coding.stream import (
     header_form,
     no_progress,
 )
-from idf.coding.wav import WavFormat
 from idf.errors import DataError, FormatError, OutputError
 from idf.files import atomic_write, output_errors
 

@@ -15,6 +15,7 @@ from typing import IO
 
 import numpy as np
 
+from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.frame import Block
 from idf.coding.index import read_end
 from idf.coding.parts import (
@@ -31,7 +32,6 @@ from idf.coding.parts import (
 )
 from idf.coding.planes import ChunkCodec
 from idf.coding.stream import Progress, check_model, decode_samples, header_form, no_progress
-from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.errors import FormatError
 
 _WINDOW = 1 << 20

@@ -13,6 +13,9 @@ from typing import IO
 
 import numpy as np
 
+from idf.audio.pcm_bytes import pcm_bytes
+from idf.audio.sources import Source
+from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.frame import Block, FrameReader, FrameWriter
 from idf.coding.parallel import ordered_map
 from idf.coding.parts import (
@@ -27,9 +30,7 @@ from idf.coding.parts import (
     Header,
     Kind,
 )
-from idf.coding.planes import ChunkCodec, decode_block, encode_block, pcm_bytes
-from idf.coding.sources import Source
-from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.coding.planes import ChunkCodec, decode_block, encode_block
 from idf.errors import FormatError
 
 Progress = Callable[[int], None]

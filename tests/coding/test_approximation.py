@@ -11,10 +11,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idf.audio.wav import WavFormat
 from idf.coding import stereo
 from idf.coding.approximation import approximate_samples, approximate_stream, partial_codec
 from idf.coding.container import compress_array
-from idf.coding.wav import WavFormat
 from idf.errors import DataError, FormatError, RunError
 from idf.evaluation.progressive import snr_db
 from idf.models.load import load_codec

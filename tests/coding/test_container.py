@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from idf.audio.wav import WavFormat
 from idf.coding.container import compress_array, compress_clip, decompress_array, decompress_clip
 from idf.coding.index import read_index
 from idf.coding.reading import RangeReader
-from idf.coding.wav import WavFormat
 from idf.errors import FormatError
 
 Speech = Callable[..., np.ndarray]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from idf.coding.sources import open_source
+from idf.audio.sources import open_source
 from idf.coding.stream import Decoder, decode_stream, encode_stream
 from idf.models.registry import SHIPPED, load_model
 

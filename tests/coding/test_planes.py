@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.coding.planes import CODED, PCM, RAW, decode_block, encode_block, from_pcm_bytes, pcm_bytes
+from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
+from idf.coding.planes import CODED, PCM, RAW, decode_block, encode_block
 from idf.errors import FormatError
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from idf.audio.wav import WavFormat
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.processes import ProcessCodec, Processes
-from idf.coding.wav import WavFormat
 from idf.errors import FormatError, RunError, WorkerError
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec

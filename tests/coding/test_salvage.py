@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idf.audio.sources import WavSource
+from idf.audio.wav import WavFormat, canonical_head, from_wav_bytes
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.index import read_end, read_index
 from idf.coding.parts import read_header
 from idf.coding.salvage import Loss, salvage_stream
-from idf.coding.sources import WavSource
 from idf.coding.stream import encode_stream
-from idf.coding.wav import WavFormat, canonical_head, from_wav_bytes
 from idf.errors import FormatError
 
 FORM = WavFormat(8000, 2, 16)

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from idf.coding.sources import ArraySource
+from idf.audio.sources import ArraySource
+from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.stream import encode_stream
-from idf.coding.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.datasets.demo import demo_folder
 from idf.models.registry import SHIPPED, load_model
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from idf.audio.wav import WavFormat
 from idf.coding.container import compress_array, decompress_array
-from idf.coding.wav import WavFormat
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
 from idf.errors import FormatError, RunError
 from idf.models.build import build_model

@@ -17,8 +17,8 @@ from typing import IO
 
 import numpy as np
 
+from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
 from idf.coding.parts import MAX_CHANNELS
-from idf.coding.planes import from_pcm_bytes, pcm_bytes
 from idf.errors import DataError
 
 PCM_TAG = 1

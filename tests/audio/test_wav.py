@@ -9,7 +9,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.coding.wav import WavFormat, WavReader, canonical_head, canonical_tail, from_wav_bytes, to_wav_bytes
+from idf.audio.wav import WavFormat, WavReader, canonical_head, canonical_tail, from_wav_bytes, to_wav_bytes
 from idf.errors import DataError
 
 SAMPLES = np.array([[0], [1], [-1], [32767], [-32768], [300], [-300]], np.int32)

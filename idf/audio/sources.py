@@ -13,8 +13,8 @@ from typing import IO, Protocol
 
 import numpy as np
 
-from idf.coding.planes import pcm_bytes
-from idf.coding.wav import SUPPORTED, WavFormat, WavReader, canonical_head, canonical_tail, is_wav, to_wav_bytes
+from idf.audio.pcm_bytes import pcm_bytes
+from idf.audio.wav import SUPPORTED, WavFormat, WavReader, canonical_head, canonical_tail, is_wav, to_wav_bytes
 from idf.errors import DataError
 
 _FLAC_MAGIC = b"fLaC"
@@ -78,7 +78,7 @@ class ArraySource:
 
 
 class WavSource:
-    """A WAV file, read forwards. Raises as :class:`idf.coding.wav.WavReader`."""
+    """A WAV file, read forwards. Raises as :class:`idf.audio.wav.WavReader`."""
 
     from_flac = False
 

@@ -1,0 +1,21 @@
+"""Samples as interleaved little-endian PCM, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def pcm_bytes(samples: np.ndarray, sample_bits: int) -> bytes:
+    """Samples (n, channels) as interleaved little-endian signed PCM of 8, 16 or 24 bits."""
+    if sample_bits == 24:
+        return np.ascontiguousarray(samples, "<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    return samples.astype("<i2" if sample_bits == 16 else np.int8).tobytes()
+
+
+def from_pcm_bytes(data: bytes, channels: int, sample_bits: int) -> np.ndarray:
+    """Undo :func:`pcm_bytes`: int32 (n, channels)."""
+    if sample_bits == 24:
+        padded = np.zeros((len(data) // 3, 4), np.uint8)
+        padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        return (padded.view("<i4").astype(np.int32) >> 8).reshape(-1, channels)
+    return np.frombuffer(data, "<i2" if sample_bits == 16 else np.int8).astype(np.int32).reshape(-1, channels)
