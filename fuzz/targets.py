@@ -20,9 +20,10 @@ import numpy as np
 
 from idf.audio.wav import WavReader
 from idf.coding import parts
+from idf.coding.codec import ChunkCodec
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
-from idf.coding.planes import ChunkCodec, decode_block
+from idf.coding.planes import decode_block
 from idf.coding.reading import RangeReader
 from idf.coding.salvage import salvage_stream
 from idf.coding.stream import Decoder, decode_stream

@@ -9,17 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from idf.audio.wav import WavFormat
+from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
 from idf.coding.container import compress_array, compress_clip, decompress_array, decompress_clip
 from idf.coding.files import SUFFIX, Check, Existing, compress_file, decompress_file, read_file_header, verify_file
 from idf.coding.index import read_index
-from idf.coding.parts import MAX_CHUNK_SAMPLES, Header, read_header
-from idf.coding.planes import ChunkCodec, decode_block, encode_block
+from idf.coding.parts import Header, read_header
+from idf.coding.planes import decode_block, encode_block
 from idf.coding.reading import RangeReader
 from idf.coding.stream import Decoder, Size, decode_stream, encode_stream
 from idf.coding.tables import TABLES_DIGEST, coding_tables
 
 if TYPE_CHECKING:
-    from idf.coding.message import CODERS, Message, MessageLike, new_message, read_message
+    from idf.coding.coders import CODERS, new_message, read_message
+    from idf.coding.message import Message, MessageLike
     from idf.coding.mixture import PRECISION, IntegerMixture, cumulative, ideal_bits, intervals, locate
 
 __all__ = [

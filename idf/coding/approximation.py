@@ -1,7 +1,7 @@
 """A recording as far as its first latent blocks tell it, whatever its bits and channels.
 
 The file is decoded and checked as ever; then each audio block is taken apart into the planes that the model
-codes, these are approximated (:mod:`idf.coding.blocks`), and put together again. Low bits that no model codes
+codes, these are approximated (:mod:`idf.coding.codec`), and put together again. Low bits that no model codes
 belong to the last latent block: before it they are at the middle of their range.
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 
 from idf.audio.wav import WavFormat, canonical_head, canonical_tail, to_wav_bytes
 from idf.coding import stereo
-from idf.coding.blocks import BlockwiseCodec
+from idf.coding.codec import BlockwiseCodec, ChunkCodec
 from idf.coding.index import read_index
 from idf.coding.parallel import ordered_map
-from idf.coding.planes import ChunkCodec, Planes, pairs, take_apart
+from idf.coding.planes import Planes, pairs, take_apart
 from idf.coding.stream import Decoder, Progress, checked_samples, no_progress
 from idf.errors import DataError, RunError
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from idf.audio.sources import ArraySource
 from idf.audio.wav import WavFormat
-from idf.coding.planes import ChunkCodec
+from idf.coding.codec import ChunkCodec
 from idf.coding.stream import Decoder, checked_samples, encode_stream
 from idf.errors import FormatError
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from idf.audio.sources import Source, open_path, open_source
 from idf.audio.wav import WavFormat
+from idf.coding.codec import ChunkCodec
 from idf.coding.follow import FollowedFile
 from idf.coding.parts import Header, read_header
-from idf.coding.planes import ChunkCodec
 from idf.coding.stream import (
     Decoder,
     Progress,

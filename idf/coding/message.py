@@ -23,17 +23,14 @@ and here gains nothing; they are for craystack, which is fast only with many.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from idf.coding import kernels
 from idf.coding.mixture import PRECISION, IntegerMixture, checked_precision, intervals, kernel_arguments
-from idf.errors import ConfigError, FormatError
-
-CODERS = ("rans", "craystack")
+from idf.errors import FormatError
 
 _WORD = np.dtype("<u4")
 _EXHAUSTED = "the message ends before its symbols do: it is damaged, or belongs to another model"
@@ -190,32 +187,3 @@ def heads_of(words: np.ndarray, lanes: int) -> np.ndarray:
     if np.any(heads < kernels.HEAD_MIN):
         raise FormatError("a message begins with an impossible state: it is damaged")
     return heads
-
-
-def new_message(coder: str, lanes: int = 1) -> MessageLike:
-    """An empty message of the coder ``rans`` or ``craystack``.
-
-    Raises:
-        ConfigError: another coder, or craystack where it is not installed.
-    """
-    message: MessageLike = _message_class(coder)(lanes)
-    return message
-
-
-def read_message(coder: str, data: bytes, lanes: int = 1) -> MessageLike:
-    """A message from its bytes, whichever coder wrote them.
-
-    Raises:
-        ConfigError: another coder, or craystack where it is not installed.
-        FormatError: see :meth:`Message.from_bytes`.
-    """
-    message: MessageLike = _message_class(coder).from_bytes(data, lanes)
-    return message
-
-
-def _message_class(coder: str) -> Any:
-    if coder == "rans":
-        return Message
-    if coder == "craystack":
-        return importlib.import_module("idf.coding.craystack_backend").CraystackMessage
-    raise ConfigError([f"coder is {coder!r}; it must be one of {', '.join(CODERS)}"])

@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from idf.coding import varint
+from idf.coding.codec import MAX_CHUNK_SAMPLES
 from idf.errors import FormatError
 
 MAGIC = b"\x89IDF"
@@ -25,8 +26,6 @@ FINGERPRINT_BYTES = 8
 DIGEST_BYTES = 8
 MAX_CHANNELS = 8
 SAMPLE_BITS = (8, 16, 24)
-MAX_CHUNK_SAMPLES = 1 << 20
-"""So that what one block can make a reader allocate is bounded."""
 MAX_FOREIGN_BYTES = 1 << 20
 """Bytes in one head or tail block; longer heads and tails take several."""
 MAX_SAMPLES = 1 << 52

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.coding.planes import ChunkCodec
+from idf.coding.codec import ChunkCodec
 from idf.errors import WorkerError
 from idf.worker_process import WorkerProcess, take_prepared
 
@@ -78,11 +78,11 @@ class ProcessCodec:
         self._closed = False
 
     def encode(self, samples: np.ndarray) -> bytes:
-        """See :class:`idf.coding.planes.ChunkCodec`. Raises WorkerError where the process was killed."""
+        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError where the process was killed."""
         return bytes(self._ask("encode", samples))
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """See :class:`idf.coding.planes.ChunkCodec`. Raises WorkerError where the process was killed."""
+        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError where the process was killed."""
         samples: np.ndarray = self._ask("decode", data, count, channels)
         return samples
 

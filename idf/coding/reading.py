@@ -6,8 +6,8 @@ from typing import IO
 
 import numpy as np
 
+from idf.coding.codec import ChunkCodec
 from idf.coding.index import read_audio_block, read_index
-from idf.coding.planes import ChunkCodec
 from idf.coding.stream import check_model, decode_samples, header_form
 
 

@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.coding.codec import ChunkCodec
 from idf.coding.frame import Block
 from idf.coding.index import read_end
 from idf.coding.parts import (
@@ -30,7 +31,6 @@ from idf.coding.parts import (
     read_block_head,
     read_header,
 )
-from idf.coding.planes import ChunkCodec
 from idf.coding.stream import Progress, check_model, decode_samples, header_form, no_progress
 from idf.errors import FormatError
 

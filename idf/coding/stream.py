@@ -16,21 +16,11 @@ import numpy as np
 from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.sources import Source
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
 from idf.coding.frame import Block, FrameReader, FrameWriter
 from idf.coding.parallel import ordered_map
-from idf.coding.parts import (
-    AUDIO,
-    DAMAGED,
-    DIGEST_BYTES,
-    FINGERPRINT_BYTES,
-    HEAD,
-    MAX_CHUNK_SAMPLES,
-    TAIL,
-    End,
-    Header,
-    Kind,
-)
-from idf.coding.planes import ChunkCodec, decode_block, encode_block
+from idf.coding.parts import AUDIO, DAMAGED, DIGEST_BYTES, FINGERPRINT_BYTES, HEAD, TAIL, End, Header, Kind
+from idf.coding.planes import decode_block, encode_block
 from idf.errors import FormatError
 
 Progress = Callable[[int], None]

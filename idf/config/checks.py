@@ -204,7 +204,7 @@ def _devices(config: Config) -> Iterator[str]:
 
 def _coder(config: Config) -> Iterator[str]:
     if config.coder == "craystack":
-        from idf.coding.message import new_message  # loads the compiler
+        from idf.coding.coders import new_message  # loads the compiler
 
         try:
             new_message(config.coder)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.coding.blocks import LatentBlock
+from idf.coding.codec import LatentBlock
 from idf.evaluation.latents import (
     BlockGroup,
     CodedClip,

@@ -1,6 +1,6 @@
 """One clip under the microscope: the blocks that a codec makes of it, and where its bits go.
 
-Codecs whose model is a window flow show their blocks (:class:`idf.coding.blocks.BlockwiseCodec`); the adaptive
+Codecs whose model is a window flow show their blocks (:class:`idf.coding.codec.BlockwiseCodec`); the adaptive
 flow has none, but says what each sample costs. Pictures of both are in :mod:`idf.evaluation.latent_plots`.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from idf.coding.blocks import BlockwiseCodec, LatentBlock
+from idf.coding.codec import BlockwiseCodec, LatentBlock
 from idf.coding.mixture import PRECISION
 from idf.errors import RunError
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from idf.audio.wav import WavFormat
+from idf.coding.codec import ChunkCodec
 from idf.coding.container import compress_array, decompress_array
 from idf.coding.files import SUFFIX
-from idf.coding.planes import ChunkCodec
 from idf.evaluation.codecs import ClipFile
 from idf.files import atomic_write
 

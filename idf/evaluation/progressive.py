@@ -1,6 +1,6 @@
 """How good a clip is when only its first latent blocks are known: bits spent against what they give.
 
-Everything here speaks to :class:`idf.coding.blocks.BlockwiseCodec` and to nothing else of a model.
+Everything here speaks to :class:`idf.coding.codec.BlockwiseCodec` and to nothing else of a model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idf.coding.approximation import block_bits
-from idf.coding.blocks import BlockwiseCodec
+from idf.coding.codec import BlockwiseCodec
 
 FRAME_SECONDS = 0.032
 """Of the spectra that are compared: the usual compromise for speech between pitch and syllables."""

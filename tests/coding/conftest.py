@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from idf.coding.message import new_message, read_message
+from idf.coding.coders import new_message, read_message
 from idf.coding.mixture import IntegerMixture
 
 INT32 = np.iinfo(np.int32)

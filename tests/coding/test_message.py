@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.coding.message import Message, new_message, read_message
+from idf.coding.coders import new_message, read_message
+from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture, ideal_bits, intervals
 from idf.errors import ConfigError, FormatError
 

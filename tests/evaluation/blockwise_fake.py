@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from idf.coding.blocks import LatentBlock
+from idf.coding.codec import LatentBlock
 
 
 @dataclass(frozen=True)

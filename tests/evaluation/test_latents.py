@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from idf.coding.blocks import LatentBlock
+from idf.coding.codec import LatentBlock
 from idf.errors import RunError
 from idf.evaluation.latents import (
     bin_means,

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.latents import main, rows
 from idf.audio.pcm import write_wav16
-from idf.coding.blocks import BlockwiseCodec
+from idf.coding.codec import BlockwiseCodec
 from idf.errors import ConfigError, DataError, RunError
 from idf.evaluation.latents import look_into
 from idf.models.registry import load_model

@@ -29,7 +29,7 @@ CHUNK_SAMPLES = 1 << 19
 
 
 class AdaptiveCodec(SequentialCoder):
-    """A :class:`~idf.coding.planes.ChunkCodec`.
+    """A :class:`~idf.coding.codec.ChunkCodec`.
 
     Args:
         constants: of the configuration.

@@ -17,10 +17,9 @@ import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from idf.coding.blocks import LatentBlock
+from idf.coding.codec import MAX_CHUNK_SAMPLES, LatentBlock
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
-from idf.coding.parts import MAX_CHUNK_SAMPLES
 from idf.config.schema import Config
 from idf.errors import RunError
 from idf.files import atomic_write
@@ -46,7 +45,7 @@ _WIDEST = 1 << 16
 
 
 class BandCodec(SequentialCoder):
-    """A :class:`~idf.coding.planes.ChunkCodec` and a :class:`~idf.coding.blocks.BlockwiseCodec`.
+    """A :class:`~idf.coding.codec.ChunkCodec` and a :class:`~idf.coding.codec.BlockwiseCodec`.
 
     Args:
         model: with the start and the filters that it was trained with.
@@ -96,7 +95,7 @@ class BandCodec(SequentialCoder):
         return starts, freqs
 
     def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
-        """The clip as far as its first ``blocks`` blocks tell it: see :class:`~idf.coding.blocks.BlockwiseCodec`.
+        """The clip as far as its first ``blocks`` blocks tell it: see :class:`~idf.coding.codec.BlockwiseCodec`.
 
         A missing block is 0. That is the median of each of its samples given the blocks before: of these the model
         sees magnitudes only, and what predicts a band from itself turns its sign with it, so that a sample whose
@@ -116,7 +115,7 @@ class BandCodec(SequentialCoder):
         return found
 
     def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
-        """What the flow makes of a clip, int32 (n,): see :class:`~idf.coding.blocks.BlockwiseCodec`."""
+        """What the flow makes of a clip, int32 (n,): see :class:`~idf.coding.codec.BlockwiseCodec`."""
         passage, model, bands = _Passage(self, samples), self.model, self.model.bands
         found = []
         for number in range(bands):

@@ -20,8 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from threadpoolctl import ThreadpoolController
 
 from idf.arithmetic.exact import Exact
-from idf.coding.blocks import LatentBlock
-from idf.coding.message import MessageLike, new_message, read_message
+from idf.coding.codec import LatentBlock
+from idf.coding.coders import new_message, read_message
+from idf.coding.message import MessageLike
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
@@ -44,7 +45,7 @@ _LARGEST_WINDOW, _LARGEST = 1 << 20, 1 << 12
 
 class WindowCodec:
     """Codes runs of samples with one trained model. Implements :class:`idf.coding.container.ChunkCodec`, and
-    :class:`idf.coding.blocks.BlockwiseCodec`.
+    :class:`idf.coding.codec.BlockwiseCodec`.
 
     A run is whitened first if the model says so. Then channels are coded one after the other, each without
     regard to the others.
@@ -117,16 +118,16 @@ class WindowCodec:
 
     @property
     def block_names(self) -> tuple[str, ...]:
-        """See :class:`idf.coding.blocks.BlockwiseCodec`."""
+        """See :class:`idf.coding.codec.BlockwiseCodec`."""
         return self._blocks.names
 
     def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
-        """See :class:`idf.coding.blocks.BlockwiseCodec`. Of a whitened model: the blocks of the residual."""
+        """See :class:`idf.coding.codec.BlockwiseCodec`. Of a whitened model: the blocks of the residual."""
         with _one_thread():
             return self._blocks.latent_blocks(self.model.residual(samples[:, None])[:, 0])
 
     def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
-        """See :class:`idf.coding.blocks.BlockwiseCodec`.
+        """See :class:`idf.coding.codec.BlockwiseCodec`.
 
         Raises:
             RunError: the model is whitened. Its predictors learn from the samples that they restore, so that

@@ -1,6 +1,6 @@
 """The latents of a window flow block by block, and what its first blocks tell of a signal.
 
-The implementation of :class:`idf.coding.blocks.BlockwiseCodec` for one channel. All of it is in the exact
+The implementation of :class:`idf.coding.codec.BlockwiseCodec` for one channel. All of it is in the exact
 arithmetic of coding, so that an approximation is the same samples on every machine.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from idf.arithmetic.exact import Exact
-from idf.coding.blocks import LatentBlock
+from idf.coding.codec import LatentBlock
 from idf.coding.mixture import PRECISION, IntegerMixture, intervals, locate
 from idf.models.window.hierarchy import Block
 from idf.models.window.model import Part, WindowModel

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import idf
-from idf.coding.blocks import BlockwiseCodec
+from idf.coding.codec import BlockwiseCodec
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
 from idf.models.bands.codec import BandCodec, bands_codec, codec_of, save_bands

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.coding.blocks import BlockwiseCodec, LatentBlock
+from idf.coding.codec import BlockwiseCodec, LatentBlock
 from idf.config.schema import (
     Config,
     DataConfig,

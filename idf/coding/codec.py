@@ -63,3 +63,43 @@ class BlockwiseCodec(Protocol):
             int32 (n, channels), 16-bit values.
         """
         ...
+
+
+MAX_CHUNK_SAMPLES = 1 << 20
+"""So that what one block can make a reader allocate is bounded."""
+
+
+class ChunkCodec(Protocol):
+    """What a file needs of a model. Runs of samples are coded each by itself, all channels at once.
+
+    To work in several processes (``--jobs``) it must pickle; loading its file again there is enough.
+
+    Attributes:
+        fingerprint: 16 bytes that change whenever the meaning of the coded bytes does.
+        chunk_samples: the longest run, 1 ... 2^20.
+        joins_channels: whether the model itself uses what channels have in common. Pairs of channels are
+            then made less alike only where an excerpt shows that it takes fewer bytes.
+    """
+
+    @property
+    def fingerprint(self) -> bytes: ...
+
+    @property
+    def chunk_samples(self) -> int: ...
+
+    @property
+    def joins_channels(self) -> bool: ...
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Code a run. May be called by several threads.
+
+        Args:
+            samples: int32 (n, channels), 1 <= n <= chunk_samples and 1 <= channels <= 8, 16-bit values.
+                Channels that are constant over the run are left out, so that there may be fewer here
+                than in the file, and another number in each run.
+        """
+        ...
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """Undo :meth:`encode`: int32 (count, channels). Raises FormatError, and nothing else, for any other bytes."""
+        ...

@@ -4,7 +4,7 @@ For those who build on craystack, and as an independent check of our rANS. The i
 :mod:`idf.coding.mixture`; craystack moves its heads and words. One NumPy call a symbol and lane
 group makes it some hundred times slower than :class:`idf.coding.message.Message`.
 
-Importing this module needs craystack; :func:`idf.coding.message.new_message` does so on demand.
+Importing this module needs craystack; :func:`idf.coding.coders.new_message` does so on demand.
 """
 
 from __future__ import annotations

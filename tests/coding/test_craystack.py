@@ -9,14 +9,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from idf.coding.message import Message, new_message, read_message
+from idf.coding.coders import new_message, read_message
+from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.errors import ConfigError, FormatError
 
 Mixtures = dict[str, Callable[[np.random.Generator, int, int], IntegerMixture]]
 Draw = Callable[[np.random.Generator, IntegerMixture], np.ndarray]
 
-MODULE = "idf.coding.craystack_backend"
+MODULE = "idf.coding.craystack"
 
 
 needs_craystack = pytest.mark.skipif(importlib.util.find_spec("craystack") is None, reason="craystack is not installed")
