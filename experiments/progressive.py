@@ -18,7 +18,7 @@ from rich.table import Table
 
 from experiments.source import Source, read_choice
 from idf.audio.pcm import Pcm, write_wav16
-from idf.coding.approximation import PartialCodec, partial_codec
+from idf.container.approximation import PartialCodec, partial_codec
 from idf.errors import ConfigError, run_main
 from idf.evaluation.progressive import Step, progressive_steps
 from idf.evaluation.progressive_plot import plot_progressive

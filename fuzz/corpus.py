@@ -17,8 +17,8 @@ from idf.audio.sources import ArraySource, WavSource
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
-from idf.coding.planes import encode_block
-from idf.coding.stream import encode_stream
+from idf.container.planes import encode_block
+from idf.container.stream import encode_stream
 from idf.models.file import read_model_file
 from idf.models.registry import find_model
 

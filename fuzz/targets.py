@@ -19,14 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from idf.audio.wav import WavReader
-from idf.coding import parts
 from idf.coding.codec import ChunkCodec
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
-from idf.coding.planes import decode_block
-from idf.coding.reading import RangeReader
-from idf.coding.salvage import salvage_stream
-from idf.coding.stream import Decoder, decode_stream
+from idf.container.planes import decode_block
+from idf.container.reading import RangeReader
+from idf.container.salvage import salvage_stream
+from idf.container.stream import Decoder, decode_stream
 from idf.errors import DataError, FormatError, RunError
 from idf.models.file import read_model_file
 from idf.models.load import load_codec

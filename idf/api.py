@@ -24,14 +24,14 @@ import numpy as np
 
 from idf.audio.sources import open_path, open_source
 from idf.audio.wav import WavFormat
-from idf.coding.approximation import approximate_blocks, partial_codec
-from idf.coding.container import compress_array, decompress_array
-from idf.coding.files import compress_stream, naming
-from idf.coding.parts import MAX_CHANNELS, read_header
 from idf.coding.processes import Processes
-from idf.coding.reading import RangeReader
-from idf.coding.salvage import Loss, salvage_blocks, survey
-from idf.coding.stream import Decoder, Size, decode_stream
+from idf.container.approximation import approximate_blocks, partial_codec
+from idf.container.arrays import compress_array, decompress_array
+from idf.container.files import compress_stream, naming
+from idf.container.reading import RangeReader
+from idf.container.records import MAX_CHANNELS, read_header
+from idf.container.salvage import Loss, salvage_blocks, survey
+from idf.container.stream import Decoder, Size, decode_stream
 from idf.errors import DataError
 from idf.models import registry
 

@@ -18,7 +18,7 @@ from typing import IO
 import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
-from idf.coding.parts import MAX_CHANNELS
+from idf.container.records import MAX_CHANNELS
 from idf.errors import DataError
 
 PCM_TAG = 1

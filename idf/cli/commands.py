@@ -19,8 +19,9 @@ from idf.audio.sources import open_path, open_source
 from idf.cli.info import info
 from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
 from idf.cli.report import Report
-from idf.coding.approximation import approximate_stream, partial_codec
-from idf.coding.files import (
+from idf.coding.processes import Processes
+from idf.container.approximation import approximate_stream, partial_codec
+from idf.container.files import (
     FLAC_SUFFIX,
     SUFFIX,
     Check,
@@ -34,10 +35,9 @@ from idf.coding.files import (
     read_file_header,
     verify_file,
 )
-from idf.coding.parts import FINGERPRINT_BYTES, read_header
-from idf.coding.processes import Processes
-from idf.coding.salvage import salvage_stream, survey
-from idf.coding.stream import Decoder, Size, checked_samples, decode_stream, header_form
+from idf.container.records import FINGERPRINT_BYTES, read_header
+from idf.container.salvage import salvage_stream, survey
+from idf.container.stream import Decoder, Size, checked_samples, decode_stream, header_form
 from idf.errors import OutputError, RunError, UserError, WorkerError
 from idf.files import atomic_write
 from idf.models import registry

@@ -10,8 +10,8 @@ from pathlib import Path
 from idf.audio.sources import open_path
 from idf.cli.plan import plan
 from idf.cli.report import amount
-from idf.coding.files import SUFFIX, naming
-from idf.coding.index import Index, read_index
+from idf.container.files import SUFFIX, naming
+from idf.container.index import Index, read_index
 from idf.errors import DataError, RunError, UserError
 from idf.models import registry
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from idf.coding.stream import Size
+from idf.container.stream import Size
 
 HEADINGS = ("file", "sound", "compressed", "bits/sample", "ratio", "× real time")
 NAME_WIDTH = 60

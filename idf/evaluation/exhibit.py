@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.coding.approximation import partial_codec
+from idf.container.approximation import partial_codec
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
 from idf.evaluation.latents import CodedClip, has_blocks, look_into, pick_evenly

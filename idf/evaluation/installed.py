@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from idf.coding.files import SUFFIX
+from idf.container.files import SUFFIX
 from idf.errors import RunError
 from idf.evaluation.codecs import Entry
 from idf.evaluation.commands import Command

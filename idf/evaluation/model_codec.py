@@ -10,8 +10,8 @@ import numpy as np
 
 from idf.audio.wav import WavFormat
 from idf.coding.codec import ChunkCodec
-from idf.coding.container import compress_array, decompress_array
-from idf.coding.files import SUFFIX
+from idf.container.arrays import compress_array, decompress_array
+from idf.container.files import SUFFIX
 from idf.evaluation.codecs import ClipFile
 from idf.files import atomic_write
 

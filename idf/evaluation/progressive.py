@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from idf.coding.approximation import block_bits
 from idf.coding.codec import BlockwiseCodec
+from idf.container.approximation import block_bits
 
 FRAME_SECONDS = 0.032
 """Of the spectra that are compared: the usual compromise for speech between pitch and syllables."""

@@ -65,7 +65,7 @@ def coded_size(
     Raises:
         AssertionError: a clip did not come back exactly; a bug of the codec.
     """
-    from idf.coding.container import compress_clip, decompress_clip
+    from idf.container.arrays import compress_clip, decompress_clip
     from idf.models.load import load_codec
 
     codec = load_codec(model_path, coder)

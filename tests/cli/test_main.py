@@ -19,7 +19,7 @@ import soundfile
 
 from idf import worker_process
 from idf.cli.report import Report
-from idf.coding.index import read_index
+from idf.container.index import read_index
 from idf.worker_process import WorkerProcess
 
 Idf = Callable[..., Any]

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from idf.audio.wav import WavFormat
-from idf.coding.container import compress_array, decompress_array
 from idf.coding.processes import ProcessCodec, Processes
+from idf.container.arrays import compress_array, decompress_array
 from idf.errors import FormatError, RunError, WorkerError
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.coding.container import compress_clip
+from idf.container.arrays import compress_clip
 from idf.evaluation import likelihood
 from idf.evaluation.likelihood import model_nll_bits
 from idf.models.bands.codec import BandCodec, save_bands

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from idf.coding.approximation import block_bits
 from idf.coding.codec import BlockwiseCodec, LatentBlock
+from idf.container.approximation import block_bits
 from idf.evaluation.progressive import log_spectral_distance_db, progressive_steps, snr_db
 
 RATE = 8000

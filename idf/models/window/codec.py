@@ -44,7 +44,7 @@ _LARGEST_WINDOW, _LARGEST = 1 << 20, 1 << 12
 
 
 class WindowCodec:
-    """Codes runs of samples with one trained model. Implements :class:`idf.coding.container.ChunkCodec`, and
+    """Codes runs of samples with one trained model. Implements :class:`idf.container.arrays.ChunkCodec`, and
     :class:`idf.coding.codec.BlockwiseCodec`.
 
     A run is whitened first if the model says so. Then channels are coded one after the other, each without

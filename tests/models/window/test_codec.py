@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from idf.audio.wav import WavFormat
-from idf.coding.container import compress_array, decompress_array
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
+from idf.container.arrays import compress_array, decompress_array
 from idf.errors import FormatError, RunError
 from idf.models.build import build_model
 from idf.models.load import load_codec, save_model

@@ -2,7 +2,7 @@
 
 Channels lose the low bits that are zero in all their samples; what is then still wider than 16 bits
 gives its lowest bits away to be stored as they are; pairs of channels are made less alike
-(:mod:`idf.coding.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
+(:mod:`idf.container.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
 integers that are not constant are coded by the model as one message, or packed where that is
 shorter. Everything is chosen anew in each block. The bytes are specified in ``docs/format.md``.
 """
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
-from idf.coding import bits, stereo
 from idf.coding.codec import ChunkCodec
-from idf.coding.stereo import Step
+from idf.container import stereo
+from idf.container.stereo import Step
 from idf.errors import FormatError
 
 PCM, CODED, RAW = range(3)

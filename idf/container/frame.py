@@ -1,7 +1,7 @@
 """A compressed file from front to back: a header, blocks that each can be checked alone, an end.
 
 Files are written and read forwards only, a block at a time, so their length is no matter. The bytes
-of each part: :mod:`idf.coding.parts`. What is inside an audio block: :mod:`idf.coding.planes`.
+of each part: :mod:`idf.container.records`. What is inside an audio block: :mod:`idf.container.planes`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import zlib
 from dataclasses import dataclass
 from typing import IO
 
-from idf.coding import varint
-from idf.coding.parts import (
+from idf.container import varint
+from idf.container.records import (
     AUDIO,
     CRC_BYTES,
     DAMAGED,
@@ -104,7 +104,7 @@ class FrameReader:
         header: what the file says of itself.
 
     Raises:
-        FormatError: see :func:`idf.coding.parts.read_header`.
+        FormatError: see :func:`idf.container.records.read_header`.
     """
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from idf.audio.sources import open_source
-from idf.coding.stream import Decoder, decode_stream, encode_stream
+from idf.container.stream import Decoder, decode_stream, encode_stream
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 

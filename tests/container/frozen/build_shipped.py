@@ -18,7 +18,7 @@ import soundfile
 
 from idf.audio.sources import ArraySource
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
-from idf.coding.stream import encode_stream
+from idf.container.stream import encode_stream
 from idf.datasets.demo import demo_folder
 from idf.models.registry import SHIPPED, load_model
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from idf.audio.sources import WavSource
 from idf.audio.wav import WavFormat, canonical_head, from_wav_bytes
-from idf.coding.container import compress_array, decompress_array
-from idf.coding.index import read_end, read_index
-from idf.coding.parts import read_header
-from idf.coding.salvage import Loss, salvage_stream
-from idf.coding.stream import encode_stream
+from idf.container.arrays import compress_array, decompress_array
+from idf.container.index import read_end, read_index
+from idf.container.records import read_header
+from idf.container.salvage import Loss, salvage_stream
+from idf.container.stream import encode_stream
 from idf.errors import FormatError
 
 FORM = WavFormat(8000, 2, 16)

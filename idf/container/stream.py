@@ -1,7 +1,7 @@
 """Files coded as they flow past: a source of samples to a compressed file and back, a block at a time.
 
 Both directions read and write forwards only and hold a few blocks in memory whatever the length.
-Whole clips in memory: :mod:`idf.coding.container`; files on disk: :mod:`idf.coding.files`.
+Whole clips in memory: :mod:`idf.container.arrays`; files on disk: :mod:`idf.container.files`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.sources import Source
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
-from idf.coding.frame import Block, FrameReader, FrameWriter
 from idf.coding.parallel import ordered_map
-from idf.coding.parts import AUDIO, DAMAGED, DIGEST_BYTES, FINGERPRINT_BYTES, HEAD, TAIL, End, Header, Kind
-from idf.coding.planes import decode_block, encode_block
+from idf.container.frame import Block, FrameReader, FrameWriter
+from idf.container.planes import decode_block, encode_block
+from idf.container.records import AUDIO, DAMAGED, DIGEST_BYTES, FINGERPRINT_BYTES, HEAD, TAIL, End, Header, Kind
 from idf.errors import FormatError
 
 Progress = Callable[[int], None]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.coding import varint
 from idf.coding.codec import MAX_CHUNK_SAMPLES
-from idf.coding.frame import Block, FrameReader, FrameWriter
-from idf.coding.index import read_audio_block, read_index
-from idf.coding.parts import AUDIO, HEAD, MAX_HEADER_BYTES, SYNC, TAIL, End, Header, read_header
+from idf.container import varint
+from idf.container.frame import Block, FrameReader, FrameWriter
+from idf.container.index import read_audio_block, read_index
+from idf.container.records import AUDIO, HEAD, MAX_HEADER_BYTES, SYNC, TAIL, End, Header, read_header
 from idf.errors import FormatError
 
 HEADER = Header(

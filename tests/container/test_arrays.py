@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from idf.audio.wav import WavFormat
-from idf.coding.container import compress_array, compress_clip, decompress_array, decompress_clip
-from idf.coding.index import read_index
-from idf.coding.reading import RangeReader
+from idf.container.arrays import compress_array, compress_clip, decompress_array, decompress_clip
+from idf.container.index import read_index
+from idf.container.reading import RangeReader
 from idf.errors import FormatError
 
 Speech = Callable[..., np.ndarray]

@@ -7,8 +7,8 @@ from typing import IO
 import numpy as np
 
 from idf.coding.codec import ChunkCodec
-from idf.coding.index import read_audio_block, read_index
-from idf.coding.stream import check_model, decode_samples, header_form
+from idf.container.index import read_audio_block, read_index
+from idf.container.stream import check_model, decode_samples, header_form
 
 
 class RangeReader:

@@ -16,8 +16,8 @@ import numpy as np
 
 from idf.audio.sources import ArraySource, WavSource
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
-from idf.coding.stream import encode_stream
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
+from idf.container.stream import encode_stream
 from idf.models.build import build_model
 from idf.models.load import load_codec, save_model
 

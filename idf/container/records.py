@@ -2,7 +2,7 @@
 
 The format is specified in ``docs/format.md``; this module is that page as code, packing and reading
 side by side. Everything that a file claims is checked before anything is allocated for it. In which
-order parts follow each other: :mod:`idf.coding.frame`; where they lie: :mod:`idf.coding.index`.
+order parts follow each other: :mod:`idf.container.frame`; where they lie: :mod:`idf.container.index`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import IO
 
 import numpy as np
 
-from idf.coding import varint
 from idf.coding.codec import MAX_CHUNK_SAMPLES
+from idf.container import varint
 from idf.errors import FormatError
 
 MAGIC = b"\x89IDF"

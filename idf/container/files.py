@@ -21,9 +21,8 @@ import numpy as np
 from idf.audio.sources import Source, open_path, open_source
 from idf.audio.wav import WavFormat
 from idf.coding.codec import ChunkCodec
-from idf.coding.follow import FollowedFile
-from idf.coding.parts import Header, read_header
-from idf.coding.stream import (
+from idf.container.records import Header, read_header
+from idf.container.stream import (
     Decoder,
     Progress,
     Size,
@@ -33,6 +32,7 @@ from idf.coding.stream import (
     header_form,
     no_progress,
 )
+from idf.container.tail import FollowedFile
 from idf.errors import DataError, FormatError, OutputError
 from idf.files import atomic_write, output_errors
 

@@ -2,7 +2,7 @@
 
 A model is a :class:`ChunkCodec`: it turns samples into bytes and back, and is named by its
 fingerprint. These functions are for clips that fit in memory; files of any length are
-:mod:`idf.coding.stream`, parts of a file :mod:`idf.coding.reading`.
+:mod:`idf.container.stream`, parts of a file :mod:`idf.container.reading`.
 
 Every byte of a file is under a CRC-32 and the samples under a digest, so damage anywhere is a
 :class:`~idf.errors.FormatError` and never other audio.
@@ -18,7 +18,7 @@ import numpy as np
 from idf.audio.sources import ArraySource
 from idf.audio.wav import WavFormat
 from idf.coding.codec import ChunkCodec
-from idf.coding.stream import Decoder, checked_samples, encode_stream
+from idf.container.stream import Decoder, checked_samples, encode_stream
 from idf.errors import FormatError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idf.coding import varint
+from idf.container import varint
 from idf.errors import FormatError
 
 

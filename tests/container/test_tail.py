@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from idf.coding.follow import FollowedFile
+from idf.container.tail import FollowedFile
 
 
 def test_the_reader_gets_what_it_asks_for_as_soon_as_it_is_there() -> None:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idf.audio.wav import WavFormat
-from idf.coding import stereo
-from idf.coding.approximation import approximate_samples, approximate_stream, partial_codec
-from idf.coding.container import compress_array
+from idf.container import stereo
+from idf.container.approximation import approximate_samples, approximate_stream, partial_codec
+from idf.container.arrays import compress_array
 from idf.errors import DataError, FormatError, RunError
 from idf.evaluation.progressive import snr_db
 from idf.models.load import load_codec

@@ -5,8 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idf.coding import bits
-
 
 @given(st.data(), st.integers(1, 16))
 def test_packing_comes_back_in_as_few_bytes_as_it_can(data: st.DataObject, width: int) -> None:

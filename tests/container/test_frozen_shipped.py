@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from idf.audio.sources import open_source
-from idf.coding.stream import Decoder, decode_stream, encode_stream
+from idf.container.stream import Decoder, decode_stream, encode_stream
 from idf.models.registry import SHIPPED, load_model
 
 FROZEN = Path(__file__).parent / "frozen" / "shipped"

@@ -17,9 +17,9 @@ import numpy as np
 
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.codec import ChunkCodec
-from idf.coding.frame import Block
-from idf.coding.index import read_end
-from idf.coding.parts import (
+from idf.container.frame import Block
+from idf.container.index import read_end
+from idf.container.records import (
     AUDIO,
     HEAD,
     MAX_HEADER_BYTES,
@@ -31,7 +31,7 @@ from idf.coding.parts import (
     read_block_head,
     read_header,
 )
-from idf.coding.stream import Progress, check_model, decode_samples, header_form, no_progress
+from idf.container.stream import Progress, check_model, decode_samples, header_form, no_progress
 from idf.errors import FormatError
 
 _WINDOW = 1 << 20

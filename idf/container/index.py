@@ -7,9 +7,9 @@ from typing import IO
 
 import numpy as np
 
-from idf.coding import varint
-from idf.coding.frame import Block
-from idf.coding.parts import (
+from idf.container import varint
+from idf.container.frame import Block
+from idf.container.records import (
     AUDIO,
     CRC_BYTES,
     DAMAGED,

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.coding import files
-from idf.coding.files import compress_file, decompress_file, read_file_header, verify_file
-from idf.coding.index import read_index
+from idf.container import files
+from idf.container.files import compress_file, decompress_file, read_file_header, verify_file
+from idf.container.index import read_index
 from idf.errors import DataError, FormatError, OutputError
 
 Speech = Callable[..., np.ndarray]
