@@ -24,7 +24,6 @@ import numpy as np
 
 from idf.audio.sources import open_path, open_source
 from idf.audio.wav import WavFormat
-from idf.coding.processes import Processes
 from idf.container.approximation import approximate_blocks, partial_codec
 from idf.container.arrays import compress_array, decompress_array
 from idf.container.files import compress_stream, naming
@@ -34,6 +33,7 @@ from idf.container.salvage import Loss, salvage_blocks, survey
 from idf.container.stream import Decoder, Size, decode_stream
 from idf.errors import DataError
 from idf.models import registry
+from idf.workers.pool import Processes
 
 Model = str | Path | None
 """A model by name or path; None for the default, or for the one that made the file."""

@@ -19,7 +19,6 @@ from idf.audio.sources import open_path, open_source
 from idf.cli.info import info
 from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
 from idf.cli.report import Report
-from idf.coding.processes import Processes
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
     FLAC_SUFFIX,
@@ -41,6 +40,7 @@ from idf.container.stream import Decoder, Size, checked_samples, decode_stream, 
 from idf.errors import OutputError, RunError, UserError, WorkerError
 from idf.files import atomic_write
 from idf.models import registry
+from idf.workers.pool import Processes
 
 Worker = Callable[[Task, int, Processes, Report], Size]
 """Does one task, with so many blocks at once."""

@@ -12,8 +12,8 @@ from types import FrameType
 
 from idf.cli.arguments import parse
 from idf.errors import run_main
-from idf.memory import keep_freed_memory, spare_linear_algebra
-from idf.worker_process import end_prepared, prepare
+from idf.workers.memory import keep_freed_memory, spare_linear_algebra
+from idf.workers.process import end_prepared, prepare
 
 _BLOCK_BYTES = 1 << 20
 """About as much as a block takes, 16 bits and mono, before it is compressed."""

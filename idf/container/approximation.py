@@ -15,12 +15,12 @@ import numpy as np
 
 from idf.audio.wav import WavFormat, canonical_head, canonical_tail, to_wav_bytes
 from idf.coding.codec import BlockwiseCodec, ChunkCodec
-from idf.coding.parallel import ordered_map
 from idf.container import stereo
 from idf.container.index import read_index
 from idf.container.planes import Planes, pairs, take_apart
 from idf.container.stream import Decoder, Progress, checked_samples, no_progress
 from idf.errors import DataError, RunError
+from idf.workers.pool import ordered_map
 
 
 class PartialCodec(ChunkCodec, BlockwiseCodec, Protocol):

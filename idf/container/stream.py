@@ -17,11 +17,11 @@ from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.sources import Source
 from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
 from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
-from idf.coding.parallel import ordered_map
 from idf.container.frame import Block, FrameReader, FrameWriter
 from idf.container.planes import decode_block, encode_block
 from idf.container.records import AUDIO, DAMAGED, DIGEST_BYTES, FINGERPRINT_BYTES, HEAD, TAIL, End, Header, Kind
 from idf.errors import FormatError
+from idf.workers.pool import ordered_map
 
 Progress = Callable[[int], None]
 """Told the number of samples (in each channel) that were done since it was last told."""

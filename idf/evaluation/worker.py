@@ -25,7 +25,7 @@ import numpy as np
 from idf.errors import run_main
 from idf.evaluation.codecs import ClipFile, FileCodec, from_json
 from idf.files import output_errors
-from idf.memory import keep_freed_memory, peak_memory_mib
+from idf.workers.memory import keep_freed_memory, peak_memory_mib
 
 if sys.platform != "win32":
     import resource

@@ -15,7 +15,6 @@ import numpy as np
 
 from idf.config import Config, to_plain
 from idf.datasets.dataset import Dataset, spread
-from idf.memory import peak_memory_mib
 from idf.training.checkpoints import Checkpoint
 from idf.training.clock import Clock
 from idf.training.coded import coded_size, export_model
@@ -30,6 +29,7 @@ from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState
 from idf.training.step import StepResult, TrainingStep
+from idf.workers.memory import peak_memory_mib
 
 if TYPE_CHECKING:
     import tensorflow as tf

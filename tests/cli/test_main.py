@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf import worker_process
 from idf.cli.report import Report
 from idf.container.index import read_index
-from idf.worker_process import WorkerProcess
+from idf.workers.process import WorkerProcess
 
 Idf = Callable[..., Any]
 

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from idf import memory
+from idf.workers import memory
 
 _CHURN = """
 import resource, sys
 import numpy as np
-from idf.memory import keep_freed_memory
+from idf.workers.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 np.zeros(10)
@@ -41,6 +41,6 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_peak_grows_with_what_was_held() -> None:
-    program = "from idf.memory import peak_memory_mib as peak\nbefore = peak()\nblock = b'x' * (64 << 20)\nprint(peak() - before)"
+    program = "from idf.workers.memory import peak_memory_mib as peak\nbefore = peak()\nblock = b'x' * (64 << 20)\nprint(peak() - before)"
     child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert 60 < float(child.stdout) < 70

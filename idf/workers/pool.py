@@ -1,22 +1,25 @@
 """Codecs at work in processes of their own, because one interpreter computes on little more than one core.
 
 Only encoding and decoding go there; files are read and written here, so that a worker that is killed
-leaves nothing behind. The processes themselves: :mod:`idf.worker_process`; what they do:
-:mod:`idf.coding.worker`.
+leaves nothing behind. The processes themselves: :mod:`idf.workers.process`; what they do:
+:mod:`idf.workers.serve`.
 """
 
 from __future__ import annotations
 
 import pickle
 import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from idf.coding.codec import ChunkCodec
 from idf.errors import WorkerError
-from idf.worker_process import WorkerProcess, take_prepared
+from idf.workers.process import WorkerProcess, take_prepared
 
 _ENDED = "the worker processes were ended"
 
@@ -126,3 +129,28 @@ class ProcessCodec:
                 self._idle.append(worker)
             else:
                 worker.end()
+
+
+T = TypeVar("T")
+
+
+R = TypeVar("R")
+
+
+def ordered_map(function: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
+    """``map`` by ``jobs`` threads and one more, which prepares the next block; in this thread for one job."""
+    if jobs <= 1:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(jobs + 1) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > jobs + 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,6 +1,6 @@
 """What a worker process does: it gets a codec once, then blocks to encode or decode, until its input ends.
 
-Started by :mod:`idf.worker_process`, with which it talks in pickles over standard input and output;
+Started by :mod:`idf.workers.process`, with which it talks in pickles over standard input and output;
 nobody else can reach those. It opens no file but the model's, so that there is nothing to clean up
 when it is killed, and it ends by itself when the process that started it is gone.
 """
@@ -13,7 +13,7 @@ import sys
 import traceback
 from contextlib import suppress
 
-from idf.memory import keep_freed_memory, spare_linear_algebra
+from idf.workers.memory import keep_freed_memory, spare_linear_algebra
 
 
 def main() -> None:

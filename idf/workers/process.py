@@ -1,6 +1,6 @@
 """The processes that code for a command, one by one. They are started from here, and a command may have some
 started before it has loaded what it needs itself, so that both load at the same time; for that this module
-loads nothing. Who uses them: :mod:`idf.coding.processes`; what they do: :mod:`idf.coding.worker`.
+loads nothing. Who uses them: :mod:`idf.workers.pool`; what they do: :mod:`idf.workers.serve`.
 
 Workers are fresh interpreters, not forks, and do not run the caller's main module again: a script needs no
 ``if __name__ == "__main__"``. They end with this process, however it ends.
@@ -19,7 +19,7 @@ from idf.errors import WorkerError
 # Ctrl-C reaches every process of the terminal; the one that started us tells us to stop, by going away.
 _START = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; "
-    "from idf.coding.worker import main; main()"
+    "from idf.workers.serve import main; main()"
 )
 _prepared: list[WorkerProcess] = []
 

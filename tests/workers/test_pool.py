@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from idf.audio.wav import WavFormat
-from idf.coding.processes import ProcessCodec, Processes
 from idf.container.arrays import compress_array, decompress_array
 from idf.errors import FormatError, RunError, WorkerError
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
+from idf.workers.pool import ProcessCodec, Processes
 
 TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
 FORM = WavFormat(8000, 2, 16)
@@ -160,7 +160,7 @@ def test_a_model_that_was_replaced_is_noticed(tmp_path: Path) -> None:
 _PARENT = """
 import sys, threading
 import numpy as np
-from idf.coding.processes import Processes
+from idf.workers.pool import Processes
 from idf.models.load import load_codec
 codec = Processes(2)(load_codec(sys.argv[1]))
 codec.encode(np.arange(100, dtype=np.int32)[:, None])
