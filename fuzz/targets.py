@@ -22,6 +22,7 @@ from idf.audio.wav import WavReader
 from idf.coding.codec import ChunkCodec
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
+from idf.container import records
 from idf.container.planes import decode_block
 from idf.container.reading import RangeReader
 from idf.container.salvage import salvage_stream
@@ -176,14 +177,14 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def with_right_checksums(data: bytes) -> bytes:
     """The file with our model's fingerprint and the CRCs of all parts that can be found made right."""
     fixed = bytearray(data)
-    fixed[:5] = parts.MAGIC + bytes([parts.VERSION])
+    fixed[:5] = records.MAGIC + bytes([records.VERSION])
     try:
         place = _skip(fixed, 6, 2 if fixed[5] & 4 else 3)
-        fixed[place : place + parts.FINGERPRINT_BYTES] = codec().fingerprint[: parts.FINGERPRINT_BYTES]
-        place += parts.FINGERPRINT_BYTES
+        fixed[place : place + records.FINGERPRINT_BYTES] = codec().fingerprint[: records.FINGERPRINT_BYTES]
+        place += records.FINGERPRINT_BYTES
         seed = zlib.crc32(fixed[:place])
         fixed[place : place + 4] = seed.to_bytes(4, "little")
-        while (begin := fixed.find(parts.SYNC, place)) >= 0:
+        while (begin := fixed.find(records.SYNC, place)) >= 0:
             is_short = fixed[begin + 3] & 3 == 3
             crc = _skip(fixed, begin + 3, 3 if is_short else 2)
             length = _number(fixed, _skip(fixed, begin + 3, 2 if is_short else 1))

@@ -128,6 +128,8 @@ def _lift_thread_limit(threads: int) -> None:
     """Let matrix products use several threads, which the codec does not."""
     import threadpoolctl
 
+    from idf.models.window import codec as window_codec
+
     window_codec._one_thread = nullcontext
     threadpoolctl.threadpool_limits(threads, "blas")
 

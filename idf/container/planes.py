@@ -16,7 +16,7 @@ import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
 from idf.coding.codec import ChunkCodec
-from idf.container import stereo
+from idf.container import bitpacking, stereo
 from idf.container.stereo import Step
 from idf.errors import FormatError
 
@@ -120,7 +120,7 @@ def _split(channel: np.ndarray) -> Plane:
     ones = int(np.bitwise_or.reduce(channel))
     shift = (ones & -ones).bit_length() - 1 if ones else 0
     shifted = channel >> shift
-    return _with_low_bits(shift, shifted, max(bits.signed_width(shifted) - PLANE_BITS, 0))
+    return _with_low_bits(shift, shifted, max(bitpacking.signed_width(shifted) - PLANE_BITS, 0))
 
 
 def _with_low_bits(shift: int, shifted: np.ndarray, low_bits: int) -> Plane:
@@ -171,7 +171,7 @@ def _pack_head(plane: Plane) -> bytes:
         if np.all(plane.low == plane.low[0]):
             parts.append(bytes([plane.low_bits | _LOW_CONSTANT, int(plane.low[0])]))
         else:
-            parts.append(bytes([plane.low_bits]) + bits.pack(plane.low, plane.low_bits))
+            parts.append(bytes([plane.low_bits]) + bitpacking.pack(plane.low, plane.low_bits))
     if plane.is_constant:
         parts.append(_I16.pack(int(plane.high[0])))
     return b"".join(parts)
@@ -194,7 +194,7 @@ def _read_head(reader: _Reader, count: int) -> Plane:
             if low[0] >> low_bits:
                 raise FormatError("a plane with impossible low bits")
         else:
-            low = bits.unpack(reader.take(bits.packed_bytes(count, low_bits)), count, low_bits)
+            low = bitpacking.unpack(reader.take(bitpacking.packed_bytes(count, low_bits)), count, low_bits)
     high = np.array([_I16.unpack(reader.take(2))[0]] if head & _CONSTANT else [], np.int32)
     return Plane(shift, low_bits, high, low)
 
@@ -204,10 +204,12 @@ def _encode_highs(codec: ChunkCodec, highs: list[np.ndarray]) -> tuple[int, list
     if not highs:
         return RAW, []
     message = codec.encode(np.stack(highs, axis=1))
-    widths = [bits.signed_width(high) for high in highs]
-    if len(message) <= sum(1 + bits.packed_bytes(len(high), width) for high, width in zip(highs, widths, strict=True)):
+    widths = [bitpacking.signed_width(high) for high in highs]
+    if len(message) <= sum(
+        1 + bitpacking.packed_bytes(len(high), width) for high, width in zip(highs, widths, strict=True)
+    ):
         return CODED, [message]
-    return RAW, [bytes([width]) + bits.pack(high, width) for high, width in zip(highs, widths, strict=True)]
+    return RAW, [bytes([width]) + bitpacking.pack(high, width) for high, width in zip(highs, widths, strict=True)]
 
 
 def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[Plane], count: int) -> None:
@@ -217,8 +219,8 @@ def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[Pl
             width = reader.byte()
             if not 1 <= width <= PLANE_BITS:
                 raise FormatError(f"a plane of {width} bits")
-            packed = reader.take(bits.packed_bytes(count, width))
-            plane.high = bits.signed(bits.unpack(packed, count, width), width)
+            packed = reader.take(bitpacking.packed_bytes(count, width))
+            plane.high = bitpacking.signed(bitpacking.unpack(packed, count, width), width)
     elif planes:
         highs = codec.decode(reader.rest(), count, len(planes))
         right = highs.shape == (count, len(planes)) and highs.dtype.kind == "i"
@@ -230,7 +232,7 @@ def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[Pl
 
 def _whole(plane: Plane, sample_bits: int) -> np.ndarray:
     wide = (plane.high.astype(np.int64) << plane.low_bits | plane.low) << plane.shift
-    if bits.signed_width(wide) > sample_bits:
+    if bitpacking.signed_width(wide) > sample_bits:
         raise FormatError(f"a plane decodes to more than {sample_bits} bits")
     return wide.astype(np.int32)
 

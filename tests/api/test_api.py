@@ -14,8 +14,7 @@ from hypothesis.extra import numpy as hnp
 import idf
 from idf.errors import DataError, FormatError, RunError
 from idf.models import registry
-
-TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
+from tests.paths import TINY
 
 
 @pytest.fixture(autouse=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import idf
 from idf.errors import DataError, RunError
-
-TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
+from tests.paths import TINY
 
 
 @pytest.mark.parametrize("kind", ["int8", "int16", "int32"])

@@ -15,8 +15,7 @@ import soundfile
 
 from idf.cli import main
 from idf.models import registry
-
-TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
+from tests.paths import TINY
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ import soundfile
 
 from idf.cli.report import Report
 from idf.container.index import read_index
+from idf.workers import process as worker_process
 from idf.workers.process import WorkerProcess
+from tests.paths import ROOT
 
 Idf = Callable[..., Any]
 
@@ -273,7 +275,7 @@ def test_a_full_disk_is_one_clear_message(idf: Idf, wav: Path, tmp_path: Path, m
 
 
 COMMAND = [sys.executable, "-m", "idf"]
-ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = {"PYTHONPATH": str(ROOT)}
 
 
 def test_the_command_starts_without_tensorflow(models: Path, wav: Path, tmp_path: Path) -> None:

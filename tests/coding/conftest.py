@@ -1,70 +1,15 @@
-"""Mixtures and codecs that the coding tests share."""
+"""Mixtures that the coding tests share."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from idf.coding.coders import new_message, read_message
 from idf.coding.mixture import IntegerMixture
 
 INT32 = np.iinfo(np.int32)
-
-
-@dataclass(frozen=True)
-class StaticCodec:
-    """A codec with one fixed two-component mixture for every sample: the smallest ChunkCodec."""
-
-    chunk_samples: int = 1000
-    scale: int = 220
-    coder: str = "rans"
-    joins_channels: bool = False
-
-    @property
-    def fingerprint(self) -> bytes:
-        return hashlib.sha256(f"static {self.scale}".encode()).digest()[:16]
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        message = new_message(self.coder)
-        message.push(samples.T.reshape(-1), self._mixture(samples.size))
-        return message.to_bytes()
-
-    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        message = read_message(self.coder, data)
-        samples = message.pop(self._mixture(count * channels))
-        message.finish()
-        return samples.reshape(channels, count).T
-
-    def _mixture(self, count: int) -> IntegerMixture:
-        def rows(*values: int) -> np.ndarray:
-            return np.tile(np.array(values, np.int32), (count, 1))
-
-        return IntegerMixture(rows(0, -64), rows(0, 0), rows(self.scale, self.scale + 64))
-
-
-@pytest.fixture
-def codec() -> StaticCodec:
-    return StaticCodec()
-
-
-@pytest.fixture(scope="session")  # hypothesis wants what its examples share to be shared openly
-def make_codec() -> Callable[..., StaticCodec]:
-    return StaticCodec
-
-
-@pytest.fixture
-def speechlike() -> Callable[[int], np.ndarray]:
-    """int32 (n,) samples that the static codec compresses."""
-
-    def make(samples: int, seed: int = 0) -> np.ndarray:
-        rng = np.random.default_rng(seed)
-        return np.clip(np.round(rng.laplace(0, 120, samples)), -32768, 32767).astype(np.int32)
-
-    return make
 
 
 def _typical(rng: np.random.Generator, symbols: int, components: int) -> IntegerMixture:

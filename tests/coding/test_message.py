@@ -24,7 +24,8 @@ FROZEN_MESSAGE = "91406e2f5640c46640ad34fbec896418aa2869f924c98c1a0837db8dcf934b
 
 MAKE_FROZEN = """
 import hashlib, numpy as np
-from idf.coding import IntegerMixture, Message
+from idf.coding.message import Message
+from idf.coding.mixture import IntegerMixture
 i = np.arange(3000, dtype=np.int64)[:, None]
 j = np.arange(5, dtype=np.int64)[None, :]
 logits, means, scales = (i * 37 + j * 101) % 400 - 200, ((i * 7919 + j * 12345) % 65536 - 32768) * 200, (i + j * 50) % 705 - 192

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,13 +18,14 @@ from idf.errors import DataError, FormatError, RunError
 from idf.evaluation.progressive import snr_db
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
+from tests.paths import TINY
 
 BLOCKS = 7
 
 
 @pytest.fixture(scope="module")
 def tiny() -> WindowCodec:
-    return load_codec(Path(__file__).parent / "frozen" / "tiny.idfm")
+    return load_codec(TINY)
 
 
 def voice(count: int, seed: int = 0) -> np.ndarray:

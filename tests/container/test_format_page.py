@@ -6,11 +6,11 @@ import hashlib
 import json
 import struct
 import zlib
-from pathlib import Path
 
 import pytest
 
-FROZEN = Path(__file__).parent / "frozen"
+from tests.paths import FROZEN
+
 DIGESTS = json.loads((FROZEN / "digests.json").read_text())
 NAMES = sorted(path.stem for path in FROZEN.glob("*.idf"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from idf.audio.sources import open_source
 from idf.container.stream import Decoder, decode_stream, encode_stream
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
+from tests.paths import FROZEN
 
-FROZEN = Path(__file__).parent / "frozen"
 DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN / "digests.json").read_text())
 NAMES = sorted(path.stem for path in FROZEN.glob("*.idf"))
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from pathlib import Path
 
 import pytest
 
 from idf.audio.sources import open_source
 from idf.container.stream import Decoder, decode_stream, encode_stream
 from idf.models.registry import SHIPPED, load_model
+from tests.paths import FROZEN
 
-FROZEN = Path(__file__).parent / "frozen" / "shipped"
-DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN / "digests.json").read_text())
+FROZEN_SHIPPED = FROZEN / "shipped"
+DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN_SHIPPED / "digests.json").read_text())
 NAMES = sorted(DIGESTS)
 
 
@@ -24,7 +24,7 @@ def digest(data: bytes) -> str:
 
 def restore(name: str) -> bytes:
     out = io.BytesIO()
-    with open(FROZEN / f"{name}.idf", "rb") as file:
+    with open(FROZEN_SHIPPED / f"{name}.idf", "rb") as file:
         decode_stream(load_model(name), Decoder(file), out.write)
     return out.getvalue()
 
@@ -36,7 +36,7 @@ def test_every_shipped_model_has_a_file() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_is_the_one_that_was_shipped(name: str) -> None:
     assert load_model(name).fingerprint.hex() == DIGESTS[name]["fingerprint"]
-    assert digest((FROZEN / f"{name}.idf").read_bytes()) == DIGESTS[name]["idf"]
+    assert digest((FROZEN_SHIPPED / f"{name}.idf").read_bytes()) == DIGESTS[name]["idf"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,8 +17,7 @@ from idf.config import DataConfig, load_config, to_yaml
 from idf.errors import EXIT_USER_ERROR, RunError
 from idf.evaluation import command, main
 from idf.evaluation.codecs import Entry, NotMade
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from idf.errors import RunError
 from idf.evaluation.plots import draw_history, plot_codecs, plot_history, read_history
 from idf.evaluation.results import Row
+from tests.paths import ROOT
 
 NAMES = ("loss", "bits_per_dimension", "compression_ratio", "log_scales")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -146,5 +147,5 @@ def test_pyplot_is_not_loaded() -> None:
     # pyplot would choose a window system and keep every figure alive.
     code = "import idf.evaluation.plots, sys; assert 'matplotlib' not in sys.modules; "
     code += "from idf.evaluation.plots import _figure; _figure(); assert 'matplotlib.pyplot' not in sys.modules"
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(ROOT)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)

@@ -11,8 +11,8 @@ from experiments.check_sweep import MAX_COMBINATIONS, agent_words, check_file, c
 from experiments.sweep_values import read_parameters
 from idf.config.compose import compose
 from idf.errors import ConfigError
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SWEEPS = [ROOT / "sweep.yaml", *sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))]
 
 

@@ -16,8 +16,7 @@ from experiments.plan import read_manifest
 from experiments.report import main as report
 from experiments.runs import read_state
 from idf.audio.pcm import write_wav16
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 STUDY = """
 settings:

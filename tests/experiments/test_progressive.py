@@ -13,8 +13,7 @@ import soundfile
 
 from experiments.progressive import main
 from idf.errors import ConfigError, DataError, OutputError, RunError
-
-TINY = Path(__file__).parents[1] / "coding" / "frozen" / "tiny.idfm"
+from tests.paths import TINY
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from experiments.ray import main, run_commands, run_tasks
 from experiments.runs import is_evaluated, read_state
 from experiments.slurm import commands
 from idf.errors import ConfigError, RunError
+from tests.paths import ROOT
 
 # Stands in for train.py and evaluate.py: notes its process and what it was given, and ends well.
 PROGRAM = """
@@ -45,7 +46,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     (tmp_path / "mine.yaml").write_text(STUDY)
     for name in ("train.py", "evaluate.py"):
         (tmp_path / name).write_text(PROGRAM)
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
 
     def stand_ins(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:

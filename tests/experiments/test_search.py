@@ -15,6 +15,7 @@ from experiments.check_sweep import MAX_COMBINATIONS
 from experiments.launcher import Slot
 from experiments.search import main, read_search, run_search
 from idf.errors import ConfigError, RunError
+from tests.paths import ROOT
 
 # Stands in for train.py: bits/sample is the distance of log10(rate) from -2.5, falling over ten validations.
 PROGRAM = """
@@ -106,7 +107,7 @@ def optuna(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     module = pytest.importorskip("optuna", reason="the extra [optuna] is not installed")
     module.logging.set_verbosity(module.logging.WARNING)
     monkeypatch.setattr(launcher, "POLL_S", 0.02)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (tmp_path / "train.py").write_text(PROGRAM)
     return module
 

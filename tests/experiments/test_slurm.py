@@ -16,6 +16,7 @@ from experiments.plan import Job
 from experiments.runs import is_evaluated, read_state
 from experiments.slurm import RunJob, commands, main
 from idf.errors import ConfigError, RunError
+from tests.paths import ROOT
 
 # Stands in for train.py and evaluate.py.
 PROGRAM = """
@@ -43,7 +44,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     (tmp_path / "mine.yaml").write_text(STUDY)
     for name in ("train.py", "evaluate.py"):
         (tmp_path / name).write_text(PROGRAM)
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     return [str(tmp_path / "mine.yaml"), f"outputs={tmp_path / 'outputs'}"]
 

@@ -18,8 +18,7 @@ from wandb.wandb_agent import Agent
 
 from experiments.runs import find_runs, read_state
 from idf.audio.pcm import write_wav16
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from idf.errors import RunError
+from idf.models import file as model_file
 from idf.models.file import read_model_file
 from idf.models.load import load_codec
-
-TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
+from tests.paths import TINY
 
 
 def members() -> dict[str, bytes]:

@@ -16,8 +16,9 @@ import pytest
 from idf.audio.pcm import read_pcm16, write_wav16
 from idf.datasets.demo import demo_folder, read_demo_manifest
 from idf.errors import DataError
+from tests.paths import ROOT
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "build_demo_data.py"
+TOOL = ROOT / "tools" / "build_demo_data.py"
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from pathlib import Path
 
 from list_window_models import MODELS, model_rows
 
 from idf.config.compose import compose
 from idf.models.registry import SHIPPED
+from tests.paths import ROOT
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
+TOOLS = ROOT / "tools"
 LARGEST = 8 << 20
 
 

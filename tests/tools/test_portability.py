@@ -11,7 +11,9 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "portability.py"
+from tests.paths import ROOT
+
+TOOL = ROOT / "tools" / "portability.py"
 
 
 @pytest.fixture(scope="module")

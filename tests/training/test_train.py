@@ -21,8 +21,8 @@ from idf.config.compose import compose
 from idf.training.checkpoints import load_checkpoint
 from idf.training.history import read_history
 from idf.training.launch import check_command_line
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 Tiny = Callable[..., Config]
 
 

@@ -21,8 +21,8 @@ from idf.errors import FormatError, RunError, WorkerError
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 from idf.workers.pool import ProcessCodec, Processes
+from tests.paths import TINY
 
-TINY = Path(__file__).parent / "frozen" / "tiny.idfm"
 FORM = WavFormat(8000, 2, 16)
 SAMPLES = np.random.default_rng(0).integers(-300, 300, (150_000, 2)).astype(np.int32)
 

@@ -27,6 +27,7 @@ from idf.models.build import build_model
 from idf.models.load import load_codec, save_model
 from idf.models.registry import load_model
 from idf.models.window.codec import WindowCodec
+from tests.paths import TINY
 
 WINDOW = 64
 WIDTH = WidthConfig(
@@ -188,7 +189,7 @@ def demo_clip() -> np.ndarray:
     return samples[len(samples) // 2 - 4096 :][:8192].astype(np.int32)
 
 
-@pytest.mark.parametrize("model", ["channelwise", str(Path(__file__).parent / "frozen" / "tiny.idfm")])
+@pytest.mark.parametrize("model", ["channelwise", str(TINY)])
 def test_every_block_makes_speech_better(model: str) -> None:
     """Once there is more signal than noise: before that, a model of speech at 22 kHz guesses this at 8 kHz wrong."""
     codec = load_model(model)
