@@ -19,6 +19,7 @@ import numpy as np
 
 from idf.coding.message import heads_of, words_of
 from idf.coding.mixture import PRECISION, IntegerMixture, checked_precision, intervals, locate
+from idf.config.checks import NO_CRAYSTACK
 from idf.errors import ConfigError, FormatError
 
 
@@ -33,13 +34,7 @@ def _load_rans() -> ModuleType:
     """
     package = importlib.util.find_spec("craystack")
     if package is None or not package.submodule_search_locations:
-        raise ConfigError(
-            [
-                "coder=craystack needs craystack, which is not installed. Install it from its repository: "
-                'pip install "craystack @ git+https://github.com/j-towns/craystack"; or use coder=rans, '
-                "which writes the same bytes"
-            ]
-        )
+        raise ConfigError([NO_CRAYSTACK])
     place = Path(package.submodule_search_locations[0]) / "rans.py"
     spec = importlib.util.spec_from_file_location("craystack.rans", place)
     if spec is None or spec.loader is None or not place.is_file():

@@ -1,27 +1,35 @@
 """Which values and combinations are possible: every problem as one sentence that says what to do.
 
 Types and names are checked before (:mod:`idf.config.compose`); what concerns the network alone is
-checked where it is built (:func:`idf.models.build.model_problems`) and reported together with the rest.
+checked where it is built (:func:`idf.config.model_checks.model_problems`) and reported together with the rest.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import itertools
 import math
 import re
 from collections.abc import Iterator
 
-from idf.config.schema import Config, DataConfig, OptimizerConfig, SharpnessConfig, TrainingConfig
-from idf.errors import ConfigError
+from idf.config.model_checks import model_problems
+from idf.config.schema import PERMUTATIONS, Config, DataConfig, OptimizerConfig, SharpnessConfig, TrainingConfig
 
 MAX_WINDOW = 1 << 20
 """A window goes through the nets as a whole; longer ones do not fit into memory."""
 
+NO_CRAYSTACK = (
+    "coder=craystack needs craystack, which is not installed. Install it from its repository: "
+    'pip install "craystack @ git+https://github.com/j-towns/craystack"; or use coder=rans, '
+    "which writes the same bytes"
+)
+
 _CHOICES = {
     "model.family": ("window", "adaptive"),
     "context": ("none", "previous"),
-    "permutation.kind": ("random", "reverse", "rotate", "identity"),
+    "permutation.kind": PERMUTATIONS,
+    "whitening.kind": ("none", "adaptive"),
     "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
     "optimizer.kind": ("adam", "adadelta"),
     "optimizer.schedule": ("cosine", "constant"),
@@ -63,9 +71,6 @@ _LEAST: dict[str, float] = {
 
 def check(config: Config) -> list[str]:
     """Every problem with the values of ``config`` and between them; an empty list when there is none."""
-    # Imported here: the model's module itself imports the configuration.
-    from idf.models.build import model_problems
-
     problems = [*_choices(config), *_numbers(config)]
     problems += _window(config)
     problems += model_problems(config)
@@ -203,13 +208,8 @@ def _devices(config: Config) -> Iterator[str]:
 
 
 def _coder(config: Config) -> Iterator[str]:
-    if config.coder == "craystack":
-        from idf.coding.coders import new_message  # loads the compiler
-
-        try:
-            new_message(config.coder)
-        except ConfigError as error:
-            yield from error.problems
+    if config.coder == "craystack" and importlib.util.find_spec("craystack") is None:
+        yield NO_CRAYSTACK
 
 
 def _names(config: Config) -> Iterator[str]:

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+LANES = 8
+"""Lattices of a bank of predictors; they are computed side by side, in the lanes of a vector register."""
+MAX_HALF_TAPS = 32
+"""Half of the taps of a split's filters, at most."""
+PERMUTATIONS = ("random", "reverse", "rotate", "identity")
+
 
 @dataclass
 class PredictorsConfig:
@@ -293,3 +299,19 @@ class Config:
     """The same command gives the same bits, at some cost in speed on GPUs."""
     force: bool = False
     """Start over a run that exists."""
+
+
+ADAPTIVE, BANDS, WINDOW = "adaptive", "bands", "window"
+"""Families of models: the adaptive flow, window flows of subbands, other window flows."""
+
+
+def family_name(config: Config) -> str:
+    """Return the family of a configuration's model: one of the names above."""
+    if config.model.family == ADAPTIVE:
+        return ADAPTIVE
+    return BANDS if config.layout.prior == BANDS else WINDOW
+
+
+def seen_channels(layout: LayoutConfig, channels: int) -> int:
+    """Return how many of ``channels`` a coupling's net sees; at least one."""
+    return max(1, round(channels * layout.split_fraction))

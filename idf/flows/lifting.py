@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from idf.config.schema import MAX_HALF_TAPS
+
 TAP_BITS = 14
 """Taps are integers in units of 2^-14."""
-MAX_HALF_TAPS = 32
 _BETA = 5.0
 """Of the Kaiser window. The stop band is then about 53 dB down."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from idf.arithmetic import Arithmetic, Array, Parameters
-
-KINDS = ("random", "reverse", "rotate", "identity")
+from idf.config.schema import PERMUTATIONS
 
 
 def draw_permutation(kind: str, channels: int, seed: int, step: int) -> np.ndarray:
@@ -24,7 +23,7 @@ def draw_permutation(kind: str, channels: int, seed: int, step: int) -> np.ndarr
         return np.roll(natural, -max(channels // 4, 1))
     if kind == "identity":
         return natural
-    raise ValueError(f"unknown permutation {kind!r}; known are {', '.join(KINDS)}")
+    raise ValueError(f"unknown permutation {kind!r}; known are {', '.join(PERMUTATIONS)}")
 
 
 class Permutation:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from idf.config.schema import Config
+from idf.config.schema import ADAPTIVE, BANDS, WINDOW, Config, family_name
 from idf.errors import ConfigError, RunError
 from idf.models.file import read_model_file
 
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from idf.models.window.codec import WindowCodec
 
     Codec: TypeAlias = WindowCodec | AdaptiveCodec | BandCodec
-
-ADAPTIVE, BANDS, WINDOW = "adaptive", "bands", "window"
-"""Families of models: the adaptive flow, window flows of subbands, other window flows."""
-
-
-def family_name(config: Config) -> str:
-    """The family of a configuration's model: one of the names above."""
-    if config.model.family == ADAPTIVE:
-        return ADAPTIVE
-    return BANDS if config.layout.prior == BANDS else WINDOW
 
 
 def load_codec(path: Path | str, coder: str = "rans") -> Codec:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from idf.config import Config
+from idf.config.schema import ADAPTIVE, BANDS, family_name
 from idf.datasets.batches import training_batches
 from idf.datasets.dataset import Clip, Dataset, spread
 from idf.errors import DataError
-from idf.models.load import ADAPTIVE, BANDS, family_name
 from idf.training.state import TrainingState
 from idf.training.validation import Validator
 

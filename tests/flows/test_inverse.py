@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from idf.arithmetic.exact import Exact
+from idf.config.schema import PERMUTATIONS
 from idf.flows import AdditiveCoupling, Permutation, draw_permutation, squeeze, unsqueeze
-from idf.flows.permutation import KINDS
 
 A = Exact()
 CHANNELS = 8
@@ -36,7 +36,7 @@ LAYERS = {
     "coupling": coupling(level_equivariant=False),
     "equivariant coupling": coupling(level_equivariant=True),
     "offset coupling": coupling(level_equivariant=False, offset=32768),
-} | {kind: Permutation(draw_permutation(kind, CHANNELS, seed=3, step=1)) for kind in KINDS}
+} | {kind: Permutation(draw_permutation(kind, CHANNELS, seed=3, step=1)) for kind in PERMUTATIONS}
 
 
 def trained_parameters(layer: Any) -> dict[str, np.ndarray]:

@@ -12,11 +12,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from idf.coding.message import Message
-from idf.config.schema import Config, ModelConfig
+from idf.config.model_checks import adaptive_problems
+from idf.config.schema import Config
 from idf.errors import RunError
 from idf.files import atomic_write
 from idf.models.adaptive.loops import LOOPS
-from idf.models.adaptive.model import AdaptiveModel, adaptive_problems, network_size
+from idf.models.adaptive.model import AdaptiveModel, network_size
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
 from idf.models.adaptive.state import Constants, first_state, make_constants
 from idf.models.adaptive.steps import make_scratch
@@ -113,11 +114,11 @@ def adaptive_codec(path: Path | str, file: ModelFile) -> AdaptiveCodec:
         RunError: the file is of another version, or does not fit together.
     """
     try:
-        model = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ModelConfig), file.header["config"]["model"]))
-        assert isinstance(model, ModelConfig)
-        problems = list(adaptive_problems(model.adaptive))
-        if problems:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), file.header["config"]))
+        assert isinstance(config, Config)
+        if problems := list(adaptive_problems(config)):
             raise ValueError("; ".join(problems))
+        model = config.model
         constants = make_constants(model.adaptive)
         weights = file.arrays[_WEIGHTS].view(np.float32).ravel()
         if len(weights) != network_size(constants.plan) or not np.all(np.isfinite(weights)):

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from idf.arithmetic import ParameterSpec, Specs, normal, values, zeros
-from idf.config.schema import AdaptiveConfig, Config, PredictorsConfig
+from idf.config.schema import Config
 from idf.models.adaptive.state import Constants, Plan, first_state, make_constants
-from idf.models.adaptive.vectors import LANES
 
-MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_PAST = 1024, 4096, 128, 1024, 16, 32, 64
 _WEIGHT_BITS = 16
 """Significant bits of a weight in a model file."""
 
@@ -174,49 +172,3 @@ def network_specs(plan: Plan) -> Specs:
     components = plan.components
     start[2 * components : 3 * components] = np.linspace(-2.25, 0.75, components) if components > 1 else -0.75
     return specs | layer("last", zeros((hidden, outputs)), values(start))
-
-
-def adaptive_problems(config: AdaptiveConfig) -> Iterator[str]:
-    """What is wrong with a configuration, a sentence each."""
-    yield from predictor_problems(config, "model.adaptive")
-    yield from width_problems(config, "model.adaptive")
-
-
-def width_problems(config: AdaptiveConfig, group: str) -> Iterator[str]:
-    """What is wrong with the network's sizes in the settings ``group``, a sentence each."""
-    for name, least, most in (
-        ("hidden", 32, MAX_HIDDEN),
-        ("layers", 0, MAX_LAYERS),
-        ("components", 1, MAX_COMPONENTS),
-        ("past", 1, MAX_PAST),
-    ):
-        value = getattr(config, name)
-        if not least <= value <= most:
-            yield f"{group}.{name}={value}: it must lie between {least} and {most}"
-    if config.hidden % 32:
-        yield f"{group}.hidden={config.hidden}: take a multiple of 32, such as {max(round(config.hidden / 32), 1) * 32}"
-
-
-def predictor_problems(config: PredictorsConfig, group: str) -> Iterator[str]:
-    """What is wrong with the predictors of the settings ``group``, a sentence each."""
-    lanes = len(config.forgetting)
-    if lanes != LANES or not all(0.9 <= factor < 1 for factor in config.forgetting):
-        yield f"{group}.forgetting={config.forgetting}: {LANES} numbers from 0.9 to below 1"
-    if not 1 <= config.stages <= MAX_STAGES:
-        yield f"{group}.stages={config.stages}: it must lie between 1 and {MAX_STAGES}"
-    experts = config.experts
-    if not 1 <= len(experts) <= MAX_EXPERTS or len(config.cascades) > MAX_EXPERTS:
-        yield f"{group}.experts: {len(experts)} of them; give 1 to {MAX_EXPERTS}"
-    for expert in experts:
-        if len(expert) != 2 or not 0 <= expert[0] < LANES or not 1 <= expert[1] <= config.stages:
-            yield (f"{group}.experts: {expert} is not [lattice 0 to {LANES - 1}, order 1 to stages={config.stages}]")
-    for source in config.cascades:
-        if not 0 <= source < len(experts):
-            yield f"{group}.cascades: there is no expert {source}; they are numbered 0 to {len(experts) - 1}"
-    orders, rates = config.filter_orders, config.filter_rates
-    if not orders or any(order < 16 or order % 16 or order > MAX_ORDER for order in orders):
-        yield f"{group}.filter_orders={orders}: multiples of 16 up to {MAX_ORDER}"
-    if len(orders) != len(rates) or any(not 0 < rate < 1 for rate in rates):
-        yield f"{group}.filter_rates={rates}: one for each of filter_orders, between 0 and 1"
-    if not 0 < config.floor <= 1:
-        yield f"{group}.floor={config.floor}: above 0, at most 1"

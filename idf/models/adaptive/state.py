@@ -124,7 +124,7 @@ def first_state(constants: Constants, channels: int) -> State:
 
 
 def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
-    """The constants of a configuration, whose values were checked (:func:`idf.models.adaptive.model.adaptive_problems`).
+    """The constants of a configuration, whose values were checked (:func:`idf.config.model_checks.adaptive_problems`).
 
     Args:
         features: inputs that the network gets besides those that the predictors make.

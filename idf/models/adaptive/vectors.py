@@ -22,7 +22,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-LANES = 8
+from idf.config.schema import LANES
+
 STAGE_VECTORS = 7
 """Kept of a stage: forward and backward reflection, forward and backward energy, 1 / backward energy,
 and the backward error and the conversion factor of the sample before."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +24,9 @@ from numpy import ndarray as Array
 from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
 from idf.config.schema import AdaptiveConfig, PredictorsConfig, WhiteningConfig
 from idf.models.adaptive.loops import SOURCES, other_channel
-from idf.models.adaptive.model import predictor_problems
 from idf.models.adaptive.state import Constants, first_state, make_constants
 from idf.models.adaptive.steps import CENTRE, CROSS, LIMIT, centre, learn, predict
 
-KINDS = ("none", "adaptive")
 BLOCK_SAMPLES = 1 << 19
 """Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
 
@@ -130,14 +128,6 @@ def build_whitening(config: WhiteningConfig) -> Whitening:
     constants = make_constants(AdaptiveConfig(**predictors, past=1, hidden=32, layers=0, components=1))
     text = f"{_sources()} {BLOCK_SAMPLES} {json.dumps(predictors, sort_keys=True)}"
     return Whitening(constants, hashlib.sha256(text.encode()).hexdigest()[:24])
-
-
-def whitening_problems(config: WhiteningConfig) -> Iterator[str]:
-    """What is wrong with a configuration, a sentence each."""
-    if config.kind not in KINDS:
-        yield f"whitening.kind={config.kind}: it is one of {', '.join(KINDS)}"
-    elif config.kind != "none":
-        yield from predictor_problems(config, "whitening")
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from idf.coding.codec import MAX_CHUNK_SAMPLES, LatentBlock
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
+from idf.config.model_checks import band_problems
 from idf.config.schema import Config
 from idf.errors import RunError
 from idf.files import atomic_write
@@ -29,7 +30,7 @@ from idf.models.adaptive.sequential import SequentialCoder, loop_tables
 from idf.models.adaptive.state import State
 from idf.models.adaptive.steps import make_scratch
 from idf.models.bands.loops import LOOPS, Bands
-from idf.models.bands.model import BandModel, band_problems, build_bands
+from idf.models.bands.model import BandModel, build_bands
 from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.models.load import load_again
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE

@@ -18,25 +18,23 @@ anew.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from idf.arithmetic import Specs
-from idf.config.schema import BandsConfig, Config
-from idf.flows.lifting import MAX_HALF_TAPS, half_band, merge, split
-from idf.models.adaptive.model import AdaptiveModel, Trace, network_specs, predictor_problems, width_problems
+from idf.config.schema import Config
+from idf.flows.lifting import half_band, merge, split
+from idf.models.adaptive.model import AdaptiveModel, Trace, network_specs
 from idf.models.adaptive.state import Constants, State, first_state, make_constants
 from idf.models.adaptive.vectors import LANES
 from idf.models.bands.features import FEATURES, PLACE_FEATURES, busyness, lower_features, place_features
 from idf.models.bands.loops import Bands, Start
 
-MAX_LEVELS = 8
 _LOUDEST = 64.0
 """A window's expected loudness stays within this factor of the usual."""
-CONTEXTS = ("none", "previous")
 
 
 @dataclass(frozen=True)
@@ -241,21 +239,3 @@ def build_bands(config: Config, constants: Mapping[str, np.ndarray] | None = Non
         input_deviation=np.ones((bands, plan.inputs), np.float32),
     )
     return model if constants is None else model.with_constants(constants)
-
-
-def band_problems(config: Config) -> Iterator[str]:
-    """What is wrong with a configuration, a sentence each."""
-    settings: BandsConfig = config.model.bands
-    group = "model.bands"
-    yield from predictor_problems(settings, group)
-    yield from width_problems(settings, group)
-    if not 0 <= settings.levels <= MAX_LEVELS:
-        yield f"{group}.levels={settings.levels}: it must lie between 0 and {MAX_LEVELS}"
-    elif len(settings.half_taps) < settings.levels:
-        yield f"{group}.half_taps={settings.half_taps}: one for each of levels={settings.levels}"
-    elif config.model.window >> settings.levels < 1:
-        yield f"{group}.levels={settings.levels}: too many for model.window={config.model.window}"
-    if any(not 1 <= count <= MAX_HALF_TAPS for count in settings.half_taps):
-        yield f"{group}.half_taps={settings.half_taps}: numbers from 1 to {MAX_HALF_TAPS}"
-    if settings.start_samples <= 0:
-        yield f"{group}.start_samples={settings.start_samples}: it must be above 0"

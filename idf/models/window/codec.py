@@ -23,10 +23,10 @@ from idf.arithmetic.exact import Exact
 from idf.coding.codec import LatentBlock
 from idf.coding.coders import new_message, read_message
 from idf.coding.message import MessageLike
+from idf.config.model_checks import model_problems
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.files import atomic_write
-from idf.models.build import model_problems
 from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
 from idf.models.load import load_again
 from idf.models.window.latents import WindowBlocks, to_integers

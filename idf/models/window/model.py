@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from idf.arithmetic import Arithmetic, Array, Parameters, Specs
 from idf.arithmetic.exact import Exact
-from idf.config.schema import Config
+from idf.config.schema import Config, seen_channels
 from idf.flows import AdditiveCoupling, Permutation, draw_permutation
 from idf.models.window.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
 from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrior
@@ -151,11 +151,6 @@ def build_window_model(config: Config, constants: Mapping[str, np.ndarray] | Non
     return WindowModel(config.model.window, hierarchy, hierarchy.specs, kept, whitening)
 
 
-def _seen(channels: int, fraction: float) -> int:
-    """How many of ``channels`` a coupling's net sees; at least one."""
-    return max(1, round(channels * fraction))
-
-
 def _remaining(config: Config) -> list[int]:
     """Channels before each factor-out, and last those of the base."""
     layout = config.layout
@@ -197,7 +192,7 @@ def _wavenet(config: Config, base: Base, constants: Mapping[str, np.ndarray]) ->
             coupling = AdditiveCoupling(
                 f"coupling/{number}",
                 channels,
-                _seen(channels, layout.split_fraction),
+                seen_channels(layout, channels),
                 level_equivariant=layout.level_equivariant,
                 layers=width.wavenet_layers,
                 hidden=width.wavenet_channels,

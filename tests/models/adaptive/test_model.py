@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.config.schema import AdaptiveConfig
+from idf.config.model_checks import adaptive_problems
+from idf.config.schema import Config
 from idf.models.adaptive.codec import codec_of
-from idf.models.adaptive.model import AdaptiveModel, adaptive_problems, coding_model, round_bits
+from idf.models.adaptive.model import AdaptiveModel, coding_model, round_bits
 from tests.models.adaptive.signals import tone
 
 
 def test_the_default_configuration_is_sound() -> None:
-    assert list(adaptive_problems(AdaptiveConfig())) == []
+    assert list(adaptive_problems(Config())) == []
 
 
 @pytest.mark.parametrize(
@@ -37,8 +38,8 @@ def test_the_default_configuration_is_sound() -> None:
     ],
 )
 def test_what_cannot_be_built_is_told(name: str, value: Any, said: str) -> None:
-    config = AdaptiveConfig()
-    setattr(config, name, value)
+    config = Config()
+    setattr(config.model.adaptive, name, value)
     assert any(said in problem for problem in adaptive_problems(config))
 
 

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from idf.config.model_checks import whitening_problems
 from idf.config.schema import WhiteningConfig
-from idf.models.adaptive.whitening import Whitening, build_whitening, whitening_problems
+from idf.models.adaptive.whitening import Whitening, build_whitening
 from tests.models.adaptive.signals import tone
 
 RNG = np.random.default_rng(5)
@@ -115,7 +116,6 @@ def test_the_name_follows_the_settings() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"kind": "lpc"}, "whitening.kind=lpc: it is one of none, adaptive"),
         ({"stages": 0}, "whitening.stages=0"),
         ({"experts": [[0, 65]]}, "stages=64"),
         ({"cascades": [8]}, "whitening.cascades: there is no expert 8"),

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from idf.config.model_checks import band_problems, model_problems
 from idf.config.schema import BandsConfig, Config
 from idf.models.bands.codec import codec_of
 from idf.models.bands.features import FEATURES, PLACE_FEATURES, log2, lower_features, place_features
 from idf.models.bands.initial_state import fitted
-from idf.models.bands.model import BandModel, band_problems, build_bands
-from idf.models.build import model_problems
+from idf.models.bands.model import BandModel, build_bands
 from tests.models.adaptive.signals import tone
 from tests.models.bands.conftest import random_parameters, small_config
 
