@@ -25,11 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from idf.errors import ConfigError, DataError, run_main
-from idf.evaluation.plots import BLUE, GREY, label_figure, save_figure, style_axes
 from idf.files import atomic_write
 from idf.models.adaptive.codec import CHUNK_SAMPLES, AdaptiveCodec
 from idf.models.load import load_codec
 from idf.models.registry import find_model
+from idf.plotting import BLUE, GREY, label_figure, save_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -29,8 +29,8 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 
-from idf.evaluation.plots import BLUE, GREY, VERMILION
 from idf.files import atomic_write
+from idf.plotting import BLUE, GREY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.streaming import COLOURS, OUTPUTS, ROOT, Measured, measure, write_speech
-from idf.evaluation.plots import GREY
 from idf.files import atomic_write
 from idf.models.file import read_model_file, write_model_file
 from idf.models.registry import find_model
+from idf.plotting import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.launcher import EVALUATING, OVER, TRAINING, WAITING, Track
-from experiments.wording import bits, duration
+from idf.text import bits, duration
 
 LINE_INTERVAL_S = 30.0
 """Seconds between two plain lines of progress; what happens to a run is said at once."""

@@ -18,10 +18,10 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from experiments.sweep_values import Parameter, read_parameters
-from experiments.wording import did_you_mean, parse_words
 from idf.config import Config, signature
 from idf.config.compose import check_overrides, compose
 from idf.errors import ConfigError, run_main
+from idf.text import did_you_mean, parse_words
 
 USAGE = """\
 python -m experiments.check_sweep [FILE ...]

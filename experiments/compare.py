@@ -14,8 +14,8 @@ from rich.text import Text
 
 from experiments.runs import RunRecord, number, open_record
 from experiments.status import PLAIN_WIDTH, STYLES, command_of
-from experiments.wording import bits, duration, parse_words, size
 from idf.errors import ConfigError, run_main
+from idf.text import bits, duration, parse_words, size
 
 USAGE = """\
 python -m experiments.compare RUN RUN ... [outputs=outputs]

@@ -34,8 +34,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from experiments.runs import flatten
-from experiments.wording import did_you_mean
 from idf.errors import ConfigError
+from idf.text import did_you_mean
 
 OWN_STUDIES = Path(__file__).resolve().parent
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from experiments.results import CellResult, Curve, StudyResult
 from idf.config import Config, load_config
 from idf.errors import UserError
-from idf.evaluation.plots import BLUE, DPI, GREY, ORANGE, VERMILION, WIDTH_INCHES
+from idf.plotting import BLUE, DPI, GREY, ORANGE, VERMILION, WIDTH_INCHES
 from idf.training.schedules import sharpness_schedule
 
 if TYPE_CHECKING:

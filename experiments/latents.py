@@ -18,8 +18,8 @@ from idf.audio.pcm import Pcm
 from idf.errors import ConfigError, run_main
 from idf.evaluation.latent_plots import draw_bits, draw_latents, draw_scales, save_vector
 from idf.evaluation.latents import CodedClip, look_into
-from idf.evaluation.plots import WIDTH_INCHES
 from idf.models import registry
+from idf.plotting import WIDTH_INCHES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments.definition import Budget, Settings, Study
-from experiments.wording import did_you_mean
 from idf.config import Config, DataConfig, check, run_folder, signature
 from idf.config.compose import compose
 from idf.errors import ConfigError, DataError, RunError
 from idf.evaluation.options import parse_options
 from idf.files import atomic_write_text
+from idf.text import did_you_mean
 
 MANIFEST = "study.json"
 DEFAULT_BUDGET = "smoke"

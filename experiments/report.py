@@ -24,10 +24,10 @@ from experiments.tables import (
     to_latex,
     to_markdown,
 )
-from experiments.wording import did_you_mean, parse_words
 from idf.errors import ConfigError, RunError, run_main
-from idf.evaluation.plots import save_figure
 from idf.files import atomic_write_text
+from idf.plotting import save_figure
+from idf.text import did_you_mean, parse_words
 
 USAGE = """\
 python -m experiments.report STUDY [budget=NAME] [target=BITS] [outputs=outputs]

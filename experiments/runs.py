@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from experiments.wording import did_you_mean
 from idf.errors import RunError
+from idf.text import did_you_mean
 from idf.training.history import read_history
 
 ENDED = ("finished", "diverged")

@@ -33,11 +33,11 @@ from experiments.launcher import (
 )
 from experiments.plan import Job
 from experiments.runs import number, read_run
-from experiments.wording import bits, parse_words
 from idf.config import run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError, RunError, run_main
 from idf.files import output_errors
+from idf.text import bits, parse_words
 from idf.training.lock import locked
 
 if TYPE_CHECKING:

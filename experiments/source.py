@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.wording import did_you_mean, parse_words
 from idf.audio.pcm import Pcm, read_pcm16
 from idf.config.compose import check_overrides, compose
 from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import ConfigError, DataError
 from idf.evaluation.runs import LATEST, EvaluatedRun, data_config, open_run
 from idf.models import registry
+from idf.text import did_you_mean, parse_words
 
 KEYS = ("run", "study", "model", "clip", "output")
 """Settings that all such commands take, besides ``data=`` and ``data.KEY=``."""

@@ -24,9 +24,9 @@ from rich.text import Text
 
 from experiments.plan import read_manifest
 from experiments.runs import DAMAGED, KILLED, RunRecord, find_runs, read_run
-from experiments.wording import age, bits, did_you_mean, parse_words, size
 from idf.config.identity import NOT_SEMANTIC
 from idf.errors import RunError, run_main
+from idf.text import age, bits, did_you_mean, parse_words, size
 
 USAGE = """\
 python -m experiments.status [STUDY ...] [outputs=outputs]

@@ -15,8 +15,8 @@ from experiments.definition import find_study, read_study
 from experiments.launcher import FAILED, Launcher, Slot, available_cores, lacks_evaluation, make_slots, visible_gpus
 from experiments.plan import Job, Plan, make_plan, write_manifest
 from experiments.runs import ENDED, read_state
-from experiments.wording import Words, did_you_mean, parse_words
 from idf.errors import ConfigError, run_main
+from idf.text import Words, did_you_mean, parse_words
 
 USAGE = """\
 python -m experiments.study STUDY [budget=NAME] [jobs=N] [--dry-run] [SETTING=VALUE ...]

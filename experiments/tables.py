@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from experiments.results import CellResult, SeedResult, StudyResult
 from experiments.runs import number
 from experiments.statistics import Interval, rate_interval, summarise
-from experiments.wording import bits
+from idf.text import bits
 
 DASH = "–"
 

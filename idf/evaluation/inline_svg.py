@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from idf.evaluation.markup import Markup, element
-from idf.evaluation.plots import BLUE, GREEN, GREY, GRID, ORANGE, PINK, SKY, VERMILION
+from idf.plotting import BLUE, GREEN, GREY, GRID, ORANGE, PINK, SKY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -24,9 +24,9 @@ from idf.evaluation.latents import (
     pick_evenly,
     spectrogram,
 )
-from idf.evaluation.plots import BLUE, DPI, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, WIDTH_INCHES, style_axes
 from idf.evaluation.progressive import Step
 from idf.files import atomic_write
+from idf.plotting import BLUE, DPI, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, WIDTH_INCHES, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,6 @@ Colours are those of Okabe and Ito, distinguishable with every kind of colour vi
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
@@ -16,7 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idf.errors import RunError
-from idf.files import atomic_write
+from idf.plotting import (
+    BLUE,
+    DPI,
+    GREY,
+    ORANGE,
+    VERMILION,
+    WIDTH_INCHES,
+    _figure,
+    _label,
+    _legend,
+    label_figure,
+    save_figure,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +36,6 @@ if TYPE_CHECKING:
 
     from idf.evaluation.results import Row
 
-BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
-SKY, PINK, GRID = "#56B4E9", "#CC79A7", "#E3E3E3"
-WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.0, 4.0, 160
 
 MAX_MARKS = 12
 """More changes of the sharpness than this are a smooth schedule: shaded as a span instead of marked one by one."""
@@ -249,38 +258,6 @@ def _log_scales(history: History, width: float) -> Figure | None:
     return figure
 
 
-def _figure(width: float = WIDTH_INCHES, height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
-    style_axes(axes)
-    return figure, axes
-
-
-def style_axes(axes: Axes) -> None:
-    """Light grid lines, no box."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, color=GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-
-
-def label_figure(figure: Figure, title: str) -> None:
-    """A title over all panels, at the left."""
-    figure.suptitle(title, fontsize=12, x=0.01, ha="left", fontweight="bold")
-
-
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=16)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-
-
-def _legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=9)
-
-
 def _mark(axes: Axes, changes: _Changes) -> None:
     """Show the sharpness changes without moving the axes' limits."""
     for step, value in changes.marks:
@@ -325,24 +302,3 @@ def _smooth(values: list[float]) -> list[float]:
 
 def _finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write ``<name>.svg`` and ``<name>.png``; the same data gives the same file.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    from matplotlib import rc_context
-
-    paths = []
-    for form, metadata in (("svg", {"Date": None}), ("png", {})):
-        picture = io.BytesIO()
-        # No date and no random names inside, so that the same data gives the same file.
-        with rc_context({"svg.hashsalt": "idf"}):
-            figure.savefig(picture, format=form, metadata=metadata)
-        path = folder / f"{name}.{form}"
-        with atomic_write(path) as file:
-            file.write(picture.getvalue())
-        paths.append(path)
-    return paths

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.evaluation.plots import BLUE, GREY, VERMILION, label_figure, save_figure, style_axes
 from idf.evaluation.progressive import Step, log_spectra
+from idf.plotting import BLUE, GREY, VERMILION, label_figure, save_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

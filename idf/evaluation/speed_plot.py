@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idf.evaluation.plots import BLUE, GREY, VERMILION, label_figure, save_figure, style_axes
+from idf.plotting import BLUE, GREY, VERMILION, label_figure, save_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

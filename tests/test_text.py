@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.wording import age, did_you_mean, duration, parse_words, size
 from idf.errors import ConfigError
+from idf.text import age, did_you_mean, duration, parse_words, size
 
 
 def test_a_command_line_taken_apart() -> None:
