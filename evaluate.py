@@ -1,9 +1,9 @@
 """Measure a trained run against other lossless codecs: ``python evaluate.py run=latest``; ``--help`` tells more.
 
-The way it goes: read the options, open the run and its data (:mod:`idf.evaluation.runs`), code every clip in
+The way it goes: read the options, open the run and its data (:mod:`idf.runs.find`), code every clip in
 fresh processes and compare (:mod:`idf.evaluation.measurement`), score the same windows
 (:mod:`idf.evaluation.likelihood`), write tables, figures and a report (:mod:`idf.evaluation.results`,
-:mod:`idf.evaluation.plots`, :mod:`idf.evaluation.report`). :mod:`idf.evaluation.command` is that list as code.
+:mod:`idf.evaluation.results`, :mod:`idf.evaluation.report`). :mod:`idf.evaluation.command` is that list as code.
 """
 
 from __future__ import annotations

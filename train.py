@@ -44,8 +44,8 @@ def train(config: Config) -> int:
     from idf.datasets.batches import select_clips
     from idf.datasets.dataset import open_dataset
     from idf.models.build import build_model
+    from idf.runs.run import claimed_run
     from idf.training.framework import prepare_tensorflow
-    from idf.training.run import claimed_run
     from idf.training.session import ended, export, fit, resume_point
 
     dataset = open_dataset(config.data)

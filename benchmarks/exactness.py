@@ -170,7 +170,7 @@ def main() -> int:
     path = find_model(arguments.model or "channelwise")
     float_weights = None
     if arguments.checkpoint:
-        from idf.training.checkpoints import load_checkpoint
+        from idf.runs.checkpoints import load_checkpoint
 
         float_weights = dict(load_checkpoint(arguments.checkpoint).weights)
     bits = measure(path, float_weights)

@@ -12,9 +12,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from experiments.runs import RunRecord, number, open_record
 from experiments.status import PLAIN_WIDTH, STYLES, command_of
 from idf.errors import ConfigError, run_main
+from idf.runs.find import RunRecord, number, open_record
 from idf.text import bits, duration, parse_words, size
 
 USAGE = """\

@@ -33,8 +33,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from experiments.runs import flatten
 from idf.errors import ConfigError
+from idf.runs.find import flatten
 from idf.text import did_you_mean
 
 OWN_STUDIES = Path(__file__).resolve().parent

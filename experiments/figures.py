@@ -1,6 +1,6 @@
 """The figures of a report, each as SVG and PNG: bits/sample by seed, and curves with bands.
 
-Colours are those of Okabe and Ito, as in :mod:`idf.evaluation.plots`.
+Colours are those of Okabe and Ito, as in :mod:`idf.evaluation.results`.
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ from types import FrameType
 from typing import IO, Protocol
 
 from experiments.plan import Job
-from experiments.runs import DAMAGED, RunState, is_evaluated, read_state
 from idf.errors import EXIT_USER_ERROR
 from idf.files import output_errors
-from idf.training.run import EXIT_STATUS
+from idf.runs.find import DAMAGED, RunState, is_evaluated, read_state
+from idf.runs.run import EXIT_STATUS
 
 ROOT = Path(__file__).resolve().parents[1]
 POLL_S = 0.5

@@ -17,11 +17,11 @@ from typing import Any
 
 from experiments.launcher import ROOT
 from experiments.plan import Job, write_manifest
-from experiments.runs import read_state
 from experiments.slurm import commands
 from experiments.study import read_request, split_own_words, unfinished_jobs
 from idf.errors import EXIT_USER_ERROR, ConfigError, RunError, run_main
-from idf.training.run import EXIT_STATUS
+from idf.runs.find import read_state
+from idf.runs.run import EXIT_STATUS
 
 USAGE = """\
 python -m experiments.ray STUDY [budget=NAME] [address=local] [cpus=2] [gpus=0] [retries=1]

@@ -12,9 +12,9 @@ from typing import Any
 
 from experiments.definition import Published
 from experiments.plan import read_manifest
-from experiments.runs import RunRecord, number, read_run
 from experiments.statistics import Paired, Summary, compare_paired, steps_to, summarise
 from idf.errors import RunError
+from idf.runs.find import RunRecord, number, read_run
 
 Curve = tuple[tuple[int, float], ...]
 """(step, bits/sample) of each validation."""

@@ -32,13 +32,13 @@ from experiments.launcher import (
     visible_gpus,
 )
 from experiments.plan import Job
-from experiments.runs import number, read_run
 from idf.config import run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError, RunError, run_main
 from idf.files import output_errors
+from idf.runs.find import number, read_run
+from idf.runs.lock import locked
 from idf.text import bits, parse_words
-from idf.training.lock import locked
 
 if TYPE_CHECKING:
     import optuna

@@ -11,8 +11,9 @@ from idf.audio.pcm import Pcm, read_pcm16
 from idf.config.compose import check_overrides, compose
 from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import ConfigError, DataError
-from idf.evaluation.runs import LATEST, EvaluatedRun, data_config, open_run
+from idf.evaluation.options import data_config
 from idf.models import registry
+from idf.runs.find import LATEST, EvaluatedRun, open_run
 from idf.text import did_you_mean, parse_words
 
 KEYS = ("run", "study", "model", "clip", "output")

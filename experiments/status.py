@@ -23,9 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.plan import read_manifest
-from experiments.runs import DAMAGED, KILLED, RunRecord, find_runs, read_run
 from idf.config.identity import NOT_SEMANTIC
 from idf.errors import RunError, run_main
+from idf.runs.find import DAMAGED, KILLED, RunRecord, find_runs, read_run
 from idf.text import age, bits, did_you_mean, parse_words, size
 
 USAGE = """\

@@ -14,8 +14,8 @@ from experiments.board import open_board, summary
 from experiments.definition import find_study, read_study
 from experiments.launcher import FAILED, Launcher, Slot, available_cores, lacks_evaluation, make_slots, visible_gpus
 from experiments.plan import Job, Plan, make_plan, write_manifest
-from experiments.runs import ENDED, read_state
 from idf.errors import ConfigError, run_main
+from idf.runs.find import ENDED, read_state
 from idf.text import Words, did_you_mean, parse_words
 
 USAGE = """\

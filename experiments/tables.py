@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.results import CellResult, SeedResult, StudyResult
-from experiments.runs import number
 from experiments.statistics import Interval, rate_interval, summarise
+from idf.runs.find import number
 from idf.text import bits
 
 DASH = "–"

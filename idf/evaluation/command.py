@@ -27,17 +27,26 @@ from idf.evaluation.likelihood import model_nll_bits
 from idf.evaluation.machine import cpu_name
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
 from idf.evaluation.model_codec import ModelCodec
-from idf.evaluation.options import USAGE, Options, parse_options
+from idf.evaluation.options import USAGE, Options, data_config, parse_options
 from idf.evaluation.page import write_page
-from idf.evaluation.plots import plot_codecs, plot_history, read_history
 from idf.evaluation.report import write_report
-from idf.evaluation.results import Results, Row, clip_records, excess_warning, make_row, to_terminal, write_results
-from idf.evaluation.runs import EvaluatedRun, data_config, open_run
+from idf.evaluation.results import (
+    Results,
+    Row,
+    clip_records,
+    excess_warning,
+    make_row,
+    plot_codecs,
+    to_terminal,
+    write_results,
+)
 from idf.evaluation.subjects import Subject, open_models, subject_of_run
 from idf.files import output_errors
 from idf.models.load import load_codec
+from idf.runs.curves import plot_history, read_history
+from idf.runs.find import EvaluatedRun, open_run
+from idf.runs.run import Run, environment
 from idf.training.framework import prepare_tensorflow
-from idf.training.run import Run, environment
 from idf.training.trackers import log_table
 
 

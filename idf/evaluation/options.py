@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from idf.config.compose import check_overrides
+from omegaconf import OmegaConf
+
+from idf.config import DataConfig, check
+from idf.config.compose import check_overrides, compose
 from idf.errors import ConfigError
 from idf.evaluation.baselines import BASELINES
-from idf.evaluation.runs import LATEST
+from idf.runs.find import LATEST, EvaluatedRun
 
 KEYS = ("run", "study", "model", "split", "baselines")
 SPLITS = ("train", "validation", "test")
@@ -119,3 +123,27 @@ def _did_you_mean(word: str, known: Sequence[str]) -> str:
 
 def _did_you_mean_run(word: str) -> str:
     return f"; did you mean run={word}?" if "/" in word or word == "latest" else ""
+
+
+def data_config(run: EvaluatedRun, overrides: Sequence[str]) -> DataConfig:
+    """The run's data settings, changed by ``data=NAME`` and ``data.KEY=VALUE``.
+
+    With ``data=NAME`` the settings start afresh from that file of ``conf/data/``, without it from the run's.
+
+    Raises:
+        ConfigError: with every problem of the overrides and of their combination.
+    """
+    if any(word.startswith("data=") for word in overrides):
+        return compose(overrides).data
+    checked = check_overrides(overrides)
+    tree = OmegaConf.structured(run.config.data)
+    for override in checked.overrides:
+        OmegaConf.update(tree, str(override.key_or_group).removeprefix("data."), override.value())
+    data = OmegaConf.to_object(tree)
+    assert isinstance(data, DataConfig)
+    problems = [*checked.problems]
+    if overrides:
+        problems += check(dataclasses.replace(run.config, data=data))
+    if problems:
+        raise ConfigError(problems)
+    return data

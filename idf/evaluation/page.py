@@ -17,10 +17,10 @@ from idf.evaluation.exhibit import Exhibit
 from idf.evaluation.inline_svg import inline_svg
 from idf.evaluation.markup import Markup, element, join
 from idf.evaluation.page_style import STYLE
-from idf.evaluation.plots import draw_history
 from idf.evaluation.results import Results, caption
-from idf.evaluation.runs import EvaluatedRun
 from idf.files import atomic_write_text
+from idf.runs.curves import draw_history
+from idf.runs.find import EvaluatedRun
 
 FIGURE_INCHES = 4.2
 """Width of a figure whose letters are of a good size on a phone, and side by side with another elsewhere."""

@@ -14,6 +14,16 @@ from typing import TYPE_CHECKING, Any
 from idf.evaluation.codecs import Entry, NotMade
 from idf.evaluation.measurement import ClipMeasurement, Measurement
 from idf.files import atomic_write_text
+from idf.plotting import (
+    BLUE,
+    GREY,
+    _figure,
+    label_figure,
+    save_figure,
+)
+
+if TYPE_CHECKING:
+    pass  # SELF
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -261,3 +271,28 @@ def times(value: float | None) -> str:
 
 def _escape(cell: str) -> str:
     return cell.replace("|", "\\|")
+
+
+def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draw the table's bits per sample as bars, the smallest files on top; the first row is the model.
+
+    Returns:
+        ``codecs.svg`` and ``codecs.png`` in ``folder``.
+
+    Raises:
+        OutputError: ``folder`` cannot be written.
+    """
+    ranked = sorted(rows, key=lambda row: row.bits_per_sample)
+    figure, axes = _figure(height=1.5 + 0.34 * len(rows))
+    colours = [BLUE if row is rows[0] else "#B8B8B8" for row in ranked]
+    names = [row.codec for row in ranked]
+    bars = axes.barh(range(len(ranked)), [row.bits_per_sample for row in ranked], color=colours, height=0.7)
+    axes.bar_label(bars, [f"{row.bits_per_sample:.3f}" for row in ranked], padding=4, fontsize=9)
+    axes.set_yticks(range(len(ranked)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.12 * max(row.bits_per_sample for row in ranked))
+    axes.grid(visible=False, axis="y")
+    label_figure(figure, "Size of the files")
+    axes.set_title(f"{rows[0].dataset}, {rows[0].split}", fontsize=9, loc="left", color=GREY)
+    axes.set_xlabel("bits per sample (smaller is better)")
+    return save_figure(figure, folder, "codecs")

@@ -12,10 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 from idf.config import Config
 from idf.config.compose import compose
 from idf.errors import RunError
-from idf.evaluation.runs import EvaluatedRun
 from idf.files import output_errors
 from idf.models.file import read_model_file
 from idf.models.registry import find_model
+from idf.runs.find import EvaluatedRun
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 
 from idf.config import Config, to_plain
 from idf.datasets.dataset import Dataset, spread
-from idf.training.checkpoints import Checkpoint
+from idf.runs.checkpoints import Checkpoint
+from idf.runs.run import EXIT_STATUS, Run
 from idf.training.clock import Clock
 from idf.training.coded import coded_size, export_model
 from idf.training.divergence import DivergenceGuard
@@ -24,7 +25,6 @@ from idf.training.framework import peak_device_memory_mib
 from idf.training.profile import StepProfiler
 from idf.training.progress import SAMPLE_BITS, Display
 from idf.training.report import Reporter
-from idf.training.run import EXIT_STATUS, Run
 from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from idf.audio.pcm import write_wav16
-from idf.training.run import Run
+from idf.runs.run import Run
 from idf.training.trackers import Tracker
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from idf.config import Config
 from idf.datasets.dataset import Dataset
 from idf.models.build import build_model
-from idf.training.checkpoints import Checkpoint, load_checkpoint
+from idf.runs.checkpoints import Checkpoint, load_checkpoint
+from idf.runs.run import EXIT_STATUS, Run
 from idf.training.coded import export_model
 from idf.training.devices import Devices
 from idf.training.family import Family, family_of
 from idf.training.loop import Loop, Outcome
 from idf.training.progress import open_display
 from idf.training.report import Reporter
-from idf.training.run import EXIT_STATUS, Run
 from idf.training.signals import stop_on_signals
 from idf.training.state import TrainingState
 from idf.training.trackers import Tracker, open_trackers
@@ -122,7 +122,7 @@ def export(config: Config, run: Run) -> None:
         facts = {"step": checkpoint.step, "validation_bits_per_sample": checkpoint.meta["best"]}
         export_model(run.model_path, model, checkpoint.weights, checkpoint.meta["log_scale"], config, facts)
     if run.history.path.exists():
-        from idf.evaluation.plots import plot_history
+        from idf.runs.curves import plot_history
 
         plot_history(run.history.path, run.plots)
 

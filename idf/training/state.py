@@ -9,7 +9,7 @@ import numpy as np
 
 from idf.config.schema import OptimizerConfig
 from idf.errors import RunError
-from idf.training.checkpoints import Checkpoint
+from idf.runs.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from idf.config import Config, to_plain
-from idf.training.run import Run
+from idf.runs.run import Run
 
 _NETWORK_PATIENCE_S = 30
 """How long an online run waits for the server before it goes on offline."""

@@ -21,11 +21,11 @@ from idf.evaluation.exhibit import make_exhibit
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
 from idf.evaluation.page import page
 from idf.evaluation.results import Results, Row
-from idf.evaluation.runs import EvaluatedRun
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.model import build_adaptive
 from idf.models.build import build_model
 from idf.models.load import save_model
+from idf.runs.find import EvaluatedRun
 
 NASTY = "<script>alert('&\"')</script>"
 """What a page must not take for its own."""

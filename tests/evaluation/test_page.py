@@ -23,7 +23,7 @@ from idf.errors import RunError
 from idf.evaluation.exhibit import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip
 from idf.evaluation.page import write_page
 from idf.evaluation.results import Results
-from idf.evaluation.runs import EvaluatedRun
+from idf.runs.find import EvaluatedRun
 
 NASTY = "<script>alert('&\"')</script>"
 MakePage = Callable[..., str]

@@ -12,8 +12,8 @@ import matplotlib
 import pytest
 
 from idf.errors import RunError
-from idf.evaluation.plots import draw_history, plot_codecs, plot_history, read_history
-from idf.evaluation.results import Row
+from idf.evaluation.results import Row, plot_codecs
+from idf.runs.curves import draw_history, plot_history, read_history
 from tests.paths import ROOT
 
 NAMES = ("loss", "bits_per_dimension", "compression_ratio", "log_scales")
@@ -145,7 +145,7 @@ def test_the_same_data_gives_the_same_svg(tmp_path: Path) -> None:
 
 def test_pyplot_is_not_loaded() -> None:
     # pyplot would choose a window system and keep every figure alive.
-    code = "import idf.evaluation.plots, sys; assert 'matplotlib' not in sys.modules; "
-    code += "from idf.evaluation.plots import _figure; _figure(); assert 'matplotlib.pyplot' not in sys.modules"
+    code = "import idf.evaluation.results, sys; assert 'matplotlib' not in sys.modules; "
+    code += "from idf.evaluation.results import _figure; _figure(); assert 'matplotlib.pyplot' not in sys.modules"
     root = str(ROOT)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)

@@ -8,7 +8,8 @@ import pytest
 
 from idf.config import Config, DataConfig, to_yaml
 from idf.errors import ConfigError, RunError
-from idf.evaluation.runs import EvaluatedRun, data_config, open_run
+from idf.evaluation.options import data_config
+from idf.runs.find import EvaluatedRun, open_run
 
 
 def make_run(folder: Path, *, model: bool = True, status: dict[str, object] | None = None, age: int = 0) -> Path:

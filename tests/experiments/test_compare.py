@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from experiments.compare import differing, main, results
-from experiments.runs import read_run
 from idf.errors import ConfigError
+from idf.runs.find import read_run
 
 
 def test_settings_and_results_side_by_side(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from experiments.plan import read_manifest
 from experiments.report import main as report
-from experiments.runs import read_state
 from idf.audio.pcm import write_wav16
+from idf.runs.find import read_state
 from tests.paths import ROOT
 
 STUDY = """

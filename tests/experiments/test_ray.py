@@ -13,9 +13,9 @@ import pytest
 from experiments import ray as launcher
 from experiments.plan import Job
 from experiments.ray import main, run_commands, run_tasks
-from experiments.runs import is_evaluated, read_state
 from experiments.slurm import commands
 from idf.errors import ConfigError, RunError
+from idf.runs.find import is_evaluated, read_state
 from tests.paths import ROOT
 
 # Stands in for train.py and evaluate.py: notes its process and what it was given, and ends well.

@@ -13,9 +13,9 @@ import pytest
 
 from experiments import slurm
 from experiments.plan import Job
-from experiments.runs import is_evaluated, read_state
 from experiments.slurm import RunJob, commands, main
 from idf.errors import ConfigError, RunError
+from idf.runs.find import is_evaluated, read_state
 from tests.paths import ROOT
 
 # Stands in for train.py and evaluate.py.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runs import find_runs, read_run
 from experiments.status import command_of, differences, main
 from idf.errors import RunError
+from idf.runs.find import find_runs, read_run
 
 
 def lines_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:

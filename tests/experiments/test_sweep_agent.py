@@ -16,8 +16,8 @@ import yaml
 from wandb.proto import wandb_internal_pb2
 from wandb.wandb_agent import Agent
 
-from experiments.runs import find_runs, read_state
 from idf.audio.pcm import write_wav16
+from idf.runs.find import find_runs, read_state
 from tests.paths import ROOT
 
 

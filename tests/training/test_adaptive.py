@@ -18,9 +18,9 @@ from idf.config import Config, run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError
 from idf.models.build import build_model
-from idf.training.history import read_history
+from idf.runs.history import read_history
+from idf.runs.run import Run
 from idf.training.loop import Loop
-from idf.training.run import Run
 
 from .conftest import TINY_ADAPTIVE
 from .test_session import assert_same_run, killed_after, train

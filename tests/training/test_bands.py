@@ -14,8 +14,8 @@ import idf.evaluation
 from idf.audio.pcm import read_pcm16
 from idf.config import run_folder
 from idf.config.compose import compose
-from idf.training.history import read_history
-from idf.training.run import Run
+from idf.runs.history import read_history
+from idf.runs.run import Run
 
 from .conftest import TINY_BANDS
 from .test_session import assert_same_run, killed_after, train

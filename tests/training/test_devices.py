@@ -11,10 +11,10 @@ import pytest
 from idf.config import run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError
+from idf.runs.checkpoints import load_checkpoint
+from idf.runs.history import read_history
 from idf.training import devices, framework
-from idf.training.checkpoints import load_checkpoint
 from idf.training.devices import Devices
-from idf.training.history import read_history
 
 from .test_train import start
 

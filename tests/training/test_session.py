@@ -17,11 +17,11 @@ from idf.config.compose import compose
 from idf.datasets.dataset import open_dataset
 from idf.errors import OutputError
 from idf.models.build import build_model
+from idf.runs.checkpoints import load_checkpoint
+from idf.runs.history import History, read_history
+from idf.runs.run import Run, claimed_run
 from idf.training import session
-from idf.training.checkpoints import load_checkpoint
-from idf.training.history import History, read_history
 from idf.training.loop import Loop, Outcome
-from idf.training.run import Run, claimed_run
 from idf.training.session import ended, export, fit, resume_point
 
 from .conftest import TINY

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from idf.config import Config
+from idf.runs.run import claimed_run
 from idf.training import trackers
-from idf.training.run import claimed_run
 from idf.training.trackers import open_trackers, wandb_mode
 
 Tiny = Callable[..., Config]

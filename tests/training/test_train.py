@@ -18,8 +18,8 @@ import yaml
 
 from idf.config import Config, run_folder
 from idf.config.compose import compose
-from idf.training.checkpoints import load_checkpoint
-from idf.training.history import read_history
+from idf.runs.checkpoints import load_checkpoint
+from idf.runs.history import read_history
 from idf.training.launch import check_command_line
 from tests.paths import ROOT
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from idf.errors import RunError
-from idf.training.lock import locked
+from idf.runs.lock import locked
 
 
 def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
-    program = f"import os; from idf.training.lock import locked\nwith locked(__import__('pathlib').Path({str(tmp_path)!r})): os._exit(9)"
+    program = f"import os; from idf.runs.lock import locked\nwith locked(__import__('pathlib').Path({str(tmp_path)!r})): os._exit(9)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
     assert json.loads((tmp_path / "lock").read_text())["host"] == socket.gethostname()
     with locked(tmp_path) as taken_over:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runs import find_runs, flatten, number, open_record, read_run, read_state
 from idf.errors import RunError
+from idf.runs.find import find_runs, flatten, number, open_record, read_run, read_state
 
 
 def test_a_run_as_training_leaves_it(make_run, outputs: Path) -> None:

@@ -30,9 +30,9 @@ import idf
 from idf.config import Config, run_folder, signature, to_yaml
 from idf.errors import RunError, UserError
 from idf.files import atomic_write_text
-from idf.training.checkpoints import CheckpointFolder
-from idf.training.history import History
-from idf.training.lock import locked
+from idf.runs.checkpoints import CheckpointFolder
+from idf.runs.history import History
+from idf.runs.lock import locked
 
 EXIT_STATUS = {"finished": 0, "diverged": 3, "interrupted": 130, "preempted": 143, "failed": 1}
 """What the program returns to the shell for each final status; 128 + the signal, as shells do."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from idf.training.history import History, read_history
+from idf.runs.history import History, read_history
 
 
 def test_records_come_back_and_odd_numbers_become_null(tmp_path: Path) -> None:

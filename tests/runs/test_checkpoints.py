@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from idf.errors import OutputError, RunError
-from idf.training.checkpoints import Checkpoint, CheckpointFolder, load_checkpoint, save_checkpoint
+from idf.runs.checkpoints import Checkpoint, CheckpointFolder, load_checkpoint, save_checkpoint
 
 
 def checkpoint(step: int) -> Checkpoint:
@@ -90,7 +90,7 @@ def test_nothing_readable_is_an_error_with_a_remedy(tmp_path: Path) -> None:
 
 
 def test_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("idf.training.checkpoints.FORMAT", 99)
+    monkeypatch.setattr("idf.runs.checkpoints.FORMAT", 99)
     save_checkpoint(tmp_path / "x.npz", checkpoint(1))
     monkeypatch.undo()
     with pytest.raises(RunError, match="format 99"):

@@ -8,7 +8,7 @@ import pytest
 
 from idf.config import Config, load_config, run_folder
 from idf.errors import RunError
-from idf.training.run import Run, claimed_run
+from idf.runs.run import Run, claimed_run
 
 Tiny = Callable[..., Config]
 

@@ -1,8 +1,4 @@
-"""Figures of a run, each as SVG and PNG: how training went, and the model among the other codecs.
-
-Figures are built as objects; pyplot and matplotlib's global settings are not touched.
-Colours are those of Okabe and Ito, distinguishable with every kind of colour vision.
-"""
+"""How training went, drawn from ``history.jsonl``."""
 
 from __future__ import annotations
 
@@ -34,11 +30,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from idf.evaluation.results import Row
-
 
 MAX_MARKS = 12
 """More changes of the sharpness than this are a smooth schedule: shaded as a span instead of marked one by one."""
+
 
 Points = tuple[list[float], list[float]]
 
@@ -119,31 +114,6 @@ def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, F
         "log_scales": _log_scales(history, width),
     }
     return {name: figure for name, figure in figures.items() if figure is not None}
-
-
-def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw the table's bits per sample as bars, the smallest files on top; the first row is the model.
-
-    Returns:
-        ``codecs.svg`` and ``codecs.png`` in ``folder``.
-
-    Raises:
-        OutputError: ``folder`` cannot be written.
-    """
-    ranked = sorted(rows, key=lambda row: row.bits_per_sample)
-    figure, axes = _figure(height=1.5 + 0.34 * len(rows))
-    colours = [BLUE if row is rows[0] else "#B8B8B8" for row in ranked]
-    names = [row.codec for row in ranked]
-    bars = axes.barh(range(len(ranked)), [row.bits_per_sample for row in ranked], color=colours, height=0.7)
-    axes.bar_label(bars, [f"{row.bits_per_sample:.3f}" for row in ranked], padding=4, fontsize=9)
-    axes.set_yticks(range(len(ranked)), names)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.12 * max(row.bits_per_sample for row in ranked))
-    axes.grid(visible=False, axis="y")
-    label_figure(figure, "Size of the files")
-    axes.set_title(f"{rows[0].dataset}, {rows[0].split}", fontsize=9, loc="left", color=GREY)
-    axes.set_xlabel("bits per sample (smaller is better)")
-    return save_figure(figure, folder, "codecs")
 
 
 @dataclass(frozen=True)
