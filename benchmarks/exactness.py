@@ -140,7 +140,7 @@ def clip_bits(
 
 def measure(path: Path, float_weights: dict[str, np.ndarray] | None) -> Bits:
     """All rows for a model file."""
-    from idf.evaluation.likelihood import model_nll_bits
+    from idf.training.families.load import model_nll_bits
 
     codec = load_codec(path)
     if not isinstance(codec, WindowCodec):

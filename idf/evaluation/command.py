@@ -23,7 +23,6 @@ from idf.evaluation.baselines import find_baselines
 from idf.evaluation.codecs import CodecError, Entry
 from idf.evaluation.exhibit import Exhibit, make_exhibit
 from idf.evaluation.flac import DEFAULT_BLOCK
-from idf.evaluation.likelihood import model_nll_bits
 from idf.evaluation.machine import cpu_name
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
 from idf.evaluation.model_codec import ModelCodec
@@ -46,6 +45,7 @@ from idf.models.load import load_codec
 from idf.runs.curves import plot_history, read_history
 from idf.runs.find import EvaluatedRun, open_run
 from idf.runs.run import Run, environment
+from idf.training.families.load import model_nll_bits
 from idf.training.framework import prepare_tensorflow
 from idf.training.trackers import log_table
 

@@ -17,10 +17,9 @@ from idf.config import Config, to_plain
 from idf.datasets.dataset import Dataset, spread
 from idf.runs.checkpoints import Checkpoint
 from idf.runs.run import EXIT_STATUS, Run
-from idf.training.clock import Clock
-from idf.training.coded import coded_size, export_model
+from idf.training.coding_check import coded_size, export_model
 from idf.training.divergence import DivergenceGuard
-from idf.training.family import Family
+from idf.training.families.interface import Family
 from idf.training.framework import peak_device_memory_mib
 from idf.training.profile import StepProfiler
 from idf.training.progress import SAMPLE_BITS, Display
@@ -29,6 +28,7 @@ from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState
 from idf.training.step import StepResult, TrainingStep
+from idf.training.throughput import Clock
 from idf.workers.memory import peak_memory_mib
 
 if TYPE_CHECKING:

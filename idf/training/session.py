@@ -10,9 +10,10 @@ from idf.datasets.dataset import Dataset
 from idf.models.build import build_model
 from idf.runs.checkpoints import Checkpoint, load_checkpoint
 from idf.runs.run import EXIT_STATUS, Run
-from idf.training.coded import export_model
+from idf.training.coding_check import export_model
 from idf.training.devices import Devices
-from idf.training.family import Family, family_of
+from idf.training.families.interface import Family
+from idf.training.families.load import family_of
 from idf.training.loop import Loop, Outcome
 from idf.training.progress import open_display
 from idf.training.report import Reporter

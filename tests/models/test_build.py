@@ -15,7 +15,7 @@ from idf.models.build import build_model
 from idf.models.window.model import WindowModel
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import Mixture
-from idf.training.likelihood import training_bits
+from idf.training.families.window import training_bits
 
 A = Exact()
 TINY = WidthConfig(

@@ -1,7 +1,7 @@
 """The compiled network of the adaptive flow: from a sample's inputs to the mixture that codes it.
 
 Strict like :mod:`idf.models.adaptive.steps`. The same network in TensorFlow, to be trained, is
-:mod:`idf.training.adaptive`.
+:mod:`idf.training.families.adaptive`.
 """
 
 from __future__ import annotations

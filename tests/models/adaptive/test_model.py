@@ -58,7 +58,7 @@ def test_standardised_inputs_are_folded_into_the_weights(
 def test_training_likelihood_is_what_coding_costs(model: AdaptiveModel, parameters: dict[str, np.ndarray]) -> None:
     import tensorflow as tf
 
-    from idf.training.adaptive import adaptive_bits
+    from idf.training.families.adaptive import adaptive_bits
 
     samples = tone(4000)[:, None]
     trace = model.trace(samples)

@@ -94,7 +94,7 @@ def test_traces_have_a_row_for_each_latent(model: BandModel, count: int) -> None
 def test_training_likelihood_is_what_coding_costs(model: BandModel) -> None:
     import tensorflow as tf
 
-    from idf.training.bands import band_bits
+    from idf.training.families.bands import band_bits
 
     samples = np.random.default_rng(2).integers(-60, 61, 640).astype(np.int32)
     # Nothing that surprises an untrained model beyond measure: no symbol costs a coder more than 28 bits.

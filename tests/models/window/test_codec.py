@@ -23,7 +23,7 @@ from idf.errors import FormatError, RunError
 from idf.models.build import build_model
 from idf.models.load import load_codec, save_model
 from idf.models.window.codec import WindowCodec
-from idf.training.likelihood import training_bits
+from idf.training.families.window import training_bits
 
 WINDOW = 64
 WIDTH = WidthConfig(

@@ -14,12 +14,12 @@ import tensorflow as tf
 
 from idf.config import Config
 from idf.datasets.dataset import open_dataset
-from idf.evaluation.likelihood import model_nll_bits
 from idf.models.build import build_model
 from idf.models.load import load_codec
 from idf.models.window.model import WindowModel
-from idf.training.coded import export_model
-from idf.training.family import WindowFamily
+from idf.training.coding_check import export_model
+from idf.training.families.load import model_nll_bits
+from idf.training.families.window import WindowFamily
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from idf.container.arrays import compress_clip
 from idf.evaluation import likelihood
-from idf.evaluation.likelihood import model_nll_bits
 from idf.models.bands.codec import BandCodec, save_bands
 from idf.models.bands.model import build_bands
 from idf.models.load import load_codec
+from idf.training.families.load import model_nll_bits
 
 
 @pytest.mark.parametrize(
@@ -55,20 +55,20 @@ def test_one_trace_does_for_all_bands_and_lengths(
     fakes: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TensorFlow warns of five among ten calls, and five bands of a clip would make as many."""
-    import idf.training.adaptive
+    import idf.training.families.adaptive
     from tests.models.bands.conftest import random_parameters, small_config
 
     config = small_config()
     model = build_bands(config)
     save_bands(tmp_path / "bands.idfm", config, model, random_parameters(model, scale=0.01), {})
     traced: list[int] = []
-    real = idf.training.adaptive.adaptive_bits
+    real = idf.training.families.adaptive.adaptive_bits
 
     def counted(*arguments: Any) -> Any:
         traced.append(1)
         return real(*arguments)
 
-    monkeypatch.setattr(idf.training.adaptive, "adaptive_bits", counted)
+    monkeypatch.setattr(idf.training.families.adaptive, "adaptive_bits", counted)
     clips = [fakes.speech_like(count, count) for count in (640, 1000, 40, 3000)]
     bits = model_nll_bits(tmp_path / "bands.idfm", clips)
     codec = load_codec(tmp_path / "bands.idfm")

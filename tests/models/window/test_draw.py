@@ -7,8 +7,8 @@ import pytest
 
 from idf.config import Config
 from idf.models.build import build_model
+from idf.models.window.model import draw, draw_latents
 from idf.priors.mixture import Mixture
-from idf.training.drawn import draw, draw_latents
 
 
 def test_latents_follow_their_mixture() -> None:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from idf.datasets.dataset import spread
-from idf.training.validation import Validator
+from idf.training.families.window import Validator
 
 SIGNALS = {"a": np.arange(70), "b": np.arange(3), "c": np.arange(64) * 2, "d": np.arange(37)}
 
