@@ -1,7 +1,7 @@
 """The adaptive flow's network in TensorFlow: −log2 p of samples, given what the predictors made of their past.
 
 The predictors do not depend on the network, so they run once over the training clips
-(:mod:`idf.training.features_cache`) and training sees single samples in any order. The same network for coding,
+(:mod:`idf.training.families.features_cache`) and training sees single samples in any order. The same network for coding,
 compiled and strict, is :mod:`idf.models.adaptive.network`; both compute in float32 and differ by rounding only.
 """
 
@@ -99,14 +99,14 @@ class AdaptiveFamily:
         self.bits: Callable[..., Any] = adaptive_bits
 
     def batches(self, config: Config, model: AdaptiveModel, dataset: Dataset, first_step: int) -> tf.data.Dataset:
-        from idf.training.features_cache import row_batches, training_rows
+        from idf.training.families.features_cache import row_batches, training_rows
 
         return row_batches(training_rows(config, model, dataset, cache_folder(config)), config, first_step)
 
     def start(
         self, config: Config, model: AdaptiveModel, dataset: Dataset
     ) -> tuple[AdaptiveModel, dict[str, np.ndarray]]:
-        from idf.training.features_cache import training_rows
+        from idf.training.families.features_cache import training_rows
 
         mean, deviation = training_rows(config, model, dataset, cache_folder(config)).statistics()
         return model.standardised(mean, deviation), model.initial_parameters(config.seed)

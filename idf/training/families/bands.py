@@ -41,7 +41,7 @@ def band_bits(
     Args:
         parameters: trained arrays by name, float32.
         rows: float32 (batch, N, inputs + 2 + experts), the bands one after the other along N
-            (:func:`idf.training.features_cache.band_batches`).
+            (:func:`idf.training.families.features_cache.band_batches`).
         sharpness, coded: of other window flows; ignored.
     """
     bits, log_scales = [], []
@@ -73,13 +73,13 @@ class BandFamily:
         self.bits: Callable[..., Any] = band_bits
 
     def batches(self, config: Config, model: BandModel, dataset: Dataset, first_step: int) -> tf.data.Dataset:
-        from idf.training.features_cache import band_batches, band_rows
+        from idf.training.families.features_cache import band_batches, band_rows
 
         return band_batches(band_rows(config, model, dataset, cache_folder(config)), model, config, first_step)
 
     def start(self, config: Config, model: BandModel, dataset: Dataset) -> tuple[BandModel, dict[str, np.ndarray]]:
         from idf.models.bands.initial_state import fitted
-        from idf.training.features_cache import band_rows
+        from idf.training.families.features_cache import band_rows
 
         if not dataset.train:
             raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; give more clips")

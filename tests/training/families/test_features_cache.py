@@ -15,8 +15,8 @@ from idf.config.compose import compose
 from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import DataError, OutputError
 from idf.models.adaptive.model import AdaptiveModel, build_adaptive
-from idf.training import features_cache as rows as rows_module
-from idf.training.features_cache import Rows, row_batches, training_rows
+from idf.training.families import features_cache as rows_module
+from idf.training.families.features_cache import Rows, row_batches, training_rows
 
 from .conftest import TINY_ADAPTIVE
 
