@@ -6,35 +6,9 @@ latent inside 16 bits, so that any input whatever stays codable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, Arithmetic, Array, Parameters
-from idf.nets import WaveNet, local_level
-
-FULL_SCALE = 32768.0
-LEVEL_FRAMES = 4
-"""Frames on each side over which a level-equivariant net measures the level."""
-
-
-@dataclass(frozen=True)
-class NormalisedInput:
-    """A net's input on its grid and the scale s that its outputs are multiplied by, in 16-bit steps."""
-
-    x: Array
-    scale: Array
-    octaves: Array
-
-
-def normalise_full_scale(a: Arithmetic, x: Array) -> NormalisedInput:
-    """The original's: samples on [-1, 1)."""
-    return NormalisedInput(a.grid(x / FULL_SCALE, 15, 1.0), FULL_SCALE, 15.0)
-
-
-def normalise_by_level(a: Arithmetic, x: Array) -> NormalisedInput:
-    """Samples divided by their local level, with the level itself as one more channel."""
-    level = local_level(a, x, LEVEL_FRAMES)
-    scaled = a.grid(x / level.value, ACTIVATION_BITS, ACTIVATION_LIMIT)
-    return NormalisedInput(a.concat([scaled, level.feature], -1), level.value, level.octaves)
+from idf.arithmetic import Arithmetic, Array, Parameters
+from idf.nets import WaveNet
+from idf.nets.level import normalise_by_level, normalise_full_scale
 
 
 class AdditiveCoupling:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from idf.arithmetic import Arithmetic, Array
+from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, Arithmetic, Array
 from idf.arithmetic.levels import LEVELS_PER_OCTAVE
+from idf.nets import local_level
 
 PRIOR_ENERGY = 2000.0
 """Energy (squared 16-bit steps) assumed besides what is known: keeps near-silence from dividing by nothing."""
@@ -54,3 +55,31 @@ def local_level(a: Arithmetic, x: Array, frames: int) -> LocalLevel:
     energy = a.sum(x * x, -1)[..., None]
     known = x[:, :, :1] * 0.0 + float(x.shape[-1])
     return level_of(a, box_sum(a, energy, frames), box_sum(a, known, frames))
+
+
+FULL_SCALE = 32768.0
+
+
+LEVEL_FRAMES = 4
+"""Frames on each side over which a level-equivariant net measures the level."""
+
+
+@dataclass(frozen=True)
+class NormalisedInput:
+    """A net's input on its grid and the scale s that its outputs are multiplied by, in 16-bit steps."""
+
+    x: Array
+    scale: Array
+    octaves: Array
+
+
+def normalise_full_scale(a: Arithmetic, x: Array) -> NormalisedInput:
+    """The original's: samples on [-1, 1)."""
+    return NormalisedInput(a.grid(x / FULL_SCALE, 15, 1.0), FULL_SCALE, 15.0)
+
+
+def normalise_by_level(a: Arithmetic, x: Array) -> NormalisedInput:
+    """Samples divided by their local level, with the level itself as one more channel."""
+    level = local_level(a, x, LEVEL_FRAMES)
+    scaled = a.grid(x / level.value, ACTIVATION_BITS, ACTIVATION_LIMIT)
+    return NormalisedInput(a.concat([scaled, level.feature], -1), level.value, level.octaves)

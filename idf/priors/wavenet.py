@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from idf.arithmetic import FINE_BITS, Arithmetic, Array, Parameters, Specs, zeros
-from idf.flows.coupling import normalise_by_level, normalise_full_scale
 from idf.nets import WaveNet
+from idf.nets.level import normalise_by_level, normalise_full_scale
 from idf.priors.mixture import Mixture, mixture_on_grid
 
 _START_OCTAVES = -7.0
