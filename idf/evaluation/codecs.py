@@ -1,7 +1,7 @@
 """What a codec is to the evaluation: something that makes a file from a clip and a clip from the file.
 
 Every row of the table, ours or a baseline, goes through this interface and through the same two worker
-processes (:mod:`idf.evaluation.worker`), so sizes, speeds and memory are measured in one way.
+processes (:mod:`idf.evaluation.measure_worker`), so sizes, speeds and memory are measured in one way.
 Codecs cross to a worker as JSON, therefore they are frozen dataclasses whose fields are plain values.
 """
 

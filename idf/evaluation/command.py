@@ -26,6 +26,7 @@ from idf.evaluation.flac import DEFAULT_BLOCK
 from idf.evaluation.machine import cpu_name
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
 from idf.evaluation.model_codec import ModelCodec
+from idf.evaluation.models import Subject, open_models, subject_of_run
 from idf.evaluation.options import USAGE, Options, data_config, parse_options
 from idf.evaluation.page import write_page
 from idf.evaluation.report import write_report
@@ -39,7 +40,6 @@ from idf.evaluation.results import (
     to_terminal,
     write_results,
 )
-from idf.evaluation.subjects import Subject, open_models, subject_of_run
 from idf.files import output_errors
 from idf.models.load import load_codec
 from idf.runs.curves import plot_history, read_history

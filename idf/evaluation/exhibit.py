@@ -13,8 +13,8 @@ import numpy as np
 from idf.container.approximation import partial_codec
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
-from idf.evaluation.latents import CodedClip, has_blocks, look_into, pick_evenly
-from idf.evaluation.progressive import Step, progressive_steps
+from idf.evaluation.clip.latents import CodedClip, has_blocks, look_into, pick_evenly
+from idf.evaluation.clip.progressive import Step, progressive_steps
 from idf.evaluation.results import Results
 
 SECONDS = 6.0

@@ -243,7 +243,7 @@ def _run_worker(
     with tempfile.TemporaryFile() as errors:
         worker = subprocess.Popen(
             # -P: modules of the user's current folder must not stand in for installed ones.
-            [sys.executable, "-P", "-m", "idf.evaluation.worker", str(job)],
+            [sys.executable, "-P", "-m", "idf.evaluation.measure_worker", str(job)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

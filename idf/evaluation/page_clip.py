@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales
+from idf.evaluation.clip.latents import CodedClip
+from idf.evaluation.clip.progressive import Step
 from idf.evaluation.exhibit import Exhibit, audio_uri
 from idf.evaluation.inline_svg import inline_svg
-from idf.evaluation.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales
-from idf.evaluation.latents import CodedClip
 from idf.evaluation.markup import Markup, element, join
-from idf.evaluation.progressive import Step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from idf.container import stereo
 from idf.container.approximation import approximate_samples, approximate_stream, partial_codec
 from idf.container.arrays import compress_array
 from idf.errors import DataError, FormatError, RunError
-from idf.evaluation.progressive import snr_db
+from idf.evaluation.clip.progressive import snr_db
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 from tests.paths import TINY

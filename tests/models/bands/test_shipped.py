@@ -12,7 +12,7 @@ import idf
 from idf.cli.main import main
 from idf.config.schema import DataConfig
 from idf.datasets.dataset import open_dataset
-from idf.evaluation.progressive import progressive_steps
+from idf.evaluation.clip.progressive import progressive_steps
 from idf.models.bands.codec import BandCodec
 from idf.models.registry import find_model, load_model
 

@@ -22,7 +22,7 @@ from idf.config.schema import (
 )
 from idf.datasets.dataset import open_dataset
 from idf.errors import RunError
-from idf.evaluation.progressive import progressive_steps
+from idf.evaluation.clip.progressive import progressive_steps
 from idf.models.build import build_model
 from idf.models.load import load_codec, save_model
 from idf.models.registry import load_model

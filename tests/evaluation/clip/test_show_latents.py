@@ -1,4 +1,4 @@
-"""experiments.latents from its words to its figures, with models that come with the package."""
+"""idf.evaluation.clip.show_latents from its words to its figures, with models that come with the package."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.latents import main, rows
 from idf.audio.pcm import write_wav16
 from idf.coding.codec import BlockwiseCodec
 from idf.errors import ConfigError, DataError, RunError
-from idf.evaluation.latents import look_into
+from idf.evaluation.clip.latents import look_into
+from idf.evaluation.clip.show_latents import main, rows
 from idf.models.registry import load_model
 
 

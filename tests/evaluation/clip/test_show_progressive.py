@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from experiments.progressive import main
 from idf.errors import ConfigError, DataError, OutputError, RunError
+from idf.evaluation.clip.show_progressive import main
 from tests.paths import TINY
 
 
@@ -107,4 +107,4 @@ def test_a_place_that_cannot_be_written_is_found_first(clip: Path) -> None:
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert "python -m experiments.progressive run=" in capsys.readouterr().out
+    assert "python -m idf.evaluation.clip.show_progressive run=" in capsys.readouterr().out

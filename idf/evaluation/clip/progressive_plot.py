@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.evaluation.progressive import Step, log_spectra
+from idf.evaluation.clip.progressive import Step, log_spectra
 from idf.plotting import BLUE, GREY, VERMILION, label_figure, save_figure, style_axes
 
 if TYPE_CHECKING:

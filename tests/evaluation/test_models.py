@@ -10,7 +10,7 @@ import pytest
 
 import idf.evaluation
 from idf.errors import RunError
-from idf.evaluation.subjects import open_models
+from idf.evaluation.models import open_models
 
 
 def test_two_models_in_one_table(

@@ -9,7 +9,7 @@ import pytest
 
 from idf.coding.codec import LatentBlock
 from idf.errors import RunError
-from idf.evaluation.latents import (
+from idf.evaluation.clip.latents import (
     bin_means,
     binned,
     group_blocks,

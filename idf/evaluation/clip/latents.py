@@ -1,7 +1,7 @@
 """One clip under the microscope: the blocks that a codec makes of it, and where its bits go.
 
 Codecs whose model is a window flow show their blocks (:class:`idf.coding.codec.BlockwiseCodec`); the adaptive
-flow has none, but says what each sample costs. Pictures of both are in :mod:`idf.evaluation.latent_plots`.
+flow has none, but says what each sample costs. Pictures of both are in :mod:`idf.evaluation.clip.latent_plots`.
 """
 
 from __future__ import annotations

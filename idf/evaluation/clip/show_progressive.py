@@ -1,4 +1,4 @@
-"""``python -m experiments.progressive``: what each latent block of a clip buys, to look at and to listen to."""
+"""``python -m idf.evaluation.clip.show_progressive``: what each latent block of a clip buys, to look at and to listen to."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from experiments.source import Source, read_choice
 from idf.audio.pcm import Pcm, write_wav16
 from idf.container.approximation import PartialCodec, partial_codec
 from idf.errors import ConfigError, run_main
-from idf.evaluation.progressive import Step, progressive_steps
-from idf.evaluation.progressive_plot import plot_progressive
+from idf.evaluation.clip.choose import Source, read_choice
+from idf.evaluation.clip.progressive import Step, progressive_steps
+from idf.evaluation.clip.progressive_plot import plot_progressive
 from idf.files import atomic_write_text, output_errors
 from idf.models import registry
 
 USAGE = """\
-python -m experiments.progressive run=FOLDER|latest [clip=NAME|FILE] [blocks=all] [data=NAME] [data.KEY=VALUE ...] [output=FOLDER]
-python -m experiments.progressive model=NAME|FILE [...]
+python -m idf.evaluation.clip.show_progressive run=FOLDER|latest [clip=NAME|FILE] [blocks=all] [data=NAME] [data.KEY=VALUE ...] [output=FOLDER]
+python -m idf.evaluation.clip.show_progressive model=NAME|FILE [...]
 
 Decode a clip from its first latent blocks only, for several numbers of blocks: WAV files to listen to, a table
 of bits against quality, and a figure.

@@ -1,4 +1,4 @@
-"""``python -m experiments.latents``: what a model makes of a clip, as pictures for paper."""
+"""``python -m idf.evaluation.clip.show_latents``: what a model makes of a clip, as pictures for paper."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from experiments.source import read_choice
 from idf.audio.pcm import Pcm
 from idf.errors import ConfigError, run_main
-from idf.evaluation.latent_plots import draw_bits, draw_latents, draw_scales, save_vector
-from idf.evaluation.latents import CodedClip, look_into
+from idf.evaluation.clip.choose import read_choice
+from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_scales, save_vector
+from idf.evaluation.clip.latents import CodedClip, look_into
 from idf.models import registry
 from idf.plotting import WIDTH_INCHES
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 USAGE = """\
-python -m experiments.latents run=FOLDER|latest [clip=NAME|FILE] [seconds=A..B] [width=7] [data=NAME] [output=FOLDER]
-python -m experiments.latents model=NAME|FILE [...]
+python -m idf.evaluation.clip.show_latents run=FOLDER|latest [clip=NAME|FILE] [seconds=A..B] [width=7] [data=NAME] [output=FOLDER]
+python -m idf.evaluation.clip.show_latents model=NAME|FILE [...]
 
 Draw what a model makes of a clip: its latents, the scales of their priors, and where the bits go, each as SVG
 and PDF. Of a model without latent blocks (an adaptive flow): where the bits go.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idf.coding.codec import LatentBlock
-from idf.evaluation.latents import (
+from idf.evaluation.clip.latents import (
     BlockGroup,
     CodedClip,
     bin_means,
@@ -24,7 +24,7 @@ from idf.evaluation.latents import (
     pick_evenly,
     spectrogram,
 )
-from idf.evaluation.progressive import Step
+from idf.evaluation.clip.progressive import Step
 from idf.files import atomic_write
 from idf.plotting import BLUE, DPI, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, WIDTH_INCHES, style_axes
 

@@ -1,6 +1,6 @@
 """A fresh process that encodes or decodes all clips with one codec and says what it took.
 
-``python -m idf.evaluation.worker JOB.json`` is started by :mod:`idf.evaluation.measurement`, once to encode and
+``python -m idf.evaluation.measure_worker JOB.json`` is started by :mod:`idf.evaluation.measurement`, once to encode and
 once more to decode, so that a decoder has nothing but the files. One JSON line a clip goes to standard
 output, then one with the peak memory.
 

@@ -10,7 +10,7 @@ import pytest
 
 from idf.coding.codec import BlockwiseCodec, LatentBlock
 from idf.container.approximation import block_bits
-from idf.evaluation.progressive import log_spectral_distance_db, progressive_steps, snr_db
+from idf.evaluation.clip.progressive import log_spectral_distance_db, progressive_steps, snr_db
 
 RATE = 8000
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idf.evaluation.progressive import Step
-from idf.evaluation.progressive_plot import describe, evenly_spent, plot_progressive
+from idf.evaluation.clip.progressive import Step
+from idf.evaluation.clip.progressive_plot import describe, evenly_spent, plot_progressive
 
 
 def steps(shares: list[float], clip: np.ndarray) -> list[Step]:

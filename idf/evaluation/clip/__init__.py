@@ -1,0 +1,1 @@
+"""One clip through one model: its latents, and what its first blocks sound like."""
