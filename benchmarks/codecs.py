@@ -41,10 +41,10 @@ from rich.text import Text
 
 import idf
 from idf.errors import ConfigError, RunError, run_main
-from idf.evaluation.baselines import BASELINES, find_baselines
-from idf.evaluation.codecs import CodecError, Entry, NotMade
-from idf.evaluation.flac import DEFAULT_BLOCK
-from idf.evaluation.installed import check_models, command_entry, installed_models, library_entry
+from idf.evaluation.codecs.baselines import BASELINES, find_baselines
+from idf.evaluation.codecs.flac import DEFAULT_BLOCK
+from idf.evaluation.codecs.interface import CodecError, Entry, NotMade
+from idf.evaluation.codecs.ours import check_models, command_entry, installed_models, library_entry
 from idf.evaluation.measurement import Measurement, measure, why_not_made
 from idf.evaluation.recordings import DEMO, RecordingSet, find_set, lay_out_set
 from idf.evaluation.results import make_row

@@ -19,13 +19,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import OutputError, RunError
-from idf.evaluation.baselines import find_baselines
-from idf.evaluation.codecs import CodecError, Entry
+from idf.evaluation.codecs.baselines import find_baselines
+from idf.evaluation.codecs.flac import DEFAULT_BLOCK
+from idf.evaluation.codecs.interface import CodecError, Entry
+from idf.evaluation.codecs.ours import ModelCodec
 from idf.evaluation.exhibit import Exhibit, make_exhibit
-from idf.evaluation.flac import DEFAULT_BLOCK
 from idf.evaluation.machine import cpu_name
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
-from idf.evaluation.model_codec import ModelCodec
 from idf.evaluation.models import Subject, open_models, subject_of_run
 from idf.evaluation.options import USAGE, Options, data_config, parse_options
 from idf.evaluation.page import write_page

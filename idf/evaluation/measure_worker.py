@@ -23,7 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from idf.errors import run_main
-from idf.evaluation.codecs import ClipFile, FileCodec, from_json
+from idf.evaluation.codecs.interface import ClipFile, FileCodec, from_json
 from idf.files import output_errors
 from idf.workers.memory import keep_freed_memory, peak_memory_mib
 

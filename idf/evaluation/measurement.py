@@ -22,7 +22,7 @@ import idf
 from idf.audio.pcm import write_wav16
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import EXIT_USER_ERROR, RunError
-from idf.evaluation.codecs import CodecError, Entry, FileCodec, NotMade, to_json
+from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, NotMade, to_json
 from idf.files import output_errors
 
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from idf.config import DataConfig, check
 from idf.config.compose import check_overrides, compose
 from idf.errors import ConfigError
-from idf.evaluation.baselines import BASELINES
+from idf.evaluation.codecs.baselines import BASELINES
 from idf.runs.find import LATEST, EvaluatedRun
 
 KEYS = ("run", "study", "model", "split", "baselines")
@@ -44,7 +44,7 @@ class Options:
         study: which study's latest run; None for any.
         data: ``data=NAME`` and ``data.KEY=VALUE`` in the order given.
         split: ``train``, ``validation`` or ``test``.
-        baselines: names from :data:`~idf.evaluation.baselines.BASELINES`.
+        baselines: names from :data:`~idf.evaluation.codecs.baselines.BASELINES`.
         models: names or files.
     """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idf.evaluation.codecs import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, NotMade
 from idf.evaluation.measurement import ClipMeasurement, Measurement
 from idf.files import atomic_write_text
 from idf.plotting import (

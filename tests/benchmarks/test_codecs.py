@@ -11,7 +11,7 @@ import soundfile
 
 from benchmarks import codecs
 from idf.errors import ConfigError, DataError, RunError
-from idf.evaluation.codecs import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, NotMade
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from idf.config import load_config, to_yaml
 from idf.config.compose import compose
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
 from idf.datasets.dataset import Clip, Dataset
-from idf.evaluation.codecs import ClipFile, FileCodec, NotMade
+from idf.evaluation.codecs.interface import ClipFile, FileCodec, NotMade
 from idf.evaluation.exhibit import make_exhibit
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
 from idf.evaluation.page import page

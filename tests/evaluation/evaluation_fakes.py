@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from idf.errors import FormatError
-from idf.evaluation.codecs import ClipFile, CodecError
+from idf.evaluation.codecs.interface import ClipFile, CodecError
 
 _seen: list[str] = []
 

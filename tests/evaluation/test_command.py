@@ -16,7 +16,7 @@ import pytest
 from idf.config import DataConfig, load_config, to_yaml
 from idf.errors import EXIT_USER_ERROR, RunError
 from idf.evaluation import command, main
-from idf.evaluation.codecs import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, NotMade
 from tests.paths import ROOT
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from idf.audio.pcm import read_pcm16
 from idf.config import DataConfig
-from idf.evaluation.codecs import CodecError, Entry, FileCodec
+from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec
 from idf.evaluation.measurement import NotLosslessError, WorkerCrash, WorkingClip, lay_out, measure
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from idf.errors import ConfigError
-from idf.evaluation.baselines import BASELINES
+from idf.evaluation.codecs.baselines import BASELINES
 from idf.evaluation.options import Options, parse_options
 
 

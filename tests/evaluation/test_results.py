@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from idf.evaluation.codecs import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, NotMade
 from idf.evaluation.measurement import ClipMeasurement, Measurement
 from idf.evaluation.results import (
     Results,

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from idf.audio.pcm import write_wav16
-from idf.evaluation import flac
-from idf.evaluation.codecs import ClipFile, CodecError, Entry, FileCodec, NotMade
-from idf.evaluation.flac import FlacCommand, FlacPyflac, FlacSoundfile, find_flac
+from idf.evaluation.codecs import flac
+from idf.evaluation.codecs.flac import FlacCommand, FlacPyflac, FlacSoundfile, find_flac
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, FileCodec, NotMade
 
 needs_command = pytest.mark.skipif(shutil.which("flac") is None, reason="the flac command is not on PATH")
 needs_pyflac = pytest.mark.skipif(importlib.util.find_spec("pyflac") is None, reason="pyflac is not installed")

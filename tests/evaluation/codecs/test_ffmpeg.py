@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idf.evaluation.codecs import CodecError, Entry, FileCodec, NotMade
-from idf.evaluation.ffmpeg import FfmpegCodec, find_ffmpeg
+from idf.evaluation.codecs.ffmpeg import FfmpegCodec, find_ffmpeg
+from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, NotMade
 
 NAMES = ("wavpack", "tta", "alac")
 
@@ -39,7 +39,7 @@ def test_without_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     codec = FfmpegCodec("no_such_encoder", "wv", "s16p", None, ".wv")
-    monkeypatch.setattr("idf.evaluation.ffmpeg._CODECS", {"wavpack": ("WavPack", codec)})
+    monkeypatch.setattr("idf.evaluation.codecs.ffmpeg._CODECS", {"wavpack": ("WavPack", codec)})
     found = find_ffmpeg("wavpack")
     assert isinstance(found, NotMade)
     assert "no_such_encoder" in found.reason

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.evaluation.codecs import ClipFile, CodecError, Entry, NotMade, read_decoded_wav
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, NotMade, read_decoded_wav
 
 
 @dataclass(frozen=True)

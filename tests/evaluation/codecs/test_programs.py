@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from idf.evaluation.codecs import CodecError, Entry, FileCodec, NotMade
-from idf.evaluation.commands import PROGRAMS, Command, find_command, run_command
+from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, NotMade
+from idf.evaluation.codecs.programs import PROGRAMS, Command, find_command, run_command
 
 # What each program is called with, spelled out, so that a changed order of words shows.
 LINES = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from idf.errors import RunError
-from idf.evaluation.codecs import FileCodec
-from idf.evaluation.installed import check_models, command_entry, installed_models, library_entry
+from idf.evaluation.codecs.interface import FileCodec
+from idf.evaluation.codecs.ours import check_models, command_entry, installed_models, library_entry
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_library_is_lossless(imported: str, check_lossless: Callable[[FileCo
 def test_the_command_on_a_file(imported: str, tmp_path: Path, fakes) -> None:
     import numpy as np
 
-    from idf.evaluation.codecs import ClipFile
+    from idf.evaluation.codecs.interface import ClipFile
     from idf.evaluation.measurement import lay_out_clip
 
     samples = np.stack([fakes.speech_like(700, seed) for seed in (1, 2)], axis=1)

@@ -4,11 +4,11 @@ from types import ModuleType
 
 import pytest
 
-from idf.evaluation.codecs import FileCodec, from_json, to_json
-from idf.evaluation.commands import Command
-from idf.evaluation.ffmpeg import FfmpegCodec
-from idf.evaluation.flac import FlacCommand, FlacPyflac, FlacSoundfile
-from idf.evaluation.model_codec import ModelCodec
+from idf.evaluation.codecs.ffmpeg import FfmpegCodec
+from idf.evaluation.codecs.flac import FlacCommand, FlacPyflac, FlacSoundfile
+from idf.evaluation.codecs.interface import FileCodec, from_json, to_json
+from idf.evaluation.codecs.ours import ModelCodec
+from idf.evaluation.codecs.programs import Command
 
 
 @pytest.mark.parametrize(

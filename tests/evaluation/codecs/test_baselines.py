@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from idf.evaluation import flac
-from idf.evaluation.baselines import BASELINES, find_baselines
+from idf.evaluation.codecs import flac
+from idf.evaluation.codecs.baselines import BASELINES, find_baselines
 
 
 @pytest.fixture

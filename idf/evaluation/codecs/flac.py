@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.evaluation.codecs import ClipFile, CodecError, Entry, NotMade, read_decoded_wav
-from idf.evaluation.commands import run_command
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, NotMade, read_decoded_wav
+from idf.evaluation.codecs.programs import run_command
 
 DEFAULT_BLOCK = 4096
 """Samples in a block of ``flac -8`` (libFLAC's default whenever linear prediction is on)."""

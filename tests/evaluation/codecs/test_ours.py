@@ -7,8 +7,8 @@ import pytest
 
 from idf.audio.pcm import write_wav16
 from idf.errors import FormatError, RunError
-from idf.evaluation.codecs import ClipFile
-from idf.evaluation.model_codec import ModelCodec
+from idf.evaluation.codecs.interface import ClipFile
+from idf.evaluation.codecs.ours import ModelCodec
 
 
 def test_lossless_even_untrained(tiny_model: Path, check_lossless: Callable[..., None]) -> None:

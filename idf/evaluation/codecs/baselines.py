@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-from idf.evaluation.codecs import Entry, NotMade
-from idf.evaluation.commands import PROGRAMS, find_command
-from idf.evaluation.ffmpeg import find_ffmpeg
-from idf.evaluation.flac import DEFAULT_BLOCK, find_exhaustive_flac, find_flac
+from idf.evaluation.codecs.ffmpeg import find_ffmpeg
+from idf.evaluation.codecs.flac import DEFAULT_BLOCK, find_exhaustive_flac, find_flac
+from idf.evaluation.codecs.interface import Entry, NotMade
+from idf.evaluation.codecs.programs import PROGRAMS, find_command
 
 SPEECH_BLOCK = 1024
 """FLAC's default block of 4,096 suits speech badly; this one gains 3 to 4 %."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.evaluation.codecs import ClipFile, CodecError, Entry, NotMade
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, NotMade
 
 if TYPE_CHECKING:
     import av

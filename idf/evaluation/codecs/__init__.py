@@ -1,0 +1,1 @@
+"""The codecs that results are compared with, ours among them, behind one interface."""

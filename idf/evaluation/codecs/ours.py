@@ -1,0 +1,99 @@
+"""The trained model as a row of the table: the same container files that ``idf`` compresses users' audio to."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from idf.audio.wav import WavFormat
+from idf.coding.codec import ChunkCodec
+from idf.container.arrays import compress_array, decompress_array
+from idf.container.files import SUFFIX
+from idf.errors import RunError
+from idf.evaluation.codecs.interface import ClipFile, Entry
+from idf.evaluation.codecs.programs import Command
+from idf.files import atomic_write
+from idf.models import registry
+
+
+@dataclass(frozen=True)
+class ModelCodec:
+    """A model file (``model.idfm``) as a codec.
+
+    Args:
+        model: path of the model file.
+        coder: ``rans`` or ``craystack``.
+    """
+
+    model: str
+    coder: str = "rans"
+    suffix: str = SUFFIX
+
+    def prepare(self) -> None:
+        """Load the weights."""
+        _load(self.model, self.coder)
+
+    def encode(self, clip: ClipFile, target: Path) -> None:
+        samples = clip.samples[:, None] if clip.samples.ndim == 1 else clip.samples
+        form = WavFormat(clip.rate_hz, samples.shape[1], 16)
+        data = compress_array(_load(self.model, self.coder), samples, form)
+        with atomic_write(target) as file:
+            file.write(data)
+
+    def decode(self, source: Path) -> np.ndarray:
+        samples, form = decompress_array(_load(self.model, self.coder), source.read_bytes())
+        return samples[:, 0] if form.channels == 1 else samples
+
+
+@functools.lru_cache(maxsize=1)
+def _load(model: str, coder: str) -> ChunkCodec:
+    if coder == "rans":
+        from idf.models.registry import load_model
+
+        return load_model(Path(model))
+    from idf.models.load import load_codec
+
+    return load_codec(Path(model), coder)
+
+
+# -P: a folder named idf where the command runs must not stand in for the package.
+_IDF = (sys.executable, "-P", "-m", "idf")
+
+
+def installed_models() -> list[str]:
+    """Names of the models at hand, those that come with idf first."""
+    return list(dict.fromkeys(path.stem for path in registry.model_paths()))
+
+
+def command_entry(model: str) -> Entry:
+    """The ``idf`` command with a model. Each file pays for the start; what is written is not decoded to check it."""
+    encode = (*_IDF, "compress", "--quiet", "--force", "--no-verify", "--model", model)
+    decode = (*_IDF, "decompress", "--quiet", "--force")
+    files = ("{source}", "--output", "{target}")
+    return Entry(f"idf {model}", "idf command", None, Command((*encode, *files), (*decode, *files), SUFFIX))
+
+
+def library_entry(model: str) -> Entry:
+    """The same model within one process, loaded before the clock starts: what long files and batches cost.
+
+    Raises:
+        RunError: there is no such model.
+    """
+    path = registry.find_model(model)
+    return Entry(f"idf {model}", "idf package", None, ModelCodec(str(path.resolve())))
+
+
+def check_models(models: list[str]) -> None:
+    """See that all of ``models`` are here, before anything is measured.
+
+    Raises:
+        RunError: with the name of the first that is not.
+    """
+    known = installed_models()
+    for model in models:
+        if model not in known:
+            raise RunError(f"there is no model {model}; there are {', '.join(known) or 'none'} (see `idf models`)")
