@@ -3,7 +3,7 @@
 The way it goes: read the options, open the run and its data (:mod:`idf.runs.find`), code every clip in
 fresh processes and compare (:mod:`idf.evaluation.measurement`), score the same windows
 (:mod:`idf.training.families.load`), write tables, figures and a report (:mod:`idf.evaluation.results`,
-:mod:`idf.evaluation.results`, :mod:`idf.evaluation.report`). :mod:`idf.evaluation.command` is that list as code.
+:mod:`idf.evaluation.results`, :mod:`idf.evaluation.report.markdown`). :mod:`idf.evaluation.command` is that list as code.
 """
 
 from __future__ import annotations

@@ -23,13 +23,13 @@ from idf.evaluation.codecs.baselines import find_baselines
 from idf.evaluation.codecs.flac import DEFAULT_BLOCK
 from idf.evaluation.codecs.interface import CodecError, Entry
 from idf.evaluation.codecs.ours import ModelCodec
-from idf.evaluation.exhibit import Exhibit, make_exhibit
 from idf.evaluation.machine import cpu_name
 from idf.evaluation.measurement import Measurement, WorkerCrash, WorkingClip, lay_out, measure, why_not_made
 from idf.evaluation.models import Subject, open_models, subject_of_run
 from idf.evaluation.options import USAGE, Options, data_config, parse_options
-from idf.evaluation.page import write_page
-from idf.evaluation.report import write_report
+from idf.evaluation.report.example_clip import Exhibit, make_exhibit
+from idf.evaluation.report.html import write_page
+from idf.evaluation.report.markdown import write_report
 from idf.evaluation.results import (
     Results,
     Row,

@@ -17,9 +17,9 @@ from idf.config.compose import compose
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
 from idf.datasets.dataset import Clip, Dataset
 from idf.evaluation.codecs.interface import ClipFile, FileCodec, NotMade
-from idf.evaluation.exhibit import make_exhibit
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
-from idf.evaluation.page import page
+from idf.evaluation.report.example_clip import make_exhibit
+from idf.evaluation.report.html import page
 from idf.evaluation.results import Results, Row
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.model import build_adaptive

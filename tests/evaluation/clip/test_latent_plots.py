@@ -13,7 +13,7 @@ import pytest
 from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales, save_vector
 from idf.evaluation.clip.latents import CodedClip, look_into
 from idf.evaluation.clip.progressive import Step, progressive_steps
-from idf.evaluation.inline_svg import inline_svg
+from idf.evaluation.report.svg import inline_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 MakeClip = Callable[..., CodedClip]

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from idf.evaluation.markup import Markup, element, join, table
-from idf.evaluation.report import METHOD, made_with
+from idf.evaluation.report.markdown import METHOD, made_with
+from idf.evaluation.report.markup import Markup, element, join, table
 from idf.evaluation.results import HEADINGS, NOTE, Results, Row, caption, cells, times
 
 MOST_CLIPS = 100

@@ -20,8 +20,8 @@ from idf.audio.pcm import Pcm
 from idf.config import load_config
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
-from idf.evaluation.exhibit import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip
-from idf.evaluation.page import write_page
+from idf.evaluation.report.example_clip import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip
+from idf.evaluation.report.html import write_page
 from idf.evaluation.results import Results
 from idf.runs.find import EvaluatedRun
 
@@ -160,7 +160,7 @@ def test_audio_comes_back(fakes: ModuleType, rate_hz: int) -> None:
 
 
 def test_of_very_many_clips_the_extremes_are_listed(page_results: Results) -> None:
-    from idf.evaluation.page_results import clips
+    from idf.evaluation.report.result_sections import clips
 
     [name, *_] = page_results.per_clip
     record = page_results.per_clip[name][0]

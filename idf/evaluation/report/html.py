@@ -2,7 +2,7 @@
 
 Figures are SVG in the page, audio is FLAC in the page, there are no scripts. It reads on a phone, in the dark and
 without eyes. Everything that comes from outside (names of clips, settings, messages) is escaped by
-:mod:`idf.evaluation.markup`.
+:mod:`idf.evaluation.report.markup`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from idf.evaluation import page_clip, page_results
-from idf.evaluation.exhibit import Exhibit
-from idf.evaluation.inline_svg import inline_svg
-from idf.evaluation.markup import Markup, element, join
-from idf.evaluation.page_style import STYLE
+from idf.evaluation.report import clip_sections as page_clip
+from idf.evaluation.report import result_sections as page_results
+from idf.evaluation.report.example_clip import Exhibit
+from idf.evaluation.report.markup import Markup, element, join
+from idf.evaluation.report.style import STYLE
+from idf.evaluation.report.svg import inline_svg
 from idf.evaluation.results import Results, caption
 from idf.files import atomic_write_text
 from idf.runs.curves import draw_history

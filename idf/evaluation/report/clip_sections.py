@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales
 from idf.evaluation.clip.latents import CodedClip
 from idf.evaluation.clip.progressive import Step
-from idf.evaluation.exhibit import Exhibit, audio_uri
-from idf.evaluation.inline_svg import inline_svg
-from idf.evaluation.markup import Markup, element, join
+from idf.evaluation.report.example_clip import Exhibit, audio_uri
+from idf.evaluation.report.markup import Markup, element, join
+from idf.evaluation.report.svg import inline_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
