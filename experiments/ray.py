@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.launcher import ROOT
-from experiments.plan import Job, write_manifest
+from experiments.launching.launcher import ROOT
+from experiments.launching.plan import Job, write_manifest
 from experiments.slurm import commands
 from experiments.study import read_request, split_own_words, unfinished_jobs
 from idf.errors import EXIT_USER_ERROR, ConfigError, RunError, run_main

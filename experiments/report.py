@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markdown import Markdown
 
-from experiments.figures import draw_curves, draw_seeds
-from experiments.plan import MANIFEST
-from experiments.results import StudyResult, read_results
-from experiments.tables import (
+from experiments.launching.plan import MANIFEST
+from experiments.reporting.figures import draw_curves, draw_seeds
+from experiments.reporting.results import StudyResult, read_results
+from experiments.reporting.tables import (
     Table,
     cells_table,
     codecs_table,

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
-from experiments.board import open_board
 from experiments.check_sweep import METRICS, agent_words, check_sweep
-from experiments.definition import override_text
-from experiments.launcher import (
+from experiments.launching.definition import override_text
+from experiments.launching.launcher import (
     DIVERGED,
     FINISHED,
     OVER,
@@ -31,7 +30,8 @@ from experiments.launcher import (
     make_slots,
     visible_gpus,
 )
-from experiments.plan import Job
+from experiments.launching.plan import Job
+from experiments.launching.progress import open_board
 from idf.config import run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError, RunError, run_main

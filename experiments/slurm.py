@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.launcher import ROOT
-from experiments.plan import Job, Plan, write_manifest
+from experiments.launching.launcher import ROOT
+from experiments.launching.plan import Job, Plan, write_manifest
 from experiments.study import read_request, split_own_words, unfinished_jobs
 from idf.errors import ConfigError, RunError, run_main
 

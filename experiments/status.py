@@ -22,7 +22,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from experiments.plan import read_manifest
+from experiments.launching.plan import read_manifest
 from idf.config.identity import NOT_SEMANTIC
 from idf.errors import RunError, run_main
 from idf.runs.find import DAMAGED, KILLED, RunRecord, find_runs, read_run

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from experiments.board import open_board, summary
-from experiments.definition import find_study, read_study
-from experiments.launcher import FAILED, Launcher, Slot, available_cores, lacks_evaluation, make_slots, visible_gpus
-from experiments.plan import Job, Plan, make_plan, write_manifest
+from experiments.launching.definition import find_study, read_study
+from experiments.launching.launcher import (
+    FAILED,
+    Launcher,
+    Slot,
+    available_cores,
+    lacks_evaluation,
+    make_slots,
+    visible_gpus,
+)
+from experiments.launching.plan import Job, Plan, make_plan, write_manifest
+from experiments.launching.progress import open_board, summary
 from idf.errors import ConfigError, run_main
 from idf.runs.find import ENDED, read_state
 from idf.text import Words, did_you_mean, parse_words

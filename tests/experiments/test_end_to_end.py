@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.plan import read_manifest
+from experiments.launching.plan import read_manifest
 from experiments.report import main as report
 from idf.audio.pcm import write_wav16
 from idf.runs.find import read_state

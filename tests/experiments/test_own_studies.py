@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.definition import OWN_STUDIES, read_study
-from experiments.plan import make_plan
+from experiments.launching.definition import OWN_STUDIES, read_study
+from experiments.launching.plan import make_plan
 from experiments.report import main as report
-from experiments.results import read_results
+from experiments.reporting.results import read_results
 from idf.arithmetic.exact import Exact
 from idf.audio.pcm import write_wav16
 from idf.config.compose import compose

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from experiments import ray as launcher
-from experiments.plan import Job
+from experiments.launching.plan import Job
 from experiments.ray import main, run_commands, run_tasks
 from experiments.slurm import commands
 from idf.errors import ConfigError, RunError

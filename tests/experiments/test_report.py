@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from experiments.figures import draw_curves, draw_seeds, mean_and_band, sharpness_steps
 from experiments.report import find_folder, main
-from experiments.results import read_results
-from experiments.tables import cells_table, codecs_table, comparisons_table, to_csv, to_latex, to_markdown
+from experiments.reporting.figures import draw_curves, draw_seeds, mean_and_band, sharpness_steps
+from experiments.reporting.results import read_results
+from experiments.reporting.tables import cells_table, codecs_table, comparisons_table, to_csv, to_latex, to_markdown
 from idf.config.compose import compose
 from idf.errors import ConfigError, RunError
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from experiments import launcher
 from experiments.check_sweep import MAX_COMBINATIONS
-from experiments.launcher import Slot
+from experiments.launching import launcher
+from experiments.launching.launcher import Slot
 from experiments.search import main, read_search, run_search
 from idf.errors import ConfigError, RunError
 from tests.paths import ROOT

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from experiments import slurm
-from experiments.plan import Job
+from experiments.launching.plan import Job
 from experiments.slurm import RunJob, commands, main
 from idf.errors import ConfigError, RunError
 from idf.runs.find import is_evaluated, read_state

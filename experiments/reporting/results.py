@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median, median_high
 from typing import Any
 
-from experiments.definition import Published
-from experiments.plan import read_manifest
-from experiments.statistics import Paired, Summary, compare_paired, steps_to, summarise
+from experiments.launching.definition import Published
+from experiments.launching.plan import read_manifest
+from experiments.reporting.statistics import Paired, Summary, compare_paired, steps_to, summarise
 from idf.errors import RunError
 from idf.runs.find import RunRecord, number, read_run
 

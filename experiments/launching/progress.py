@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from experiments.launcher import EVALUATING, OVER, TRAINING, WAITING, Track
+from experiments.launching.launcher import EVALUATING, OVER, TRAINING, WAITING, Track
 from idf.text import bits, duration
 
 LINE_INTERVAL_S = 30.0

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.results import CellResult, SeedResult, StudyResult
-from experiments.statistics import Interval, rate_interval, summarise
+from experiments.reporting.results import CellResult, SeedResult, StudyResult
+from experiments.reporting.statistics import Interval, rate_interval, summarise
 from idf.runs.find import number
 from idf.text import bits
 

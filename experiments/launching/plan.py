@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.definition import Budget, Settings, Study
+from experiments.launching.definition import Budget, Settings, Study
 from idf.config import Config, DataConfig, check, run_folder, signature
 from idf.config.compose import compose
 from idf.errors import ConfigError, DataError, RunError

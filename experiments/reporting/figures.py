@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.results import CellResult, Curve, StudyResult
+from experiments.reporting.results import CellResult, Curve, StudyResult
 from idf.config import Config, load_config
 from idf.errors import UserError
 from idf.plotting import BLUE, DPI, GREY, ORANGE, VERMILION, WIDTH_INCHES

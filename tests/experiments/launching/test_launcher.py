@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments import launcher
-from experiments.board import LineBoard, seconds_left, summary
-from experiments.launcher import Launcher, Slot, Track, make_slots, visible_gpus
-from experiments.plan import Job
+from experiments.launching import launcher
+from experiments.launching.launcher import Launcher, Slot, Track, make_slots, visible_gpus
+from experiments.launching.plan import Job
+from experiments.launching.progress import LineBoard, seconds_left, summary
 from idf.runs.find import RunState
 
 # Stands in for train.py: keeps a diary and ends as it is told, the n-th time by the n-th word of `ends`.

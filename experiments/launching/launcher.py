@@ -1,8 +1,8 @@
 """Runs jobs side by side, one fresh process each, and keeps going whatever happens to one of them.
 
 What a job still needs is read from its folder each time, never remembered: so a study that was stopped
-anywhere goes on where it was. Not here: what a job is (:mod:`experiments.plan`), how it looks
-(:mod:`experiments.board`).
+anywhere goes on where it was. Not here: what a job is (:mod:`experiments.launching.plan`), how it looks
+(:mod:`experiments.launching.progress`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Protocol
 
-from experiments.plan import Job
+from experiments.launching.plan import Job
 from idf.errors import EXIT_USER_ERROR
 from idf.files import output_errors
 from idf.runs.find import DAMAGED, RunState, is_evaluated, read_state

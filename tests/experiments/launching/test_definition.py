@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.definition import OWN_STUDIES, Published, find_study, override_text, read_study
+from experiments.launching.definition import OWN_STUDIES, Published, find_study, override_text, read_study
 from idf.config.compose import compose
 from idf.errors import ConfigError
 

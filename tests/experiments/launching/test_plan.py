@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.definition import Study, read_study
-from experiments.plan import make_plan, read_manifest, write_manifest
+from experiments.launching.definition import Study, read_study
+from experiments.launching.plan import make_plan, read_manifest, write_manifest
 from idf.config import run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError, DataError, RunError

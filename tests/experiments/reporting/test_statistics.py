@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.statistics import (
+from experiments.reporting.statistics import (
     bootstrap_interval,
     compare_paired,
     interquartile_mean,
@@ -100,7 +100,7 @@ def test_sign_flips_exactly() -> None:
 def test_sign_flips_by_chance_agree_with_exact_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     differences = list(np.random.default_rng(3).normal(0.05, 0.1, 14))
     exact = sign_flip_p(differences)
-    monkeypatch.setattr("experiments.statistics.EXACT_PAIRS", 0)
+    monkeypatch.setattr("experiments.reporting.statistics.EXACT_PAIRS", 0)
     assert sign_flip_p(differences) == pytest.approx(exact, abs=0.02)
     assert sign_flip_p(differences) == sign_flip_p(differences)
 

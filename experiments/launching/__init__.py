@@ -1,0 +1,1 @@
+"""From a study's definition to runs: cells, plans, processes, progress."""
