@@ -37,7 +37,7 @@ from idf.errors import ConfigError
 from idf.runs.find import flatten
 from idf.text import did_you_mean
 
-OWN_STUDIES = Path(__file__).resolve().parent
+OWN_STUDIES = Path(__file__).resolve().parents[1]
 
 Settings = dict[str, str]
 """Setting by setting, values as on the command line."""

@@ -27,7 +27,7 @@ from idf.files import output_errors
 from idf.runs.find import DAMAGED, RunState, is_evaluated, read_state
 from idf.runs.run import EXIT_STATUS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.5
 
 WAITING, TRAINING, EVALUATING = "waiting", "training", "evaluating"

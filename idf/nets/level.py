@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, Arithmetic, Array
 from idf.arithmetic.levels import LEVELS_PER_OCTAVE
-from idf.nets import local_level
 
 PRIOR_ENERGY = 2000.0
 """Energy (squared 16-bit steps) assumed besides what is known: keeps near-silence from dividing by nothing."""

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from experiments.check_sweep import MAX_COMBINATIONS, agent_words, check_file, check_sweep, main, read_parameters
+from experiments.check_sweep import MAX_COMBINATIONS, agent_words, check_file, check_sweep, main
+from experiments.launching.sweep_values import read_parameters
 from idf.config.compose import compose
 from idf.errors import ConfigError
 from tests.paths import ROOT
