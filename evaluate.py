@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 
 from idf.errors import run_main
-from idf.evaluation import main
+from idf.evaluation.command import main
 
 if __name__ == "__main__":
     sys.exit(run_main(main))

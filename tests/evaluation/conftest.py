@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import types
 from collections.abc import Callable
@@ -12,8 +11,7 @@ import numpy as np
 import pytest
 
 from idf.audio.pcm import write_wav16
-from idf.config import load_config, to_yaml
-from idf.config.compose import compose
+from idf.config import load_config
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
 from idf.datasets.dataset import Clip, Dataset
 from idf.evaluation.codecs.interface import ClipFile, FileCodec, NotMade
@@ -23,21 +21,16 @@ from idf.evaluation.report.html import page
 from idf.evaluation.results import Results, Row
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.model import build_adaptive
-from idf.models.build import build_model
-from idf.models.load import save_model
 from idf.runs.find import EvaluatedRun
+from tests.blockwise_fake import Interlaced
 
 NASTY = "<script>alert('&\"')</script>"
 """What a page must not take for its own."""
 
 
 @pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """The codecs of ``evaluation_fakes``, importable in this process and in workers."""
-    folder = str(Path(__file__).parent)
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("PYTHONPATH", folder)
-    return importlib.import_module("evaluation_fakes")
+def _fakes_in_workers(fakes: types.ModuleType) -> None:
+    """All tests here may use them."""
 
 
 @pytest.fixture
@@ -94,37 +87,6 @@ def audio_folder(tmp_path: Path, fakes: types.ModuleType) -> Path:
         write_wav16(root / f"c{number}.wav", fakes.speech_like(16000 + 97 * number, number), 8000)
     write_wav16(root / "deep" / "c 5.wav", fakes.speech_like(40, 9), 8000)
     return root
-
-
-@pytest.fixture(scope="session")
-def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Export an untrained, tiny model with windows of 64 samples, its configuration beside it; takes overrides."""
-
-    def make(*overrides: str) -> Path:
-        tiny = [
-            "model.window=64",
-            "layout=channelwise",
-            "layout.channels=8",
-            "width.hidden=8",
-            "width.blocks=1",
-            "width.experts=2",
-        ]
-        tiny += ["width.context_frames=1", "width.wavenet_layers=1", "width.wavenet_channels=8", *overrides]
-        config = compose(tiny)
-        model = build_model(config)
-        path = tmp_path_factory.mktemp("model") / "model.idfm"
-        log_scale = None if config.sharpness.kind == "learned" else -4.0
-        save_model(path, config, model, model.initial_parameters(0), log_scale, {"step": 0})
-        (path.parent / "config.yaml").write_text(to_yaml(config))
-        return path
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def tiny_model(make_model: Callable[..., Path]) -> Path:
-    """An untrained model whose flow leaves samples in place."""
-    return make_model()
 
 
 @pytest.fixture
@@ -197,7 +159,7 @@ def make_page(
     """The page's text for a codec with so many blocks; none is an adaptive flow."""
 
     def make(blocks: int) -> str:
-        codec = importlib.import_module("blockwise_fake").Interlaced(blocks) if blocks else make_adaptive(4096)
+        codec = Interlaced(blocks) if blocks else make_adaptive(4096)
         exhibit = make_exhibit(codec, page_dataset, page_dataset.test, page_results)
         return page(page_results, page_run, exhibit)
 

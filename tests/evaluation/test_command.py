@@ -15,8 +15,9 @@ import pytest
 
 from idf.config import DataConfig, load_config, to_yaml
 from idf.errors import EXIT_USER_ERROR, RunError
-from idf.evaluation import command, main
+from idf.evaluation import command
 from idf.evaluation.codecs.interface import Entry, NotMade
+from idf.evaluation.command import main
 from tests.paths import ROOT
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import idf.evaluation
 from idf.errors import RunError
+from idf.evaluation.command import main as evaluate
 from idf.evaluation.models import open_models
 
 
@@ -29,7 +29,7 @@ def test_two_models_in_one_table(
         "data.test_clips=[c2]",
         "baselines=flac",
     ]
-    assert idf.evaluation.main(words) == 0
+    assert evaluate(words) == 0
     folder = tmp_path / "outputs" / "models" / "model+other" / "evaluation"
     results = json.loads((folder / "results.json").read_text())
     assert [(row["codec"], row["window"]) for row in results["rows"]] == [

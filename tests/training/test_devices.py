@@ -15,8 +15,7 @@ from idf.runs.checkpoints import load_checkpoint
 from idf.runs.history import read_history
 from idf.training import devices, framework
 from idf.training.devices import Devices
-
-from .test_train import start
+from tests.training.test_train import start
 
 
 def test_two_devices_train_as_one_does(overrides: list[str]) -> None:

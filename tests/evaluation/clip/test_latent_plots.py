@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quali
 from idf.evaluation.clip.latents import CodedClip, look_into
 from idf.evaluation.clip.progressive import Step, progressive_steps
 from idf.evaluation.report.svg import inline_svg
+from tests.blockwise_fake import Interlaced
 
 SVG = "{http://www.w3.org/2000/svg}"
 MakeClip = Callable[..., CodedClip]
@@ -21,10 +21,9 @@ MakeClip = Callable[..., CodedClip]
 
 @pytest.fixture
 def make_clip(fakes: ModuleType) -> MakeClip:
-    interlaced = importlib.import_module("blockwise_fake").Interlaced
 
     def make(blocks: int = 4, samples: np.ndarray | None = None) -> CodedClip:
-        return look_into(interlaced(blocks), "a", fakes.speech_like(4000) if samples is None else samples, 8000)
+        return look_into(Interlaced(blocks), "a", fakes.speech_like(4000) if samples is None else samples, 8000)
 
     return make
 
@@ -91,7 +90,7 @@ def test_next_to_nothing_is_drawn_too(make_clip: MakeClip, samples: np.ndarray) 
 
 @pytest.mark.parametrize("width", [3.6, 9.2])
 def test_quality(fakes: ModuleType, width: float) -> None:
-    codec = importlib.import_module("blockwise_fake").Interlaced()
+    codec = Interlaced()
     steps: list[Step] = progressive_steps(codec, fakes.speech_like(2000), 8000)
     assert steps[-1].snr_db == np.inf
     figure = draw_quality(steps, width)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import html.parser
-import importlib
 import io
 import re
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from idf.evaluation.report.example_clip import Exhibit, audio_uri, make_exhibit,
 from idf.evaluation.report.html import write_page
 from idf.evaluation.results import Results
 from idf.runs.find import EvaluatedRun
+from tests.blockwise_fake import Interlaced
 
 NASTY = "<script>alert('&\"')</script>"
 MakePage = Callable[..., str]
@@ -90,9 +90,7 @@ def test_a_run_with_nothing_but_a_model(
 ) -> None:
     alone = dataclasses.replace(page_results, rows=page_results.rows[:1], not_made=(), warnings=(), about={})
     run = EvaluatedRun(tmp_path / "empty", load_config(tiny_model.parent / "config.yaml"))
-    exhibit = make_exhibit(
-        importlib.import_module("blockwise_fake").Interlaced(), page_dataset, page_dataset.test, alone
-    )
+    exhibit = make_exhibit(Interlaced(), page_dataset, page_dataset.test, alone)
     text = write_page(alone, run, exhibit, tmp_path / "out").read_text()
     Outline(text)
     assert 'id="training"' not in text
@@ -103,7 +101,7 @@ def test_the_typical_clip_is_shown_its_beginning_only(
     page_results: Results, fakes: ModuleType, page_dataset: Dataset
 ) -> None:
     assert typical_clip(page_results) == 1
-    codec = importlib.import_module("blockwise_fake").Interlaced()
+    codec = Interlaced()
     long = fakes.speech_like(7 * 800)
 
     class Long(Dataset):
@@ -121,9 +119,8 @@ def test_the_typical_clip_is_shown_its_beginning_only(
 
 
 def test_a_codec_that_gives_no_approximations_has_no_players(page_results: Results, page_dataset: Dataset) -> None:
-    interlaced = importlib.import_module("blockwise_fake").Interlaced
 
-    class Whitened(interlaced):  # type: ignore[misc, valid-type]
+    class Whitened(Interlaced):  # type: ignore[misc, valid-type]
         def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
             raise RunError("a whitened model gives no approximations")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests import chromium
 
 FACTS = """(async () => {
   const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
@@ -56,22 +56,8 @@ FACTS = """(async () => {
 })()"""
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Any:
-    """The module of this folder."""
-    import sys
-
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        return importlib.import_module("chromium")
-    finally:
-        sys.path.pop(0)
-
-
 @pytest.mark.parametrize("blocks", [0, 4, 11])
-def test_phone_and_desktop_light_and_dark(
-    make_page: Callable[[int], str], blocks: int, tmp_path: Path, chromium: Any
-) -> None:
+def test_phone_and_desktop_light_and_dark(make_page: Callable[[int], str], blocks: int, tmp_path: Path) -> None:
     program = chromium.find_chromium()
     if program is None:
         pytest.skip(f"none of {', '.join(chromium.PROGRAMS)} is on PATH: apt-get install chromium")
@@ -98,7 +84,7 @@ def test_phone_and_desktop_light_and_dark(
     assert len({paper for _, paper in papers}) == 2
 
 
-def test_the_helper_sees_what_is_wrong(tmp_path: Path, chromium: Any) -> None:
+def test_the_helper_sees_what_is_wrong(tmp_path: Path) -> None:
     program = chromium.find_chromium()
     if program is None:
         pytest.skip(f"none of {', '.join(chromium.PROGRAMS)} is on PATH: apt-get install chromium")

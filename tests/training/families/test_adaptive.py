@@ -11,20 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-import idf.evaluation
 from idf.audio.pcm import read_pcm16
 from idf.cli.main import main as command
 from idf.config import Config, run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError
+from idf.evaluation.command import main as evaluate
 from idf.models.build import build_model
 from idf.runs.history import read_history
 from idf.runs.run import Run
 from idf.training.loop import Loop
-
-from .conftest import TINY_ADAPTIVE
-from .test_session import assert_same_run, killed_after, train
-from .test_train import start
+from tests.training.conftest import TINY_ADAPTIVE
+from tests.training.test_session import assert_same_run, killed_after, train
+from tests.training.test_train import start
 
 
 @pytest.fixture
@@ -132,7 +131,7 @@ def test_the_command_uses_the_model_that_a_run_exports(
 def test_evaluation_codes_and_scores_the_same(whole: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / whole.name
     shutil.copytree(whole, folder)
-    assert idf.evaluation.main([f"run={folder}", "baselines=flac"]) == 0
+    assert evaluate([f"run={folder}", "baselines=flac"]) == 0
     results = json.loads((folder / "evaluation" / "results.json").read_text())
     row, flac = results["rows"]
     assert flac["codec"] == "FLAC -8"

@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import idf.evaluation
 from idf.audio.pcm import read_pcm16
 from idf.config import run_folder
 from idf.config.compose import compose
+from idf.evaluation.command import main as evaluate
 from idf.runs.history import read_history
 from idf.runs.run import Run
-
-from .conftest import TINY_BANDS
-from .test_session import assert_same_run, killed_after, train
-from .test_train import start
+from tests.training.conftest import TINY_BANDS
+from tests.training.test_session import assert_same_run, killed_after, train
+from tests.training.test_train import start
 
 
 @pytest.fixture
@@ -69,7 +68,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 def test_evaluation_codes_and_scores_the_same(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / whole.name
     shutil.copytree(whole, folder)
-    assert idf.evaluation.main([f"run={folder}", "baselines=none"]) == 0
+    assert evaluate([f"run={folder}", "baselines=none"]) == 0
     (row,) = json.loads((folder / "evaluation" / "results.json").read_text())["rows"]
     assert row["lossless"] is True
     assert row["window"] == 64

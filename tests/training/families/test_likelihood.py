@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from idf.container.arrays import compress_clip
-from idf.evaluation import likelihood
 from idf.models.bands.codec import BandCodec, save_bands
 from idf.models.bands.model import build_bands
 from idf.models.load import load_codec
+from idf.training.families import load as likelihood
 from idf.training.families.load import model_nll_bits
 
 
