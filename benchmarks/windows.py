@@ -57,8 +57,7 @@ def model_of(window: int, folder: Path) -> Path:
     file = read_model_file(path)
     file.header["config"]["model"]["window"] = window
     made = folder / f"window-{window}.idfm"
-    with atomic_write(made) as target:
-        write_model_file(target, file.header, file.arrays)
+    write_model_file(made, file.header["config"], file.arrays, file.header["provenance"])
     return made
 
 

@@ -18,6 +18,7 @@ are the piecewise quadratics below, which training uses as well, so nothing is l
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -63,6 +64,13 @@ def normal(shape: Sequence[int], standard_deviation: float, **grid: Any) -> Para
     return ParameterSpec(
         tuple(shape), lambda rng: (rng.normal(size=shape) * standard_deviation).astype(np.float32), **grid
     )
+
+
+def initial_values(specs: Specs, seed: int) -> dict[str, np.ndarray]:
+    """Starting values, float32, by name. Each array has a generator of its own, named by seed and parameter."""
+    return {
+        name: spec.initial(np.random.default_rng((seed, zlib.crc32(name.encode())))) for name, spec in specs.items()
+    }
 
 
 def zeros(shape: Sequence[int], **grid: Any) -> ParameterSpec:

@@ -1,25 +1,18 @@
-"""From configuration to model: the one place where flows and priors are put together."""
+"""From configuration to model: the one place that chooses among the families."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from idf.config.model_checks import model_problems
-from idf.config.schema import Config
+from idf.config.schema import Config, family_name
 from idf.errors import ConfigError
-from idf.models.window.model import WindowModel, build_window_model
-
-if TYPE_CHECKING:
-    from idf.models.adaptive.model import AdaptiveModel
-    from idf.models.bands.model import BandModel
+from idf.models.interface import Model
 
 
-def build_model(
-    config: Config, constants: Mapping[str, np.ndarray] | None = None
-) -> WindowModel | AdaptiveModel | BandModel:
+def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> Model:
     """Build the model that ``config`` describes.
 
     Args:
@@ -28,15 +21,18 @@ def build_model(
     Raises:
         ConfigError: a combination that cannot be built; every problem at once.
     """
-    problems = model_problems(config)
-    if problems:
+    if problems := model_problems(config):
         raise ConfigError(problems)
-    if config.model.family == "adaptive":
-        from idf.models.adaptive.model import build_adaptive  # deferred: loads the compiler
+    # Deferred: the adaptive families load the compiler.
+    match family_name(config):
+        case "adaptive":
+            from idf.models.adaptive.model import build_adaptive
 
-        return build_adaptive(config, constants)
-    if config.layout.prior == "bands":
-        from idf.models.bands.model import build_bands  # deferred likewise
+            return build_adaptive(config, constants)
+        case "bands":
+            from idf.models.bands.model import build_bands
 
-        return build_bands(config, constants)
-    return build_window_model(config, constants)
+            return build_bands(config, constants)
+    from idf.models.window.model import build_window
+
+    return build_window(config, constants)

@@ -2,7 +2,7 @@
 
 Made to be handed from one stranger to another, so nothing in it is believed: no pickle is ever
 loaded, sizes are checked before anything is allocated, and a digest over all of it names the model.
-What the arrays mean is told in :mod:`idf.models.window.codec`.
+What the arrays mean, each family's ``codec`` module tells.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from idf.coding.tables import TABLES_DIGEST
 from idf.errors import RunError
+from idf.files import atomic_write
 
 MODEL_FORMAT = 1
 """Of the model file and of the exact arithmetic; raised whenever either changes what is decoded."""
@@ -80,10 +81,29 @@ def read_model_file(path: Path | str) -> ModelFile:
     return ModelFile(header, arrays, fingerprint(header, arrays))
 
 
-def write_model_file(file: IO[bytes], header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write what :func:`read_model_file` reads."""
+def write_model_file(
+    path: Path | str,
+    config: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+    *,
+    base_index: int = 0,
+) -> None:
+    """Write what :func:`read_model_file` reads.
+
+    Args:
+        config: the settings that say what the model computes, and no others: they are part of the fingerprint.
+        arrays: int32, by name.
+        provenance: strings and numbers to keep with the model, for people.
+        base_index: a window flow's last block's sharpness in the coder's scale units; 0 where it is learned.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    header = {"format": MODEL_FORMAT, "config": config, "base_index": base_index, "provenance": dict(provenance)}
     packed = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez_compressed(file, **{_HEADER: packed}, **arrays)  # type: ignore[arg-type]
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **{_HEADER: packed}, **arrays)  # type: ignore[arg-type]
 
 
 def fingerprint(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:

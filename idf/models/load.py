@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, cast
 
 import numpy as np
 
-from idf.config.schema import ADAPTIVE, BANDS, WINDOW, Config, family_name
-from idf.errors import ConfigError, RunError
+from idf.config.schema import WINDOW, Config, family_name
+from idf.errors import ConfigError
 from idf.models.file import read_model_file
+from idf.models.interface import Codec, Model
+from idf.models.saved import stored_config
 
-if TYPE_CHECKING:
-    from idf.models.adaptive.codec import AdaptiveCodec
-    from idf.models.bands.codec import BandCodec
-    from idf.models.window.codec import WindowCodec
-
-    Codec: TypeAlias = WindowCodec | AdaptiveCodec | BandCodec
+# Imports are deferred: each family loads only what it needs.
 
 
 def load_codec(path: Path | str, coder: str = "rans") -> Codec:
-    """The codec of a model file.
+    """Return the codec of a model file.
 
     Args:
         coder: ``rans`` or ``craystack``; adaptive flows and those of subbands know only the first.
@@ -30,34 +27,29 @@ def load_codec(path: Path | str, coder: str = "rans") -> Codec:
         RunError: the file is missing, damaged, or of another version.
         ConfigError: a coder that the model cannot use.
     """
-    # Deferred: each family loads only what it needs.
     file = read_model_file(path)
-    config = file.header.get("config")
-    model = config.get("model") if isinstance(config, dict) else None
-    if not isinstance(model, dict):
-        raise RunError(f"{path} does not say what model it holds; export it again from its run")
-    layout = config.get("layout") if isinstance(config, dict) else None
-    adaptive = model.get("family", WINDOW) == ADAPTIVE
-    bands = not adaptive and isinstance(layout, dict) and layout.get("prior") == BANDS
-    if adaptive or bands:
-        if coder != "rans":
-            raise ConfigError([f"coder={coder}: flows that predict sample by sample code with rans only"])
-        if adaptive:
-            from idf.models.adaptive.codec import adaptive_codec
+    config = stored_config(path, file)
+    family = family_name(config)
+    if coder != "rans" and family != WINDOW:
+        raise ConfigError([f"coder={coder}: flows that predict sample by sample code with rans only"])
+    match family:
+        case "adaptive":
+            from idf.models.adaptive.codec import open_adaptive
 
-            return adaptive_codec(path, file)
-        from idf.models.bands.codec import bands_codec
+            return open_adaptive(path, file, config)
+        case "bands":
+            from idf.models.bands.codec import open_bands
 
-        return bands_codec(path, file)
-    from idf.models.window.codec import window_codec
+            return open_bands(path, file, config)
+    from idf.models.window.codec import open_window
 
-    return window_codec(path, file, coder)
+    return open_window(path, file, config, coder)
 
 
 def save_model(
     path: Path | str,
     config: Config,
-    model: Any,
+    model: Model,
     parameters: Mapping[str, np.ndarray],
     log_scale: float | None,
     provenance: Mapping[str, Any],
@@ -72,26 +64,18 @@ def save_model(
 
     Raises:
         RunError: a parameter is not finite.
+        OutputError: the file cannot be written.
     """
-    family = family_name(config)
-    if family == BANDS:
-        from idf.models.bands.codec import save_bands
+    match family_name(config):
+        case "adaptive":
+            from idf.models.adaptive.codec import AdaptiveModel, save_adaptive
 
-        save_bands(path, config, model, parameters, provenance)
-        return
-    if family == ADAPTIVE:
-        from idf.models.adaptive.codec import save_adaptive
+            save_adaptive(path, config, cast(AdaptiveModel, model), parameters, provenance)
+        case "bands":
+            from idf.models.bands.codec import BandModel, save_bands
 
-        save_adaptive(path, config, model, parameters, provenance)
-        return
-    from idf.models.window.codec import save_window_model
+            save_bands(path, config, cast(BandModel, model), parameters, provenance)
+        case _:
+            from idf.models.window.codec import WindowModel, save_window
 
-    save_window_model(path, config, model, parameters, log_scale, provenance)
-
-
-def load_again(path: Path, coder: str, fingerprint: bytes) -> Codec:
-    """The same codec in another process."""
-    codec = load_codec(path, coder)
-    if codec.fingerprint != fingerprint:
-        raise RunError(f"{path} was replaced by another model while it was in use; start again")
-    return codec
+            save_window(path, config, cast(WindowModel, model), parameters, log_scale, provenance)

@@ -12,6 +12,7 @@ import numpy as np
 import idf
 from idf.config import Config, semantic, signature
 from idf.datasets.dataset import Clip, Dataset
+from idf.models.interface import Model
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class CodedSize:
 
 def export_model(
     path: Path,
-    model: Any,
+    model: Model,
     weights: Mapping[str, np.ndarray],
     log_scale: float | None,
     config: Config,

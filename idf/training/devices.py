@@ -8,17 +8,18 @@ one device does not come here (:mod:`idf.training.step`). Source: the TensorFlow
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from idf.config.schema import Config
 from idf.errors import ConfigError
 from idf.training.framework import device_names
 from idf.training.state import TrainingState
-from idf.training.step import CompiledStep, StepResult, TrainingStep
+from idf.training.step import CompiledStep, StepResult, TrainingStep, differentiate, update
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from idf.training.families.interface import Loss
 
 
 class Devices:
@@ -37,7 +38,7 @@ class Devices:
         if windows % len(names):
             raise ConfigError([f"devices={config.devices}: {len(names)} do not divide the batch of {windows} windows"])
         self._config = config
-        self.strategy: Any = None
+        self.strategy: tf.distribute.Strategy | None = None
         """None for one device."""
         if len(names) > 1:
             import tensorflow as tf
@@ -51,11 +52,11 @@ class Devices:
         """In which variables are put on every device."""
         return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
 
-    def step(self, model: Any, training_bits: Callable[..., Any], state: TrainingState) -> TrainingStep:
+    def step(self, loss: Loss, state: TrainingState) -> TrainingStep:
         """The optimiser step on these devices."""
         if self.strategy is None:
-            return CompiledStep(model, training_bits, state, self._config)
-        return MirroredStep(model, training_bits, state, self._config, self.strategy)
+            return CompiledStep(loss, state, self._config)
+        return MirroredStep(loss, state, self._config, self.strategy)
 
 
 class MirroredStep:
@@ -64,35 +65,23 @@ class MirroredStep:
     Not compiled with XLA, which cannot wait for other devices.
 
     Args:
-        training_bits: as for :class:`idf.training.step.CompiledStep`.
+        loss: as for :class:`idf.training.step.CompiledStep`.
         strategy: in whose scope ``state`` was made.
     """
 
-    def __init__(
-        self, model: Any, training_bits: Callable[..., Any], state: TrainingState, config: Config, strategy: Any
-    ) -> None:
+    def __init__(self, loss: Loss, state: TrainingState, config: Config, strategy: tf.distribute.Strategy) -> None:
         import tensorflow as tf
 
         self.block_names: tuple[str, ...] = ()
         self._tf, self._state, self._strategy = tf, state, strategy
-        settings = config.optimizer
         learned = config.sharpness.kind == "learned"
         mean = tf.distribute.ReduceOp.MEAN
 
         def on_one(windows: tf.Tensor, sharpness: tf.Tensor) -> StepResult:
-            with tf.GradientTape() as tape:
-                bits = training_bits(model, state.parameters, windows, None if learned else sharpness)
-                loss = tf.reduce_mean(bits.bits) / bits.samples
+            bits, value, gradients = differentiate(loss, state, windows, None if learned else sharpness)
             self.block_names = bits.names  # set while tracing
-            gradients = tape.gradient(loss, state.trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             gradients = tf.distribute.get_replica_context().all_reduce(mean, gradients)
-            norm = tf.linalg.global_norm(gradients)
-            if settings.clip_norm:
-                gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm, use_norm=norm)
-            state.optimizer.apply(gradients, state.trainable)
-            for name, average in state.average.items():
-                average.assign(settings.averaging * average + (1 - settings.averaging) * state.parameters[name])
-            return StepResult(loss, bits.log_scales, norm)
+            return StepResult(value, bits.log_scales, update(state, gradients, config.optimizer))
 
         def step(shares: Any, sharpness: tf.Tensor) -> StepResult:
             each = strategy.run(on_one, args=(shares, sharpness))

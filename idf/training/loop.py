@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -74,8 +74,7 @@ class Loop:
     """One run from its first (or next) step to its end.
 
     Args:
-        config, model, state, dataset: what to train, how, on what.
-        family: of the model: how it is scored.
+        config, family, state, dataset: what to train, how, on what.
         step: one optimiser step on ``state``.
         run, reporter, display: where results go.
         stop: asked between steps.
@@ -85,10 +84,9 @@ class Loop:
     def __init__(
         self,
         config: Config,
-        model: Any,
+        family: Family,
         state: TrainingState,
         dataset: Dataset,
-        family: Family,
         step: TrainingStep,
         *,
         run: Run,
@@ -97,15 +95,14 @@ class Loop:
         stop: StopRequest,
         tracker_id: str | None = None,
     ) -> None:
-        self._config, self._settings, self._model = config, config.training, model
+        self._config, self._settings, self._family = config, config.training, family
         self._state, self._dataset, self._run = state, dataset, run
         self._reporter, self._display, self._stop, self._tracker_id = reporter, display, stop, tracker_id
         self._rate = learning_rate_schedule(config.optimizer, self._settings.steps)
         self._schedule = sharpness_schedule(config.sharpness, self._settings.steps)
         self._batch = self._settings.batch_samples // config.model.window
         self._step = step
-        self._family = family
-        self._validator = family.validator(config, model, state, dataset)
+        self._scorer = family.scorer(state.weights)
         self._validation_clips = spread(dataset.validation, self._settings.validate_clips)
         self._coded_clips = spread(dataset.validation, self._settings.code_clips)
         self.position = Position()
@@ -245,7 +242,7 @@ class Loop:
         if not self._validation_clips:
             self._export(self._run.model_path, sharpness)
             return True
-        bits = self._validator.bits_per_sample(self._validation_clips, sharpness, lambda: bool(self._stop))
+        bits = self._scorer.bits_per_sample(self._validation_clips, sharpness, lambda: bool(self._stop))
         if bits is None:
             return False
         if position.best is None or bits < position.best:  # NaN is below nothing
@@ -267,7 +264,7 @@ class Loop:
         finally:
             path.unlink(missing_ok=True)
         # The model's own figure for the very clips that were coded: the two should all but agree.
-        likelihood = self._validator.bits_per_sample(self._coded_clips, sharpness, lambda: bool(self._stop))
+        likelihood = self._scorer.bits_per_sample(self._coded_clips, sharpness, lambda: bool(self._stop))
         if size is None or likelihood is None:
             return False
         bits = size.bits_per_sample
@@ -286,7 +283,7 @@ class Loop:
         pcm = self._dataset.read(self._coded_clips[0])
         self._reporter.audio(step, "input", pcm.samples, pcm.rate_hz)
         count = min(len(pcm.samples), DRAWN_SECONDS * pcm.rate_hz)
-        drawn = self._family.draw(self._config, self._model, self._weights(), count, step, sharpness)
+        drawn = self._family.draw(self._weights(), count, step, sharpness)
         self._reporter.audio(step, "drawn", drawn, pcm.rate_hz)
         return True
 
@@ -310,7 +307,7 @@ class Loop:
 
     def _export(self, path: Path, sharpness: float | None) -> None:
         facts = {"step": self.position.step, "validation_bits_per_sample": self.position.best}
-        export_model(path, self._model, self._weights(), sharpness, self._config, facts)
+        export_model(path, self._family.model, self._weights(), sharpness, self._config, facts)
 
     def _snapshot(self) -> Checkpoint:
         position = self.position
@@ -326,7 +323,7 @@ class Loop:
             "guard": {"smoothed": self._guard.smoothed, "steps": self._guard.steps},
             "tracker_id": self._tracker_id,
         }
-        return self._state.snapshot(position.step, self._model.constants, meta)
+        return self._state.snapshot(position.step, self._family.model.constants, meta)
 
 
 def _memory() -> dict[str, float]:

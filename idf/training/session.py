@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from idf.config import Config
 from idf.datasets.dataset import Dataset
 from idf.models.build import build_model
+from idf.models.interface import Model
 from idf.runs.checkpoints import Checkpoint, load_checkpoint
 from idf.runs.run import EXIT_STATUS, Run
 from idf.training.coding_check import export_model
@@ -20,6 +21,9 @@ from idf.training.report import Reporter
 from idf.training.signals import stop_on_signals
 from idf.training.state import TrainingState
 from idf.training.trackers import Tracker, open_trackers
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def ended(run: Run) -> int | None:
@@ -50,7 +54,7 @@ def resume_point(run: Run) -> Checkpoint | None:
     return checkpoint
 
 
-def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Checkpoint | None) -> Outcome:
+def fit(config: Config, model: Model, dataset: Dataset, run: Run, checkpoint: Checkpoint | None) -> Outcome:
     """Train ``model`` from its beginning or from ``checkpoint``, and record how it ended.
 
     Raises:
@@ -60,14 +64,11 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
     devices = Devices(config)
     with stop_on_signals() as stop, devices.scope():
         first = checkpoint.step if checkpoint else 0
-        family = family_of(config)
-        if checkpoint:
-            # A resumed run takes its values from the checkpoint: only names and shapes count.
-            parameters = model.initial_parameters(config.seed)
-        else:
-            model, parameters = family.start(config, model, dataset)
+        family = family_of(config, model, dataset)
+        # A resumed run takes its values from the checkpoint: only names and shapes count.
+        parameters = model.initial_parameters(config.seed) if checkpoint else family.start()
         state = TrainingState(parameters, config.optimizer)
-        batches = _batches(config, family, model, dataset, first)
+        batches = _batches(config, family, first)
         trackers, tracker_id = open_trackers(config, run, checkpoint.meta["tracker_id"] if checkpoint else None)
         status, exit_status = "failed", EXIT_STATUS["failed"]
         outcome: Outcome | None = None
@@ -76,11 +77,10 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
             run.write_status("running", tracker_id=tracker_id)
             loop = Loop(
                 config,
-                model,
+                family,
                 state,
                 dataset,
-                family,
-                devices.step(model, family.bits, state),
+                devices.step(family.bits, state),
                 run=run,
                 reporter=Reporter(run, trackers),
                 display=display,
@@ -107,11 +107,11 @@ def fit(config: Config, model: Any, dataset: Dataset, run: Run, checkpoint: Chec
                 tracker.finish(exit_status, summary, [run.checkpoints.best_path, run.model_path])
 
 
-def _batches(config: Config, family: Family, model: Any, dataset: Dataset, first: int) -> Any:
+def _batches(config: Config, family: Family, first: int) -> tf.data.Dataset:
     """The batches from step ``first`` on."""
     if config.training.one_batch:
-        return family.batches(config, model, dataset, 0).take(1).repeat(config.training.steps - first)
-    return family.batches(config, model, dataset, first)
+        return family.batches(0).take(1).repeat(config.training.steps - first)
+    return family.batches(first)
 
 
 def export(config: Config, run: Run) -> None:

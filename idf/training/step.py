@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from idf.config.schema import Config
+from idf.config.schema import Config, OptimizerConfig
 from idf.training.state import TrainingState
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from idf.training.families.interface import Loss, WindowBits
 
 
 class StepResult(NamedTuple):
@@ -32,35 +33,51 @@ class TrainingStep(Protocol):
         """Do one step; arguments as for :meth:`CompiledStep.__call__`."""
 
 
+def differentiate(
+    loss: Loss, state: TrainingState, windows: tf.Tensor, sharpness: tf.Tensor | None
+) -> tuple[WindowBits, tf.Tensor, list[tf.Tensor]]:
+    """Return the bits of a batch, their mean a sample, and its gradients; to be traced."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        bits = loss(state.parameters, windows, sharpness)
+        value = tf.reduce_mean(bits.bits) / bits.samples
+    gradients = tape.gradient(value, state.trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return bits, value, gradients
+
+
+def update(state: TrainingState, gradients: list[tf.Tensor], settings: OptimizerConfig) -> tf.Tensor:
+    """Clip and apply gradients, move the average along, and return the norm before clipping; to be traced."""
+    import tensorflow as tf
+
+    norm = tf.linalg.global_norm(gradients)
+    if settings.clip_norm:
+        gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm, use_norm=norm)
+    state.optimizer.apply(gradients, state.trainable)
+    for name, average in state.average.items():
+        average.assign(settings.averaging * average + (1 - settings.averaging) * state.parameters[name])
+    return norm
+
+
 class CompiledStep:
     """One optimiser step on ``state``, compiled with XLA if ``training.compile``.
 
     Args:
-        training_bits: ``(model, parameters, windows, sharpness) -> WindowBits``.
+        loss: of a batch (:meth:`idf.training.families.interface.Family.bits`).
     """
 
-    def __init__(self, model: Any, training_bits: Callable[..., Any], state: TrainingState, config: Config) -> None:
+    def __init__(self, loss: Loss, state: TrainingState, config: Config) -> None:
         import tensorflow as tf
 
         self.block_names: tuple[str, ...] = ()
         """Of the rows of :attr:`StepResult.log_scales`; known after the first step."""
-        settings = config.optimizer
         learned = config.sharpness.kind == "learned"
 
         def step(windows: tf.Tensor, learning_rate: tf.Tensor, sharpness: tf.Tensor) -> StepResult:
-            with tf.GradientTape() as tape:
-                bits = training_bits(model, state.parameters, windows, None if learned else sharpness)
-                loss = tf.reduce_mean(bits.bits) / bits.samples
+            bits, value, gradients = differentiate(loss, state, windows, None if learned else sharpness)
             self.block_names = bits.names  # set while tracing
-            gradients = tape.gradient(loss, state.trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            norm = tf.linalg.global_norm(gradients)
-            if settings.clip_norm:
-                gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm, use_norm=norm)
             state.optimizer.learning_rate.assign(learning_rate)
-            state.optimizer.apply(gradients, state.trainable)
-            for name, average in state.average.items():
-                average.assign(settings.averaging * average + (1 - settings.averaging) * state.parameters[name])
-            return StepResult(loss, bits.log_scales, norm)
+            return StepResult(value, bits.log_scales, update(state, gradients, config.optimizer))
 
         self._step = tf.function(step, jit_compile=config.training.compile, autograph=False)
         self._constant = tf.constant

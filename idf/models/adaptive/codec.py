@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from idf.coding.message import Message
 from idf.config.model_checks import adaptive_problems
 from idf.config.schema import Config
-from idf.errors import RunError
-from idf.files import atomic_write
+from idf.errors import ConfigError
 from idf.models.adaptive.loops import LOOPS
 from idf.models.adaptive.model import AdaptiveModel, network_size
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
 from idf.models.adaptive.state import Constants, first_state, make_constants
 from idf.models.adaptive.steps import make_scratch
-from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
+from idf.models.file import ModelFile, write_model_file
+from idf.models.saved import check_finite, fitting
 
 _WEIGHTS = "parameter/network"
 
@@ -95,35 +93,23 @@ def save_adaptive(
         RunError: a weight is not finite.
     """
     weights = model.coding_weights(parameters)
-    if not np.all(np.isfinite(weights)):
-        raise RunError(f"cannot export the model to {path}: weights are not finite; take an earlier checkpoint")
-    header = {
-        "format": MODEL_FORMAT,
-        "config": {"model": {name: value for name, value in asdict(config.model).items() if name != "bands"}},
-        "base_index": 0,
-        "provenance": dict(provenance),
-    }
-    with atomic_write(path) as file:
-        write_model_file(file, header, {_WEIGHTS: weights.view(np.int32)})
+    check_finite(path, {_WEIGHTS: weights})
+    settings = {name: value for name, value in asdict(config.model).items() if name != "bands"}
+    write_model_file(path, {"model": settings}, {_WEIGHTS: weights.view(np.int32)}, provenance)
 
 
-def adaptive_codec(path: Path | str, file: ModelFile) -> AdaptiveCodec:
-    """The codec of a model file of this family.
+def open_adaptive(path: Path | str, file: ModelFile, config: Config) -> AdaptiveCodec:
+    """Return the codec of a model file of this family.
 
     Raises:
-        RunError: the file is of another version, or does not fit together.
+        RunError: the file does not fit together.
     """
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), file.header["config"]))
-        assert isinstance(config, Config)
+    with fitting(path):
         if problems := list(adaptive_problems(config)):
-            raise ValueError("; ".join(problems))
-        model = config.model
-        constants = make_constants(model.adaptive)
+            raise ConfigError(problems)
+        constants = make_constants(config.model.adaptive)
         weights = file.arrays[_WEIGHTS].view(np.float32).ravel()
         if len(weights) != network_size(constants.plan) or not np.all(np.isfinite(weights)):
             raise ValueError("its weights do not fit its configuration")
-    except (OmegaConfBaseException, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
-        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
     weights = np.require(weights, np.float32, ["C", "A", "W"])
     return AdaptiveCodec(constants, weights, file.fingerprint, provenance=file.header["provenance"])

@@ -9,13 +9,12 @@ and send nothing; a small network that was trained once weighs them and says how
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from idf.arithmetic import ParameterSpec, Specs, normal, values, zeros
+from idf.arithmetic import ParameterSpec, Specs, initial_values, normal, values, zeros
 from idf.config.schema import Config
 from idf.models.adaptive.state import Constants, Plan, first_state, make_constants
 
@@ -53,11 +52,8 @@ class AdaptiveModel:
     input_deviation: np.ndarray
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Starting values, float32. Each array has a generator of its own, named by seed and parameter."""
-        return {
-            name: spec.initial(np.random.default_rng((seed, zlib.crc32(name.encode()))))
-            for name, spec in self.specs.items()
-        }
+        """Return starting values of the trained arrays, float32, by name."""
+        return initial_values(self.specs, seed)
 
     @property
     def window(self) -> int:

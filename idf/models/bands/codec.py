@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from idf.coding.codec import MAX_CHUNK_SAMPLES, LatentBlock
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
 from idf.config.model_checks import band_problems
 from idf.config.schema import Config
-from idf.errors import RunError
-from idf.files import atomic_write
+from idf.errors import ConfigError
 from idf.flows.lifting import TAP_BITS
 from idf.models.adaptive.model import network_size
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
@@ -31,8 +28,8 @@ from idf.models.adaptive.state import State
 from idf.models.adaptive.steps import make_scratch
 from idf.models.bands.loops import LOOPS, Bands
 from idf.models.bands.model import BandModel, build_bands
-from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
-from idf.models.load import load_again
+from idf.models.file import ModelFile, write_model_file
+from idf.models.saved import check_finite, fitting, load_again
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE
 
 CHUNK_SAMPLES = 1 << 16
@@ -74,7 +71,7 @@ class BandCodec(SequentialCoder):
         self._tables = loop_tables()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return load_again, (self._path, "rans", self.fingerprint)
+        return load_again, (open_bands, self._path, self.fingerprint)
 
     @property
     def block_names(self) -> tuple[str, ...]:
@@ -220,39 +217,33 @@ def save_bands(
         RunError: a weight is not finite.
     """
     weights = model.coding_weights(parameters)
-    if not np.all(np.isfinite(weights)):
-        raise RunError(f"cannot export the model to {path}: weights are not finite; take an earlier checkpoint")
-    settings = config.model
-    header = {
-        "format": MODEL_FORMAT,
-        "config": {
-            "model": {"name": settings.name, "window": settings.window, "bands": asdict(settings.bands)},
-            "layout": {"name": config.layout.name, "prior": "bands"},
-            "context": config.context,
+    check_finite(path, {_WEIGHTS: weights})
+    settings = {
+        "model": {
+            "name": config.model.name,
+            "window": config.model.window,
+            "bands": asdict(config.model.bands),
         },
-        "base_index": 0,
-        "provenance": dict(provenance),
+        "layout": {"name": config.layout.name, "prior": "bands"},
+        "context": config.context,
     }
     arrays = {_WEIGHTS: weights.view(np.int32)}
     for name, value in model.constants.items():
         # the standardisation of inputs is part of the coding weights
         if not name.startswith("input_"):
             arrays[_CONSTANT + name] = value if name.startswith("taps/") else value.view(np.int32)
-    with atomic_write(path) as file:
-        write_model_file(file, header, arrays)
+    write_model_file(path, settings, arrays, provenance)
 
 
-def bands_codec(path: Path | str, file: ModelFile) -> BandCodec:
-    """The codec of a model file of this family.
+def open_bands(path: Path | str, file: ModelFile, config: Config) -> BandCodec:
+    """Return the codec of a model file of this family.
 
     Raises:
-        RunError: the file is of another version, or does not fit together.
+        RunError: the file does not fit together.
     """
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), file.header["config"]))
-        assert isinstance(config, Config)
+    with fitting(path):
         if problems := list(band_problems(config)):
-            raise ValueError("; ".join(problems))
+            raise ConfigError(problems)
         if not 1 <= config.model.window <= MAX_CHUNK_SAMPLES:
             raise ValueError(f"its window has {config.model.window} samples")
         model = build_bands(config)
@@ -260,8 +251,6 @@ def bands_codec(path: Path | str, file: ModelFile) -> BandCodec:
         weights = file.arrays[_WEIGHTS].view(np.float32)
         if weights.shape != (model.bands, network_size(model.settings.plan)) or not np.all(np.isfinite(weights)):
             raise ValueError("its weights do not fit its configuration")
-    except (OmegaConfBaseException, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
-        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
     weights = np.require(weights, np.float32, ["C", "A", "W"])
     return BandCodec(
         model.with_constants(constants),

@@ -17,14 +17,13 @@ anew.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from idf.arithmetic import Specs
+from idf.arithmetic import Specs, initial_values
 from idf.config.schema import Config
 from idf.flows.lifting import half_band, merge, split
 from idf.models.adaptive.model import AdaptiveModel, Trace, network_specs
@@ -101,11 +100,8 @@ class BandModel:
         return replace(self, input_mean=mean, input_deviation=deviation)
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Starting values, float32. Each array has a generator of its own, named by seed and parameter."""
-        return {
-            name: spec.initial(np.random.default_rng((seed, zlib.crc32(name.encode()))))
-            for name, spec in self.specs.items()
-        }
+        """Return starting values of the trained arrays, float32, by name."""
+        return initial_values(self.specs, seed)
 
     def network(self, band: int) -> AdaptiveModel:
         """One band's network, as the adaptive flow has it."""

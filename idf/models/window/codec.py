@@ -15,22 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from threadpoolctl import ThreadpoolController
 
 from idf.arithmetic.exact import Exact
 from idf.coding.codec import LatentBlock
 from idf.coding.coders import new_message, read_message
 from idf.coding.message import MessageLike
-from idf.config.model_checks import model_problems
+from idf.config.model_checks import window_problems
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
-from idf.files import atomic_write
-from idf.models.file import MODEL_FORMAT, ModelFile, write_model_file
-from idf.models.load import load_again
+from idf.models.file import ModelFile, write_model_file
+from idf.models.saved import check_finite, fitting, load_again
 from idf.models.window.latents import WindowBlocks, to_integers
-from idf.models.window.model import Part, WindowModel, build_window_model
+from idf.models.window.model import Part, WindowModel, build_window
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536
@@ -89,7 +86,7 @@ class WindowCodec:
         self._blocks = WindowBlocks(model, self.parameters, self.log_scale)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return load_again, (self._path, self.coder, self.fingerprint)
+        return load_again, (open_window, self._path, self.fingerprint, self.coder)
 
     def encode(self, samples: np.ndarray) -> bytes:
         """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
@@ -180,7 +177,7 @@ def _one_thread() -> AbstractContextManager[Any]:
     return pools
 
 
-def save_window_model(
+def save_window(
     path: Path | str,
     config: Config,
     model: WindowModel,
@@ -195,45 +192,37 @@ def save_window_model(
         log_scale: the last block's sharpness (nats, [-1, 1) scale); None where it is learned.
         provenance: strings and numbers to keep with the model.
     """
+    check_finite(path, {name: np.asarray(parameters[name]) for name in model.specs})
     arithmetic = Exact()
-    header = {
-        "format": MODEL_FORMAT,
-        "config": {group: asdict(getattr(config, group)) for group in _groups(config)}
-        | {"model": _window_settings(config)},
-        "base_index": 0
-        if log_scale is None
-        else round((log_scale / NATS_PER_OCTAVE + FULL_SCALE_OCTAVES) * 2**SCALE_BITS),
-        "provenance": dict(provenance),
+    settings = {group: asdict(getattr(config, group)) for group in _groups(config)} | {
+        "model": _window_settings(config)
     }
+    base_index = 0
+    if log_scale is not None:
+        base_index = round((log_scale / NATS_PER_OCTAVE + FULL_SCALE_OCTAVES) * 2**SCALE_BITS)
     arrays = {_CONSTANT + name: value.astype(np.int32) for name, value in model.constants.items()}
     for name, spec in model.specs.items():
-        value = np.asarray(parameters[name])
-        if not np.all(np.isfinite(value)):
-            raise RunError(
-                f"cannot export the model to {path}: parameter {name} is not finite; take an earlier checkpoint"
-            )
-        arrays[_PARAMETER + name] = (arithmetic.quantise(spec, value) * 2.0**spec.bits).astype(np.int32)
-    with atomic_write(path) as file:
-        write_model_file(file, header, arrays)
+        value = arithmetic.quantise(spec, np.asarray(parameters[name]))
+        arrays[_PARAMETER + name] = (value * 2.0**spec.bits).astype(np.int32)
+    write_model_file(path, settings, arrays, provenance, base_index=base_index)
 
 
-def window_codec(path: Path | str, file: ModelFile, coder: str = "rans") -> WindowCodec:
-    """The codec of a model file of this family.
+def open_window(path: Path | str, file: ModelFile, config: Config, coder: str = "rans") -> WindowCodec:
+    """Return the codec of a model file of this family.
 
     Raises:
-        RunError: the file is of another version, or does not fit together.
+        RunError: the file does not fit together.
+        ConfigError: ``coder`` is not installed.
     """
     header, arrays = file.header, file.arrays
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
-        assert isinstance(config, Config)
+    with fitting(path):
         _check_sizes(config)
         constants = {
             name.removeprefix(_CONSTANT): value for name, value in arrays.items() if name.startswith(_CONSTANT)
         }
-        if problems := model_problems(config):
+        if problems := list(window_problems(config)):
             raise ConfigError(problems)
-        model = build_window_model(config, constants)
+        model = build_window(config, constants)
         integers = {name: arrays[_PARAMETER + name] for name in model.specs}
         wrong = [name for name, spec in model.specs.items() if integers[name].shape != spec.shape]
         if wrong:
@@ -246,8 +235,6 @@ def window_codec(path: Path | str, file: ModelFile, coder: str = "rans") -> Wind
         ]
         if beyond:
             raise ValueError(f"values out of range: {', '.join(beyond)}")
-    except (OmegaConfBaseException, ConfigError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
-        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
     return WindowCodec(
         *(model, integers, int(header["base_index"]), file.fingerprint),
         coder=coder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from idf.arithmetic import Arithmetic, Array, Parameters, Specs
+from idf.arithmetic import Arithmetic, Array, Parameters, Specs, initial_values
 from idf.arithmetic.exact import Exact
 from idf.config.schema import Config, seen_channels
 from idf.flows import AdditiveCoupling, Permutation, draw_permutation
@@ -64,11 +63,8 @@ class WindowModel:
         return self.hierarchy.multiple
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Starting values, float32. Each array has a generator of its own, named by seed and parameter."""
-        return {
-            name: spec.initial(np.random.default_rng((seed, zlib.crc32(name.encode()))))
-            for name, spec in self.specs.items()
-        }
+        """Return starting values of the trained arrays, float32, by name."""
+        return initial_values(self.specs, seed)
 
     def quantise(self, a: Arithmetic, parameters: Mapping[str, Array]) -> Parameters:
         """The parameters on their grids, as flows and priors take them."""
@@ -136,7 +132,7 @@ class WindowModel:
         return self.restored(drawn.reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
 
 
-def build_window_model(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
+def build_window(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
     """:func:`build_model` for the family ``window``, of a configuration that was checked."""
     layout = config.layout
     learned = config.sharpness.kind == "learned"

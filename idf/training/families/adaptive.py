@@ -1,54 +1,67 @@
-"""The adaptive flow's network in TensorFlow: −log2 p of samples, given what the predictors made of their past.
+"""Training of the adaptive flow: −log2 p of samples, given what the predictors made of their past.
 
 The predictors do not depend on the network, so they run once over the training clips
-(:mod:`idf.training.families.features_cache`) and training sees single samples in any order. The same network for coding,
-compiled and strict, is :mod:`idf.models.adaptive.network`; both compute in float32 and differ by rounding only.
+(:mod:`idf.training.families.features_cache`) and training sees single samples in any order. The same network for
+coding, compiled and strict, is :mod:`idf.models.adaptive.network`; both compute in float32 and differ by rounding only.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from idf.config import Config
 from idf.datasets.dataset import Dataset
-from idf.models.adaptive.model import AdaptiveModel
+from idf.models.adaptive.codec import AdaptiveCodec, codec_of
+from idf.models.adaptive.model import AdaptiveModel, Trace, coding_model
 from idf.models.adaptive.network import HIGHEST_OCTAVE, LOWEST_OCTAVE, MEAN_STEP
+from idf.models.adaptive.state import Constants
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
-from idf.training.families.interface import CodingScorer, Scorer, cache_folder
-from idf.training.families.window import BATCH_SAMPLES, WindowBits
-from idf.training.state import TrainingState
+from idf.training.families.features_cache import Rows, row_batches, training_rows
+from idf.training.families.interface import WindowBits, cache_folder
+from idf.training.families.sequential import SequentialFamily
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+_SCORED_ROWS = 16384
+"""Rows that go through the network at a time."""
 
-    from idf.models.adaptive.codec import AdaptiveCodec
-    from idf.models.adaptive.model import Trace
-    from idf.models.adaptive.state import Constants
-if TYPE_CHECKING:
-    import tensorflow as tf
 
-    from idf.models.adaptive.model import AdaptiveModel
+class AdaptiveFamily(SequentialFamily):
+    """The adaptive flow: its network is trained on rows, one a sample."""
+
+    def __init__(self, config: Config, model: AdaptiveModel, dataset: Dataset) -> None:
+        self.config, self.model, self.dataset = config, model, dataset
+
+    def start(self) -> dict[str, np.ndarray]:
+        mean, deviation = self._rows().statistics()
+        self.model = self.model.standardised(mean, deviation)
+        return self.model.initial_parameters(self.config.seed)
+
+    def batches(self, first_step: int) -> tf.data.Dataset:
+        return row_batches(self._rows(), self.config, first_step)
+
+    def bits(self, parameters: Mapping[str, tf.Tensor], batch: tf.Tensor, sharpness: tf.Tensor | None) -> WindowBits:
+        return adaptive_bits(self.model, parameters, batch)
+
+    def codec(self, weights: Mapping[str, np.ndarray]) -> AdaptiveCodec:
+        return codec_of(self.model, weights)
+
+    def _rows(self) -> Rows:
+        return training_rows(self.config, self.model, self.dataset, cache_folder(self.config))
 
 
 def adaptive_bits(
     model: AdaptiveModel,
     parameters: Mapping[str, tf.Tensor],
     rows: tf.Tensor,
-    sharpness: tf.Tensor | float | None = None,
-    coded: tf.Tensor | None = None,
 ) -> WindowBits:
     """−log2 p of samples.
 
     Args:
         parameters: trained arrays by name, float32.
         rows: float32 (batch, inputs + 2 + experts): :class:`~idf.models.adaptive.model.Trace`, inputs and targets.
-        sharpness, coded: of window flows; ignored.
     """
     plan = model.settings.plan
     inputs, residual, level, deviations = tf.split(rows, [plan.inputs, 1, 1, plan.experts], -1)
@@ -90,63 +103,16 @@ def _activation(x: tf.Tensor) -> tf.Tensor:
     return tf.maximum(x, 0.0) + tf.minimum(x, 0.0) / (1.0 + tf.abs(tf.minimum(x, 0.0)))
 
 
-class AdaptiveFamily:
-    """The adaptive flow: its network is trained on rows, one a sample."""
-
-    def __init__(self) -> None:
-        pass  # SELF
-
-        self.bits: Callable[..., Any] = adaptive_bits
-
-    def batches(self, config: Config, model: AdaptiveModel, dataset: Dataset, first_step: int) -> tf.data.Dataset:
-        from idf.training.families.features_cache import row_batches, training_rows
-
-        return row_batches(training_rows(config, model, dataset, cache_folder(config)), config, first_step)
-
-    def start(
-        self, config: Config, model: AdaptiveModel, dataset: Dataset
-    ) -> tuple[AdaptiveModel, dict[str, np.ndarray]]:
-        from idf.training.families.features_cache import training_rows
-
-        mean, deviation = training_rows(config, model, dataset, cache_folder(config)).statistics()
-        return model.standardised(mean, deviation), model.initial_parameters(config.seed)
-
-    def validator(self, config: Config, model: AdaptiveModel, state: TrainingState, dataset: Dataset) -> Scorer:
-        from idf.models.adaptive.codec import codec_of
-
-        return CodingScorer(functools.partial(codec_of, model), state, dataset)
-
-    def draw(
-        self,
-        config: Config,
-        model: AdaptiveModel,
-        weights: Mapping[str, np.ndarray],
-        samples: int,
-        seed: int,
-        sharpness: float | None,
-    ) -> np.ndarray:
-        from idf.models.adaptive.codec import codec_of
-
-        return codec_of(model, weights).draw(samples, seed)
-
-
-def _adaptive_scorer(codec: AdaptiveCodec) -> Callable[[np.ndarray], float]:
-    from idf.models.adaptive.model import coding_model
-
+def adaptive_score(codec: AdaptiveCodec) -> Callable[[np.ndarray], float]:
+    """Return what scores clips, int32 (n,), under a model file: total bits."""
     model, _ = coding_model(codec.constants, codec.weights)
-    return _row_scorer(codec.constants, [codec.weights], model.traces)
+    return row_scorer(codec.constants, [codec.weights], model.traces)
 
 
-def _row_scorer(
+def row_scorer(
     constants: Constants, weights: Sequence[np.ndarray], traces: Callable[[np.ndarray], list[Trace]]
 ) -> Callable[[np.ndarray], float]:
     """Of what predictors make of clips, a table of rows for each of the networks with ``weights``."""
-    import tensorflow as tf
-
-    from idf.models.adaptive.model import coding_model
-
-    pass  # SELF
-
     model, _ = coding_model(constants, weights[0])
     networks = [
         {name: tf.constant(value) for name, value in coding_model(constants, own)[1].items()} for own in weights
@@ -163,8 +129,8 @@ def _row_scorer(
         total = 0.0
         for network, trace in zip(networks, traces(samples), strict=True):
             rows = np.concatenate([trace.inputs, trace.targets], axis=1)
-            for start in range(0, len(rows), BATCH_SAMPLES):
-                found = bits(network, tf.constant(rows[start : start + BATCH_SAMPLES]))
+            for start in range(0, len(rows), _SCORED_ROWS):
+                found = bits(network, tf.constant(rows[start : start + _SCORED_ROWS]))
                 total += float(np.sum(found.numpy(), dtype=np.float64))
         return total
 

@@ -1,78 +1,96 @@
-"""What the training loop asks of a family of models."""
+"""What the training loop asks of a model, whatever its family."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 from idf.config import Config
-from idf.datasets.dataset import Clip, Dataset
-from idf.training.state import TrainingState
+from idf.datasets.dataset import Clip
+from idf.models.interface import Model
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    Loss: TypeAlias = Callable[[Mapping[str, tf.Variable], tf.Tensor, tf.Tensor | None], "WindowBits"]
+    """Bits of a batch under given parameters and sharpness: :meth:`Family.bits`."""
+
+
+@dataclass(frozen=True)
+class WindowBits:
+    """Code lengths of a batch.
+
+    Attributes:
+        bits: float32 (batch,), total bits of each window.
+        block_bits: float32 (blocks,), mean bits of each block for one sample of the window, so that
+            they add up to the bits per sample.
+        log_scales: float32 (blocks, 3), mean, maximum and minimum of the log-scales of each block's
+            mixtures, nats on the [-1, 1) scale.
+        names: of the blocks.
+        samples: of each window; float32 () or a plain number.
+    """
+
+    bits: tf.Tensor
+    block_bits: tf.Tensor
+    log_scales: tf.Tensor
+    names: tuple[str, ...]
+    samples: tf.Tensor | int
 
 
 class Scorer(Protocol):
     """Scores the current weights on whole clips."""
 
-    def bits_per_sample(
-        self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]
-    ) -> float | None: ...
+    def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
+        """Return the bits of all clips over their samples, None when ``stop()`` became true on the way.
+
+        Args:
+            sharpness: log-scale of the last block (nats, [-1, 1) scale), None where it is learned.
+        """
+        ...
 
 
 class Family(Protocol):
-    """What the loop and the session ask of a family.
+    """One model in training, with its configuration and data.
 
     Attributes:
-        bits: the loss, ``(model, parameters, batch, sharpness) -> WindowBits``.
+        model: as :meth:`start` left it.
     """
 
-    bits: Callable[..., Any]
+    @property
+    def model(self) -> Model: ...
 
-    def batches(self, config: Config, model: Any, dataset: Dataset, first_step: int) -> tf.data.Dataset:
-        """What the steps from ``first_step`` on see."""
+    def start(self) -> dict[str, np.ndarray]:
+        """Fit what begins from the training clips, and return the parameters of a fresh run, float32.
 
-    def start(self, config: Config, model: Any, dataset: Dataset) -> tuple[Any, dict[str, np.ndarray]]:
-        """The model of a fresh run, and the parameters it starts from."""
+        Raises:
+            DataError: the training clips cannot be used.
+        """
+        ...
 
-    def validator(self, config: Config, model: Any, state: TrainingState, dataset: Dataset) -> Scorer: ...
+    def batches(self, first_step: int) -> tf.data.Dataset:
+        """Return what the steps from ``first_step`` on see."""
+        ...
 
-    def draw(
-        self,
-        config: Config,
-        model: Any,
-        weights: Mapping[str, np.ndarray],
-        samples: int,
-        seed: int,
-        sharpness: float | None,
-    ) -> np.ndarray:
-        """Audio drawn from the model: int32 (samples,)."""
+    def bits(self, parameters: Mapping[str, tf.Tensor], batch: tf.Tensor, sharpness: tf.Tensor | None) -> WindowBits:
+        """Return the loss: −log2 p of a batch.
 
+        Args:
+            parameters: trained arrays by name, float32.
+            sharpness: log-scale of the last block (nats, [-1, 1) scale), None where it is learned.
+        """
+        ...
 
-class CodingScorer:
-    """Counts the bits of clips with the very loop that codes them.
+    def scorer(self, weights: Mapping[str, tf.Variable]) -> Scorer:
+        """Return what scores ``weights`` as they are at each call."""
+        ...
 
-    Args:
-        codec_of: makes a codec with a method ``bits`` of parameters.
-    """
-
-    def __init__(self, codec_of: Callable[..., Any], state: TrainingState, dataset: Dataset) -> None:
-        self._codec_of, self._state, self._dataset = codec_of, state, dataset
-
-    def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
-        codec = self._codec_of({name: value.numpy() for name, value in self._state.weights.items()})
-        bits, samples = 0.0, 0
-        for clip in clips:
-            if stop():
-                return None
-            signal = self._dataset.read(clip).samples[:, None]
-            bits += codec.bits(signal)
-            samples += len(signal)
-        return bits / samples
+    def draw(self, weights: Mapping[str, np.ndarray], samples: int, seed: int, sharpness: float | None) -> np.ndarray:
+        """Return audio drawn from the model: int32 (samples,)."""
+        ...
 
 
 def cache_folder(config: Config) -> Path:

@@ -1,40 +1,52 @@
-"""What training does differently for the families of models."""
+"""Which family trains and scores a model: the one place that chooses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from idf.config import Config
-from idf.config.schema import ADAPTIVE, BANDS, family_name
+from idf.datasets.dataset import Dataset
+from idf.models.adaptive.codec import AdaptiveCodec
+from idf.models.adaptive.model import AdaptiveModel
+from idf.models.bands.codec import BandCodec
+from idf.models.bands.model import BandModel
+from idf.models.interface import Codec, Model
 from idf.models.load import load_codec
-from idf.training.families.adaptive import AdaptiveFamily, _adaptive_scorer
-from idf.training.families.bands import BandFamily, _band_scorer
+from idf.models.window.codec import WindowCodec
+from idf.models.window.model import WindowModel
+from idf.training.families.adaptive import AdaptiveFamily, adaptive_score
+from idf.training.families.bands import BandFamily, band_score
 from idf.training.families.interface import Family
-from idf.training.families.window import WindowFamily, _window_scorer
-
-if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
-    pass
+from idf.training.families.window import WindowFamily, window_score
 
 
-def family_of(config: Config) -> Family:
-    """The family of a configuration's model."""
-    family = family_name(config)
-    if family == ADAPTIVE:
-        return AdaptiveFamily()
-    return BandFamily() if family == BANDS else WindowFamily()
+def family_of(config: Config, model: Model, dataset: Dataset) -> Family:
+    """Return a model in training, as its family trains it.
+
+    Args:
+        model: what :func:`idf.models.build.build_model` built from ``config``.
+    """
+    match model:
+        case AdaptiveModel():
+            return AdaptiveFamily(config, model, dataset)
+        case BandModel():
+            return BandFamily(config, model, dataset)
+        case WindowModel():
+            return WindowFamily(config, model, dataset)
+    raise TypeError(f"no family trains {type(model).__name__}")
 
 
 def model_nll_bits(
     model_file: Path, clips: Iterable[np.ndarray], advance: Callable[[int], None] = lambda samples: None
 ) -> list[float]:
-    """Score clips.
+    """Score clips under a model file, by the very function that training descends.
+
+    It sees the same windows and the same weights as the coder but works in TensorFlow's float32, where the
+    coder uses exact integers. Files that are larger than this by more than a trifle say that the two have
+    drifted apart; so the evaluation prints both.
 
     Args:
         model_file: a run's ``model.idfm``.
@@ -47,18 +59,20 @@ def model_nll_bits(
     Raises:
         RunError: the model file cannot be used.
     """
-    from idf.models.bands.codec import BandCodec
-    from idf.models.window.codec import WindowCodec
-
-    codec = load_codec(model_file)
-    if isinstance(codec, WindowCodec):
-        score = _window_scorer(codec)
-    elif isinstance(codec, BandCodec):
-        score = _band_scorer(codec)
-    else:
-        score = _adaptive_scorer(codec)
+    score = _score(load_codec(model_file))
     totals = []
     for samples in clips:
         totals.append(score(samples))
         advance(len(samples))
     return totals
+
+
+def _score(codec: Codec) -> Callable[[np.ndarray], float]:
+    match codec:
+        case AdaptiveCodec():
+            return adaptive_score(codec)
+        case BandCodec():
+            return band_score(codec)
+        case WindowCodec():
+            return window_score(codec)
+    raise TypeError(f"no family scores {type(codec).__name__}")

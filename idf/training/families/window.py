@@ -1,167 +1,44 @@
-"""The number that training lowers: −log2 p of windows under a model, block by block, differentiable.
-
-The same flows and priors that code (:mod:`idf.models.build`) run here in float32 with straight-through
-rounding; only the way through a channelwise prior differs: all its nets in one product.
-"""
+"""Training of flows over windows: where they start, the batches they see, how they are scored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
-from idf.arithmetic import Parameters
-from idf.arithmetic.differentiable import Differentiable
 from idf.config import Config
 from idf.datasets.batches import training_batches
 from idf.datasets.dataset import Clip, Dataset
-from idf.flows.squeeze import squeeze, unsqueeze
-from idf.models.window.hierarchy import Block, Hierarchy
-from idf.models.window.model import WindowModel
+from idf.models.window.codec import WindowCodec
+from idf.models.window.model import WindowModel, draw
 from idf.priors import ChannelwisePrior
-from idf.priors.likelihood import mixture_bits
-from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
 from idf.priors.predictors import fit_predictors
-from idf.training.families.interface import Scorer, cache_folder
-from idf.training.state import TrainingState
-
-if TYPE_CHECKING:
-    import tensorflow as tf
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from idf.models.window.codec import WindowCodec
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from idf.models.window.model import WindowModel
-
-_ARITHMETIC = Differentiable()
-
-
-@dataclass(frozen=True)
-class WindowBits:
-    """Code lengths of a batch.
-
-    Attributes:
-        bits: float32 (batch,), total bits of each window.
-        block_bits: float32 (blocks,), mean bits of each block for one sample of the window, so that
-            they add up to the bits per sample.
-        log_scales: float32 (blocks, 3), mean, maximum and minimum of the log-scales of each block's
-            mixtures, nats on the [-1, 1) scale.
-        names: of the blocks.
-        samples: of each window; float32 () or a plain number.
-    """
-
-    bits: tf.Tensor
-    block_bits: tf.Tensor
-    log_scales: tf.Tensor
-    names: tuple[str, ...]
-    samples: tf.Tensor | int
-
-
-def training_bits(
-    model: WindowModel,
-    parameters: Mapping[str, tf.Tensor],
-    windows: tf.Tensor,
-    sharpness: tf.Tensor | float | None,
-    coded: tf.Tensor | None = None,
-) -> WindowBits:
-    """−log2 p of ``windows``.
-
-    Args:
-        parameters: trained arrays by name, float32, not yet on their grids.
-        windows: int32 (batch, N), N a multiple of ``model.multiple``.
-        sharpness: log-scale of the last block (nats, [-1, 1) scale); None where it is learned.
-        coded: float32 (batch, N), 0 where a sample pads the end of a clip, else 1. A flow that leaves
-            samples in place does not code padding (:mod:`idf.models.window.codec`); others do, and
-            ignore this.
-    """
-    p = model.quantise(_ARITHMETIC, parameters)
-    x = tf.cast(windows, tf.float32)
-    log_scale = tf.constant(0.0) if sharpness is None else sharpness
-    weights = None
-    if coded is not None and not model.hierarchy.moves_samples:
-        weights = model.hierarchy.split(_ARITHMETIC, coded)
-    samples = tf.cast(tf.shape(x)[1], tf.float32)
-    bits, log_scales, names = [], [], []
-    for stack in _stacks(model.hierarchy, p, x, log_scale):
-        latent_bits = mixture_bits(stack.latents, stack.mixture)
-        if weights is not None:
-            latent_bits *= tf.stack([next(weights) for _ in stack.names])
-        bits.append(tf.reduce_sum(latent_bits, [2, 3]))
-        nats = (stack.mixture.octaves - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
-        axes = [1, 2, 3, 4]
-        log_scales.append(
-            tf.stack([tf.reduce_mean(nats, axes), tf.reduce_max(nats, axes), tf.reduce_min(nats, axes)], -1)
-        )
-        names += stack.names
-    block_bits = tf.concat(bits, 0)
-    return WindowBits(
-        bits=tf.reduce_sum(block_bits, 0),
-        block_bits=tf.reduce_mean(block_bits, 1) / samples,
-        log_scales=tf.concat(log_scales, 0),
-        names=tuple(names),
-        samples=samples,
-    )
-
-
-@dataclass(frozen=True)
-class _Stack:
-    """Blocks of one shape, scored in one go: latents (blocks, batch, time, channels), mixtures with one axis more."""
-
-    names: list[str]
-    latents: tf.Tensor
-    mixture: Mixture
-
-
-def _stacks(
-    hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf.Tensor, prefix: str = ""
-) -> Iterator[_Stack]:
-    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise prior together."""
-    if not isinstance(hierarchy.prior, ChannelwisePrior):
-        for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
-            yield _single(block)
-        return
-    h = squeeze(_ARITHMETIC, x, hierarchy.channels)
-    batch, time, channels = _ARITHMETIC.shape(h)
-    by_channel = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
-
-    def in_order_of_leaving(field: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(field[::-1], (channels - 1, batch, time, 1, field.shape[-1]))
-
-    mixture = Mixture(*map(in_order_of_leaving, (by_channel.logits, by_channel.means, by_channel.octaves)))
-    latents = tf.transpose(h, (2, 0, 1))[:0:-1, ..., None]
-    yield _Stack([f"{prefix}z{block}" for block in range(1, channels)], latents, mixture)
-    if isinstance(hierarchy.rest, Hierarchy):
-        yield from _stacks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale, f"{prefix}rest/")
-    else:
-        for block in hierarchy.rest_blocks(_ARITHMETIC, p, h[..., :1], log_scale):
-            yield _single(block)
-
-
-def _single(block: Block) -> _Stack:
-    mixture = block.mixture
-    fields = (field[None] for field in (mixture.logits, mixture.means, mixture.octaves))
-    return _Stack([block.name], block.latents[None], Mixture(*fields))
+from idf.training.families.interface import WindowBits, cache_folder
+from idf.training.families.window_bits import training_bits
 
 
 class WindowFamily:
-    """Flows over independent windows, of the samples or of what whitening leaves of them."""
+    """Flows over independent windows, of the samples or of what whitening leaves of them.
 
-    def __init__(self) -> None:
-        pass  # SELF
+    Attributes:
+        dataset: its clips as the model's windows are cut from them.
+    """
 
-        self.bits: Callable[..., Any] = training_bits
+    def __init__(self, config: Config, model: WindowModel, dataset: Dataset) -> None:
+        self.config, self.model, self.dataset = config, model, replace(dataset, change=model.whitening)
+        self._batch = config.training.batch_samples // config.model.window
 
-    def batches(self, config: Config, model: Any, dataset: Dataset, first_step: int) -> tf.data.Dataset:
+    def start(self) -> dict[str, np.ndarray]:
+        return starting_parameters(self.config, self.model, self.dataset)
+
+    def batches(self, first_step: int) -> tf.data.Dataset:
+        config = self.config
         return training_batches(
-            _whitened(dataset, model),
+            self.dataset,
             window=config.model.window,
-            batch=config.training.batch_samples // config.model.window,
+            batch=self._batch,
             seed=config.seed,
             first_step=first_step,
             steps=config.training.steps - first_step,
@@ -170,50 +47,111 @@ class WindowFamily:
             sign_flips=config.training.sign_flips,
         )
 
-    def start(self, config: Config, model: Any, dataset: Dataset) -> tuple[Any, dict[str, np.ndarray]]:
-        pass  # SELF
+    def bits(self, parameters: Mapping[str, tf.Tensor], batch: tf.Tensor, sharpness: tf.Tensor | None) -> WindowBits:
+        return training_bits(self.model, parameters, batch, sharpness)
 
-        return model, starting_parameters(config, model, _whitened(dataset, model))
-
-    def validator(self, config: Config, model: Any, state: TrainingState, dataset: Dataset) -> Scorer:
+    def scorer(self, weights: Mapping[str, tf.Variable]) -> Validator:
         return Validator(
-            model,
-            self.bits,
-            state,
-            _whitened(dataset, model),
-            window=config.model.window,
-            batch=config.training.batch_samples // config.model.window,
-            compile=config.training.compile,
+            self.model,
+            weights,
+            self.dataset,
+            window=self.config.model.window,
+            batch=self._batch,
+            compile=self.config.training.compile,
         )
 
-    def draw(
+    def draw(self, weights: Mapping[str, np.ndarray], samples: int, seed: int, sharpness: float | None) -> np.ndarray:
+        return draw(self.model, weights, samples, seed, sharpness)
+
+
+class Validator:
+    """Scores the current weights on clips.
+
+    Windows of full length, of all clips, go through one compiled function in batches of one shape;
+    shorter last windows go through an uncompiled one, since each length would compile anew.
+
+    Args:
+        weights: scored as they are at each call.
+        dataset: where the audio comes from.
+        window: samples of a full window.
+        batch: windows at a time.
+        compile: use XLA.
+    """
+
+    def __init__(
         self,
-        config: Config,
-        model: Any,
-        weights: Mapping[str, np.ndarray],
-        samples: int,
-        seed: int,
+        model: WindowModel,
+        weights: Mapping[str, tf.Variable],
+        dataset: Dataset,
+        *,
+        window: int,
+        batch: int,
+        compile: bool,
+    ) -> None:
+        self._model, self._dataset, self._window, self._batch = model, dataset, window, batch
+
+        def bits(windows: tf.Tensor, sharpness: tf.Tensor | None, coded: tf.Tensor) -> tf.Tensor:
+            return training_bits(model, weights, windows, sharpness, coded).bits
+
+        self._uncompiled_bits: Callable[..., tf.Tensor] = bits
+        self._bits: Callable[..., tf.Tensor] = tf.function(bits, jit_compile=compile, autograph=False)
+
+    def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
+        """Total bits of all clips over their samples; padding that is coded costs bits and counts no samples.
+
+        Args:
+            sharpness: log-scale of the last block, None when it is learned.
+
+        Returns:
+            None when ``stop()`` became true on the way.
+        """
+        total, samples = 0.0, 0
+        waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        for clip in clips:
+            signal = self._dataset.read(clip).samples
+            samples += len(signal)
+            for part in self._model.cut(signal):
+                coded = part.coded.astype(np.float32)
+                if part.windows.shape[1] == self._window:
+                    waiting += zip(part.windows, coded, strict=True)
+                else:
+                    total += self._total(self._uncompiled_bits, part.windows, sharpness, coded)
+            while len(waiting) >= self._batch:
+                if stop():
+                    return None
+                total += self._batch_total(waiting[: self._batch], sharpness)
+                waiting = waiting[self._batch :]
+        if waiting:
+            total += self._batch_total(waiting, sharpness)
+        return total / samples
+
+    def _batch_total(self, rows: list[tuple[np.ndarray, np.ndarray]], sharpness: float | None) -> float:
+        """Bits of up to ``batch`` windows; what is missing to the shape is filled with silence and not counted."""
+        windows = np.zeros((self._batch, self._window), np.int32)
+        coded = np.ones((self._batch, self._window), np.float32)
+        for index, (window, mask) in enumerate(rows):
+            windows[index], coded[index] = window, mask
+        return self._total(self._bits, windows, sharpness, coded, len(rows))
+
+    def _total(
+        self,
+        bits: Callable[..., tf.Tensor],
+        windows: np.ndarray,
         sharpness: float | None,
-    ) -> np.ndarray:
-        from idf.models.window.model import draw
-
-        return draw(model, weights, samples, seed, sharpness)
-
-
-def _whitened(dataset: Dataset, model: WindowModel) -> Dataset:
-    """The clips as the model's windows are cut from them."""
-    return replace(dataset, change=model.whitening)
+        coded: np.ndarray,
+        count: int | None = None,
+    ) -> float:
+        given = None if sharpness is None else tf.constant(sharpness, tf.float32)
+        found = bits(tf.constant(windows, tf.int32), given, tf.constant(coded)).numpy()
+        return float(np.sum(found[:count], dtype=np.float64))
 
 
 BATCH_SAMPLES = 16384
 """Samples that go through the nets at a time; the widest nets then need about 1 GB."""
 
 
-def _window_scorer(codec: WindowCodec) -> Callable[[np.ndarray], float]:
-    import tensorflow as tf
-
-    pass  # SELF
-
+def window_score(codec: WindowCodec) -> Callable[[np.ndarray], float]:
+    """Return what scores clips, int32 (n,), under a model file: total bits, padding included where it is coded."""
     model = codec.model
     parameters = {name: tf.constant(value, tf.float32) for name, value in codec.parameters.items()}
     sharpness = tf.constant(codec.log_scale, tf.float32)
@@ -279,91 +217,3 @@ def draw_patches(dataset: Dataset, length: int, count: int, seed: int) -> np.nda
         starts = rng.integers(0, len(samples) - length + 1, max(1, round(count * clip.samples / total)))
         drawn.append(np.lib.stride_tricks.sliding_window_view(samples, length)[starts].astype(np.float64))
     return np.concatenate(drawn)
-
-
-class Validator:
-    """Scores the current weights on clips.
-
-    Windows of full length, of all clips, go through one compiled function in batches of one shape;
-    shorter last windows go through an uncompiled one, since each length would compile anew.
-
-    Args:
-        model, training_bits: as in :mod:`idf.training.step`.
-        state: whose :attr:`~TrainingState.weights` are scored.
-        dataset: where the audio comes from.
-        window: samples of a full window.
-        batch: windows at a time.
-        compile: use XLA.
-    """
-
-    def __init__(
-        self,
-        model: Any,
-        training_bits: Callable[..., Any],
-        state: TrainingState,
-        dataset: Dataset,
-        *,
-        window: int,
-        batch: int,
-        compile: bool,
-    ) -> None:
-        import tensorflow as tf
-
-        self._model, self._dataset, self._window, self._batch = model, dataset, window, batch
-
-        def bits(windows: tf.Tensor, sharpness: tf.Tensor | None, coded: tf.Tensor) -> tf.Tensor:
-            return training_bits(model, state.weights, windows, sharpness, coded).bits
-
-        self._uncompiled_bits: Callable[..., tf.Tensor] = bits
-        self._bits: Callable[..., tf.Tensor] = tf.function(bits, jit_compile=compile, autograph=False)
-
-    def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
-        """Total bits of all clips over their samples; padding that is coded costs bits and counts no samples.
-
-        Args:
-            sharpness: log-scale of the last block, None when it is learned.
-
-        Returns:
-            None when ``stop()`` became true on the way.
-        """
-        total, samples = 0.0, 0
-        waiting: list[tuple[np.ndarray, np.ndarray]] = []
-        for clip in clips:
-            signal = self._dataset.read(clip).samples
-            samples += len(signal)
-            for part in self._model.cut(signal):
-                coded = part.coded.astype(np.float32)
-                if part.windows.shape[1] == self._window:
-                    waiting += zip(part.windows, coded, strict=True)
-                else:
-                    total += self._total(self._uncompiled_bits, part.windows, sharpness, coded)
-            while len(waiting) >= self._batch:
-                if stop():
-                    return None
-                total += self._batch_total(waiting[: self._batch], sharpness)
-                waiting = waiting[self._batch :]
-        if waiting:
-            total += self._batch_total(waiting, sharpness)
-        return total / samples
-
-    def _batch_total(self, rows: list[tuple[np.ndarray, np.ndarray]], sharpness: float | None) -> float:
-        """Bits of up to ``batch`` windows; what is missing to the shape is filled with silence and not counted."""
-        windows = np.zeros((self._batch, self._window), np.int32)
-        coded = np.ones((self._batch, self._window), np.float32)
-        for index, (window, mask) in enumerate(rows):
-            windows[index], coded[index] = window, mask
-        return self._total(self._bits, windows, sharpness, coded, len(rows))
-
-    def _total(
-        self,
-        bits: Callable[..., tf.Tensor],
-        windows: np.ndarray,
-        sharpness: float | None,
-        coded: np.ndarray,
-        count: int | None = None,
-    ) -> float:
-        import tensorflow as tf
-
-        given = None if sharpness is None else tf.constant(sharpness, tf.float32)
-        found = bits(tf.constant(windows, tf.int32), given, tf.constant(coded)).numpy()
-        return float(np.sum(found[:count], dtype=np.float64))

@@ -14,10 +14,11 @@ from hypothesis.extra.numpy import arrays
 import idf
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
-from idf.models.adaptive.codec import AdaptiveCodec, adaptive_codec, save_adaptive
+from idf.models.adaptive.codec import AdaptiveCodec, open_adaptive, save_adaptive
 from idf.models.adaptive.model import AdaptiveModel
 from idf.models.file import read_model_file
 from idf.models.load import load_codec
+from idf.models.saved import stored_config
 from tests.models.adaptive.signals import tone
 
 RNG = np.random.default_rng(5)
@@ -123,7 +124,7 @@ def test_a_model_file_that_does_not_fit_together_is_refused(
     else:
         file.header["config"]["model"]["adaptive"]["stages"] = 10**9
     with pytest.raises(RunError, match=r"small\.idfm"):
-        adaptive_codec(path, file)
+        open_adaptive(path, file, stored_config(path, file))
 
 
 def test_weights_that_are_not_finite_are_not_exported(

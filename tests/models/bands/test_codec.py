@@ -15,10 +15,11 @@ import idf
 from idf.coding.codec import BlockwiseCodec
 from idf.config.schema import Config
 from idf.errors import ConfigError, FormatError, RunError
-from idf.models.bands.codec import BandCodec, bands_codec, codec_of, save_bands
+from idf.models.bands.codec import BandCodec, codec_of, open_bands, save_bands
 from idf.models.bands.model import BandModel, build_bands
 from idf.models.file import read_model_file
 from idf.models.load import load_codec
+from idf.models.saved import stored_config
 from tests.models.adaptive.signals import tone
 from tests.models.bands.conftest import random_parameters, small_config
 
@@ -183,7 +184,7 @@ def test_a_model_file_that_does_not_fit_together_is_refused(
     else:
         file.header["config"]["model"]["bands"]["stages"] = 10**9
     with pytest.raises(RunError, match=r"small\.idfm"):
-        bands_codec(path, file)
+        open_bands(path, file, stored_config(path, file))
 
 
 def test_weights_that_are_not_finite_are_not_exported(

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from idf.datasets.dataset import spread
+from idf.training.families import window
 from idf.training.families.window import Validator
 
 SIGNALS = {"a": np.arange(70), "b": np.arange(3), "c": np.arange(64) * 2, "d": np.arange(37)}
@@ -38,10 +39,14 @@ def bits(model: object, weights: dict[str, Any], windows: tf.Tensor, sharpness: 
 
 @pytest.mark.parametrize("batch", [1, 3, 4, 50])
 @pytest.mark.parametrize("sharpness", [None, 2.0])
-def test_every_sample_counts_once_whatever_the_batch(batch: int, sharpness: float | None) -> None:
-    state: Any = SimpleNamespace(weights={"w": tf.constant(1.0)})
+def test_every_sample_counts_once_whatever_the_batch(
+    batch: int, sharpness: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "training_bits", bits)
+    model: Any = FakeModel()
+    weights: Any = {"w": tf.constant(1.0)}
     dataset: Any = SimpleNamespace(read=lambda clip: SimpleNamespace(samples=SIGNALS[clip]))
-    validator = Validator(FakeModel(), bits, state, dataset, window=16, batch=batch, compile=False)
+    validator = Validator(model, weights, dataset, window=16, batch=batch, compile=False)
     clips: Any = list(SIGNALS)
     found = validator.bits_per_sample(clips, sharpness, lambda: False)
     samples = sum(map(len, SIGNALS.values()))

@@ -1,0 +1,75 @@
+"""What all families do alike to save a model and to open its codec again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from idf.coding.codec import ChunkCodec
+from idf.config.schema import Config
+from idf.errors import ConfigError, RunError
+from idf.models.file import ModelFile, read_model_file
+
+C = TypeVar("C", bound=ChunkCodec)
+
+
+def check_finite(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse to export what training broke.
+
+    Raises:
+        RunError: an array of parameters is not finite.
+    """
+    for name, values in arrays.items():
+        if not np.all(np.isfinite(values)):
+            raise RunError(
+                f"cannot export the model to {path}: parameter {name} is not finite; take an earlier checkpoint"
+            )
+
+
+def stored_config(path: Path | str, file: ModelFile) -> Config:
+    """Return the settings that a model file holds, the rest at their defaults.
+
+    Raises:
+        RunError: there are none of a model, or they are of another version.
+    """
+    if not isinstance(file.header["config"].get("model"), dict):
+        raise RunError(f"{path} does not say what model it holds; export it again from its run")
+    with fitting(path):
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), file.header["config"]))
+        assert isinstance(config, Config)
+    return config
+
+
+@contextlib.contextmanager
+def fitting(path: Path | str) -> Iterator[None]:
+    """Turn what does not fit together in a model file into one error that names the file.
+
+    Raises:
+        RunError: for whatever a stranger's settings and arrays may raise inside the block.
+    """
+    try:
+        yield
+    except (OmegaConfBaseException, ConfigError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
+        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
+
+
+def load_again(open_codec: Callable[..., C], path: Path, fingerprint: bytes, *arguments: object) -> C:
+    """Open the same codec in another process: what codecs pickle to.
+
+    Args:
+        open_codec: of the codec's family: ``(path, file, config, *arguments)``.
+
+    Raises:
+        RunError: the file is another one by now.
+    """
+    file = read_model_file(path)
+    codec = open_codec(path, file, stored_config(path, file), *arguments)
+    if codec.fingerprint != fingerprint:
+        raise RunError(f"{path} was replaced by another model while it was in use; start again")
+    return codec

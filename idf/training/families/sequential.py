@@ -1,0 +1,66 @@
+"""What flows that predict sample by sample share in training: the loop that codes also scores and draws."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from idf.datasets.dataset import Clip, Dataset
+from idf.models.adaptive.sequential import SequentialCoder
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class SequentialFamily(ABC):
+    """A :class:`~idf.training.families.interface.Family`, but for its start, batches and loss.
+
+    Attributes:
+        dataset: what is trained and validated on.
+    """
+
+    dataset: Dataset
+
+    @abstractmethod
+    def codec(self, weights: Mapping[str, np.ndarray]) -> SequentialCoder:
+        """Return the codec of the model with some weights; it has no file yet, and no fingerprint."""
+
+    def scorer(self, weights: Mapping[str, tf.Variable]) -> CodingScorer:
+        """See :class:`~idf.training.families.interface.Family`."""
+        return CodingScorer(self.codec, weights, self.dataset)
+
+    def draw(self, weights: Mapping[str, np.ndarray], samples: int, seed: int, sharpness: float | None) -> np.ndarray:
+        """See :class:`~idf.training.families.interface.Family`."""
+        return self.codec(weights).draw(samples, seed)
+
+
+class CodingScorer:
+    """Counts the bits of clips with the very loop that codes them.
+
+    Args:
+        codec_of: makes a codec of weights.
+        weights: scored as they are at each call.
+    """
+
+    def __init__(
+        self,
+        codec_of: Callable[[Mapping[str, np.ndarray]], SequentialCoder],
+        weights: Mapping[str, tf.Variable],
+        dataset: Dataset,
+    ) -> None:
+        self._codec_of, self._weights, self._dataset = codec_of, weights, dataset
+
+    def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
+        """See :class:`~idf.training.families.interface.Scorer`."""
+        codec = self._codec_of({name: value.numpy() for name, value in self._weights.items()})
+        bits, samples = 0.0, 0
+        for clip in clips:
+            if stop():
+                return None
+            signal = self._dataset.read(clip).samples[:, None]
+            bits += codec.bits(signal)
+            samples += len(signal)
+        return bits / samples

@@ -1,0 +1,110 @@
+"""The number that training lowers: −log2 p of windows under a model, block by block, differentiable.
+
+The same flows and priors that code (:mod:`idf.models.window.model`) run here in float32 with straight-through
+rounding; only the way through a channelwise prior differs: all its nets in one product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from idf.arithmetic import Parameters
+from idf.arithmetic.differentiable import Differentiable
+from idf.flows.squeeze import squeeze, unsqueeze
+from idf.models.window.hierarchy import Block, Hierarchy
+from idf.models.window.model import WindowModel
+from idf.priors import ChannelwisePrior
+from idf.priors.likelihood import mixture_bits
+from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
+from idf.training.families.interface import WindowBits
+
+_ARITHMETIC = Differentiable()
+
+
+def training_bits(
+    model: WindowModel,
+    parameters: Mapping[str, tf.Tensor],
+    windows: tf.Tensor,
+    sharpness: tf.Tensor | float | None,
+    coded: tf.Tensor | None = None,
+) -> WindowBits:
+    """−log2 p of ``windows``.
+
+    Args:
+        parameters: trained arrays by name, float32, not yet on their grids.
+        windows: int32 (batch, N), N a multiple of ``model.multiple``.
+        sharpness: log-scale of the last block (nats, [-1, 1) scale); None where it is learned.
+        coded: float32 (batch, N), 0 where a sample pads the end of a clip, else 1. A flow that leaves
+            samples in place does not code padding (:mod:`idf.models.window.codec`); others do, and
+            ignore this.
+    """
+    p = model.quantise(_ARITHMETIC, parameters)
+    x = tf.cast(windows, tf.float32)
+    log_scale = tf.constant(0.0) if sharpness is None else sharpness
+    weights = None
+    if coded is not None and not model.hierarchy.moves_samples:
+        weights = model.hierarchy.split(_ARITHMETIC, coded)
+    samples = tf.cast(tf.shape(x)[1], tf.float32)
+    bits, log_scales, names = [], [], []
+    for stack in _stacks(model.hierarchy, p, x, log_scale):
+        latent_bits = mixture_bits(stack.latents, stack.mixture)
+        if weights is not None:
+            latent_bits *= tf.stack([next(weights) for _ in stack.names])
+        bits.append(tf.reduce_sum(latent_bits, [2, 3]))
+        nats = (stack.mixture.octaves - FULL_SCALE_OCTAVES) * NATS_PER_OCTAVE
+        axes = [1, 2, 3, 4]
+        log_scales.append(
+            tf.stack([tf.reduce_mean(nats, axes), tf.reduce_max(nats, axes), tf.reduce_min(nats, axes)], -1)
+        )
+        names += stack.names
+    block_bits = tf.concat(bits, 0)
+    return WindowBits(
+        bits=tf.reduce_sum(block_bits, 0),
+        block_bits=tf.reduce_mean(block_bits, 1) / samples,
+        log_scales=tf.concat(log_scales, 0),
+        names=tuple(names),
+        samples=samples,
+    )
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Blocks of one shape, scored in one go: latents (blocks, batch, time, channels), mixtures with one axis more."""
+
+    names: list[str]
+    latents: tf.Tensor
+    mixture: Mixture
+
+
+def _stacks(
+    hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf.Tensor, prefix: str = ""
+) -> Iterator[_Stack]:
+    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise prior together."""
+    if not isinstance(hierarchy.prior, ChannelwisePrior):
+        for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
+            yield _single(block)
+        return
+    h = squeeze(_ARITHMETIC, x, hierarchy.channels)
+    batch, time, channels = _ARITHMETIC.shape(h)
+    by_channel = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
+
+    def in_order_of_leaving(field: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(field[::-1], (channels - 1, batch, time, 1, field.shape[-1]))
+
+    mixture = Mixture(*map(in_order_of_leaving, (by_channel.logits, by_channel.means, by_channel.octaves)))
+    latents = tf.transpose(h, (2, 0, 1))[:0:-1, ..., None]
+    yield _Stack([f"{prefix}z{block}" for block in range(1, channels)], latents, mixture)
+    if isinstance(hierarchy.rest, Hierarchy):
+        yield from _stacks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale, f"{prefix}rest/")
+    else:
+        for block in hierarchy.rest_blocks(_ARITHMETIC, p, h[..., :1], log_scale):
+            yield _single(block)
+
+
+def _single(block: Block) -> _Stack:
+    mixture = block.mixture
+    fields = (field[None] for field in (mixture.logits, mixture.means, mixture.octaves))
+    return _Stack([block.name], block.latents[None], Mixture(*fields))

@@ -1,0 +1,74 @@
+"""Window flows with whitening: training, validation and drawing all see the residuals that coding codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from idf.config import Config
+from idf.datasets.dataset import open_dataset
+from idf.models.build import build_model
+from idf.models.load import load_codec
+from idf.models.window.model import WindowModel
+from idf.training.coding_check import export_model
+from idf.training.families.load import model_nll_bits
+from idf.training.families.window import WindowFamily
+
+
+@pytest.fixture
+def config(tiny: Callable[..., Config]) -> Config:
+    return tiny("whitening=adaptive", "training.sign_flips=false")
+
+
+@pytest.fixture
+def model(config: Config) -> WindowModel:
+    built = build_model(config)
+    assert isinstance(built, WindowModel)
+    return built
+
+
+def test_training_windows_are_cut_from_whitened_clips(config: Config, model: WindowModel) -> None:
+    dataset = open_dataset(config.data)
+    residuals = [model.residual(dataset.read(clip).samples[:, None])[:, 0] for clip in dataset.train]
+    known = {
+        window.tobytes() for clip in residuals for window in np.lib.stride_tricks.sliding_window_view(clip, 64).copy()
+    }
+    batches = list(WindowFamily(config, model, dataset).batches(0).as_numpy_iterator())
+    assert len(batches) == 8
+    assert all(window.tobytes() in known for batch in batches for window in batch)
+
+
+def test_the_start_is_fitted_to_residuals(config: Config, model: WindowModel) -> None:
+    dataset = open_dataset(config.data)
+    whitened = WindowFamily(config, model, dataset).start()
+    plain = WindowFamily(config, replace(model, whitening=None), dataset).start()
+    name = f"{model.hierarchy.prior.name}/linear"  # type: ignore[attr-defined]
+    assert not np.allclose(whitened[name], plain[name], atol=0.1)
+
+
+def test_validation_says_what_files_take(config: Config, model: WindowModel, tmp_path: Path) -> None:
+    dataset, weights = open_dataset(config.data), model.initial_parameters(0)
+    export_model(tmp_path / "m.idfm", model, weights, None, config, {})
+    clips = [dataset.read(clip).samples for clip in dataset.validation]
+    bits = sum(model_nll_bits(tmp_path / "m.idfm", clips))
+    constants = {name: tf.constant(value) for name, value in weights.items()}
+    scorer = WindowFamily(config, model, dataset).scorer(constants)
+    found = scorer.bits_per_sample(dataset.validation, None, lambda: False)
+    samples = sum(map(len, clips))
+    assert found == pytest.approx(bits / samples, rel=1e-3)
+    codec = load_codec(tmp_path / "m.idfm")
+    size = 8 * sum(len(codec.encode(clip[:, None])) for clip in clips)
+    assert size == pytest.approx(bits, rel=0.005, abs=100)
+
+
+def test_what_is_drawn_is_made_of_drawn_residuals(config: Config, model: WindowModel) -> None:
+    weights, dataset = model.initial_parameters(0), open_dataset(config.data)
+    drawn = WindowFamily(config, model, dataset).draw(weights, 500, 3, None)
+    residual = WindowFamily(config, replace(model, whitening=None), dataset).draw(weights, 500, 3, None)
+    assert drawn.dtype == np.int32
+    np.testing.assert_array_equal(model.residual(drawn[:, None])[:, 0], residual)
