@@ -14,7 +14,6 @@ from idf.runs.run import EXIT_STATUS, Run
 from idf.training.coding_check import export_model
 from idf.training.devices import Devices
 from idf.training.families.interface import Family
-from idf.training.families.load import family_of
 from idf.training.loop import Loop, Outcome
 from idf.training.progress import open_display
 from idf.training.report import Reporter
@@ -61,6 +60,8 @@ def fit(config: Config, model: Model, dataset: Dataset, run: Run, checkpoint: Ch
         DataError: the training clips cannot be used.
         OutputError: the disk is full and the like.
     """
+    from idf.training.families.load import family_of  # deferred: loads TensorFlow, which wants to be prepared
+
     devices = Devices(config)
     with stop_on_signals() as stop, devices.scope():
         first = checkpoint.step if checkpoint else 0

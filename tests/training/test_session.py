@@ -23,7 +23,7 @@ from idf.runs.run import Run, claimed_run
 from idf.training import session
 from idf.training.loop import Loop, Outcome
 from idf.training.session import ended, export, fit, resume_point
-from tests.training.conftest import TINY
+from tests.tiny import TINY
 
 Tiny = Callable[..., Config]
 

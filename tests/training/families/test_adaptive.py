@@ -21,7 +21,7 @@ from idf.models.build import build_model
 from idf.runs.history import read_history
 from idf.runs.run import Run
 from idf.training.loop import Loop
-from tests.training.conftest import TINY_ADAPTIVE
+from tests.tiny import TINY_ADAPTIVE
 from tests.training.test_session import assert_same_run, killed_after, train
 from tests.training.test_train import start
 

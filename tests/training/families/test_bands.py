@@ -16,7 +16,7 @@ from idf.config.compose import compose
 from idf.evaluation.command import main as evaluate
 from idf.runs.history import read_history
 from idf.runs.run import Run
-from tests.training.conftest import TINY_BANDS
+from tests.tiny import TINY_BANDS
 from tests.training.test_session import assert_same_run, killed_after, train
 from tests.training.test_train import start
 

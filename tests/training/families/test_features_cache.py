@@ -17,7 +17,7 @@ from idf.errors import DataError, OutputError
 from idf.models.adaptive.model import AdaptiveModel, build_adaptive
 from idf.training.families import features_cache as rows_module
 from idf.training.families.features_cache import Rows, row_batches, training_rows
-from tests.training.conftest import TINY_ADAPTIVE
+from tests.tiny import TINY_ADAPTIVE
 
 Settings = Callable[..., Config]
 

@@ -1,14 +1,6 @@
+"""Command lines of the smallest runs of each family."""
+
 from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-
-import numpy as np
-import pytest
-
-from idf.audio.pcm import write_wav16
-from idf.config import Config
-from idf.config.compose import compose
 
 # The smallest network that has every part, uncompiled: compiling would take most of the time.
 TINY = [
@@ -60,26 +52,3 @@ TINY_BANDS = [
     "model.bands.layers=1",
     "model.bands.cascades=[1]",
 ]
-
-
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of four short clips."""
-    folder = tmp_path_factory.mktemp("clips")
-    rng = np.random.default_rng(5)
-    for name in "abcd":
-        wave = 3000 * np.sin(np.arange(1000) * rng.uniform(0.02, 0.2)) + 50 * rng.normal(size=1000)
-        write_wav16(folder / f"{name}.wav", wave.astype(np.int32), 8000)
-    return folder
-
-
-@pytest.fixture
-def overrides(clips: Path, tmp_path: Path) -> list[str]:
-    """The command line of a tiny run."""
-    return [*TINY, f"data.root={clips}", f"outputs={tmp_path / 'outputs'}"]
-
-
-@pytest.fixture
-def tiny(overrides: list[str]) -> Callable[..., Config]:
-    """Compose a tiny run with more settings."""
-    return lambda *more: compose([*overrides, *more])
