@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from idf.arithmetic import Arithmetic, Array, Parameters, Specs, initial_values
-from idf.arithmetic.exact import Exact
 from idf.config.schema import Config, seen_channels
 from idf.flows import AdditiveCoupling, Permutation, draw_permutation
 from idf.models.window.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
 from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrior
 from idf.priors.channelwise import ChannelwiseWidth
-from idf.priors.mixture import Mixture
 
 if TYPE_CHECKING:
     from idf.models.adaptive.whitening import Whitening
@@ -109,27 +107,6 @@ class WindowModel:
     def windows(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
         """Undo :meth:`blocks`: ``pop`` is asked for each block's latents, last block first."""
         return self.hierarchy.inverse(a, p, pop, like, log_scale)
-
-    def sample(
-        self, parameters: Mapping[str, np.ndarray], samples: int, seed: int, log_scale: float | None
-    ) -> np.ndarray:
-        """What the model believes sound is: int32 (samples,), drawn window by window.
-
-        Args:
-            parameters: trained values, not yet on their grids.
-            log_scale: as for :meth:`blocks`; None where it is learned.
-        """
-        a, rng = Exact(), np.random.default_rng(seed)
-
-        def draw(mixture: Mixture) -> np.ndarray:
-            # the largest of logits plus Gumbel noise is a draw from their softmax
-            component = np.argmax(mixture.logits + rng.gumbel(size=mixture.logits.shape), -1)[..., None]
-            mean, octaves = (np.take_along_axis(x, component, -1)[..., 0] for x in (mixture.means, mixture.octaves))
-            return np.clip(np.rint(mean + np.exp2(octaves) * rng.logistic(size=mean.shape)), -32768, 32767)
-
-        like = np.zeros((-(-samples // self.window), self.window))
-        drawn = self.windows(a, self.quantise(a, parameters), draw, like, 0.0 if log_scale is None else log_scale)
-        return self.restored(drawn.reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
 
 
 def build_window(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
@@ -250,46 +227,3 @@ def cut_windows(samples: npt.NDArray[np.integer], window: int, multiple: int) ->
         return Windows(full=full, tail=np.zeros((0, 0), np.int32), samples=len(samples))
     tail = np.pad(rest, (0, -len(rest) % multiple), mode="edge")
     return Windows(full=full, tail=tail[None], samples=len(samples))
-
-
-def join_windows(windows: Windows) -> npt.NDArray[np.int32]:
-    """The samples that :func:`cut_windows` was given: int32 (samples,)."""
-    joined = np.concatenate([windows.full.reshape(-1), windows.tail.reshape(-1)])
-    if len(joined) < windows.samples:
-        raise ValueError(f"the windows hold {len(joined)} samples, not {windows.samples}")
-    return joined[: windows.samples].astype(np.int32, copy=False)
-
-
-def draw(model: Any, weights: Mapping[str, np.ndarray], samples: int, seed: int, log_scale: float | None) -> np.ndarray:
-    """Draw audio from a model: what decoding does, with random latents in place of coded ones.
-
-    Args:
-        model: :class:`idf.models.window.model.WindowModel`.
-        weights: float32 arrays by name.
-        samples: how many, at least.
-        log_scale: of the last block, nats on the [-1, 1) scale; None when it is learned.
-
-    Returns:
-        int32 (samples,), 16-bit values.
-    """
-    rng = np.random.default_rng(seed)
-
-    def pop(mixture: Mixture) -> np.ndarray:
-        return draw_latents(mixture, rng)
-
-    arithmetic = Exact()
-    like = np.zeros((-(-samples // model.window), model.window))
-    parameters = model.quantise(arithmetic, weights)
-    windows = model.windows(arithmetic, parameters, pop, like, 0.0 if log_scale is None else log_scale)
-    return model.restored(np.asarray(windows).reshape(-1, 1)[:samples].astype(np.int32))[:, 0]
-
-
-def draw_latents(mixture: Mixture, rng: np.random.Generator) -> np.ndarray:
-    """One integer for each mixture: fields (..., components) to float64 (...), in the 16-bit range."""
-    # The largest of logit + Gumbel noise is a component drawn by its weight.
-    chosen = np.argmax(mixture.logits + rng.gumbel(size=mixture.logits.shape), axis=-1)[..., None]
-    mean = np.take_along_axis(mixture.means, chosen, axis=-1)[..., 0]
-    scale = np.exp2(np.take_along_axis(mixture.octaves, chosen, axis=-1)[..., 0])
-    drawn = np.rint(mean + scale * rng.logistic(size=mean.shape))
-    # The coder gives what lies outside to the two extreme values.
-    return np.clip(drawn, -32768, 32767)

@@ -12,7 +12,8 @@ from idf.config import Config
 from idf.datasets.batches import training_batches
 from idf.datasets.dataset import Clip, Dataset
 from idf.models.window.codec import WindowCodec
-from idf.models.window.model import WindowModel, draw
+from idf.models.window.model import WindowModel
+from idf.models.window.sampling import draw
 from idf.priors import ChannelwisePrior
 from idf.priors.predictors import fit_predictors
 from idf.training.families.interface import WindowBits, cache_folder

@@ -7,7 +7,7 @@ import pytest
 
 from idf.config import Config
 from idf.models.build import build_model
-from idf.models.window.model import draw, draw_latents
+from idf.models.window.sampling import draw, draw_latents
 from idf.priors.mixture import Mixture
 
 

@@ -1,0 +1,115 @@
+"""The house: which module may import which. One floor knows the floors below it, and nobody goes round in circles."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+
+FLOORS = (
+    *("errors", "config", "files", "text", "plotting", "audio", "arithmetic", "nets", "flows", "priors", "coding"),
+    *("workers", "container", "datasets", "models", "runs", "training", "evaluation", "api", "cli"),
+)
+"""Folders and modules of ``idf``, the lowest first."""
+APART = [("flows", "priors"), ("container", "models"), ("container", "datasets")]
+"""Neighbours that do not know each other, whichever is listed first."""
+DISPATCHERS = {
+    "idf.coding.coders": set(),
+    "idf.models.build": set(),
+    "idf.models.load": {"idf.models.registry"},
+    "idf.training.families.load": {"idf.training.session"},
+}
+"""What chooses among families or coders; and who may import it without standing on a higher floor."""
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {
+    module_name(path): path
+    for folder in ("idf", "experiments", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+MODULES["train"] = ROOT / "train.py"
+
+
+def imported(path: Path) -> set[str]:
+    """All modules of ours that a file imports, deferred and for types only as well."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{path}: write imports from the top"
+            inner = {f"{node.module}.{name.name}" for name in node.names}
+            found |= {name if name in MODULES else node.module for name in inner}
+    return {name for name in found if name in MODULES}
+
+
+GRAPH = {name: imported(path) - {name} for name, path in MODULES.items()}
+
+
+def floor(name: str) -> int:
+    top = name.split(".")
+    if top[0] != "idf":
+        return len(FLOORS) + 1
+    return FLOORS.index(top[1]) if len(top) > 1 and top[1] in FLOORS else len(FLOORS)
+
+
+def test_every_module_stands_on_a_floor() -> None:
+    elsewhere = {name for name in MODULES if name.startswith("idf.") and name.split(".")[1] not in FLOORS}
+    assert elsewhere == {"idf.__main__"}
+
+
+def test_no_circles() -> None:
+    try:
+        TopologicalSorter(GRAPH).prepare()
+    except CycleError as error:
+        raise AssertionError(" imports ".join(reversed(error.args[1]))) from None
+
+
+def test_nobody_imports_from_a_higher_floor() -> None:
+    # the package itself is light: its names load on demand
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in GRAPH.items()
+        for other in others
+        if floor(other) > floor(name) and other != "idf"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_configuration_imports_errors_only() -> None:
+    allowed = ("idf.config", "idf.errors")
+    wrong = {other for name in GRAPH if name.startswith("idf.config") for other in GRAPH[name]}
+    assert not {other for other in wrong if not other.startswith(allowed)}
+
+
+def test_some_floors_are_apart() -> None:
+    for one, other in [*APART, *((b, a) for a, b in APART)]:
+        wrong = {
+            name
+            for name in GRAPH
+            if name.startswith(f"idf.{one}")
+            for to in GRAPH[name]
+            if to.startswith(f"idf.{other}")
+        }
+        assert not wrong, f"{one} does not know {other}: {wrong}"
+
+
+@pytest.mark.parametrize("dispatcher", DISPATCHERS)
+def test_dispatchers_are_imported_from_above_only(dispatcher: str) -> None:
+    assert dispatcher in MODULES
+    users = {name for name, others in GRAPH.items() if dispatcher in others}
+    assert {name for name in users if floor(name) <= floor(dispatcher)} <= DISPATCHERS[dispatcher]
+
+
+def test_about_a_dozen_files_at_one_level() -> None:
+    for folder in {path.parent for path in MODULES.values()}:
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= 15, f"{folder} has {len(files)} files: a folder is missing"
