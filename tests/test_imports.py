@@ -45,7 +45,8 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 and node.module, f"{path}: write imports from the top"
+            if node.level or node.module is None:
+                raise AssertionError(f"{path}: write imports from the top")
             inner = {f"{node.module}.{name.name}" for name in node.names}
             found |= {name if name in MODULES else node.module for name in inner}
     return {name for name in found if name in MODULES}
