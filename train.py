@@ -2,8 +2,8 @@
 
 Settings are ``name=value``; ``--help`` lists the groups, ``--cfg job`` prints all of them. ``-m`` runs
 every combination of comma-separated values, one after another. The same command again resumes a run
-that was stopped. Exit status: 0 finished, 2 something to mend in the settings or the data,
-3 diverged, 130 after Ctrl-C, 143 after SIGTERM.
+that was stopped. Exit status: 0 finished, 2 invalid settings or data, 3 diverged, 130 after Ctrl-C,
+143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,30 +13,52 @@ import sys
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
+import idf
 from idf.config import Config
-from idf.config.compose import config_of, register_schema
-from idf.errors import run_main
-from idf.training.launch import check_command_line, run_each
+from idf.config.compose import config_of, one_line, register_schema
+from idf.errors import ConfigError, run_main
+from idf.training.command_line import check_command_line
+from idf.training.launcher import JobFailedError, ProcessLauncher, register_launcher, run_in_fresh_process
+
+statuses: list[int] = []
+"""Of the run in this process. Hydra does not pass on what a task returns."""
 
 
 def main() -> int:
-    """Check the command line, then run it: once, or once for each combination of ``-m``."""
-    command = check_command_line(sys.argv[1:])
-    if command.runs:
-        return run_each(Path(__file__), command.runs)
-    sys.argv[1:] = command.arguments
+    """Check the command line, then let Hydra run it: once, or once for each combination of ``-m``."""
+    if "--version" in sys.argv[1:]:
+        print(f"idf {idf.__version__}")
+        return 0
+    sys.argv[1:] = check_command_line(sys.argv[1:])
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra would cut the traceback of a bug short
     register_schema()
-    composed()
-    return 0
+    register_launcher()
+    try:
+        task()
+    except JobFailedError as error:
+        return error.exit_status
+    except HydraException as error:
+        raise ConfigError([one_line(error)]) from error
+    return next((status for status in (*statuses, *ProcessLauncher.failures) if status), 0)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def composed(settings: DictConfig) -> None:
-    """Take over from Hydra, which would not pass an exit status on."""
-    sys.exit(run_main(lambda: train(config_of(settings))))
+def task(settings: DictConfig) -> float | None:
+    """One job of Hydra's: trained here, or in a process of its own where a launcher runs several.
+
+    Returns:
+        The best validation (bits per dimension), for sweepers that optimise.
+    """
+    job = HydraConfig.get()
+    if job.mode == RunMode.MULTIRUN:
+        return run_in_fresh_process(Path(__file__), job, settings)
+    statuses.append(run_main(lambda: train(config_of(settings))))
+    return None
 
 
 def train(config: Config) -> int:

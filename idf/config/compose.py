@@ -34,6 +34,8 @@ from idf.config.schema import Config
 from idf.errors import ConfigError
 
 CONFIG_NAME = "config"
+LAUNCHER = "hydra_plugins.idf.ProcessLauncher"
+"""``hydra/launcher=process``, the default: one fresh process a run."""
 
 
 def config_folder() -> Path:
@@ -46,8 +48,11 @@ def config_folder() -> Path:
 
 
 def register_schema() -> None:
-    """Tell Hydra about the dataclasses, so that it refuses keys and types they do not have."""
-    ConfigStore.instance().store(name="schema", node=Config, provider="idf")
+    """Tell Hydra about the dataclasses, so that it refuses keys and types they do not have, and about our launcher."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config, provider="idf")
+    # The class itself is registered where runs are launched (idf.training.launcher).
+    store.store(group="hydra/launcher", name="process", node={"_target_": LAUNCHER}, provider="idf")
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -68,7 +73,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     try:
         config = _compose(usable)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError([*problems, _one_line(error)]) from error
+        raise ConfigError([*problems, one_line(error)]) from error
     problems += check(config)
     if problems:
         raise ConfigError(problems)
@@ -265,5 +270,5 @@ def _did_you_mean_key(key: str) -> str:
     return f"; did you mean {' or '.join(close[:3])}?" if close else "; `python train.py --cfg job` lists them"
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error).strip())

@@ -158,6 +158,6 @@ def test_damaged_stored_configuration(tmp_path: Path, text: str, finding: str) -
 
 
 def test_checking_a_configuration_does_not_load_tensorflow() -> None:
-    program = "import sys; from idf.training.launch import check_command_line as c; c(['model=large']); print('tensorflow' in sys.modules)"
+    program = "import sys; from idf.training.command_line import check_command_line as c; c(['model=large']); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

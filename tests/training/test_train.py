@@ -20,7 +20,7 @@ from idf.config import Config, run_folder
 from idf.config.compose import compose
 from idf.runs.checkpoints import load_checkpoint
 from idf.runs.history import read_history
-from idf.training.launch import check_command_line
+from idf.training.command_line import check_command_line
 from tests.paths import ROOT
 
 Tiny = Callable[..., Config]

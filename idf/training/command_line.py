@@ -1,0 +1,56 @@
+"""The command line of ``train.py`` checked as a whole, before Hydra composes anything and before TensorFlow loads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+
+from idf.config.compose import check_overrides, compose, normalise_override
+from idf.errors import ConfigError
+
+MAX_CHECKED_RUNS = 200
+"""Every combination of a sweep is composed before the first run starts; beyond this many, each at its start."""
+_PLACES = ("hydra.run.dir", "hydra.sweep.subdir", "hydra.job.chdir")
+"""Settings of Hydra that would say where a run lies."""
+
+
+def check_command_line(arguments: Sequence[str]) -> list[str]:
+    """Check everything that can be checked before a run starts.
+
+    Returns:
+        The arguments for Hydra, values normalised.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    # The parser takes overrides in one row only; people write -m wherever they remember it.
+    arguments = sorted(arguments, key=lambda text: text not in ("-m", "--multirun"))
+    parsed = get_args_parser().parse_args(arguments)
+    given = set(parsed.overrides)
+    normalised = [normalise_override(text) if text in given else text for text in arguments]
+    if parsed.help or parsed.hydra_help or parsed.shell_completion or parsed.info:
+        return normalised
+    overrides = [normalise_override(text) for text in parsed.overrides]
+    problems = [
+        f"{text}: a run lies in outputs=FOLDER under study=NAME, named by its configuration; set those"
+        for text in overrides
+        if text.split("=")[0].lstrip("+") in _PLACES
+    ]
+    if parsed.cfg and parsed.multirun:
+        problems.append("--cfg shows the settings of one run: leave out -m and give one value for each setting")
+    if problems:
+        raise ConfigError(problems)
+    if parsed.config_dir or parsed.config_name or parsed.config_path:
+        return normalised  # with files of the user's own: what they hold is checked when Hydra has composed them
+    if not parsed.multirun:
+        compose(overrides)
+        return normalised
+    checked = check_overrides(overrides)
+    if checked.problems:
+        raise ConfigError(checked.problems)
+    if not any(text.startswith("hydra/sweeper=") for text in overrides):
+        for run in BasicSweeper.split_arguments(list(checked.overrides), None)[0][:MAX_CHECKED_RUNS]:
+            compose(run)
+    return normalised

@@ -1,0 +1,167 @@
+"""The launcher of ``-m``: one fresh process a run, as a launcher of Hydra's own kind.
+
+TensorFlow keeps state between models in one process (devices, determinism, memory), so the runs of a sweep
+never share one. Everything else is Hydra's: sweepers hand over the combinations and get back each run's best
+validation. Under Hydra's other launchers (basic, joblib, submitit, ray) each job starts its process by the
+same function. Source: Hydra's documentation, "Configuring Plugins / Launcher".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from idf.config.compose import CONFIG_NAME, LAUNCHER, config_of
+from idf.config.identity import run_folder
+from idf.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
+from idf.runs.run import Run
+
+_OF_THE_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep.")
+"""Settings of Hydra that concern all runs together and not the one in its process."""
+
+
+class JobFailedError(Exception):
+    """A run ended with an exit status other than 0; it has said itself why."""
+
+    def __init__(self, exit_status: int) -> None:
+        super().__init__(f"the run ended with exit status {exit_status}")
+        self.exit_status = exit_status
+
+    def __reduce__(self) -> tuple[type[JobFailedError], tuple[int]]:  # launchers send it between processes
+        return JobFailedError, (self.exit_status,)
+
+
+class ProcessLauncher(Launcher):
+    """Runs every job of a batch in a process of its own, one after another.
+
+    Attributes:
+        failures: exit statuses other than 0 of all jobs so far, whatever a sweeper makes of them.
+    """
+
+    __module__ = LAUNCHER.rpartition(".")[0]
+    failures: list[int] = []  # noqa: RUF012 - Hydra makes the launcher, and the program asks afterwards
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what the jobs need; called by Hydra."""
+        self._context, self._config = hydra_context, config
+        self._program = Path(inspect.getfile(inspect.unwrap(task_function)))
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run a batch of jobs.
+
+        Returns:
+            For each job its best validation (bits per dimension), or the exception that says its exit status.
+
+        Raises:
+            JobFailedError: a job was stopped by Ctrl-C or SIGTERM; the rest of the batch is not run.
+        """
+        returns = []
+        for index, overrides in enumerate(job_overrides, initial_job_idx):
+            print(f"run {index + 1}: {' '.join(filter_overrides(overrides))}", flush=True)
+            config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
+            with open_dict(config):
+                config.hydra.job.id, config.hydra.job.num = str(index), index
+            job = JobReturn(overrides=list(overrides), cfg=copy.deepcopy(config), working_dir=os.getcwd())
+            job.hydra_cfg, job.task_name = OmegaConf.masked_copy(config, "hydra"), config.hydra.job.name
+            with read_write(job.cfg), open_dict(job.cfg):
+                del job.cfg["hydra"]
+            try:
+                job.return_value = run_in_fresh_process(self._program, config.hydra, job.cfg)
+                job.status = JobStatus.COMPLETED
+            except JobFailedError as error:
+                print(f"run {index + 1} ended with status {error.exit_status}", flush=True)
+                self.failures.append(error.exit_status)
+                if error.exit_status in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+                    raise
+                job.return_value, job.status = error, JobStatus.FAILED
+            returns.append(job)
+        return returns
+
+
+def register_launcher() -> None:
+    """Tell Hydra that the launcher is there.
+
+    Hydra imports plugins from its own namespace, hydra_plugins, and nowhere else. A bare checkout has nothing
+    installed there, so this module stands in for the one that an installed plugin would be.
+    """
+    plugins = Plugins.instance()  # looks for those that are installed
+    if "hydra_plugins" not in sys.modules:
+        sys.modules["hydra_plugins"] = types.ModuleType("hydra_plugins")
+        sys.modules["hydra_plugins"].__path__ = []
+    space = sys.modules["hydra_plugins"]
+    name = ProcessLauncher.__module__
+    sys.modules[name] = sys.modules[__name__]
+    setattr(space, name.rpartition(".")[2], sys.modules[__name__])
+    plugins.register(ProcessLauncher)
+
+
+def run_in_fresh_process(program: Path, hydra: DictConfig, settings: DictConfig) -> float | None:
+    """Run one job of a sweep as its own command line would.
+
+    Args:
+        program: ``train.py``.
+        hydra: the job's settings of Hydra.
+        settings: the job's own.
+
+    Returns:
+        The best validation of the run (bits per dimension), None without one.
+
+    Raises:
+        JobFailedError: it ended with a status other than 0.
+    """
+    command = [sys.executable, str(program), *_arguments(hydra)]
+    # A session of its own: a signal from the terminal reaches this process alone, which passes it on, once.
+    process = subprocess.Popen(command, start_new_session=True)
+    with _passing_on_signals(process):
+        status = process.wait()
+    if status:
+        raise JobFailedError(status if status > 0 else 128 - status)
+    best = Run(run_folder(config_of(settings))).status().get("best")
+    return None if best is None else float(best)
+
+
+def _arguments(hydra: DictConfig) -> list[str]:
+    """The command line of one job."""
+    flags = []
+    for source in hydra.runtime.config_sources:
+        if source.provider == "command-line":
+            flags += ["--config-dir", str(source.path)]
+    if hydra.job.config_name != CONFIG_NAME:
+        flags += ["--config-name", str(hydra.job.config_name)]
+    kept = [text for text in hydra.overrides.hydra if not text.lstrip("+~").startswith(_OF_THE_SWEEP)]
+    return [*flags, *hydra.overrides.task, *kept]
+
+
+@contextlib.contextmanager
+def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Give Ctrl-C, SIGTERM and a hang-up to the run, which ends in order and is waited for."""
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
+        yield
+        return
+
+    def pass_on(number: int, frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+    numbers = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

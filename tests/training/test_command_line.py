@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from idf.errors import ConfigError
+from idf.training.command_line import check_command_line
+
+
+def test_values_as_agents_write_them() -> None:
+    assert check_command_line(["model=medium", "permutation.seed=None"]) == ["model=medium", "permutation.seed=null"]
+
+
+def test_flags_of_hydra_pass() -> None:
+    assert check_command_line(["--cfg", "job", "seed=1"]) == ["--cfg", "job", "seed=1"]
+    assert check_command_line(["--help"]) == ["--help"]
+
+
+def test_multirun_may_stand_anywhere() -> None:
+    given = check_command_line(["model=small,medium", "-m", "seed=range(0,2)", "study=x"])
+    assert given == ["-m", "model=small,medium", "seed=range(0,2)", "study=x"]
+
+
+def test_an_impossible_combination_stops_all_of_them_before_the_first() -> None:
+    with pytest.raises(ConfigError, match="not a multiple"):
+        check_command_line(["-m", "model=small,large", "training.batch_samples=8192"])
+    with pytest.raises(ConfigError, match="did you mean"):
+        check_command_line(["-m", "model=small,larg"])
+
+
+def test_settings_of_several_runs_are_not_shown() -> None:
+    with pytest.raises(ConfigError, match="leave out -m"):
+        check_command_line(["-m", "--cfg", "job", "seed=1,2"])
+
+
+@pytest.mark.parametrize("setting", ["hydra.run.dir", "hydra.sweep.subdir", "+hydra.job.chdir"])
+def test_where_a_run_lies_is_not_for_hydra_to_say(setting: str) -> None:
+    with pytest.raises(ConfigError, match=r"set those"):
+        check_command_line([f"{setting}=elsewhere"])
