@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from idf.config.model_checks import whitening_problems
 from idf.config.schema import WhiteningConfig
 from idf.models.adaptive.whitening import Whitening, build_whitening
-from tests.models.adaptive.signals import tone
+from tests.signals import tone
 
 RNG = np.random.default_rng(5)
 SIGNALS = {
@@ -136,7 +136,7 @@ _CHILD = """
 import hashlib, sys
 from idf.models.adaptive.whitening import build_whitening
 from idf.config.schema import WhiteningConfig
-from tests.models.adaptive.signals import tone
+from tests.signals import tone
 print(hashlib.sha256(build_whitening(WhiteningConfig(kind="adaptive")).forward(tone(4000)[:, None]).tobytes()).hexdigest())
 """
 
