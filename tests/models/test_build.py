@@ -9,32 +9,55 @@ import pytest
 import tensorflow as tf
 
 from idf.arithmetic.exact import Exact
-from idf.config.schema import Config, LayoutConfig, PermutationConfig, SharpnessConfig, WidthConfig
+from idf.config.schema import Config, LayoutConfig, ModelConfig, PermutationConfig, SharpnessConfig, WidthConfig
 from idf.errors import ConfigError
 from idf.models.build import build_model
 from idf.models.window.model import WindowModel
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import Mixture
 from idf.training.families.window import training_bits
-from tests.models.small import CHANNELWISE, EQUIVARIANT, ONE_SCALE, ORIGINAL, random_parameters, window_config
 
 A = Exact()
-SMALL_ORIGINAL = replace(ORIGINAL, channels=4)
+TINY = WidthConfig(
+    components=2,
+    hidden=8,
+    blocks=1,
+    context_frames=1,
+    experts=3,
+    wavenet_layers=2,
+    wavenet_channels=8,
+    wavenet_kernel=3,
+)
+ORIGINAL = LayoutConfig(
+    name="original",
+    channels=16,
+    prior="wavenet",
+    steps_per_factor=4,
+    factor_channels=4,
+    split_fraction=0.25,
+    level_equivariant=False,
+    linear_skip=False,
+    scales=1,
+)
+SMALL_ORIGINAL = replace(ORIGINAL, channels=4, factor_channels=2, steps_per_factor=1, split_fraction=0.5)
 LAYOUTS = {
-    "channelwise": CHANNELWISE,
-    "channelwise, one scale": ONE_SCALE,
+    "channelwise": LayoutConfig(channels=4, scales=2),
+    "channelwise, one scale": LayoutConfig(channels=8, scales=1),
     "original": SMALL_ORIGINAL,
-    "original, equivariant": replace(EQUIVARIANT, channels=4),
+    "original, equivariant": replace(SMALL_ORIGINAL, level_equivariant=True, linear_skip=True),
     "original, one channel at a time": replace(SMALL_ORIGINAL, factor_channels=1),
 }
 
 
 def config(layout: LayoutConfig, kind: str = "learned") -> Config:
-    return window_config(layout, sharpness=kind)
+    return Config(model=ModelConfig("test", 64), layout=layout, width=TINY, sharpness=SharpnessConfig(kind=kind))
 
 
 def parameters(model: WindowModel) -> dict[str, np.ndarray]:
-    return random_parameters(model, scale=0.05)
+    rng = np.random.default_rng(5)
+    return {
+        name: v + rng.normal(size=v.shape).astype(np.float32) * 0.05 for name, v in model.initial_parameters(0).items()
+    }
 
 
 def signals(length: int) -> np.ndarray:
@@ -101,8 +124,7 @@ def test_every_parameter_learns() -> None:
 
 def test_the_original_has_as_many_parameters_as_published() -> None:
     width = WidthConfig(name="original", components=10, wavenet_layers=8, wavenet_channels=256, wavenet_kernel=3)
-    layout = replace(ORIGINAL, channels=16, factor_channels=4, steps_per_factor=4, split_fraction=0.25)
-    whole = Config(layout=layout, width=width, sharpness=SharpnessConfig(kind="step"))
+    whole = Config(layout=ORIGINAL, width=width, sharpness=SharpnessConfig(kind="step"))
     model = build_model(whole)
     assert sum(int(np.prod(spec.shape)) for spec in model.specs.values()) == 78_741_984
     assert len(model.constants) == 16
