@@ -20,11 +20,13 @@ from hypothesis.extra import numpy as hnp
 import idf
 from idf.audio.wav import WavFormat
 from idf.coding.codec import BlockwiseCodec, ChunkCodec
+from idf.config.schema import family_name
 from idf.container.arrays import compress_array, decompress_array
 from idf.errors import FormatError, RunError
 from idf.models.adaptive.sequential import SequentialCoder
 from idf.models.load import load_codec
-from tests.models.small import CONFIGS, save_small
+from tests.models.small import CONFIGS, FAMILIES, save_small
+from tests.paths import ROOT
 from tests.signals import EXTREME, HIGH, LOW, SIGNALS, speech
 from tests.static_codec import StaticCodec
 
@@ -59,6 +61,13 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def codec(codecs: dict[str, ChunkCodec], name: str) -> ChunkCodec:
     return codecs[name]
+
+
+def test_no_family_and_no_layout_escapes_the_law() -> None:
+    configs = [make() for make in CONFIGS.values()]
+    families = {path.parent.name for path in (ROOT / "idf" / "models").glob("*/codec.py")}
+    assert {family_name(config) for config in configs} == families == {name.split()[0] for name in FAMILIES}
+    assert {config.layout.name for config in configs} == {path.stem for path in (ROOT / "conf" / "layout").iterdir()}
 
 
 def assert_comes_back(codec: ChunkCodec, samples: np.ndarray) -> bytes:
