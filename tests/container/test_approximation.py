@@ -19,6 +19,7 @@ from idf.evaluation.clip.progressive import snr_db
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 from tests.paths import TINY
+from tests.signals import speech
 
 BLOCKS = 7
 
@@ -28,18 +29,10 @@ def tiny() -> WindowCodec:
     return load_codec(TINY)
 
 
-def voice(count: int, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    x = np.zeros(count + 2)
-    for t in range(2, count + 2):
-        x[t] = 1.8 * x[t - 1] - 0.9 * x[t - 2] + rng.normal() * 60
-    return np.clip(np.rint(x[2:]), -32768, 32767).astype(np.int32)
-
-
 def kinds() -> dict[str, tuple[np.ndarray, int]]:
     """By name, samples (n, channels) and bits."""
-    left, rng = voice(1000), np.random.default_rng(3)
-    near = np.stack([left + voice(1000, 1) // 16, left], axis=1)
+    left, rng = speech(1000), np.random.default_rng(3)
+    near = np.stack([left + speech(1000, seed=1) // 16, left], axis=1)
     return {
         "mono 16": (left[:, None], 16),
         "mono 8": (left[:, None] >> 8, 8),
@@ -75,7 +68,7 @@ def test_every_kind_gets_better_until_it_is_exact(tiny: WindowCodec, kind: str) 
 
 def test_low_bits_belong_to_the_last_block(tiny: WindowCodec) -> None:
     rng = np.random.default_rng(5)
-    high, low = voice(640)[:, None], rng.integers(0, 256, (640, 1))
+    high, low = speech(640)[:, None], rng.integers(0, 256, (640, 1))
     high[0] = 30_000  # else all would fit into fewer bits
     _, narrow = approximate_samples(tiny, high, 16, 1)
     known, wide = approximate_samples(tiny, (high << 8 | low).astype(np.int32), 24, 6)
@@ -106,7 +99,7 @@ def test_pairs_that_fit_come_back_by_either_inverse(data: st.DataObject) -> None
 def test_a_file_of_several_blocks_becomes_a_wav_file(tiny: WindowCodec, form: WavFormat) -> None:
     count = tiny.chunk_samples + 333
     scale = {8: 1 / 256, 16: 1, 24: 200}[form.sample_bits]
-    samples = (np.stack([voice(count, seed) for seed in range(form.channels)], axis=1) * scale).astype(np.int32)
+    samples = (np.stack([speech(count, seed=seed) for seed in range(form.channels)], axis=1) * scale).astype(np.int32)
     data, written, seen = compress_array(tiny, samples, form), io.BytesIO(), []
     spent = approximate_stream(tiny, io.BytesIO(data), written.write, 5, progress=seen.append)
     assert (spent.names, spent.blocks, spent.samples, spent.form) == (tiny.block_names, 5, count, form)
@@ -126,7 +119,7 @@ def test_a_file_of_several_blocks_becomes_a_wav_file(tiny: WindowCodec, form: Wa
 
 
 def test_all_blocks_are_the_file_and_an_empty_file_is_empty(tiny: WindowCodec) -> None:
-    for samples in (voice(777)[:, None], np.zeros((0, 1), np.int32)):
+    for samples in (speech(777)[:, None], np.zeros((0, 1), np.int32)):
         data, written = compress_array(tiny, samples, WavFormat(8000, 1, 16)), io.BytesIO()
         spent = approximate_stream(tiny, io.BytesIO(data), written.write, BLOCKS)
         assert spent.share == 1
@@ -134,7 +127,7 @@ def test_all_blocks_are_the_file_and_an_empty_file_is_empty(tiny: WindowCodec) -
 
 
 def test_a_file_that_does_not_decode_exactly_is_an_error(tiny: WindowCodec) -> None:
-    data = bytearray(compress_array(tiny, voice(2000)[:, None], WavFormat(8000, 1, 16)))
+    data = bytearray(compress_array(tiny, speech(2000)[:, None], WavFormat(8000, 1, 16)))
     data[len(data) // 2] ^= 1
     with pytest.raises(FormatError):
         approximate_stream(tiny, io.BytesIO(bytes(data)), io.BytesIO().write, 2)

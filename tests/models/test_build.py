@@ -13,6 +13,7 @@ from idf.config.schema import Config, LayoutConfig, ModelConfig, PermutationConf
 from idf.errors import ConfigError
 from idf.models.build import build_model
 from idf.models.window.model import WindowModel
+from idf.models.window.sampling import draw
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import Mixture
 from idf.training.families.window import training_bits
@@ -179,12 +180,12 @@ def test_padding_that_is_not_coded_costs_nothing() -> None:
 def test_samples_are_drawn_from_the_model(layout: str) -> None:
     model = build_model(config(LAYOUTS[layout], "constant"))
     values = parameters(model)
-    drawn = model.sample(values, 150, seed=3, log_scale=-6.0)
+    drawn = draw(model, values, 150, seed=3, log_scale=-6.0)
     assert drawn.shape == (150,)
     assert drawn.dtype == np.int32
     assert len(np.unique(drawn)) > 20
-    assert np.array_equal(drawn, model.sample(values, 150, seed=3, log_scale=-6.0))
-    assert not np.array_equal(drawn, model.sample(values, 150, seed=4, log_scale=-6.0))
+    assert np.array_equal(drawn, draw(model, values, 150, seed=3, log_scale=-6.0))
+    assert not np.array_equal(drawn, draw(model, values, 150, seed=4, log_scale=-6.0))
 
 
 def test_all_problems_at_once() -> None:

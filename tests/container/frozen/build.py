@@ -1,6 +1,6 @@
 """How the frozen files were made, once. Never run it again: a reader must read what is there for ever.
 
-python tests/coding/frozen/build.py FOLDER
+python tests/container/frozen/build.py FOLDER
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the files of the shipped models were made, once, one for each.
 
-python tests/coding/frozen/build_shipped.py FOLDER [MODEL…]
+python tests/container/frozen/build_shipped.py FOLDER [MODEL…]
 
 Add files for new models only: a reader must read what is there for ever.
 """

@@ -11,7 +11,7 @@ from idf.config.model_checks import adaptive_problems
 from idf.config.schema import Config
 from idf.models.adaptive.codec import codec_of
 from idf.models.adaptive.model import AdaptiveModel, coding_model, round_bits
-from tests.models.adaptive.signals import tone
+from tests.signals import tone
 
 
 def test_the_default_configuration_is_sound() -> None:

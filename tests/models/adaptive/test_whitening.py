@@ -18,21 +18,9 @@ from hypothesis.extra.numpy import arrays
 from idf.config.model_checks import whitening_problems
 from idf.config.schema import WhiteningConfig
 from idf.models.adaptive.whitening import Whitening, build_whitening
-from tests.models.adaptive.signals import tone
+from tests.signals import EXTREME, HIGH, LOW, SIGNALS, tone
 
-RNG = np.random.default_rng(5)
-SIGNALS = {
-    "empty": np.zeros(0),
-    "one sample": np.array([-32768]),
-    "silence": np.zeros(1500),
-    "lowest": np.full(500, -32768),
-    "square": np.where(np.arange(4000) % 100 < 50, 32767, -32768),
-    "noise": RNG.integers(-32768, 32768, 3000),
-    "alternating": np.where(np.arange(3000) % 2, 32767, -32768),
-    "silence to full scale": np.concatenate([np.zeros(2000), RNG.integers(-32768, 32768, 500), np.zeros(2000)]),
-    "clipped tone": np.clip(tone(3000, amplitude=60000), -32768, 32767),
-}
-SAMPLES = st.one_of(st.integers(-32768, 32767), st.sampled_from([-32768, 0, 1, 32767]))
+SAMPLES = st.one_of(st.integers(LOW, HIGH), st.sampled_from(EXTREME))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +41,7 @@ def assert_comes_back(step: Whitening, samples: np.ndarray) -> None:
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_every_signal_comes_back(step: Whitening, name: str) -> None:
-    assert_comes_back(step, SIGNALS[name].astype(np.int32)[:, None])
+    assert_comes_back(step, SIGNALS[name][:, None])
 
 
 @settings(max_examples=40, deadline=None)
@@ -136,7 +124,7 @@ _CHILD = """
 import hashlib, sys
 from idf.models.adaptive.whitening import build_whitening
 from idf.config.schema import WhiteningConfig
-from tests.models.adaptive.signals import tone
+from tests.signals import tone
 print(hashlib.sha256(build_whitening(WhiteningConfig(kind="adaptive")).forward(tone(4000)[:, None]).tobytes()).hexdigest())
 """
 

@@ -13,8 +13,8 @@ from idf.models.bands.codec import codec_of
 from idf.models.bands.features import FEATURES, PLACE_FEATURES, log2, lower_features, place_features
 from idf.models.bands.initial_state import fitted
 from idf.models.bands.model import BandModel, build_bands
-from tests.models.adaptive.signals import tone
-from tests.models.bands.conftest import random_parameters, small_config
+from tests.models.small import bands_config, random_parameters
+from tests.signals import speech, tone
 
 
 def test_the_default_configuration_is_sound() -> None:
@@ -42,7 +42,7 @@ def test_what_cannot_be_built_is_told(name: str, value: Any, said: str) -> None:
 
 
 def test_more_splits_than_a_window_has_samples_are_refused() -> None:
-    config = small_config(window=4)
+    config = bands_config(window=4)
     assert any("too many for model.window=4" in problem for problem in band_problems(config))
 
 
@@ -117,12 +117,8 @@ def test_constants_are_all_that_a_model_needs_again(config: Config, model: BandM
 
 
 def test_a_start_from_the_clips_predicts_better_from_the_first_samples_on() -> None:
-    model = build_bands(small_config(levels=1))
-    rng = np.random.default_rng(1)
-    x = np.zeros(20000)
-    for t in range(2, len(x)):
-        x[t] = 1.8 * x[t - 1] - 0.9 * x[t - 2] + rng.normal() * 60
-    voice = np.rint(x).astype(np.int32)
+    model = build_bands(bands_config(levels=1))
+    voice = speech(20_000, seed=1)
     fresh, begun = (m.traces(voice[10000:]) for m in (model, fitted(model, [voice[:10000]], 24.0)))
     for before, after in zip(fresh, begun, strict=True):
         assert np.mean(np.abs(after.targets[:, 0])) < 0.9 * np.mean(np.abs(before.targets[:, 0]))

@@ -11,72 +11,24 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from idf.coding.codec import BlockwiseCodec, LatentBlock
-from idf.config.schema import (
-    Config,
-    DataConfig,
-    LayoutConfig,
-    ModelConfig,
-    SharpnessConfig,
-    WhiteningConfig,
-    WidthConfig,
-)
+from idf.config.schema import DataConfig
 from idf.datasets.dataset import open_dataset
 from idf.errors import RunError
 from idf.evaluation.clip.progressive import progressive_steps
-from idf.models.build import build_model
-from idf.models.load import load_codec, save_model
+from idf.models.load import load_codec
 from idf.models.registry import load_model
 from idf.models.window.codec import WindowCodec
+from tests.models.small import CHANNELWISE, ONE_SCALE, ORIGINAL, WINDOW, save_small, window_config
 from tests.paths import TINY
+from tests.signals import SIGNALS
 
-WINDOW = 64
-WIDTH = WidthConfig(
-    components=3,
-    hidden=8,
-    blocks=1,
-    context_frames=1,
-    experts=3,
-    wavenet_layers=2,
-    wavenet_channels=8,
-    wavenet_kernel=3,
-)
-LAYOUTS = {
-    "one scale": LayoutConfig(channels=8, scales=1),
-    "two scales": LayoutConfig(channels=4, scales=2),
-    "original": LayoutConfig(
-        name="original",
-        channels=8,
-        prior="wavenet",
-        steps_per_factor=1,
-        factor_channels=2,
-        split_fraction=0.5,
-        level_equivariant=False,
-        linear_skip=False,
-        scales=1,
-    ),
-}
+LAYOUTS = {"one scale": ONE_SCALE, "two scales": CHANNELWISE, "original": ORIGINAL}
 NAMES = {
     "one scale": ("base", *(f"z{n}" for n in range(7, 0, -1))),
     "two scales": ("base", "rest/z3", "rest/z2", "rest/z1", "z3", "z2", "z1"),
     "original": ("base", "z3", "z2", "z1"),
 }
 SPANS = {"one scale": [8] * 8, "two scales": [16] * 4 + [4] * 3, "original": [4] * 4}
-
-
-def saved(path: Path, layout: LayoutConfig, whitening: str = "none") -> Path:
-    """A model of random weights."""
-    config = Config(
-        model=ModelConfig("test", WINDOW),
-        layout=layout,
-        width=WIDTH,
-        sharpness=SharpnessConfig(kind="constant"),
-        whitening=WhiteningConfig(kind=whitening),
-    )
-    model, rng = build_model(config), np.random.default_rng(4)
-    start = model.initial_parameters(0).items()
-    weights = {name: value + rng.normal(size=value.shape).astype(np.float32) * 0.03 for name, value in start}
-    save_model(path, config, model, weights, -5.0, {})
-    return path
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -86,27 +38,7 @@ def layout(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def codec(layout: str, tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
-    return load_codec(saved(tmp_path_factory.mktemp("model") / "m.idfm", LAYOUTS[layout]))
-
-
-def speech(count: int) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    x = np.zeros(count + 2)
-    for t in range(2, count + 2):
-        x[t] = 1.8 * x[t - 1] - 0.9 * x[t - 2] + rng.normal() * 60
-    return np.clip(np.rint(x[2:]), -32768, 32767).astype(np.int32)
-
-
-SIGNALS = {
-    "empty": np.zeros(0, np.int32),
-    "one sample": np.array([-7], np.int32),
-    "silence": np.zeros(200, np.int32),
-    "lowest": np.full(130, -32768, np.int32),
-    "square": np.where(np.arange(333) % 20 < 10, -32768, 32767).astype(np.int32),
-    "noise": np.random.default_rng(1).integers(-32768, 32768, 150).astype(np.int32),
-    "speech": speech(1000),
-    "more than a group": speech(16_500),
-}
+    return load_codec(save_small(tmp_path_factory.mktemp("model") / "m.idfm", window_config(LAYOUTS[layout])))
 
 
 def test_blocks_have_names_and_spans(codec: WindowCodec, layout: str) -> None:
@@ -140,21 +72,6 @@ def test_latents_that_stay_in_place_are_the_samples(codec: WindowCodec) -> None:
     for block in codec.latent_blocks(samples):
         placed[block.times] = block.latents
     assert np.array_equal(placed, samples) != codec.model.hierarchy.moves_samples
-
-
-@settings(max_examples=25, deadline=None)
-@given(samples=hnp.arrays(np.int16, st.tuples(st.integers(0, 200), st.integers(1, 3))))
-def test_all_blocks_are_the_clip_itself(codec: WindowCodec, samples: np.ndarray) -> None:
-    samples = samples.astype(np.int32)
-    known = codec.approximate(samples, len(codec.block_names))
-    assert known.dtype == np.int32
-    assert np.array_equal(known, samples)
-
-
-@pytest.mark.parametrize("name", SIGNALS)
-def test_all_blocks_are_the_clip_itself_at_the_extremes(codec: WindowCodec, name: str) -> None:
-    samples = SIGNALS[name][:, None]
-    assert np.array_equal(codec.approximate(samples, len(codec.block_names)), samples)
 
 
 @settings(max_examples=15, deadline=None)
@@ -217,8 +134,8 @@ def test_numbers_of_blocks_that_there_are_not(codec: WindowCodec, blocks: int) -
 
 
 def test_whitened_models_show_their_residual_and_refuse_to_approximate(tmp_path: Path) -> None:
-    codec = load_codec(saved(tmp_path / "m.idfm", LAYOUTS["two scales"], "adaptive"))
-    plain = load_codec(saved(tmp_path / "plain.idfm", LAYOUTS["two scales"]))
+    codec = load_codec(save_small(tmp_path / "m.idfm", window_config(CHANNELWISE, whitening="adaptive")))
+    plain = load_codec(save_small(tmp_path / "plain.idfm", window_config(CHANNELWISE)))
     samples = SIGNALS["speech"]
     assert codec.model.whitening is not None
     residual = codec.model.whitening.apply(samples)

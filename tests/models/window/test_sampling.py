@@ -1,6 +1,6 @@
-from __future__ import annotations
+"""Audio drawn from a window flow: latents from their mixtures, turned into samples."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from idf.config import Config
 from idf.models.build import build_model
 from idf.models.window.sampling import draw, draw_latents
 from idf.priors.mixture import Mixture
+from tests.models.small import CHANNELWISE, ORIGINAL, window_config
 
 
 def test_latents_follow_their_mixture() -> None:
@@ -33,15 +34,12 @@ def test_extremes_stay_within_16_bits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "log_scale"), [(["layout=channelwise"], None), (["layout=original", "sharpness=step"], -6.5)]
+    ("config", "log_scale"),
+    [(window_config(CHANNELWISE, sharpness="learned"), None), (window_config(ORIGINAL, sharpness="step"), -6.5)],
+    ids=["channelwise", "original"],
 )
-def test_audio_is_drawn_from_either_layout_and_depends_on_the_seed(
-    tiny: Callable[..., Config], layout: list[str], log_scale: float | None
-) -> None:
-    more = ["layout.channels=4", "layout.scales=1", "width.wavenet_layers=1", "width.wavenet_channels=4"]
-    if "layout=original" in layout:
-        more += ["layout.factor_channels=2", "layout.steps_per_factor=1"]
-    model = build_model(tiny(*layout, *more))
+def test_audio_is_drawn_from_either_layout_and_depends_on_the_seed(config: Config, log_scale: float | None) -> None:
+    model = build_model(config)
     weights = model.initial_parameters(0)
     first, again, other = (draw(model, weights, 100, seed, log_scale) for seed in (1, 1, 2))
     assert first.dtype == np.int32

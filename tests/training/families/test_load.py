@@ -56,9 +56,9 @@ def test_one_trace_does_for_all_bands_and_lengths(
 ) -> None:
     """TensorFlow warns of five among ten calls, and five bands of a clip would make as many."""
     import idf.training.families.adaptive
-    from tests.models.bands.conftest import random_parameters, small_config
+    from tests.models.small import bands_config, random_parameters
 
-    config = small_config()
+    config = bands_config()
     model = build_bands(config)
     save_bands(tmp_path / "bands.idfm", config, model, random_parameters(model, scale=0.01), {})
     traced: list[int] = []

@@ -1,0 +1,157 @@
+"""Tiny models of every family with random weights: what they predict is poor, what they code must come back.
+
+Everything goes through the dispatchers (:mod:`idf.models.build`, :mod:`idf.models.load`), so that a new family
+needs one line in :data:`CONFIGS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idf.config.schema import (
+    AdaptiveConfig,
+    BandsConfig,
+    Config,
+    LayoutConfig,
+    ModelConfig,
+    SharpnessConfig,
+    WhiteningConfig,
+    WidthConfig,
+)
+from idf.models.build import build_model
+from idf.models.load import save_model
+from idf.models.window.model import WindowModel
+
+WINDOW = 64
+WIDTH = WidthConfig(
+    components=3,
+    hidden=8,
+    blocks=1,
+    context_frames=1,
+    experts=3,
+    wavenet_layers=2,
+    wavenet_channels=8,
+    wavenet_kernel=3,
+)
+CHANNELWISE = LayoutConfig(channels=4, scales=2)
+ONE_SCALE = LayoutConfig(channels=8, scales=1)
+EQUIVARIANT = LayoutConfig(
+    name="original", channels=8, prior="wavenet", steps_per_factor=1, factor_channels=2, split_fraction=0.5, scales=1
+)
+ORIGINAL = LayoutConfig(
+    name="original",
+    channels=8,
+    prior="wavenet",
+    steps_per_factor=1,
+    factor_channels=2,
+    split_fraction=0.5,
+    level_equivariant=False,
+    linear_skip=False,
+    scales=1,
+)
+_PREDICTORS: dict[str, Any] = {
+    "stages": 8,
+    "experts": [[1, 4], [3, 8], [6, 8]],
+    "cascades": [1],
+    "filter_orders": [32, 16],
+    "filter_rates": [0.005, 0.004],
+    "past": 4,
+    "hidden": 32,
+    "layers": 1,
+    "components": 2,
+}
+
+
+def window_config(layout: LayoutConfig, *, sharpness: str = "constant", whitening: str = "none") -> Config:
+    """A window flow: windows of 64 samples."""
+    return Config(
+        model=ModelConfig("test", WINDOW),
+        layout=layout,
+        width=WIDTH,
+        sharpness=SharpnessConfig(kind=sharpness),
+        whitening=WhiteningConfig(kind=whitening),
+    )
+
+
+def adaptive_config() -> Config:
+    """An adaptive flow of 8 stages and 4 experts."""
+    adaptive = AdaptiveConfig(**_PREDICTORS)
+    return Config(model=ModelConfig(name="adaptive", family="adaptive", window=1, adaptive=adaptive))
+
+
+def bands_config(context: str = "none", *, window: int = WINDOW, levels: int = 3) -> Config:
+    """A flow in subbands: windows of 64 samples, 8 stages, 4 experts."""
+    bands = BandsConfig(levels=levels, half_taps=[6, 4, 2], **_PREDICTORS)
+    return Config(model=ModelConfig(name="tiny", window=window, bands=bands), context=context)
+
+
+CONFIGS: dict[str, Callable[[], Config]] = {
+    "window channelwise": lambda: window_config(CHANNELWISE),
+    "window channelwise, one scale": lambda: window_config(ONE_SCALE),
+    "window channelwise, learned sharpness": lambda: window_config(CHANNELWISE, sharpness="learned"),
+    "window original": lambda: window_config(ORIGINAL),
+    "window original, equivariant": lambda: window_config(EQUIVARIANT),
+    "window whitened": lambda: window_config(CHANNELWISE, whitening="adaptive"),
+    "bands": bands_config,
+    "bands previous": lambda: bands_config("previous"),
+    "bands, no split": lambda: bands_config(levels=0),
+    "bands, one split": lambda: bands_config(levels=1),
+    "adaptive": adaptive_config,
+}
+"""Of every family and layout."""
+FAMILIES = ("window channelwise", "bands", "adaptive")
+"""One of each family."""
+
+
+def random_parameters(model: Any, *, scale: float | None = None, seed: int = 7) -> dict[str, np.ndarray]:
+    """Parameters, float32, under which every output depends on every input.
+
+    Args:
+        scale: of the noise: in all layers of a window flow (0.03), in the last layers of the others (0.1).
+    """
+    window = isinstance(model, WindowModel)
+    scale = (0.03 if window else 0.1) if scale is None else scale
+    rng = np.random.default_rng(seed)
+    return {
+        name: value + rng.normal(size=value.shape).astype(np.float32) * (scale if window or "last/" in name else 0)
+        for name, value in model.initial_parameters(3).items()
+    }
+
+
+def save_small(
+    path: Path,
+    config: Config,
+    *,
+    log_scale: float = -5.0,
+    provenance: Mapping[str, Any] | None = None,
+    parameters: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] = lambda values: values,
+) -> Path:
+    """Write the model file of a configuration with random parameters.
+
+    Args:
+        parameters: changes these before they are saved.
+    """
+    model = build_model(config)
+    sharpness = None if config.sharpness.kind == "learned" else log_scale
+    save_model(path, config, model, parameters(random_parameters(model)), sharpness, provenance or {"run": "test"})
+    return path
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, np.ndarray]], None]) -> Path:
+    """Change a model file in place, as a stranger might.
+
+    Args:
+        change: gets the header and the arrays by name, and changes them.
+    """
+    with np.load(path) as file:
+        arrays = {name: file[name].copy() for name in file.files}
+    header = json.loads(arrays.pop("header").tobytes())
+    change(header, arrays)
+    with path.open("wb") as target:
+        np.savez(target, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+    return path
