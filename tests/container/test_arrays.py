@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.audio.wav import WavFormat
+from idf.audio.format import AudioFormat
 from idf.container.arrays import compress_array, compress_clip, decompress_array, decompress_clip
 from idf.container.index import read_index
 from idf.container.reading import RangeReader
@@ -44,12 +44,12 @@ def test_every_kind_of_samples_comes_back(
     limit = 1 << (bits - 1)
     shape = (data.draw(st.integers(0, 25)), channels)
     samples = data.draw(hnp.arrays(np.int32, shape, elements=st.integers(-limit, limit - 1)))
-    codec, form = make_codec(chunk_samples=10), WavFormat(48000, channels, bits)
-    packed = compress_array(codec, samples, form, jobs=jobs)
-    decoded, decoded_form = decompress_array(codec, packed, jobs=jobs)
+    codec, audio_format = make_codec(chunk_samples=10), AudioFormat(48000, channels, bits)
+    packed = compress_array(codec, samples, audio_format, jobs=jobs)
+    decoded, decoded_format = decompress_array(codec, packed, jobs=jobs)
     np.testing.assert_array_equal(decoded, samples)
-    assert decoded_form == form
-    assert packed == compress_array(codec, samples, form)
+    assert decoded_format == audio_format
+    assert packed == compress_array(codec, samples, audio_format)
 
 
 SECONDS = 66000
@@ -71,11 +71,11 @@ SIGNALS = {
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("name", SIGNALS)
 def test_any_signal_is_exact_and_never_costs_much(make_codec: Any, name: str, bits: int, channels: int) -> None:
-    codec, form = make_codec(chunk_samples=65536), WavFormat(22050, channels, bits)
+    codec, audio_format = make_codec(chunk_samples=65536), AudioFormat(22050, channels, bits)
     mono = SIGNALS[name].astype(np.int64)
     mono = mono << (bits - 16) if bits > 16 else mono >> (16 - bits)
     samples = np.stack([np.roll(mono, 7 * c) for c in range(channels)], axis=1).astype(np.int32)
-    data = compress_array(codec, samples, form)
+    data = compress_array(codec, samples, audio_format)
     np.testing.assert_array_equal(decompress_array(codec, data)[0], samples)
     raw = samples.size * bits // 8
     assert len(data) <= raw + 100  # promised are 0.1 % and 256 bytes
@@ -88,15 +88,16 @@ def test_any_signal_is_exact_and_never_costs_much(make_codec: Any, name: str, bi
 def test_silence_takes_under_a_hundredth_of_a_bit(make_codec: Any) -> None:
     samples = np.zeros((10 * 65536, 1), np.int32)
     assert (
-        8 * len(compress_array(make_codec(chunk_samples=65536), samples, WavFormat(8000, 1, 16))) / len(samples) < 0.01
+        8 * len(compress_array(make_codec(chunk_samples=65536), samples, AudioFormat(8000, 1, 16))) / len(samples)
+        < 0.01
     )
 
 
 def test_ranges(make_codec: Any, speechlike: Speech) -> None:
     codec = make_codec(chunk_samples=10)
     samples = np.stack([speechlike(45), speechlike(45, 1)], 1)
-    reader = RangeReader(codec, io.BytesIO(compress_array(codec, samples, WavFormat(8000, 2, 16))))
-    assert (reader.samples, reader.form) == (45, WavFormat(8000, 2, 16))
+    reader = RangeReader(codec, io.BytesIO(compress_array(codec, samples, AudioFormat(8000, 2, 16))))
+    assert (reader.samples, reader.audio_format) == (45, AudioFormat(8000, 2, 16))
     for start in range(46):
         for stop in range(start, 46):
             np.testing.assert_array_equal(reader.read(start, stop), samples[start:stop])
@@ -167,7 +168,7 @@ def test_wrong_audio_is_never_returned(codec: Any, speechlike: Speech, result: n
 
 
 def test_a_clip_is_mono_of_16_bits(codec: Any) -> None:
-    data = compress_array(codec, np.zeros((5, 2), np.int32), WavFormat(8000, 2, 16))
+    data = compress_array(codec, np.zeros((5, 2), np.int32), AudioFormat(8000, 2, 16))
     with pytest.raises(FormatError, match="2 channels of 16 bits"):
         decompress_clip(codec, data)
 

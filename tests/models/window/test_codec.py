@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.audio.wav import WavFormat
+from idf.audio.format import AudioFormat
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WhiteningConfig, WidthConfig
 from idf.container.arrays import compress_array, decompress_array
 from idf.errors import FormatError, RunError
@@ -170,10 +170,10 @@ def test_whitening_codes_the_residual_of_the_whole_run(whitened: WindowCodec, tm
 
 def test_files_of_whitened_models_come_back(whitened: WindowCodec) -> None:
     samples = np.stack([SIGNALS["more than a group"], SIGNALS["more than a group"][::-1]], axis=1)
-    form = WavFormat(8000, 2, 16)
-    restored, found = decompress_array(whitened, compress_array(whitened, samples, form))
+    audio_format = AudioFormat(8000, 2, 16)
+    restored, found = decompress_array(whitened, compress_array(whitened, samples, audio_format))
     np.testing.assert_array_equal(restored, samples)
-    assert found == form
+    assert found == audio_format
 
 
 def test_a_model_file_with_impossible_whitening_is_refused(tmp_path: Path) -> None:
