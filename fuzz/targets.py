@@ -34,7 +34,7 @@ from idf.models.registry import find_model
 from idf.models.window.codec import WindowCodec
 
 CORPUS = Path(__file__).parent / "corpus"
-TINY = Path(__file__).parent.parent / "tests" / "coding" / "frozen" / "tiny.idfm"
+TINY = Path(__file__).parent.parent / "tests" / "container" / "frozen" / "tiny.idfm"
 MAX_SAMPLES = 1 << 21
 """A file of a few bytes may rightly hold hours of silence; beyond this a target stops writing."""
 

@@ -24,9 +24,10 @@ import numpy as np
 
 from idf.audio.format import MAX_CHANNELS, AudioFormat
 from idf.audio.sources import open_path, open_source
+from idf.container import files
 from idf.container.approximation import approximate_blocks, partial_codec
 from idf.container.arrays import compress_array, decompress_array
-from idf.container.files import compress_stream, naming
+from idf.container.files import Existing
 from idf.container.reading import RangeReader
 from idf.container.records import read_header
 from idf.container.salvage import Loss, salvage_blocks, survey
@@ -160,11 +161,45 @@ def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]
     )
 
 
-def compress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
+def compress_file(
+    source: Path | str, target: Path | str, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
+) -> Size:
+    """Compress a WAV or FLAC file, a block at a time, and check that it comes back.
+
+    Args:
+        existing: what to do where the target exists: ``refuse`` or ``replace``.
+        model, jobs: as for :func:`compress`.
+
+    Raises:
+        DataError: the source is missing, damaged or of an unsupported kind.
+        OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
+        RunError: there is no such model.
+    """
+    with Processes(jobs) as processes:
+        codec = processes(registry.load_model(model))
+        return files.compress_file(codec, source, target, existing=existing, jobs=jobs)
+
+
+def decompress_file(
+    source: Path | str, target: Path | str, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
+) -> Size:
+    """Undo :func:`compress_file`: a WAV file, or the samples as FLAC if the target's name ends in ``.flac``.
+
+    Raises:
+        DataError: the source is missing.
+        FormatError: it is damaged or of another version.
+        OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
+        RunError: the model that made it is not here; says how to get it.
+    """
+    codec = registry.load_for(files.read_file_header(source).fingerprint, model)
+    with Processes(jobs) as processes:
+        return files.decompress_file(processes(codec), source, target, existing=existing, jobs=jobs)
+
+
+def compress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
     """Compress an open WAV or FLAC file into another open file, a block at a time.
 
-    A WAV file may be a pipe, a FLAC file must seek. Nothing is read back from the target; paths are
-    better served by :func:`idf.coding.compress_file`, which checks what it wrote.
+    A WAV file may be a pipe, a FLAC file must seek. Nothing is read back from the target.
 
     Raises:
         DataError: the source is damaged or of an unsupported kind.
@@ -174,10 +209,10 @@ def compress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, 
     audio = open_source(source, name)
     with Processes(jobs) as processes:
         codec = processes(registry.load_model(model))
-        return compress_stream(codec, audio, target, name, check="none", jobs=jobs)
+        return files.compress_source(codec, audio, target, name, check="none", jobs=jobs)
 
 
-def decompress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
+def decompress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
     """Restore the WAV file (or the samples of a FLAC file, as WAV) into an open file, a block at a time.
 
     What is written is right only if no error is raised.
@@ -260,7 +295,7 @@ def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
         return Reader(file, model)
     opened = open_path(Path(file))
     try:
-        with naming(str(file)):
+        with files.naming(str(file)):
             return Reader(opened, model)
     except BaseException:
         opened.close()

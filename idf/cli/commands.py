@@ -27,7 +27,7 @@ from idf.container.files import (
     Existing,
     check_target,
     compress_file,
-    compress_stream,
+    compress_source,
     copy_to,
     decompress_file,
     naming,
@@ -74,7 +74,7 @@ def _compress(arguments: argparse.Namespace) -> int:
             )
         with _input(task) as file, _output(task, arguments, scratch=check == "decode") as output:
             source = open_source(file, task.name)
-            return compress_stream(
+            return compress_source(
                 *(processes(codec), source, output, task.name), check=check, jobs=jobs, progress=report.advance
             )
 

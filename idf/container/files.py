@@ -66,10 +66,10 @@ def compress_file(
     with open_path(source) as file:
         audio = open_source(file, str(source))
         with _output(source, target) as output:
-            return compress_stream(codec, audio, output, str(source), check=check, jobs=jobs, progress=progress)
+            return compress_source(codec, audio, output, str(source), check=check, jobs=jobs, progress=progress)
 
 
-def compress_stream(
+def compress_source(
     codec: ChunkCodec,
     source: Source,
     output: IO[bytes],
@@ -79,7 +79,7 @@ def compress_stream(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
-    """Compress a source to a file, and see that the source comes back from it.
+    """Compress a source to an open file, and see that the source comes back from it.
 
     Args:
         output: binary; to be checked it must be readable, seek, and hold nothing else.
