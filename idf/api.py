@@ -1,10 +1,16 @@
 """Compression for programs: arrays and file objects in, bytes and arrays out.
 
-    data = idf.compress(samples, 22050)
-    samples, rate_hz = idf.decompress(data)
-
-    with idf.open("talk.idf") as talk:
-        a_second = talk.read(60 * talk.rate_hz, 61 * talk.rate_hz)
+    >>> import io
+    >>> import numpy as np
+    >>> import idf
+    >>> samples = np.arange(-5000, 5000, dtype=np.int16)
+    >>> data = idf.compress(samples, 22050)
+    >>> restored, rate_hz = idf.decompress(data)
+    >>> np.array_equal(restored, samples), restored.dtype.name, rate_hz
+    (True, 'int16', 22050)
+    >>> with idf.open(io.BytesIO(data)) as clip:  # or a path
+    ...     clip.read(4998, 5002)
+    array([-2, -1,  0,  1], dtype=int16)
 
 Arrays are as soundfile gives them: int16 ``(time,)`` or ``(time, channels)`` for 16 bits, int32 for
 24 bits (in the upper three bytes, as ``soundfile.read(..., dtype="int32")`` reads a 24-bit file), and
