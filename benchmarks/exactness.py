@@ -105,7 +105,7 @@ def float_bits(latents: np.ndarray, mixture: Mixture) -> np.ndarray:
 
 
 def exact_bits(latents: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """−log2 p of the integers that code: :func:`idf.coding.ideal_bits`."""
+    """−log2 p of the integers that code: :func:`idf.coding.mixture.ideal_bits`."""
     everywhere = np.ones(len(latents), bool)
     return ideal_bits(latents.astype(np.int32), to_integers(mixture, everywhere))
 

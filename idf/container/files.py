@@ -155,7 +155,7 @@ def decompress_file(
 
 
 def verify_file(codec: ChunkCodec, path: Path | str, *, jobs: int = 1, progress: Progress = no_progress) -> Size:
-    """Decode a compressed file to nowhere.
+    """Decode and check a compressed file without writing anything.
 
     Raises:
         DataError: it is missing.

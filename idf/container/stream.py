@@ -29,11 +29,11 @@ Progress = Callable[[int], None]
 
 
 def no_progress(samples: int) -> None:
-    """Tell nobody."""
+    """Do nothing: the default callback."""
 
 
 def _ignore(data: bytes) -> None:
-    """Not wanted."""
+    """Do nothing: the default where a tail is not wanted."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A mixture of discretised logistics (Salimans et al. 2017, §2.1), its parameters on the coder's grid.
 
 The coder takes means in 1/256 step, scales in 1/32 octave and logits in 1/64 nat
-(:class:`idf.coding.IntegerMixture`). Training rounds to the same grid, so the likelihood that is
+(:class:`idf.coding.mixture.IntegerMixture`). Training rounds to the same grid, so the likelihood that is
 trained and the bits that are coded come from the same distribution.
 """
 
