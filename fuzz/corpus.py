@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from fuzz.targets import CORPUS, TINY, adaptive_codec, bands_codec, codec
+from idf.audio.format import AudioFormat
 from idf.audio.sources import ArraySource, WavSource
-from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.container.planes import encode_block
@@ -34,17 +35,17 @@ def main() -> None:
 def entries() -> Iterator[tuple[str, str, bytes]]:
     """Target, name and content of each file of the corpus."""
     for name, samples, bits in _signals():
-        form = WavFormat(8000, samples.shape[1], bits)
+        audio_format = AudioFormat(8000, samples.shape[1], bits)
         file = io.BytesIO()
-        encode_stream(codec(), ArraySource(samples, form), file)
+        encode_stream(codec(), ArraySource(samples, audio_format), file)
         yield "container", name, file.getvalue()
         kind = bytes([len(samples) - 1, samples.shape[1] - 1, bits // 8 - 1])
         yield "planes", name, kind + encode_block(codec(), samples, bits)
         yield "adaptive", name, kind + encode_block(adaptive_codec(), samples, bits)
         yield "bands", name, kind + encode_block(bands_codec(), samples, bits)
-        yield "wav", name, canonical_head(len(samples), form) + to_wav_bytes(samples, bits)
+        yield "wav", name, canonical_head(len(samples), audio_format) + to_wav_bytes(samples, bits)
     samples = np.arange(-10, 10, dtype=np.int32)[:, None]
-    plain = canonical_head(20, WavFormat(8000, 1, 16)) + to_wav_bytes(samples, 16)
+    plain = canonical_head(20, AudioFormat(8000, 1, 16)) + to_wav_bytes(samples, 16)
     odd = plain[:36] + b"LIST\x04\0\0\0info" + plain[36:] + b"tail"
     yield "wav", "odd", odd
     file = io.BytesIO()

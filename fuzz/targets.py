@@ -113,7 +113,7 @@ def wav(data: bytes) -> None:
         reader = WavReader(io.BytesIO(data), "x.wav")
     except DataError:
         return
-    pcm = b"".join(to_wav_bytes(block, reader.form.sample_bits) for block in reader.blocks(7))
+    pcm = b"".join(to_wav_bytes(block, reader.audio_format.sample_bits) for block in reader.blocks(7))
     assert reader.head + pcm + b"".join(reader.tail()) == data
 
 

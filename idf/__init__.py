@@ -15,8 +15,10 @@ if TYPE_CHECKING:
         approximate,
         compress,
         compress_file,
+        compress_stream,
         decompress,
         decompress_file,
+        decompress_stream,
         open,
         salvage,
     )
@@ -28,8 +30,10 @@ __all__ = [
     "approximate",
     "compress",
     "compress_file",
+    "compress_stream",
     "decompress",
     "decompress_file",
+    "decompress_stream",
     "open",
     "salvage",
 ]

@@ -1,10 +1,16 @@
 """Compression for programs: arrays and file objects in, bytes and arrays out.
 
-    data = idf.compress(samples, 22050)
-    samples, rate_hz = idf.decompress(data)
-
-    with idf.open("talk.idf") as talk:
-        a_second = talk.read(60 * talk.rate_hz, 61 * talk.rate_hz)
+    >>> import io
+    >>> import numpy as np
+    >>> import idf
+    >>> samples = np.arange(-5000, 5000, dtype=np.int16)
+    >>> data = idf.compress(samples, 22050)
+    >>> restored, rate_hz = idf.decompress(data)
+    >>> np.array_equal(restored, samples), restored.dtype.name, rate_hz
+    (True, 'int16', 22050)
+    >>> with idf.open(io.BytesIO(data)) as clip:  # or a path
+    ...     clip.read(4998, 5002)
+    array([-2, -1,  0,  1], dtype=int16)
 
 Arrays are as soundfile gives them: int16 ``(time,)`` or ``(time, channels)`` for 16 bits, int32 for
 24 bits (in the upper three bytes, as ``soundfile.read(..., dtype="int32")`` reads a 24-bit file), and
@@ -22,13 +28,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from idf.audio.format import MAX_CHANNELS, AudioFormat
 from idf.audio.sources import open_path, open_source
-from idf.audio.wav import WavFormat
+from idf.container import files
 from idf.container.approximation import approximate_blocks, partial_codec
 from idf.container.arrays import compress_array, decompress_array
-from idf.container.files import compress_stream, naming
+from idf.container.files import Existing
 from idf.container.reading import RangeReader
-from idf.container.records import MAX_CHANNELS, read_header
+from idf.container.records import read_header
 from idf.container.salvage import Loss, salvage_blocks, survey
 from idf.container.stream import Decoder, Size, decode_stream
 from idf.errors import DataError
@@ -59,11 +66,11 @@ def compress(samples: np.ndarray, rate_hz: int, *, model: Model = None, jobs: in
         DataError: an array of another type or shape; says what to do.
         RunError: there is no such model.
     """
-    array, form = _to_integers(samples, rate_hz)
+    array, audio_format = _to_integers(samples, rate_hz)
     codec = registry.load_model(model)
     jobs = min(jobs, _blocks(len(array), codec.chunk_samples))
     with Processes(jobs) as processes:
-        return compress_array(processes(codec), array, form, jobs=jobs)
+        return compress_array(processes(codec), array, audio_format, jobs=jobs)
 
 
 def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
@@ -87,8 +94,8 @@ def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.n
     if header.samples is not None:
         jobs = min(jobs, _blocks(header.samples, header.chunk_samples))
     with Processes(jobs) as processes:
-        samples, form = decompress_array(processes(codec), data, jobs=jobs)
-    return _from_integers(samples, form), form.rate_hz
+        samples, audio_format = decompress_array(processes(codec), data, jobs=jobs)
+    return _from_integers(samples, audio_format), audio_format.rate_hz
 
 
 @dataclass(frozen=True)
@@ -127,14 +134,14 @@ def approximate(data: bytes, blocks: int, *, model: Model = None) -> Approximati
     """
     file = io.BytesIO(data)
     codec = partial_codec(registry.load_for(read_header(file).fingerprint, model), blocks)
-    form, _, found = approximate_blocks(codec, file, blocks)
-    known, bits = [np.empty((0, form.channels), np.int32)], np.zeros(len(codec.block_names))
+    audio_format, _, found = approximate_blocks(codec, file, blocks)
+    known, bits = [np.empty((0, audio_format.channels), np.int32)], np.zeros(len(codec.block_names))
     for samples, spent in found:
         known.append(samples)
         bits += spent
     share = float(bits[:blocks].sum() / bits.sum()) if bits.any() else 1.0
-    samples = _from_integers(np.concatenate(known), form)
-    return Approximation(samples, form.rate_hz, codec.block_names, blocks, share)
+    samples = _from_integers(np.concatenate(known), audio_format)
+    return Approximation(samples, audio_format.rate_hz, codec.block_names, blocks, share)
 
 
 def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]:
@@ -151,16 +158,54 @@ def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]
     found = survey(file)
     codec = registry.load_for(found.header.fingerprint, model)
     lost: list[tuple[int, int]] = []
-    empty = np.empty((0, found.form.channels), np.int32)
+    empty = np.empty((0, found.audio_format.channels), np.int32)
     samples = np.concatenate([empty, *salvage_blocks(codec, file, found, lost)])
-    return _from_integers(samples, found.form), found.form.rate_hz, Loss(tuple(lost), tuple(found.notes))
+    return (
+        _from_integers(samples, found.audio_format),
+        found.audio_format.rate_hz,
+        Loss(tuple(lost), tuple(found.notes)),
+    )
 
 
-def compress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
+def compress_file(
+    source: Path | str, target: Path | str, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
+) -> Size:
+    """Compress a WAV or FLAC file, a block at a time, and check that it comes back.
+
+    Args:
+        existing: what to do where the target exists: ``refuse`` or ``replace``.
+        model, jobs: as for :func:`compress`.
+
+    Raises:
+        DataError: the source is missing, damaged or of an unsupported kind.
+        OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
+        RunError: there is no such model.
+    """
+    with Processes(jobs) as processes:
+        codec = processes(registry.load_model(model))
+        return files.compress_file(codec, source, target, existing=existing, jobs=jobs)
+
+
+def decompress_file(
+    source: Path | str, target: Path | str, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
+) -> Size:
+    """Undo :func:`compress_file`: a WAV file, or the samples as FLAC if the target's name ends in ``.flac``.
+
+    Raises:
+        DataError: the source is missing.
+        FormatError: it is damaged or of another version.
+        OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
+        RunError: the model that made it is not here; says how to get it.
+    """
+    codec = registry.load_for(files.read_file_header(source).fingerprint, model)
+    with Processes(jobs) as processes:
+        return files.decompress_file(processes(codec), source, target, existing=existing, jobs=jobs)
+
+
+def compress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
     """Compress an open WAV or FLAC file into another open file, a block at a time.
 
-    A WAV file may be a pipe, a FLAC file must seek. Nothing is read back from the target; paths are
-    better served by :func:`idf.coding.compress_file`, which checks what it wrote.
+    A WAV file may be a pipe, a FLAC file must seek. Nothing is read back from the target.
 
     Raises:
         DataError: the source is damaged or of an unsupported kind.
@@ -170,10 +215,10 @@ def compress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, 
     audio = open_source(source, name)
     with Processes(jobs) as processes:
         codec = processes(registry.load_model(model))
-        return compress_stream(codec, audio, target, name, check="none", jobs=jobs)
+        return files.compress_source(codec, audio, target, name, check="none", jobs=jobs)
 
 
-def decompress_file(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
+def decompress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
     """Restore the WAV file (or the samples of a FLAC file, as WAV) into an open file, a block at a time.
 
     What is written is right only if no error is raised.
@@ -218,7 +263,7 @@ class Reader:
             ValueError: not 0 <= start <= stop <= samples.
             FormatError: a block is damaged; names its samples.
         """
-        return _from_integers(self._reader.read(start, stop), self._reader.form)
+        return _from_integers(self._reader.read(start, stop), self._reader.audio_format)
 
     def __getitem__(self, part: slice) -> np.ndarray:
         """``reader[start:stop]``, with the rules of slices."""
@@ -256,7 +301,7 @@ def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
         return Reader(file, model)
     opened = open_path(Path(file))
     try:
-        with naming(str(file)):
+        with files.naming(str(file)):
             return Reader(opened, model)
     except BaseException:
         opened.close()
@@ -268,7 +313,7 @@ def _blocks(samples: int, chunk_samples: int) -> int:
     return -(-samples // chunk_samples)
 
 
-def _to_integers(samples: Any, rate_hz: int) -> tuple[np.ndarray, WavFormat]:
+def _to_integers(samples: Any, rate_hz: int) -> tuple[np.ndarray, AudioFormat]:
     array = np.asarray(samples)
     if not isinstance(rate_hz, builtins.int | np.integer) or not 0 < rate_hz < 1 << 32:
         raise DataError(f"rate_hz is {rate_hz!r}; it must be a whole number of samples a second, 1 to 2^32 - 1")
@@ -290,7 +335,7 @@ def _to_integers(samples: Any, rate_hz: int) -> tuple[np.ndarray, WavFormat]:
                 "32-bit audio cannot be compressed"
             )
         whole >>= 8
-    return whole, WavFormat(int(rate_hz), array.shape[1], bits)
+    return whole, AudioFormat(int(rate_hz), array.shape[1], bits)
 
 
 def _remedy(array: np.ndarray) -> str:
@@ -304,6 +349,10 @@ def _remedy(array: np.ndarray) -> str:
     return "pass int16 (or int8 for 8-bit, int32 with 24 bits in the upper three bytes)"
 
 
-def _from_integers(samples: np.ndarray, form: WavFormat) -> np.ndarray:
-    whole = samples << 8 if form.sample_bits == 24 else samples.astype({8: np.int8, 16: np.int16}[form.sample_bits])
-    return whole[:, 0] if form.channels == 1 else whole
+def _from_integers(samples: np.ndarray, audio_format: AudioFormat) -> np.ndarray:
+    whole = (
+        samples << 8
+        if audio_format.sample_bits == 24
+        else samples.astype({8: np.int8, 16: np.int16}[audio_format.sample_bits])
+    )
+    return whole[:, 0] if audio_format.channels == 1 else whole

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new, never half of either."""
+"""Files written so that a reader sees the old content or the new, never half of either; and pipes read fully."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _REMEDIES = {
 }
 
 _CHUNK = 1 << 20
+_READ = 1 << 22
 
 
 @contextlib.contextmanager
@@ -55,6 +56,22 @@ def reserve(path: Path) -> None:
         while chunk := file.read(_CHUNK):  # zeros where it was sparse
             file.seek(-len(chunk), os.SEEK_CUR)
             file.write(chunk)
+
+
+def read_fully(file: IO[bytes], size: int) -> bytes:
+    """Read ``size`` bytes, fewer only at the end of the file (pipes give less than asked for).
+
+    Memory grows with what is there, not with what is asked for.
+    """
+    data = file.read(min(size, _READ))
+    if len(data) == size or not data:
+        return data
+    parts = [data]
+    size -= len(data)
+    while size and (data := file.read(min(size, _READ))):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)
 
 
 @contextlib.contextmanager

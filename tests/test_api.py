@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import idf
-from idf.errors import DataError, FormatError, RunError
+from idf.errors import DataError, FormatError, OutputError, RunError
 from idf.models import registry
 from tests.paths import TINY
 
@@ -107,16 +107,33 @@ def test_paths(tmp_path: Path) -> None:
         idf.open(str(tmp_path / "bad.idf"))
 
 
-def test_file_objects(tmp_path: Path) -> None:
+def test_open_files(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.arange(500, dtype=np.int16), 8000)
     packed, back = io.BytesIO(), io.BytesIO()
     with open(tmp_path / "a.wav", "rb") as file:
-        size = idf.compress_file(file, packed)
+        size = idf.compress_stream(file, packed)
     assert (size.samples, size.compressed_bytes) == (500, len(packed.getvalue()))
     packed.seek(0)
-    idf.decompress_file(packed, back)
+    idf.decompress_stream(packed, back)
     assert back.getvalue() == (tmp_path / "a.wav").read_bytes()
     np.testing.assert_array_equal(idf.decompress(packed.getvalue())[0], np.arange(500))
+
+
+def test_files_by_path(tmp_path: Path) -> None:
+    wav, packed = tmp_path / "a.wav", str(tmp_path / "a.idf")
+    soundfile.write(wav, np.arange(500, dtype=np.int16), 8000)
+    size = idf.compress_file(wav, packed)
+    assert (size.samples, size.compressed_bytes) == (500, Path(packed).stat().st_size)
+    with pytest.raises(OutputError, match="exists"):
+        idf.compress_file(wav, packed)
+    assert idf.compress_file(str(wav), packed, existing="replace", jobs=2) == size
+    assert idf.decompress_file(packed, tmp_path / "back.wav") == size
+    assert (tmp_path / "back.wav").read_bytes() == wav.read_bytes()
+    idf.decompress_file(packed, tmp_path / "back.flac")
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "back.flac", dtype="int16")[0], np.arange(500))
+    with pytest.raises(OutputError, match="exists"):
+        idf.decompress_file(packed, tmp_path / "back.wav")
+    idf.decompress_file(packed, tmp_path / "back.wav", existing="replace")
 
 
 def test_salvage() -> None:

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = Any
-"""``np.ndarray`` float64 under :class:`Exact`, ``tf.Tensor`` float32 under :class:`Differentiable`."""
+"""``np.ndarray`` float64 under :class:`~idf.arithmetic.exact.Exact`, ``tf.Tensor`` float32 under :class:`~idf.arithmetic.differentiable.Differentiable`."""
 
 ACTIVATION_BITS = 10
 """Fraction bits of an activation. With the limit below: 17 bits with the sign."""

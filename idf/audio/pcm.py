@@ -1,17 +1,15 @@
-"""Reading and writing mono 16-bit PCM: the only kind of audio that is coded here.
+"""Mono 16-bit PCM as arrays: what networks are trained on and measured with.
 
-WAV and FLAC are read through libsndfile (soundfile). libsndfile is lenient: it shortens a truncated
-WAV without a word, and it does not check the MD5 that every FLAC file carries. A lossless codec must
-not be lenient about its input, so both are checked here.
-
-Not here: which files belong to a data set (:mod:`idf.datasets.dataset`).
+Files are read by :mod:`idf.audio.sources`, as the codec reads them, so that training, evaluation and the codec
+take the same files; of those, only mono of 16 bits is taken here. Which files belong to a data set:
+:mod:`idf.datasets.dataset`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,25 +17,18 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from idf.audio.format import AudioFormat, UnsupportedAudioError
+from idf.audio.sources import Source, open_path, open_source
+from idf.audio.wav import canonical_head
 from idf.errors import DataError
 from idf.files import atomic_write
 
 SAMPLE_MIN, SAMPLE_MAX = -(2**15), 2**15 - 1
 
 _SUPPORTED = "mono 16-bit PCM in WAV or FLAC"
-_SUBTYPES = {
-    "PCM_S8": "8-bit PCM",
-    "PCM_U8": "8-bit PCM",
-    "PCM_24": "24-bit PCM",
-    "PCM_32": "32-bit PCM",
-    "FLOAT": "32-bit float",
-    "DOUBLE": "64-bit float",
-}
-# WAV writers that do not know the length yet leave one of these as the size of the data chunk;
-# libsndfile then reads to the end of the file, which is right.
-_OPEN_ENDED = (0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-# A FLAC written to a pipe does not state its length, and libsndfile then reports a huge one.
-_UNKNOWN_LENGTH = 2**40
+_SPLIT = "split the channels into files of their own, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
+_CONVERT = "convert it, for example `ffmpeg -i IN -c:a pcm_s16le OUT.wav` (this changes the samples)"
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,47 +42,27 @@ class Pcm:
 
 @dataclass(frozen=True)
 class PcmInfo:
-    """What the header of a file says."""
+    """What a file holds, without its samples."""
 
     samples: int
     rate_hz: int
 
 
 def probe_pcm16(path: Path | str) -> PcmInfo:
-    """Read the header of a mono 16-bit WAV or FLAC file.
+    """Read the header of a mono 16-bit WAV or FLAC file, and its size where a WAV header leaves the length open.
 
     Raises:
-        DataError: the file is missing, unreadable, not audio, empty, truncated (WAV), or of a kind
-            that is not supported; the message says what was found and what to do.
+        DataError: the file is missing, unreadable, not audio, without samples, or of a kind that is not
+            supported; the message says what was found and what to do.
     """
-    import soundfile  # deferred: loads a shared library
-
-    path = Path(path)
-    _check_readable(path)
-    try:
-        info = soundfile.info(str(path))
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"{path}: not readable as audio ({_reason(error)}); supported: {_SUPPORTED}") from error
-    if info.format not in ("WAV", "WAVEX", "FLAC"):
-        raise DataError(f"{path}: found {info.format} audio; supported: {_SUPPORTED}; convert it first")
-    if info.channels != 1:
-        raise DataError(
-            f"{path}: found {info.channels} channels; supported: {_SUPPORTED}; "
-            f"split the channels into files of their own, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
-        )
-    if info.subtype != "PCM_16":
-        found = _SUBTYPES.get(info.subtype, info.subtype)
-        raise DataError(
-            f"{path}: found {found} samples; supported: {_SUPPORTED}; convert it, for example "
-            f"`ffmpeg -i IN -c:a pcm_s16le OUT.wav` (this changes the samples)"
-        )
-    if info.frames >= _UNKNOWN_LENGTH:
-        raise DataError(f"{path}: the FLAC header does not state the length; re-encode it, for example with `flac`")
-    if info.format != "FLAC":
-        _check_wav_length(path)
-    if info.frames == 0:
-        raise DataError(f"{path}: holds no samples; remove the file from the data set")
-    return PcmInfo(samples=int(info.frames), rate_hz=int(info.samplerate))
+    with _opened(Path(path)) as (file, source):
+        samples = source.announced
+        if not source.from_flac:
+            held = (os.fstat(file.fileno()).st_size - file.tell()) // source.audio_format.frame_bytes
+            samples = held if samples is None else min(samples, held)
+        if not samples:
+            raise _without_samples(path)
+        return PcmInfo(samples, source.audio_format.rate_hz)
 
 
 def read_pcm16(path: Path | str) -> Pcm:
@@ -103,25 +74,11 @@ def read_pcm16(path: Path | str) -> Pcm:
     Raises:
         DataError: as :func:`probe_pcm16`, and when the audio itself is corrupt.
     """
-    import soundfile
-
-    path = Path(path)
-    info = probe_pcm16(path)
-    try:
-        samples, rate_hz = soundfile.read(str(path), dtype="int16")
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"{path}: corrupt audio ({_reason(error)}); get a fresh copy of the file") from error
-    if len(samples) != info.samples:
-        raise DataError(
-            f"{path}: corrupt audio: {len(samples)} of {info.samples} samples could be read; get a fresh copy"
-        )
-    expected = _flac_md5(path)
-    if (
-        expected is not None
-        and hashlib.md5(samples.astype("<i2").tobytes(), usedforsecurity=False).digest() != expected
-    ):
-        raise DataError(f"{path}: corrupt audio: the samples do not match the file's MD5; get a fresh copy of the file")
-    return Pcm(samples=samples.astype(np.int32), rate_hz=int(rate_hz))
+    with _opened(Path(path)) as (_, source):
+        blocks = [block[:, 0] for block in source.blocks(_BLOCK)]
+    if not blocks:
+        raise _without_samples(path)
+    return Pcm(np.concatenate(blocks), source.audio_format.rate_hz)
 
 
 def write_wav16(path_or_file: Path | str | IO[bytes], samples: npt.ArrayLike, rate_hz: int) -> None:
@@ -149,55 +106,32 @@ def write_wav16(path_or_file: Path | str | IO[bytes], samples: npt.ArrayLike, ra
 
 
 def _write_wav(file: IO[bytes], samples: npt.NDArray[np.integer], rate_hz: int) -> None:
-    data = samples.astype("<i2").tobytes()
-    header = struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE")
-    header += struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16)
-    file.write(header + struct.pack("<4sI", b"data", len(data)))
-    file.write(data)
+    file.write(canonical_head(len(samples), AudioFormat(rate_hz, 1, 16)))
+    file.write(samples.astype("<i2").tobytes())
 
 
-def _check_readable(path: Path) -> None:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], Source]]:
+    """The file behind its first sample, and its samples, which are mono of 16 bits."""
     try:
-        if path.is_dir():
-            raise DataError(f"{path}: is a folder; name a {_SUPPORTED} file")
-        with open(path, "rb") as file:
-            empty = not file.read(1)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        with open_path(path) as file:
+            try:
+                source = open_source(file, str(path))
+            except UnsupportedAudioError as error:
+                raise UnsupportedAudioError(str(path), error.finding, supported=_SUPPORTED, remedy=_CONVERT) from error
+            found = source.audio_format
+            if found.channels != 1:
+                raise UnsupportedAudioError(
+                    str(path), f"found {found.channels} channels", supported=_SUPPORTED, remedy=_SPLIT
+                )
+            if found.sample_bits != 16:
+                raise UnsupportedAudioError(
+                    str(path), f"found {found.sample_bits}-bit PCM samples", supported=_SUPPORTED, remedy=_CONVERT
+                )
+            yield file, source
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if empty:
-        raise DataError(f"{path}: the file is empty (0 bytes); get a fresh copy of the file")
 
 
-def _check_wav_length(path: Path) -> None:
-    """Raise when the data chunk promises more bytes than the file has."""
-    with open(path, "rb") as file:
-        end = os.fstat(file.fileno()).st_size
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            kind, size = struct.unpack("<4sI", head)
-            if kind == b"data":
-                here = file.tell()
-                if size not in _OPEN_ENDED and here + size > end:
-                    raise DataError(
-                        f"{path}: truncated: the header promises {size} bytes of samples, the file has {end - here}; "
-                        f"get a fresh copy of the file"
-                    )
-                return
-            file.seek(size + size % 2, os.SEEK_CUR)
-
-
-def _flac_md5(path: Path) -> bytes | None:
-    """The MD5 of the samples (little-endian) that STREAMINFO states; None for WAV or when it was left out."""
-    with open(path, "rb") as file:
-        head = file.read(42)
-    # Layout: "fLaC", a 4-byte block header of type 0, then 18 bytes of sizes and counts and the MD5.
-    if len(head) < 42 or head[:4] != b"fLaC" or head[4] & 0x7F != 0:
-        return None
-    return head[26:42] if any(head[26:42]) else None
-
-
-def _reason(error: Exception) -> str:
-    text = str(getattr(error, "error_string", "") or error)
-    return text.strip().rstrip(".").lower()
+def _without_samples(path: Path | str) -> DataError:
+    return DataError(f"{path}: holds no samples; remove the file from the data set")

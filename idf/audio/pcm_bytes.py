@@ -1,4 +1,12 @@
-"""Samples as interleaved little-endian PCM, and back."""
+"""Samples as interleaved little-endian PCM, and back.
+
+>>> stereo = np.array([[1, -1], [2, -2]], np.int32)
+>>> pcm_bytes(stereo, 16).hex(" ")
+'01 00 ff ff 02 00 fe ff'
+>>> from_pcm_bytes(pcm_bytes(stereo, 24), 2, 24)
+array([[ 1, -1],
+       [ 2, -2]], dtype=int32)
+"""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from typing import IO, Protocol
 
 import numpy as np
 
+from idf.audio.format import MAX_CHANNELS, AudioFormat, UnsupportedAudioError
 from idf.audio.pcm_bytes import pcm_bytes
-from idf.audio.wav import SUPPORTED, WavFormat, WavReader, canonical_head, canonical_tail, is_wav, to_wav_bytes
+from idf.audio.wav import WavReader, canonical_head, canonical_tail, is_wav, to_wav_bytes
 from idf.errors import DataError
 
 _FLAC_MAGIC = b"fLaC"
@@ -27,14 +28,14 @@ class Source(Protocol):
     """Samples to be compressed.
 
     Attributes:
-        form: rate, channels and bits.
+        audio_format: rate, channels and bits.
         announced: samples in each channel, if that is known beforehand.
         head: the bytes before the samples if they must come back; None for the canonical WAV header.
         from_flac: whether this was a FLAC file.
     """
 
     @property
-    def form(self) -> WavFormat: ...
+    def audio_format(self) -> AudioFormat: ...
     @property
     def announced(self) -> int | None: ...
     @property
@@ -56,12 +57,12 @@ class Source(Protocol):
 
 
 class ArraySource:
-    """An array. ``samples``: int32 (n, channels) within the bits of ``form``."""
+    """An array. ``samples``: int32 (n, channels) within the bits of ``audio_format``."""
 
     from_flac = False
 
-    def __init__(self, samples: np.ndarray, form: WavFormat) -> None:
-        self._samples, self.form = samples, form
+    def __init__(self, samples: np.ndarray, audio_format: AudioFormat) -> None:
+        self._samples, self.audio_format = samples, audio_format
         self.announced = len(samples)
         self.head = None
 
@@ -70,7 +71,7 @@ class ArraySource:
             yield self._samples[start : start + samples]
 
     def tail(self) -> Iterator[bytes]:
-        if tail := canonical_tail(self.announced, self.form):
+        if tail := canonical_tail(self.announced, self.audio_format):
             yield tail
 
     def file_digest(self) -> bytes | None:
@@ -84,13 +85,13 @@ class WavSource:
 
     def __init__(self, file: IO[bytes], name: str, start: bytes = b"") -> None:
         self._reader = WavReader(file, name, start)
-        self.form, self.announced = self._reader.form, self._reader.announced
+        self.audio_format, self.announced = self._reader.audio_format, self._reader.announced
         self.head = None if self._is_canonical() else self._reader.head
         self._hash = hashlib.sha256(self._reader.head)
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
         for block in self._reader.blocks(samples):
-            self._hash.update(to_wav_bytes(block, self.form.sample_bits))
+            self._hash.update(to_wav_bytes(block, self.audio_format.sample_bits))
             yield block
 
     def tail(self) -> Iterator[bytes]:
@@ -103,7 +104,7 @@ class WavSource:
 
     def _is_canonical(self) -> bool:
         try:
-            return self.announced is not None and self._reader.head == canonical_head(self.announced, self.form)
+            return self.announced is not None and self._reader.head == canonical_head(self.announced, self.audio_format)
         except DataError:
             return False
 
@@ -134,10 +135,9 @@ class FlacSource:
         except self._broken as error:
             raise DataError(f"{name}: not readable as FLAC ({_reason(error)}); get a fresh copy of the file") from error
         bits = _FLAC_SUBTYPES.get(self._sound.subtype)
-        if bits is None or not 1 <= self._sound.channels <= 8:
-            found = f"{self._sound.subtype}, {self._sound.channels} channels"
-            raise DataError(f"{name}: found {found}; supported: {SUPPORTED}")
-        self.form = WavFormat(int(self._sound.samplerate), int(self._sound.channels), bits)
+        if bits is None or not 1 <= self._sound.channels <= MAX_CHANNELS:
+            raise UnsupportedAudioError(name, f"found {self._sound.subtype}, {self._sound.channels} channels")
+        self.audio_format = AudioFormat(int(self._sound.samplerate), int(self._sound.channels), bits)
         self.announced = int(self._sound.frames)
         if self.announced >= _UNKNOWN_LENGTH:
             raise DataError(f"{name}: the FLAC header does not state the length; re-encode it, for example with `flac`")
@@ -145,7 +145,7 @@ class FlacSource:
         self._seen = 0
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
-        bits = self.form.sample_bits
+        bits = self.audio_format.sample_bits
         while self._seen < self.announced:
             try:
                 data = self._sound.read(samples, dtype="int32" if bits == 24 else "int16", always_2d=True)
@@ -166,7 +166,7 @@ class FlacSource:
             raise DataError(f"{self._name}: corrupt audio: the samples do not match the file's MD5; get a fresh copy")
 
     def tail(self) -> Iterator[bytes]:
-        if tail := canonical_tail(self.announced, self.form):
+        if tail := canonical_tail(self.announced, self.audio_format):
             yield tail
 
     def file_digest(self) -> bytes | None:
@@ -188,7 +188,7 @@ def open_source(file: IO[bytes], name: str) -> Source:
         return FlacSource(file, name)
     if is_wav(start):
         return WavSource(file, name, start)
-    raise DataError(f"{name}: neither WAV nor FLAC; supported: {SUPPORTED}")
+    raise UnsupportedAudioError(name, "neither WAV nor FLAC")
 
 
 def open_path(path: Path) -> IO[bytes]:
@@ -205,6 +205,8 @@ def open_path(path: Path) -> IO[bytes]:
         raise DataError(f"{path} is a folder; name a file") from None
     except PermissionError:
         raise DataError(f"{path}: permission denied; make it readable and try again") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _stated_md5(head: bytes) -> bytes | None:

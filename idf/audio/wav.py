@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 
+from idf.audio.format import MAX_CHANNELS, AudioFormat, UnsupportedAudioError
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
-from idf.container.records import MAX_CHANNELS
 from idf.errors import DataError
+from idf.files import read_fully
 
 PCM_TAG = 1
 EXTENSIBLE_TAG = 0xFFFE
-SUPPORTED = "integer PCM of 8, 16 or 24 bits, 1 to 8 channels, as WAV or FLAC"
 MAX_HEAD_BYTES = 1 << 28
 """A head is kept in memory while it is read; none comes near this."""
 
@@ -33,42 +32,44 @@ _MAX_DATA = 0xFFFFFFFF - _CANONICAL.size
 _OPEN_SIZES = (0, 0xFFFFFFFF)
 """What writers that do not know the length yet leave in its place."""
 _READ = 1 << 16
+_REMEDY = "convert it first (that changes the samples)"
 _TAGS = {2: "ADPCM", 3: "float", 6: "A-law", 7: "µ-law", 0x11: "IMA ADPCM", 0x55: "MP3"}
 
 
-@dataclass(frozen=True)
-class WavFormat:
-    """What the samples of a WAV file are: rate, channels, and bits of the container of a sample (8, 16, 24)."""
-
-    rate_hz: int
-    channels: int
-    sample_bits: int
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one sample of all channels."""
-        return self.channels * self.sample_bits // 8
-
-
-def canonical_head(samples: int, form: WavFormat) -> bytes:
+def canonical_head(samples: int, audio_format: AudioFormat) -> bytes:
     """The usual 44 bytes before the samples of a WAV file.
 
     Raises:
         DataError: more samples than a WAV file can count (4 GiB).
     """
-    data_bytes = samples * form.frame_bytes
+    data_bytes = samples * audio_format.frame_bytes
     if data_bytes > _MAX_DATA:
         raise DataError(f"{samples} samples do not fit a WAV file (4 GiB); write a .flac file instead")
-    rate = form.rate_hz
+    rate = audio_format.rate_hz
     return _CANONICAL.pack(
-        *(b"RIFF", _CANONICAL.size - 8 + data_bytes + data_bytes % 2, b"WAVE", b"fmt ", 16, PCM_TAG, form.channels),
-        *(rate, min(rate * form.frame_bytes, 0xFFFFFFFF), form.frame_bytes, form.sample_bits, b"data", data_bytes),
+        *(
+            b"RIFF",
+            _CANONICAL.size - 8 + data_bytes + data_bytes % 2,
+            b"WAVE",
+            b"fmt ",
+            16,
+            PCM_TAG,
+            audio_format.channels,
+        ),
+        *(
+            rate,
+            min(rate * audio_format.frame_bytes, 0xFFFFFFFF),
+            audio_format.frame_bytes,
+            audio_format.sample_bits,
+            b"data",
+            data_bytes,
+        ),
     )
 
 
-def canonical_tail(samples: int, form: WavFormat) -> bytes:
+def canonical_tail(samples: int, audio_format: AudioFormat) -> bytes:
     """What must follow the samples in a new file: a byte of padding after an odd number of bytes."""
-    return bytes(samples * form.frame_bytes % 2)
+    return bytes(samples * audio_format.frame_bytes % 2)
 
 
 def to_wav_bytes(samples: np.ndarray, sample_bits: int) -> bytes:
@@ -78,11 +79,11 @@ def to_wav_bytes(samples: np.ndarray, sample_bits: int) -> bytes:
     return pcm_bytes(samples, sample_bits)
 
 
-def from_wav_bytes(data: bytes, form: WavFormat) -> np.ndarray:
+def from_wav_bytes(data: bytes, audio_format: AudioFormat) -> np.ndarray:
     """Undo :func:`to_wav_bytes`: int32 (n, channels)."""
-    if form.sample_bits == 8:
-        return np.frombuffer(data, np.uint8).astype(np.int32).reshape(-1, form.channels) - 128
-    return from_pcm_bytes(data, form.channels, form.sample_bits)
+    if audio_format.sample_bits == 8:
+        return np.frombuffer(data, np.uint8).astype(np.int32).reshape(-1, audio_format.channels) - 128
+    return from_pcm_bytes(data, audio_format.channels, audio_format.sample_bits)
 
 
 def is_wav(start: bytes) -> bool:
@@ -103,7 +104,7 @@ class WavReader:
 
     Attributes:
         head: the bytes before the samples.
-        form: what the samples are.
+        audio_format: what the samples are.
         announced: samples that the file claims to have; None where it leaves that open.
 
     Raises:
@@ -116,21 +117,21 @@ class WavReader:
         self._head = bytearray(start)
         self._fill(12)
         if not is_wav(bytes(self._head[:12])):
-            raise DataError(f"{name} is not a WAV file; supported: {SUPPORTED}")
-        self.form, self._data_bytes = self._find_samples()
+            raise UnsupportedAudioError(name, "not a WAV file")
+        self.audio_format, self._data_bytes = self._find_samples()
         self.head = bytes(self._head)
-        self.announced = None if self._data_bytes is None else self._data_bytes // self.form.frame_bytes
+        self.announced = None if self._data_bytes is None else self._data_bytes // self.audio_format.frame_bytes
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
         """The samples, int32 (n, channels), ``samples`` at a time; the last block may be shorter."""
-        frame = self.form.frame_bytes
+        frame = self.audio_format.frame_bytes
         left = None if self._data_bytes is None else self._data_bytes
         while left is None or left > 0:
             want = samples * frame if left is None else min(samples * frame, left)
             data = read_fully(self._file, want)
             whole = len(data) - len(data) % frame
             if whole:
-                yield from_wav_bytes(data[:whole], self.form)
+                yield from_wav_bytes(data[:whole], self.audio_format)
             self._rest = data[whole:]
             if len(data) < want or whole < len(data):
                 return
@@ -146,26 +147,26 @@ class WavReader:
         while data := self._file.read(_READ):
             yield data
 
-    def _find_samples(self) -> tuple[WavFormat, int | None]:
+    def _find_samples(self) -> tuple[AudioFormat, int | None]:
         """Read up to the first sample: what kind the samples are, and how many bytes (None: to the end)."""
-        form: WavFormat | None = None
+        audio_format: AudioFormat | None = None
         long_size: int | None = None
         place = 12
         while self._fill(place + 8):
             kind, size = struct.unpack_from("<4sI", self._head, place)
             place += 8
             if kind == b"data":
-                if form is None:
+                if audio_format is None:
                     raise DataError(f"{self._name}: the WAV file has samples before it says of what kind they are")
                 if size == 0xFFFFFFFF and long_size is not None:
-                    return form, long_size
-                return form, None if size in _OPEN_SIZES else size
+                    return audio_format, long_size
+                return audio_format, None if size in _OPEN_SIZES else size
             if place + size > MAX_HEAD_BYTES:
                 raise DataError(f"{self._name}: the WAV file has no samples in its first {MAX_HEAD_BYTES >> 20} MiB")
             self._fill(place + size + size % 2)
             body = bytes(self._head[place : place + size])
             if kind == b"fmt ":
-                form = _format(body, self._name)
+                audio_format = _format(body, self._name)
             if kind == b"ds64" and len(body) >= 16:
                 long_size = struct.unpack_from("<Q", body, 8)[0]
             place += size + size % 2
@@ -178,16 +179,7 @@ class WavReader:
         return len(self._head) >= size
 
 
-def read_fully(file: IO[bytes], size: int) -> bytes:
-    """Up to ``size`` bytes, fewer only at the end; memory grows with what is there, not with what is asked for."""
-    parts = []
-    while size and (data := file.read(min(size, 1 << 22))):
-        parts.append(data)
-        size -= len(data)
-    return b"".join(parts)
-
-
-def _format(fmt: bytes, name: str) -> WavFormat:
+def _format(fmt: bytes, name: str) -> AudioFormat:
     """What a fmt chunk describes, if it is supported."""
     if len(fmt) < 16:
         raise DataError(f"{name}: the WAV file's format chunk is cut off")
@@ -195,15 +187,15 @@ def _format(fmt: bytes, name: str) -> WavFormat:
     if tag == EXTENSIBLE_TAG and fmt[24:40][2:] == _PCM_SUBFORMAT[2:]:
         tag = struct.unpack_from("<H", fmt, 24)[0]
     if tag != PCM_TAG:
-        found = f"{_TAGS[tag]} samples" if tag in _TAGS else f"samples of WAV format {tag:#06x}"
-        raise DataError(f"{name} holds {found}; supported: {SUPPORTED}; convert it first (that changes the samples)")
+        kind = f"{bits}-bit {_TAGS[tag]} samples" if tag in _TAGS else f"samples of WAV format {tag:#06x}"
+        raise UnsupportedAudioError(name, f"found {kind}", remedy=_REMEDY)
     if not 1 <= channels <= MAX_CHANNELS:
-        raise DataError(f"{name} has {channels} channels; supported: {SUPPORTED}")
+        raise UnsupportedAudioError(name, f"found {channels} channels")
     if not 1 <= bits <= 24:
-        raise DataError(f"{name} has samples of {bits} bits; supported: {SUPPORTED}")
+        raise UnsupportedAudioError(name, f"found {bits}-bit PCM samples", remedy=_REMEDY)
     width = -(-bits // 8)
     if block != width * channels:
-        raise DataError(f"{name}: {channels} x {bits} bits in {block} bytes; supported: {SUPPORTED}")
+        raise UnsupportedAudioError(name, f"found {channels} x {bits} bits in {block} bytes")
     if rate_hz == 0:
         raise DataError(f"{name}: the WAV file says 0 samples a second")
-    return WavFormat(int(rate_hz), int(channels), 8 * width)
+    return AudioFormat(int(rate_hz), int(channels), 8 * width)

@@ -27,7 +27,7 @@ from idf.container.files import (
     Existing,
     check_target,
     compress_file,
-    compress_stream,
+    compress_source,
     copy_to,
     decompress_file,
     naming,
@@ -36,7 +36,7 @@ from idf.container.files import (
 )
 from idf.container.records import FINGERPRINT_BYTES, read_header
 from idf.container.salvage import salvage_stream, survey
-from idf.container.stream import Decoder, Size, checked_samples, decode_stream, header_form
+from idf.container.stream import Decoder, Size, checked_samples, decode_stream
 from idf.errors import OutputError, RunError, UserError, WorkerError
 from idf.files import atomic_write
 from idf.models import registry
@@ -74,7 +74,7 @@ def _compress(arguments: argparse.Namespace) -> int:
             )
         with _input(task) as file, _output(task, arguments, scratch=check == "decode") as output:
             source = open_source(file, task.name)
-            return compress_stream(
+            return compress_source(
                 *(processes(codec), source, output, task.name), check=check, jobs=jobs, progress=report.advance
             )
 
@@ -108,7 +108,7 @@ def _decompress(arguments: argparse.Namespace) -> int:
             if task.target is not None and task.target.suffix.lower() == FLAC_SUFFIX:
                 raise OutputError("standard input can be restored as WAV only; name a .wav file")
             samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=report.advance)
-            return Size(samples, decoder.form, counted.count)
+            return Size(samples, decoder.audio_format, counted.count)
 
     return _each("decompressing", tasks, work, arguments)
 
@@ -126,7 +126,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
             decoder.skip_head()
             samples = sum(map(len, checked_samples(codec, decoder, jobs=jobs)))
-            return Size(samples, decoder.form, counted.count)
+            return Size(samples, decoder.audio_format, counted.count)
 
     return _each("verifying", tasks, work, arguments)
 
@@ -243,7 +243,7 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
             f"{task.name} is damaged: {samples - lost} of {samples} samples were salvaged"
             + (f"; silent now: {ranges}" if ranges else "")
         )
-    return Size(samples, header_form(header), size)
+    return Size(samples, header.audio_format, size)
 
 
 def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: Report) -> Size:
@@ -266,7 +266,7 @@ def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: R
         f"{task.name}: the first {spent.blocks} of {len(spent.names)} blocks (up to {spent.names[spent.blocks - 1]}), "
         f"{100 * spent.share:.1f} % of the bits{place}"
     )
-    return Size(spent.samples, spent.form, size)
+    return Size(spent.samples, spent.audio_format, size)
 
 
 @contextlib.contextmanager

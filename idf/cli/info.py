@@ -43,8 +43,12 @@ def _as_text(path: Path, index: Index) -> str:
         str(path),
         f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.sample_bits} bits, "
         f"{header.rate_hz} Hz, {samples} samples ({samples / header.rate_hz:.3f} s)",
-        f"  size         {amount(size)} for {amount(samples * header.frame_bytes)}"
-        + (f", {8 * size / values:.3f} bits/sample, ratio {samples * header.frame_bytes / size:.3f}" if values else ""),
+        f"  size         {amount(size)} for {amount(samples * header.audio_format.frame_bytes)}"
+        + (
+            f", {8 * size / values:.3f} bits/sample, ratio {samples * header.audio_format.frame_bytes / size:.3f}"
+            if values
+            else ""
+        ),
         f"  original     {original}",
         f"  model        {header.fingerprint.hex()} ({model or 'not installed'})",
         f"  blocks       {len(index.starts)} of {header.chunk_samples} samples",

@@ -31,7 +31,7 @@ class Totals:
     def add(self, size: Size) -> None:
         """Count one more file."""
         self.files += 1
-        self.samples += size.samples * size.form.channels
+        self.samples += size.samples * size.audio_format.channels
         self.raw_bytes += size.raw_bytes
         self.compressed_bytes += size.compressed_bytes
         self.sound_seconds += size.seconds
@@ -73,7 +73,7 @@ class Report:
         """A file is done."""
         with self._lock:
             self.totals.add(size)
-            self._rows.append((shortened(name), *columns(size.samples * size.form.channels, size, seconds)))
+            self._rows.append((shortened(name), *columns(size.samples * size.audio_format.channels, size, seconds)))
         if self.verbose and not self.quiet:
             self._say(f"{name}: done in {seconds:.1f} s")
 

@@ -73,8 +73,8 @@ class IntegerMixture:
 
 
 @dataclass(frozen=True)
-class Located:
-    """What :func:`locate` finds: int32 symbols (n,), int64 starts and frequencies (n,)."""
+class DecodedSymbols:
+    """Symbols and the intervals that :func:`locate` found them by: int32 symbols (n,), int64 starts and freqs (n,)."""
 
     symbols: np.ndarray
     starts: np.ndarray
@@ -99,7 +99,7 @@ def intervals(
     return starts, freqs
 
 
-def locate(targets: np.ndarray, mixture: IntegerMixture, precision: int = PRECISION) -> Located:
+def locate(targets: np.ndarray, mixture: IntegerMixture, precision: int = PRECISION) -> DecodedSymbols:
     """The symbol whose interval holds each target.
 
     Args:
@@ -108,7 +108,7 @@ def locate(targets: np.ndarray, mixture: IntegerMixture, precision: int = PRECIS
     targets = np.ascontiguousarray(targets, np.int64)
     if targets.shape != (len(mixture),):
         raise ValueError(f"targets are {targets.shape}, the mixture has {len(mixture)} symbols")
-    found = Located(
+    found = DecodedSymbols(
         np.empty(len(targets), np.int32), np.empty(len(targets), np.int64), np.empty(len(targets), np.int64)
     )
     kernels.locate(targets, *kernel_arguments(mixture, precision), found.symbols, found.starts, found.freqs)

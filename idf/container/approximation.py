@@ -13,7 +13,8 @@ from typing import IO, Protocol, cast
 
 import numpy as np
 
-from idf.audio.wav import WavFormat, canonical_head, canonical_tail, to_wav_bytes
+from idf.audio.format import AudioFormat
+from idf.audio.wav import canonical_head, canonical_tail, to_wav_bytes
 from idf.coding.codec import BlockwiseCodec, ChunkCodec
 from idf.container import stereo
 from idf.container.index import read_index
@@ -36,14 +37,14 @@ class Spent:
         blocks: how many of them are taken.
         bits: float64 (len(names),), what each block costs, all channels together.
         samples: in each channel.
-        form: rate, channels and bits.
+        audio_format: rate, channels and bits.
     """
 
     names: tuple[str, ...]
     blocks: int
     bits: np.ndarray
     samples: int
-    form: WavFormat
+    audio_format: AudioFormat
 
     @property
     def share(self) -> float:
@@ -114,7 +115,7 @@ def approximate_samples(
 
 def approximate_blocks(
     codec: PartialCodec, file: IO[bytes], blocks: int, *, jobs: int = 1
-) -> tuple[WavFormat, int, Iterator[tuple[np.ndarray, np.ndarray]]]:
+) -> tuple[AudioFormat, int, Iterator[tuple[np.ndarray, np.ndarray]]]:
     """Form, samples in each channel, and block by block what :func:`approximate_samples` gives of a file.
 
     Args:
@@ -128,12 +129,12 @@ def approximate_blocks(
     file.seek(0)
     decoder = Decoder(file)
     decoder.skip_head()
-    bits = decoder.form.sample_bits
+    bits = decoder.audio_format.sample_bits
 
     def approximate(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return approximate_samples(codec, samples, bits, blocks)
 
-    return decoder.form, count, ordered_map(approximate, checked_samples(codec, decoder), jobs)
+    return decoder.audio_format, count, ordered_map(approximate, checked_samples(codec, decoder), jobs)
 
 
 def approximate_stream(
@@ -155,15 +156,15 @@ def approximate_stream(
         FormatError: the file is damaged, or was made with another model.
         DataError: the samples are too many for a WAV file.
     """
-    form, count, found = approximate_blocks(codec, file, blocks, jobs=jobs)
+    audio_format, count, found = approximate_blocks(codec, file, blocks, jobs=jobs)
     total = np.zeros(len(codec.block_names))
-    write(canonical_head(count, form))
+    write(canonical_head(count, audio_format))
     for samples, bits in found:
-        write(to_wav_bytes(samples, form.sample_bits))
+        write(to_wav_bytes(samples, audio_format.sample_bits))
         total += bits
         progress(len(samples))
-    write(canonical_tail(count, form))
-    return Spent(codec.block_names, blocks, total, count, form)
+    write(canonical_tail(count, audio_format))
+    return Spent(codec.block_names, blocks, total, count, audio_format)
 
 
 def _put_together(apart: Planes, sample_bits: int) -> np.ndarray:

@@ -1,4 +1,11 @@
-"""Integers packed into as few bits as they need: what raw samples and low bits are stored as."""
+"""Integers packed into as few bits as they need: what raw samples and low bits are stored as.
+
+>>> data = pack(np.array([1, -2, 3, 0, -4]), 3)
+>>> len(data)
+2
+>>> signed(unpack(data, 5, 3), 3)
+array([ 1, -2,  3,  0, -4], dtype=int32)
+"""
 
 from __future__ import annotations
 
@@ -26,7 +33,7 @@ def unpack(data: bytes, count: int, width: int) -> np.ndarray:
 
 
 def signed(values: np.ndarray, width: int) -> np.ndarray:
-    """Numbers of ``width`` bits as two's complement, int32."""
+    """The lower ``width`` bits of each value as two's complement, of the same dtype."""
     half = 1 << (width - 1)
     return ((values + half) & ((1 << width) - 1)) - half
 

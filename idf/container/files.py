@@ -18,8 +18,8 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
+from idf.audio.format import AudioFormat
 from idf.audio.sources import Source, open_path, open_source
-from idf.audio.wav import WavFormat
 from idf.coding.codec import ChunkCodec
 from idf.container.records import Header, read_header
 from idf.container.stream import (
@@ -29,7 +29,6 @@ from idf.container.stream import (
     checked_samples,
     decode_stream,
     encode_stream,
-    header_form,
     no_progress,
 )
 from idf.container.tail import FollowedFile
@@ -67,10 +66,10 @@ def compress_file(
     with open_path(source) as file:
         audio = open_source(file, str(source))
         with _output(source, target) as output:
-            return compress_stream(codec, audio, output, str(source), check=check, jobs=jobs, progress=progress)
+            return compress_source(codec, audio, output, str(source), check=check, jobs=jobs, progress=progress)
 
 
-def compress_stream(
+def compress_source(
     codec: ChunkCodec,
     source: Source,
     output: IO[bytes],
@@ -80,7 +79,7 @@ def compress_stream(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
-    """Compress a source to a file, and see that the source comes back from it.
+    """Compress a source to an open file, and see that the source comes back from it.
 
     Args:
         output: binary; to be checked it must be readable, seek, and hold nothing else.
@@ -149,14 +148,14 @@ def decompress_file(
             if target.suffix.lower() == FLAC_SUFFIX:
                 decoder.skip_head()
                 blocks = checked_samples(codec, decoder, jobs=jobs)
-                samples = write_flac(output, decoder.form, blocks, progress=progress)
+                samples = write_flac(output, decoder.audio_format, blocks, progress=progress)
             else:
                 samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=progress)
-        return Size(samples, decoder.form, source.stat().st_size)
+        return Size(samples, decoder.audio_format, source.stat().st_size)
 
 
 def verify_file(codec: ChunkCodec, path: Path | str, *, jobs: int = 1, progress: Progress = no_progress) -> Size:
-    """Decode a compressed file to nowhere.
+    """Decode and check a compressed file without writing anything.
 
     Raises:
         DataError: it is missing.
@@ -170,7 +169,7 @@ def verify_file(codec: ChunkCodec, path: Path | str, *, jobs: int = 1, progress:
         for block in checked_samples(codec, decoder, jobs=jobs):
             samples += len(block)
             progress(len(block))
-        return Size(samples, header_form(decoder.header), path.stat().st_size)
+        return Size(samples, decoder.header.audio_format, path.stat().st_size)
 
 
 def read_file_header(path: Path | str) -> Header:
@@ -185,7 +184,7 @@ def read_file_header(path: Path | str) -> Header:
 
 
 def write_flac(
-    output: IO[bytes], form: WavFormat, blocks: Iterator[np.ndarray], *, progress: Progress = no_progress
+    output: IO[bytes], audio_format: AudioFormat, blocks: Iterator[np.ndarray], *, progress: Progress = no_progress
 ) -> int:
     """Write samples, int32 (n, channels) a block, as FLAC; returns how many.
 
@@ -194,18 +193,24 @@ def write_flac(
     """
     import soundfile  # deferred: loads a shared library
 
-    subtype = {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"}[form.sample_bits]
+    subtype = {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"}[audio_format.sample_bits]
     written = 0
     try:
         sound: Any = soundfile.SoundFile(
-            output, "w", form.rate_hz, form.channels, subtype, format="FLAC", compression_level=0.625
+            output, "w", audio_format.rate_hz, audio_format.channels, subtype, format="FLAC", compression_level=0.625
         )
     except (soundfile.SoundFileError, ValueError) as error:
-        raise OutputError(f"FLAC cannot hold this audio at {form.rate_hz} Hz ({error}); write a .wav file") from error
+        raise OutputError(
+            f"FLAC cannot hold this audio at {audio_format.rate_hz} Hz ({error}); write a .wav file"
+        ) from error
     with sound:
         for block in blocks:
             # libsndfile wants 24 bits in the upper part of 32, 8 bits in the upper part of 16
-            sound.write((block << 8) if form.sample_bits == 24 else (block << (16 - form.sample_bits)).astype(np.int16))
+            sound.write(
+                (block << 8)
+                if audio_format.sample_bits == 24
+                else (block << (16 - audio_format.sample_bits)).astype(np.int16)
+            )
             written += len(block)
             progress(len(block))
     return written

@@ -31,9 +31,9 @@ from idf.container.records import (
     parse_end,
     read_block_head,
     read_header,
-    read_up_to,
 )
 from idf.errors import FormatError
+from idf.files import read_fully
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class FrameReader:
         except FormatError:
             raise FormatError(f"{DAMAGED} after sample {self._samples}") from None
         self._check_place(head)
-        payload = read_up_to(self._file, head.length)  # type: ignore[arg-type]
+        payload = read_fully(self._file, head.length)  # type: ignore[arg-type]
         if not head.fits(payload):
             raise FormatError(f"{self._name(head)} is damaged or cut off (its CRC differs)")
         self._kind = head.kind
@@ -151,7 +151,7 @@ class FrameReader:
         end = parse_end(bytes(taker.taken), self.header)
         size = varint.pack(len(taker.taken))[::-1]
         same = end.samples == self._samples and zlib.crc32(index) == self._index_crc
-        if not same or read_up_to(self._file, len(size) + 1) != size:  # type: ignore[arg-type]
+        if not same or read_fully(self._file, len(size) + 1) != size:  # type: ignore[arg-type]
             raise FormatError(f"{DAMAGED}: its end contradicts the rest")
         return end
 
@@ -180,4 +180,4 @@ class _Ahead:
 
     def read(self, size: int) -> bytes:
         data, self._next = self._next[:size], self._next[size:]
-        return data + read_up_to(self._file, size - len(data))
+        return data + read_fully(self._file, size - len(data))

@@ -22,9 +22,9 @@ from idf.container.records import (
     parse_end,
     read_block_head,
     read_header,
-    read_up_to,
 )
 from idf.errors import FormatError
+from idf.files import read_fully
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def read_end(file: IO[bytes], header: Header) -> tuple[End, int]:
     if place < 0 or not 1 + DIGEST_BYTES + CRC_BYTES <= length <= largest:
         raise FormatError(DAMAGED)
     file.seek(place)
-    end = parse_end(read_up_to(file, length), header)
+    end = parse_end(read_fully(file, length), header)
     if end.blocks(header) * MIN_BLOCK_BYTES > place:
         raise FormatError(f"{DAMAGED}: its index contradicts its length")
     return end, place
@@ -94,7 +94,7 @@ def read_audio_block(file: IO[bytes], index: Index, number: int) -> Block:
     except FormatError:
         head = None
     if head is not None and (head.kind, head.number, head.samples) == (AUDIO, number, samples):
-        payload = read_up_to(file, head.length)
+        payload = read_fully(file, head.length)
         if head.fits(payload):
             return Block(AUDIO, number, samples, payload)
     raise FormatError(f"the block of samples {first} to {first + samples - 1} is damaged")

@@ -8,7 +8,7 @@ import numpy as np
 
 from idf.coding.codec import ChunkCodec
 from idf.container.index import read_audio_block, read_index
-from idf.container.stream import check_model, decode_samples, header_form
+from idf.container.stream import check_model, decode_samples
 
 
 class RangeReader:
@@ -23,7 +23,7 @@ class RangeReader:
 
     Attributes:
         header: what the file says of itself.
-        form: rate, channels and bits.
+        audio_format: rate, channels and bits.
         samples: in each channel.
 
     Raises:
@@ -35,7 +35,7 @@ class RangeReader:
         self._index = read_index(file)
         self.header = self._index.header
         check_model(codec, self.header)
-        self.form = header_form(self.header)
+        self.audio_format = self.header.audio_format
         self.samples = self._index.end.samples
         self._kept: tuple[int, np.ndarray] | None = None
 
@@ -48,7 +48,7 @@ class RangeReader:
         """
         if not 0 <= start <= stop <= self.samples:
             raise ValueError(f"samples {start} to {stop} asked for, the file has {self.samples}")
-        samples = np.empty((stop - start, self.form.channels), np.int32)
+        samples = np.empty((stop - start, self.audio_format.channels), np.int32)
         size = self.header.chunk_samples
         for number in range(start // size, -(-stop // size) if start < stop else 0):
             block = self._block(number)

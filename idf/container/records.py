@@ -15,17 +15,17 @@ from typing import IO
 
 import numpy as np
 
+from idf.audio.format import SAMPLE_BITS, AudioFormat
 from idf.coding.codec import MAX_CHUNK_SAMPLES
 from idf.container import varint
 from idf.errors import FormatError
+from idf.files import read_fully
 
 MAGIC = b"\x89IDF"
 VERSION = 1
 FINGERPRINT_BYTES = 8
 """Of a model's fingerprint, which is longer: enough to tell models apart, and files are many."""
 DIGEST_BYTES = 8
-MAX_CHANNELS = 8
-SAMPLE_BITS = (8, 16, 24)
 MAX_FOREIGN_BYTES = 1 << 20
 """Bytes in one head or tail block; longer heads and tails take several."""
 MAX_SAMPLES = 1 << 52
@@ -93,10 +93,10 @@ class Header:
         if len(self.fingerprint) != FINGERPRINT_BYTES:
             raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes here, not {len(self.fingerprint)}")
 
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one sample of all channels as PCM."""
-        return self.channels * self.sample_bits // 8
+    @functools.cached_property
+    def audio_format(self) -> AudioFormat:
+        """What the samples are."""
+        return AudioFormat(self.rate_hz, self.channels, self.sample_bits)
 
     @functools.cached_property
     def seed(self) -> int:
@@ -115,7 +115,7 @@ class Header:
 
     def max_payload(self, samples: int) -> int:
         """An audio block is never longer than its samples as PCM and one byte."""
-        return 1 + samples * self.frame_bytes
+        return 1 + samples * self.audio_format.frame_bytes
 
     def _pack(self) -> bytes:
         kind = _FLAG_HEAD * self.has_head | _FLAG_FLAC * self.from_flac | _FLAG_OPEN * (self.samples is None)
@@ -182,7 +182,7 @@ class Taker:
 
     def take(self, size: int) -> bytes:
         """Exactly ``size`` bytes. Raises FormatError where there are fewer."""
-        data = read_up_to(self._file, size)
+        data = read_fully(self._file, size)
         if len(data) < size:
             raise FormatError(DAMAGED)
         self.taken += data
@@ -208,7 +208,7 @@ def read_header(file: IO[bytes]) -> Header:
     Raises:
         FormatError: no file of ours, another version, or a damaged header.
     """
-    magic = read_up_to(file, len(MAGIC))
+    magic = read_fully(file, len(MAGIC))
     if magic != MAGIC:
         raise FormatError("this is not an idf file" if magic else "the file is empty")
     taker = Taker(file)
@@ -308,19 +308,6 @@ def parse_end(data: bytes, header: Header) -> End:
     if samples is None or samples > MAX_SAMPLES or len(digest) != DIGEST_BYTES:
         raise FormatError("the file's end holds impossible values")
     return End(samples, varint.unpack_all(index, max(-(-samples // header.chunk_samples) - 1, 0)), digest)
-
-
-def read_up_to(file: IO[bytes], size: int) -> bytes:
-    """Up to ``size`` bytes: fewer only at the end of the file (pipes give less than asked for)."""
-    data = file.read(size)
-    if len(data) == size or not data:
-        return data
-    parts = [data]
-    missing = size - len(data)
-    while missing and (data := file.read(missing)):
-        parts.append(data)
-        missing -= len(data)
-    return b"".join(parts)
 
 
 def _crc_bytes(crc: int) -> bytes:

@@ -15,7 +15,8 @@ from typing import IO
 
 import numpy as np
 
-from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.audio.format import AudioFormat
+from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.coding.codec import ChunkCodec
 from idf.container.frame import Block
 from idf.container.index import read_end
@@ -31,7 +32,7 @@ from idf.container.records import (
     read_block_head,
     read_header,
 )
-from idf.container.stream import Progress, check_model, decode_samples, header_form, no_progress
+from idf.container.stream import Progress, check_model, decode_samples, no_progress
 from idf.errors import FormatError
 
 _WINDOW = 1 << 20
@@ -66,9 +67,9 @@ class Survey:
     tail: list[_Found] = field(default_factory=list)
 
     @property
-    def form(self) -> WavFormat:
+    def audio_format(self) -> AudioFormat:
         """Rate, channels and bits."""
-        return header_form(self.header)
+        return self.header.audio_format
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def salvage_stream(
             write(_payload(file, block))
     else:
         known = None if found.header.has_head else found.header.samples
-        write(canonical_head(found.samples if known is None else known, found.form))
+        write(canonical_head(found.samples if known is None else known, found.audio_format))
     for samples in salvage_blocks(codec, file, found, lost):
         write(to_wav_bytes(samples, found.header.sample_bits))
         progress(len(samples))

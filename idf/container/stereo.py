@@ -3,6 +3,13 @@
 Values live on the ring of 2^16 integers, so a step never leaves 16 bits: a number computed from one
 channel is added to the other and wrapped. Which step is best is estimated from simple residuals; the
 estimate uses integers only, so that every machine writes the same file.
+
+    >>> left, right = np.array([100, 32767], np.int32), np.array([98, -32768], np.int32)
+    >>> middle, side = forward(left, right, Step(MID_SIDE))
+    >>> middle, side
+    (array([   99, 32767], dtype=int32), array([ 2, -1], dtype=int32))
+    >>> inverse(middle, side, Step(MID_SIDE))
+    (array([  100, 32767], dtype=int32), array([    98, -32768], dtype=int32))
 """
 
 from __future__ import annotations
@@ -11,6 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from idf.container import bitpacking
 
 NONE, SECOND_FROM_FIRST, FIRST_FROM_SECOND, MID_SIDE = range(4)
 """Modes of a pair of channels."""
@@ -29,26 +38,21 @@ class Step:
     coefficient: int = 0
 
 
-def wrap16(x: np.ndarray) -> np.ndarray:
-    """Into [-32768, 32767], modulo 2^16."""
-    return ((x + 32768) & 65535) - 32768
-
-
 def forward(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
     """Apply a step to two channels, int32 (n,) with 16-bit values each."""
     if step.mode == SECOND_FROM_FIRST:
-        return first, wrap16(second - _scaled(first, step))
+        return first, _wrapped(second - _scaled(first, step))
     if step.mode == FIRST_FROM_SECOND:
-        return wrap16(first - _scaled(second, step)), second
+        return _wrapped(first - _scaled(second, step)), second
     if step.mode == MID_SIDE:
-        side = wrap16(first - second)
-        return wrap16(second + (side >> 1)), side
+        side = _wrapped(first - second)
+        return _wrapped(second + (side >> 1)), side
     return first, second
 
 
 def inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
     """Undo :func:`forward`."""
-    return _inverse(first, second, step, wrap16)
+    return _inverse(first, second, step, _wrapped)
 
 
 def clipped_inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
@@ -87,6 +91,11 @@ def choose(first: np.ndarray, second: np.ndarray, *, apart: int | None = None) -
 def cost(first: np.ndarray, second: np.ndarray) -> int:
     """Grows as the sum of both channels' bits does: the product of their mean residuals."""
     return _residual(first) * _residual(second)
+
+
+def _wrapped(x: np.ndarray) -> np.ndarray:
+    """Into [-32768, 32767], modulo 2^16."""
+    return bitpacking.signed(x, 16)
 
 
 def _scaled(x: np.ndarray, step: Step) -> np.ndarray:

@@ -13,9 +13,10 @@ from typing import IO
 
 import numpy as np
 
+from idf.audio.format import AudioFormat
 from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.sources import Source
-from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
 from idf.container.frame import Block, FrameReader, FrameWriter
 from idf.container.planes import decode_block, encode_block
@@ -28,11 +29,11 @@ Progress = Callable[[int], None]
 
 
 def no_progress(samples: int) -> None:
-    """Tell nobody."""
+    """Do nothing: the default callback."""
 
 
 def _ignore(data: bytes) -> None:
-    """Not wanted."""
+    """Do nothing: the default where a tail is not wanted."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +42,23 @@ class Size:
 
     Attributes:
         samples: in each channel.
-        form: rate, channels and bits.
+        audio_format: rate, channels and bits.
         compressed_bytes: of the whole file.
     """
 
     samples: int
-    form: WavFormat
+    audio_format: AudioFormat
     compressed_bytes: int
 
     @property
     def raw_bytes(self) -> int:
         """The samples as PCM."""
-        return self.samples * self.form.frame_bytes
+        return self.samples * self.audio_format.frame_bytes
 
     @property
     def seconds(self) -> float:
         """Of sound."""
-        return self.samples / self.form.rate_hz
+        return self.samples / self.audio_format.rate_hz
 
 
 def encode_stream(
@@ -72,16 +73,16 @@ def encode_stream(
         DataError: the source is broken.
         ValueError: a rate or a codec out of range.
     """
-    form = source.form
-    if not 0 < form.rate_hz < 1 << 32:
-        raise ValueError(f"rate_hz is {form.rate_hz}; it must be 1 ... 2^32 - 1")
+    audio_format = source.audio_format
+    if not 0 < audio_format.rate_hz < 1 << 32:
+        raise ValueError(f"rate_hz is {audio_format.rate_hz}; it must be 1 ... 2^32 - 1")
     if not 0 < codec.chunk_samples <= MAX_CHUNK_SAMPLES:
         raise ValueError(f"chunk_samples is {codec.chunk_samples}; it must be 1 ... {MAX_CHUNK_SAMPLES}")
     header = Header(
         fingerprint=codec.fingerprint[:FINGERPRINT_BYTES],
-        rate_hz=form.rate_hz,
-        channels=form.channels,
-        sample_bits=form.sample_bits,
+        rate_hz=audio_format.rate_hz,
+        channels=audio_format.channels,
+        sample_bits=audio_format.sample_bits,
         chunk_samples=codec.chunk_samples,
         samples=source.announced,
         has_head=source.head is not None,
@@ -92,17 +93,17 @@ def encode_stream(
     state, total = hashlib.sha256(), 0
 
     def encode(samples: np.ndarray) -> tuple[np.ndarray, bytes]:
-        return samples, encode_block(codec, samples, form.sample_bits)
+        return samples, encode_block(codec, samples, audio_format.sample_bits)
 
     for samples, payload in ordered_map(encode, source.blocks(codec.chunk_samples), jobs):
-        state.update(pcm_bytes(samples, form.sample_bits))
+        state.update(pcm_bytes(samples, audio_format.sample_bits))
         writer.audio(len(samples), payload)
         total += len(samples)
         progress(len(samples))
     for data in source.tail():
         writer.foreign(TAIL, data)
     writer.finish(state.digest()[:DIGEST_BYTES])
-    return Size(total, form, writer.bytes_written)
+    return Size(total, audio_format, writer.bytes_written)
 
 
 class Decoder:
@@ -113,7 +114,7 @@ class Decoder:
 
     Attributes:
         header: what the file says of itself.
-        form: rate, channels and bits.
+        audio_format: rate, channels and bits.
         digest: after the last block of samples: first 8 bytes of the SHA-256 of their PCM.
 
     Raises:
@@ -123,7 +124,7 @@ class Decoder:
     def __init__(self, file: IO[bytes]) -> None:
         self._reader = FrameReader(file)
         self.header = self._reader.header
-        self.form = header_form(self.header)
+        self.audio_format = self.header.audio_format
         self._pending: Block | End | None = None
 
     def head(self) -> bytes:
@@ -136,7 +137,7 @@ class Decoder:
         if self.header.has_head:
             return b"".join(block.payload for block in self._blocks(HEAD))
         assert self.header.samples is not None  # checked with the header
-        return canonical_head(self.header.samples, self.form)
+        return canonical_head(self.header.samples, self.audio_format)
 
     def skip_head(self) -> None:
         """Go on to the samples; for those who do not want the head."""
@@ -194,7 +195,7 @@ def decode_stream(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> int:
-    """Restore the original WAV file (or the WAV form of a FLAC's samples).
+    """Restore the original WAV file (or the WAV file of a FLAC's samples).
 
     Args:
         write: is given the bytes, in order. They are right only once this function returns.
@@ -206,7 +207,7 @@ def decode_stream(
         FormatError: damaged, or made with another model.
         DataError: the samples are too many for a WAV file.
     """
-    bits = decoder.form.sample_bits
+    bits = decoder.audio_format.sample_bits
     write(decoder.head())
     total = 0
     for samples in checked_samples(codec, decoder, jobs=jobs, tail=write):
@@ -229,7 +230,7 @@ def checked_samples(
     """
     state = hashlib.sha256()
     for samples in decoder.samples(codec, jobs=jobs):
-        state.update(pcm_bytes(samples, decoder.form.sample_bits))
+        state.update(pcm_bytes(samples, decoder.audio_format.sample_bits))
         yield samples
     for data in decoder.tail():
         tail(data)
@@ -264,8 +265,3 @@ def check_model(codec: ChunkCodec, header: Header) -> None:
         )
     if header.chunk_samples > codec.chunk_samples:
         raise FormatError("the file's blocks are longer than its model's: it was not made by this program")
-
-
-def header_form(header: Header) -> WavFormat:
-    """Rate, channels and bits."""
-    return WavFormat(header.rate_hz, header.channels, header.sample_bits)

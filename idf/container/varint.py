@@ -2,6 +2,11 @@
 
 All bytes but the last have their highest bit set. Only the shortest form of a number is written, and
 only that is read, so that no two files say the same in different bytes.
+
+    >>> pack(127), pack(300)
+    (b'\\x7f', b'\\xac\\x02')
+    >>> unpack(pack(300))
+    300
 """
 
 from __future__ import annotations

@@ -66,18 +66,20 @@ def coded_size(
     Raises:
         AssertionError: a clip did not come back exactly; a bug of the codec.
     """
-    from idf.container.arrays import compress_clip, decompress_clip
+    from idf.audio.format import AudioFormat
+    from idf.container.arrays import compress_array, decompress_array
     from idf.models.load import load_codec
 
     codec = load_codec(model_path, coder)
-    total, samples = 0, 0
+    total, count = 0, 0
     for clip in clips:
         if stop():
             return None
         pcm = dataset.read(clip)
-        data = compress_clip(codec, pcm.samples, pcm.rate_hz)
-        if not np.array_equal(decompress_clip(codec, data).samples, pcm.samples):
+        samples = pcm.samples[:, None]
+        data = compress_array(codec, samples, AudioFormat(pcm.rate_hz, 1, 16))
+        if not np.array_equal(decompress_array(codec, data)[0], samples):
             raise AssertionError(f"{clip.name} was coded to {len(data)} bytes and did not come back exactly")
         total += len(data)
-        samples += len(pcm.samples)
-    return CodedSize(total, samples)
+        count += len(samples)
+    return CodedSize(total, count)

@@ -21,6 +21,9 @@ from idf.coding.codec import ChunkCodec
 from idf.errors import WorkerError
 from idf.workers.process import WorkerProcess, take_prepared
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 _ENDED = "the worker processes were ended"
 
 
@@ -129,12 +132,6 @@ class ProcessCodec:
                 self._idle.append(worker)
             else:
                 worker.end()
-
-
-T = TypeVar("T")
-
-
-R = TypeVar("R")
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:

@@ -25,12 +25,12 @@ _prepared: list[WorkerProcess] = []
 
 
 def prepare(count: int) -> None:
-    """Start so many processes, for whoever takes them. :func:`end_prepared` has to follow."""
+    """Start ``count`` processes before they are needed. :func:`end_prepared` has to follow."""
     _prepared.extend(WorkerProcess() for _ in range(count))
 
 
 def take_prepared() -> WorkerProcess | None:
-    """One of those, if any are left."""
+    """One of the processes that :func:`prepare` started, if any are left."""
     try:
         return _prepared.pop(0)
     except IndexError:
@@ -38,7 +38,7 @@ def take_prepared() -> WorkerProcess | None:
 
 
 def end_prepared() -> None:
-    """End those that nobody took."""
+    """End the processes that :func:`prepare` started and nobody took."""
     while worker := take_prepared():
         worker.end()
 

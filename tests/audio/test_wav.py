@@ -9,7 +9,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.audio.wav import WavFormat, WavReader, canonical_head, canonical_tail, from_wav_bytes, to_wav_bytes
+from idf.audio.format import AudioFormat
+from idf.audio.wav import WavReader, canonical_head, canonical_tail, from_wav_bytes, to_wav_bytes
 from idf.errors import DataError
 
 SAMPLES = np.array([[0], [1], [-1], [32767], [-32768], [300], [-300]], np.int32)
@@ -54,7 +55,7 @@ def parts(data: bytes, block: int = 3) -> tuple[bytes, np.ndarray, bytes, WavRea
     reader = WavReader(Pipe(data), "x.wav")  # type: ignore[arg-type]
     blocks = list(reader.blocks(block))
     assert all(len(b) == block for b in blocks[:-1])
-    samples = np.concatenate([np.empty((0, reader.form.channels), np.int32), *blocks])
+    samples = np.concatenate([np.empty((0, reader.audio_format.channels), np.int32), *blocks])
     return reader.head, samples, b"".join(reader.tail()), reader
 
 
@@ -81,7 +82,7 @@ def test_parts_make_up_the_file(data: bytes) -> None:
     head, samples, tail, reader = parts(data)
     np.testing.assert_array_equal(samples, SAMPLES)
     assert samples.dtype == np.int32
-    assert reader.form == WavFormat(8000, 1, 16)
+    assert reader.audio_format == AudioFormat(8000, 1, 16)
     assert head + PCM + tail == data
 
 
@@ -91,10 +92,10 @@ def test_kinds_of_samples(bits: int, channels: int) -> None:
     pcm = np.random.default_rng(0).bytes(channels * bits // 8 * 10)
     data = riff(fmt(channels=channels, bits=bits), chunk(b"data", pcm))
     _, samples, _, reader = parts(data)
-    assert reader.form == WavFormat(8000, channels, bits)
+    assert reader.audio_format == AudioFormat(8000, channels, bits)
     assert samples.shape == (10, channels)
     assert to_wav_bytes(samples, bits) == pcm
-    np.testing.assert_array_equal(from_wav_bytes(pcm, reader.form), samples)
+    np.testing.assert_array_equal(from_wav_bytes(pcm, reader.audio_format), samples)
     expected, _ = soundfile.read(io.BytesIO(data), dtype="int32", always_2d=True)
     np.testing.assert_array_equal(samples, expected >> (32 - bits))
 
@@ -104,25 +105,25 @@ def test_kinds_of_samples(bits: int, channels: int) -> None:
 def test_the_canonical_file_is_soundfiles(subtype: str, bits: int, channels: int) -> None:
     file = io.BytesIO()
     soundfile.write(file, np.zeros((7, channels), np.int16), 22050, format="WAV", subtype=subtype)
-    form = WavFormat(22050, channels, bits)
+    audio_format = AudioFormat(22050, channels, bits)
     silence = to_wav_bytes(np.zeros((7, channels), np.int32), bits)
-    assert canonical_head(7, form) + silence + canonical_tail(7, form) == file.getvalue()
+    assert canonical_head(7, audio_format) + silence + canonical_tail(7, audio_format) == file.getvalue()
 
 
 def test_too_long_for_wav() -> None:
     with pytest.raises(DataError, match="4 GiB"):
-        canonical_head(2**31, WavFormat(8000, 1, 16))
+        canonical_head(2**31, AudioFormat(8000, 1, 16))
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"OggS" + bytes(100), "is not a WAV file"),
-        (b"", "is not a WAV file"),
-        (riff(fmt(channels=9), chunk(b"data", PCM)), r"9 channels; supported: integer PCM of 8, 16 or 24 bits"),
+        (b"OggS" + bytes(100), "not a WAV file"),
+        (b"", "not a WAV file"),
+        (riff(fmt(channels=9), chunk(b"data", PCM)), r"found 9 channels; supported: integer PCM of 8, 16 or 24 bits"),
         (riff(fmt(channels=0), chunk(b"data", PCM)), "0 channels"),
-        (riff(fmt(bits=32), chunk(b"data", PCM)), "32 bits; supported"),
-        (riff(fmt(tag=3, bits=32), chunk(b"data", PCM)), "float samples; supported"),
+        (riff(fmt(bits=32), chunk(b"data", PCM)), "found 32-bit PCM samples; supported"),
+        (riff(fmt(tag=3, bits=32), chunk(b"data", PCM)), "found 32-bit float samples; supported"),
         (riff(chunk(b"fmt ", extensible(tag=3, bits=32)), chunk(b"data", PCM)), "float samples"),
         (riff(fmt(tag=2, bits=4), chunk(b"data", PCM)), "ADPCM samples"),
         (riff(fmt(tag=0x1234), chunk(b"data", PCM)), "WAV format 0x1234"),
@@ -158,4 +159,4 @@ def test_any_bytes_give_parts_or_a_clear_error(data: bytes, with_format: bool) -
         head, samples, tail, reader = parts(data)
     except DataError:
         return
-    assert head + to_wav_bytes(samples, reader.form.sample_bits) + tail == data
+    assert head + to_wav_bytes(samples, reader.audio_format.sample_bits) + tail == data

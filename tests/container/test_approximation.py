@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.audio.wav import WavFormat
+from idf.audio.format import AudioFormat
 from idf.container import stereo
 from idf.container.approximation import approximate_samples, approximate_stream, partial_codec
 from idf.container.arrays import compress_array
@@ -95,23 +95,27 @@ def test_pairs_that_fit_come_back_by_either_inverse(data: st.DataObject) -> None
     assert np.array_equal(stereo.clipped_inverse(*made, step), pair)
 
 
-@pytest.mark.parametrize("form", [WavFormat(8000, 1, 16), WavFormat(44_100, 2, 24), WavFormat(8000, 1, 8)])
-def test_a_file_of_several_blocks_becomes_a_wav_file(tiny: WindowCodec, form: WavFormat) -> None:
+@pytest.mark.parametrize(
+    "audio_format", [AudioFormat(8000, 1, 16), AudioFormat(44_100, 2, 24), AudioFormat(8000, 1, 8)]
+)
+def test_a_file_of_several_blocks_becomes_a_wav_file(tiny: WindowCodec, audio_format: AudioFormat) -> None:
     count = tiny.chunk_samples + 333
-    scale = {8: 1 / 256, 16: 1, 24: 200}[form.sample_bits]
-    samples = (np.stack([speech(count, seed=seed) for seed in range(form.channels)], axis=1) * scale).astype(np.int32)
-    data, written, seen = compress_array(tiny, samples, form), io.BytesIO(), []
+    scale = {8: 1 / 256, 16: 1, 24: 200}[audio_format.sample_bits]
+    samples = (np.stack([speech(count, seed=seed) for seed in range(audio_format.channels)], axis=1) * scale).astype(
+        np.int32
+    )
+    data, written, seen = compress_array(tiny, samples, audio_format), io.BytesIO(), []
     spent = approximate_stream(tiny, io.BytesIO(data), written.write, 5, progress=seen.append)
-    assert (spent.names, spent.blocks, spent.samples, spent.form) == (tiny.block_names, 5, count, form)
+    assert (spent.names, spent.blocks, spent.samples, spent.audio_format) == (tiny.block_names, 5, count, audio_format)
     assert 0 < spent.share < 1
     assert sum(seen) == count
     written.seek(0)
     heard, rate_hz = soundfile.read(written, dtype="int32", always_2d=True)
-    assert (rate_hz, heard.shape) == (form.rate_hz, samples.shape)
-    heard = heard.astype(np.int64) >> (32 - form.sample_bits)
+    assert (rate_hz, heard.shape) == (audio_format.rate_hz, samples.shape)
+    heard = heard.astype(np.int64) >> (32 - audio_format.sample_bits)
     assert snr_db(samples, heard) > 1
     # each block by itself, so that jobs change nothing
-    first, _ = approximate_samples(tiny, samples[: tiny.chunk_samples], form.sample_bits, 5)
+    first, _ = approximate_samples(tiny, samples[: tiny.chunk_samples], audio_format.sample_bits, 5)
     assert np.array_equal(heard[: tiny.chunk_samples], first)
     again = io.BytesIO()
     approximate_stream(tiny, io.BytesIO(data), again.write, 5, jobs=2)
@@ -120,14 +124,14 @@ def test_a_file_of_several_blocks_becomes_a_wav_file(tiny: WindowCodec, form: Wa
 
 def test_all_blocks_are_the_file_and_an_empty_file_is_empty(tiny: WindowCodec) -> None:
     for samples in (speech(777)[:, None], np.zeros((0, 1), np.int32)):
-        data, written = compress_array(tiny, samples, WavFormat(8000, 1, 16)), io.BytesIO()
+        data, written = compress_array(tiny, samples, AudioFormat(8000, 1, 16)), io.BytesIO()
         spent = approximate_stream(tiny, io.BytesIO(data), written.write, BLOCKS)
         assert spent.share == 1
         assert written.getvalue()[44:] == samples.astype("<i2").tobytes()
 
 
 def test_a_file_that_does_not_decode_exactly_is_an_error(tiny: WindowCodec) -> None:
-    data = bytearray(compress_array(tiny, speech(2000)[:, None], WavFormat(8000, 1, 16)))
+    data = bytearray(compress_array(tiny, speech(2000)[:, None], AudioFormat(8000, 1, 16)))
     data[len(data) // 2] ^= 1
     with pytest.raises(FormatError):
         approximate_stream(tiny, io.BytesIO(bytes(data)), io.BytesIO().write, 2)

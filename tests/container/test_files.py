@@ -148,7 +148,9 @@ def test_sources_that_cannot_be_read(codec: Any, tmp_path: Path) -> None:
 
 def test_float_is_refused_with_what_is_supported(codec: Any, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "float.wav", np.zeros(10), 8000, subtype="FLOAT")
-    with pytest.raises(DataError, match=r"float\.wav holds float samples; supported: integer PCM of 8, 16 or 24 bits"):
+    with pytest.raises(
+        DataError, match=r"float\.wav: found 32-bit float samples; supported: integer PCM of 8, 16 or 24 bits"
+    ):
         compress_file(codec, tmp_path / "float.wav", tmp_path / "a.idf")
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idf.audio.format import AudioFormat
 from idf.audio.sources import WavSource
-from idf.audio.wav import WavFormat, canonical_head, from_wav_bytes
+from idf.audio.wav import canonical_head, from_wav_bytes
 from idf.container.arrays import compress_array, decompress_array
 from idf.container.index import read_end, read_index
 from idf.container.records import read_header
@@ -19,7 +20,7 @@ from idf.container.salvage import Loss, salvage_stream
 from idf.container.stream import encode_stream
 from idf.errors import FormatError
 
-FORM = WavFormat(8000, 2, 16)
+FORMAT = AudioFormat(8000, 2, 16)
 COUNT, CHUNK = 1050, 100
 SAMPLES = np.random.default_rng(0).integers(-3000, 3000, (COUNT, 2)).astype(np.int32)
 
@@ -31,14 +32,14 @@ def small(make_codec: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def whole(small: Any) -> bytes:
-    return compress_array(small, SAMPLES, FORM)
+    return compress_array(small, SAMPLES, FORMAT)
 
 
 def salvage(codec: Any, data: bytes) -> tuple[np.ndarray, Loss]:
     out = io.BytesIO()
     loss = salvage_stream(codec, io.BytesIO(data), out.write)
     assert out.getvalue()[:4] == b"RIFF"
-    return from_wav_bytes(out.getvalue()[44:], FORM), loss
+    return from_wav_bytes(out.getvalue()[44:], FORMAT), loss
 
 
 def block_places(data: bytes) -> list[int]:
@@ -127,7 +128,7 @@ def test_one_wrong_byte_in_the_header_is_mended(small: Any, whole: bytes) -> Non
 
 def test_a_wav_around_is_kept_as_far_as_it_is_whole(small: Any) -> None:
     pcm = SAMPLES.astype("<i2").tobytes()
-    head = canonical_head(COUNT, FORM)
+    head = canonical_head(COUNT, FORMAT)
     wav = head[:36] + b"LIST\x04\0\0\0info" + head[36:] + pcm + b"the tail"
     file = io.BytesIO()
     encode_stream(small, WavSource(io.BytesIO(wav), "x"), file)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import idf
-from idf.audio.wav import WavFormat
+from idf.audio.format import AudioFormat
 from idf.coding.codec import BlockwiseCodec, ChunkCodec
 from idf.config.schema import family_name
 from idf.container.arrays import compress_array, decompress_array
@@ -123,7 +123,7 @@ def test_files_longer_than_a_chunk_come_back(codec: ChunkCodec, name: str, count
     if name != STATIC:
         short.chunk_samples = 200  # type: ignore[misc]
     for samples in channels_of(speech(count)).values():
-        form = WavFormat(8000, samples.shape[1], 16)
+        form = AudioFormat(8000, samples.shape[1], 16)
         restored, found = decompress_array(short, compress_array(short, samples, form))
         np.testing.assert_array_equal(restored, samples)
         assert found == form

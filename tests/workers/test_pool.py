@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.audio.wav import WavFormat
+from idf.audio.format import AudioFormat
 from idf.container.arrays import compress_array, decompress_array
 from idf.errors import FormatError, RunError, WorkerError
 from idf.models.load import load_codec
@@ -23,7 +23,7 @@ from idf.models.window.codec import WindowCodec
 from idf.workers.pool import ProcessCodec, Processes
 from tests.paths import TINY
 
-FORM = WavFormat(8000, 2, 16)
+FORMAT = AudioFormat(8000, 2, 16)
 SAMPLES = np.random.default_rng(0).integers(-300, 300, (150_000, 2)).astype(np.int32)
 
 
@@ -75,11 +75,11 @@ def is_gone(number: int) -> bool:
 
 
 def test_the_same_bytes_as_in_one_process(tiny: WindowCodec, shared: Any) -> None:
-    data = compress_array(tiny, SAMPLES, FORM)
-    assert compress_array(shared, SAMPLES, FORM, jobs=2) == data
-    decoded, form = decompress_array(shared, data, jobs=2)
+    data = compress_array(tiny, SAMPLES, FORMAT)
+    assert compress_array(shared, SAMPLES, FORMAT, jobs=2) == data
+    decoded, audio_format = decompress_array(shared, data, jobs=2)
     np.testing.assert_array_equal(decoded, SAMPLES)
-    assert form == FORM
+    assert audio_format == FORMAT
 
 
 def test_errors_are_those_of_the_codec(shared: Any) -> None:

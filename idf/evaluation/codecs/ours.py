@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.audio.wav import WavFormat
+from idf.audio.format import AudioFormat
 from idf.coding.codec import ChunkCodec
 from idf.container.arrays import compress_array, decompress_array
 from idf.container.files import SUFFIX
@@ -39,14 +39,14 @@ class ModelCodec:
 
     def encode(self, clip: ClipFile, target: Path) -> None:
         samples = clip.samples[:, None] if clip.samples.ndim == 1 else clip.samples
-        form = WavFormat(clip.rate_hz, samples.shape[1], 16)
-        data = compress_array(_load(self.model, self.coder), samples, form)
+        audio_format = AudioFormat(clip.rate_hz, samples.shape[1], 16)
+        data = compress_array(_load(self.model, self.coder), samples, audio_format)
         with atomic_write(target) as file:
             file.write(data)
 
     def decode(self, source: Path) -> np.ndarray:
-        samples, form = decompress_array(_load(self.model, self.coder), source.read_bytes())
-        return samples[:, 0] if form.channels == 1 else samples
+        samples, audio_format = decompress_array(_load(self.model, self.coder), source.read_bytes())
+        return samples[:, 0] if audio_format.channels == 1 else samples
 
 
 @functools.lru_cache(maxsize=1)

@@ -110,7 +110,7 @@ class WindowModel:
 
 
 def build_window(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
-    """:func:`build_model` for the family ``window``, of a configuration that was checked."""
+    """:func:`idf.models.build.build_model` for the family ``window``, of a configuration that was checked."""
     layout = config.layout
     learned = config.sharpness.kind == "learned"
     base = Base(LearnedBase() if learned else ScheduledBase(), layout.factor_channels)

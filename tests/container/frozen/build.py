@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from idf.audio.format import AudioFormat
 from idf.audio.sources import ArraySource, WavSource
-from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
 from idf.container.stream import encode_stream
 from idf.models.build import build_model
@@ -48,12 +49,12 @@ def save_tiny_model(path: Path) -> None:
 def odd_wav() -> bytes:
     samples = np.concatenate([voice(3000, 1), np.zeros(63000, np.int32)])
     pcm = to_wav_bytes(samples[:, None], 16)
-    head = canonical_head(len(samples), WavFormat(22050, 1, 16))
+    head = canonical_head(len(samples), AudioFormat(22050, 1, 16))
     listed = b"LIST" + struct.pack("<I", 10) + b"INFOIART\0\0"
     return head[:36] + listed + head[36:] + pcm + b"id3 \x03\0\0\0tag\0 and bytes after the end"
 
 
-def signals() -> dict[str, tuple[np.ndarray, WavFormat]]:
+def signals() -> dict[str, tuple[np.ndarray, AudioFormat]]:
     left = voice(2000, 2)
     rng = np.random.default_rng(5)
     panned = np.stack([left, (left * 5) // 8 + rng.integers(-9, 10, 2000)], 1) * 64 + rng.integers(0, 64, (2000, 2))
@@ -62,21 +63,21 @@ def signals() -> dict[str, tuple[np.ndarray, WavFormat]]:
         [*centred.T, rng.integers(-32768, 32768, 2000), np.full(2000, -77), left & ~15, rng.integers(-1, 2, 2000)], 1
     )
     return {
-        "mono-16": (left[:, None], WavFormat(8000, 1, 16)),
-        "stereo-24": (panned * 4, WavFormat(96000, 2, 24)),
-        "stereo-16": (centred, WavFormat(44100, 2, 16)),
-        "mono-8": (left[:, None] >> 8, WavFormat(8000, 1, 8)),
-        "six-16": (many, WavFormat(48000, 6, 16)),
-        "three-24": (rng.integers(-(2**23), 2**23, (500, 3)), WavFormat(48000, 3, 24)),
-        "one-sample": (np.array([[5]]), WavFormat(11025, 1, 16)),
-        "empty": (np.empty((0, 1)), WavFormat(8000, 1, 16)),
+        "mono-16": (left[:, None], AudioFormat(8000, 1, 16)),
+        "stereo-24": (panned * 4, AudioFormat(96000, 2, 24)),
+        "stereo-16": (centred, AudioFormat(44100, 2, 16)),
+        "mono-8": (left[:, None] >> 8, AudioFormat(8000, 1, 8)),
+        "six-16": (many, AudioFormat(48000, 6, 16)),
+        "three-24": (rng.integers(-(2**23), 2**23, (500, 3)), AudioFormat(48000, 3, 24)),
+        "one-sample": (np.array([[5]]), AudioFormat(11025, 1, 16)),
+        "empty": (np.empty((0, 1)), AudioFormat(8000, 1, 16)),
     }
 
 
 def main(folder: Path) -> None:
     save_tiny_model(folder / "tiny.idfm")
     codec = load_codec(folder / "tiny.idfm")
-    sources = {name: ArraySource(x.astype(np.int32), form) for name, (x, form) in signals().items()}
+    sources = {name: ArraySource(x.astype(np.int32), audio_format) for name, (x, audio_format) in signals().items()}
     digests = {}
     for name, source in {**sources, "odd-wav": WavSource(io.BytesIO(odd_wav()), "odd.wav")}.items():
         with open(folder / f"{name}.idf", "wb") as file:
@@ -84,9 +85,9 @@ def main(folder: Path) -> None:
         if name == "odd-wav":
             original = odd_wav()
         else:
-            samples, form = signals()[name]
-            pcm = to_wav_bytes(samples.astype(np.int32), form.sample_bits)
-            original = canonical_head(len(samples), form) + pcm + bytes(len(pcm) % 2)
+            samples, audio_format = signals()[name]
+            pcm = to_wav_bytes(samples.astype(np.int32), audio_format.sample_bits)
+            original = canonical_head(len(samples), audio_format) + pcm + bytes(len(pcm) % 2)
         digests[name] = {
             "idf": hashlib.sha256((folder / f"{name}.idf").read_bytes()).hexdigest(),
             "wav": hashlib.sha256(original).hexdigest(),

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from idf.audio.format import AudioFormat
 from idf.audio.sources import ArraySource
-from idf.audio.wav import WavFormat, canonical_head, to_wav_bytes
+from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.container.stream import encode_stream
 from idf.datasets.demo import demo_folder
 from idf.models.registry import SHIPPED, load_model
@@ -41,11 +42,11 @@ def main(folder: Path, names: list[str]) -> None:
     for name in names or sorted(path.stem for path in SHIPPED.glob("*.idfm")):
         codec = load_model(name)
         channels = 2 if codec.joins_channels else 1
-        samples, form = signal(channels), WavFormat(8000, channels, 16)
+        samples, audio_format = signal(channels), AudioFormat(8000, channels, 16)
         out = io.BytesIO()
-        encode_stream(codec, ArraySource(samples, form), out)
+        encode_stream(codec, ArraySource(samples, audio_format), out)
         (folder / f"{name}.idf").write_bytes(out.getvalue())
-        wav = canonical_head(len(samples), form) + to_wav_bytes(samples, 16)
+        wav = canonical_head(len(samples), audio_format) + to_wav_bytes(samples, 16)
         digests[name] = {
             "fingerprint": codec.fingerprint.hex(),
             "idf": hashlib.sha256(out.getvalue()).hexdigest(),
