@@ -24,8 +24,8 @@ from typing import IO, Protocol
 from experiments.launching.plan import Job
 from idf.errors import EXIT_USER_ERROR
 from idf.files import output_errors
-from idf.runs.find import DAMAGED, RunState, is_evaluated, read_state
-from idf.runs.run import EXIT_STATUS
+from idf.runs.find import DAMAGED, RunState, read_state
+from idf.runs.run import EXIT_STATUS, RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.5
@@ -217,19 +217,17 @@ class Launcher:
             return
         slot = self._free.pop(0)
         job = track.job
-        words = [*job.overrides] if stage == TRAINING else [f"run={job.folder}", *(job.evaluate or ())]
-        if stage == TRAINING and slot.threads and not any(word.startswith("threads=") for word in words):
-            words.append(f"threads={slot.threads}")
+        arguments = [f"run={job.folder}", *(job.evaluate or ())]
+        if stage == TRAINING:
+            arguments = train_arguments(job, slot.threads, force=job.folder in self._forced)
         if not track.seconds:  # else it has been at work in this launch
             track.first_step = 0 if job.folder in self._forced else track.run.step
-        if job.folder in self._forced:
-            words = [word for word in words if not word.startswith("force=")] + ["force=true"]
-            self._forced.discard(job.folder)  # a second try goes on instead
+        self._forced.discard(job.folder)  # a second try goes on instead
         path = self._logs / f"{job.name}.log"
-        command = [sys.executable, str(self._programs[stage]), *words]
+        command = [sys.executable, str(self._programs[stage]), *arguments]
         with output_errors(path):
             log = open(path, "ab")  # noqa: SIM115 - closed when the process has ended
-            log.write(f"$ {shlex.join(['python', self._programs[stage].name, *words])}\n".encode())
+            log.write(f"$ {shlex.join(['python', self._programs[stage].name, *arguments])}\n".encode())
             log.flush()
         popen = subprocess.Popen(
             command,
@@ -265,7 +263,7 @@ class Launcher:
             return  # its evaluation comes next
         track.failures += 1
         track.run = read_state(track.job.folder)
-        said = track.run.reason if track.run.name == "failed" else _last_words(self._logs / f"{track.job.name}.log")
+        said = track.run.reason if track.run.name == "failed" else _last_message(self._logs / f"{track.job.name}.log")
         reason = f"exit status {code}" if code >= 0 else f"killed by signal {-code} ({signal.Signals(-code).name})"
         track.note = f"{reason}: {said}" if said else reason
         # What the user has to mend fails the same way again.
@@ -293,6 +291,27 @@ class Launcher:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.popen.wait(timeout=30)
             process.log.close()
+
+
+def train_arguments(job: Job, threads: int, *, force: bool) -> list[str]:
+    """The arguments of ``train.py`` for a job.
+
+    Args:
+        threads: unless the job says how many; 0 leaves them to the run's own setting.
+        force: start the run over.
+    """
+    arguments = [argument for argument in job.overrides if not (force and argument.startswith("force="))]
+    if threads and not any(argument.startswith("threads=") for argument in arguments):
+        arguments.append(f"threads={threads}")
+    return [*arguments, "force=true"] if force else arguments
+
+
+def commands(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
+    """The command lines that do one job from its beginning, on whatever machine has the checkout."""
+    lines = [[sys.executable, str(ROOT / "train.py"), *train_arguments(job, threads, force=force)]]
+    if job.evaluate is not None:
+        lines.append([sys.executable, str(ROOT / "evaluate.py"), f"run={job.folder.resolve()}", *job.evaluate])
+    return lines
 
 
 def make_slots(jobs: int, gpus: Sequence[str], threads: int | None) -> list[Slot]:
@@ -332,7 +351,7 @@ def visible_gpus() -> list[str]:
 
 def lacks_evaluation(job: Job) -> bool:
     """Whether a finished run of this job is still to be evaluated."""
-    return job.evaluate is not None and not is_evaluated(job.folder)
+    return job.evaluate is not None and not RunFolder(job.folder).is_evaluated()
 
 
 def _environment(slot: Slot) -> dict[str, str]:
@@ -353,7 +372,7 @@ def _send(process: _Process, number: int) -> None:
             process.popen.send_signal(number)  # train.py ends its helpers itself, after its checkpoint
 
 
-def _last_words(path: Path) -> str:
+def _last_message(path: Path) -> str:
     """The last line that a process printed, commands left out; empty when there is none."""
     try:
         with open(path, "rb") as file:

@@ -6,13 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from experiments.launching.launcher import EVALUATING, OVER, TRAINING, WAITING, Track
+from idf.tables import to_terminal
 from idf.text import bits, duration
 
 LINE_INTERVAL_S = 30.0
@@ -66,21 +65,20 @@ class LiveBoard:
             order = {TRAINING: 0, EVALUATING: 0, "failed": 1, WAITING: 2}
             ranked = sorted(shown, key=lambda track: order.get(track.state, 3))[:room]
             shown = [track for track in tracks if track in ranked]
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for heading in ("cell", "seed", "state", "step", "best bits/sample", "time", ""):
-            right = heading in ("seed", "step", "best bits/sample", "time")
-            table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "")
-        for track in shown:
-            elapsed = duration(track.elapsed(now)) if track.elapsed(now) else ""
-            table.add_row(
+        rows = [
+            (
                 track.job.cell,
                 str(track.job.seed),
                 Text(track.state, style=STYLES.get(track.state, "")),
                 f"{track.run.step}/{track.job.steps}",
                 bits(track.run.best),
-                elapsed,
+                duration(track.elapsed(now)) if track.elapsed(now) else "",
                 Text("was there" if track.skipped and not track.note else track.note, style="dim"),
             )
+            for track in shown
+        ]
+        columns = ("cell", "seed", "state", "step", "best bits/sample", "time", "")
+        table = to_terminal(columns, rows, "lrlrrrl", wrapped=("",))
         hidden = len(tracks) - len(shown)
         lines = [Text(summary(tracks, slots, now), style="bold")]
         if hidden:

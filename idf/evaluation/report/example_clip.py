@@ -24,7 +24,7 @@ STEPS, PLAYERS = 9, 6
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class ExampleClip:
     """A clip, or its beginning.
 
     Attributes:
@@ -45,7 +45,7 @@ class Exhibit:
         return [steps[index] for index in pick_evenly(len(steps), PLAYERS - 1)]
 
 
-def make_exhibit(codec: Any, dataset: Dataset, clips: Sequence[Clip], results: Results) -> Exhibit:
+def make_example_clip(codec: Any, dataset: Dataset, clips: Sequence[Clip], results: Results) -> ExampleClip:
     """Look at the beginning of the clip that is most like the others.
 
     Args:
@@ -63,9 +63,9 @@ def make_exhibit(codec: Any, dataset: Dataset, clips: Sequence[Clip], results: R
     coded = look_into(codec, clip.name, samples, audio.rate_hz)
     seconds = len(audio.samples) / audio.rate_hz
     if not _gives_approximations(codec):
-        return Exhibit(coded, seconds)
+        return ExampleClip(coded, seconds)
     chosen = steps_by_bits([float(block.bits.sum(dtype=np.float64)) for block in coded.blocks], STEPS)
-    return Exhibit(coded, seconds, tuple(progressive_steps(codec, samples, audio.rate_hz, chosen)))
+    return ExampleClip(coded, seconds, tuple(progressive_steps(codec, samples, audio.rate_hz, chosen)))
 
 
 def _gives_approximations(codec: Any) -> bool:
