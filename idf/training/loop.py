@@ -23,7 +23,7 @@ from idf.training.families.interface import Family
 from idf.training.framework import peak_device_memory_mib
 from idf.training.profile import StepProfiler
 from idf.training.progress import SAMPLE_BITS, Display
-from idf.training.report import Reporter
+from idf.training.reporter import Reporter
 from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState

@@ -16,7 +16,7 @@ from idf.training.families.interface import Family
 from idf.training.families.load import family_of
 from idf.training.loop import Loop, Outcome
 from idf.training.progress import open_display
-from idf.training.report import Reporter
+from idf.training.reporter import Reporter
 from idf.training.signals import stop_on_signals
 from idf.training.state import TrainingState
 from idf.training.trackers import Tracker, open_trackers
