@@ -24,6 +24,7 @@ from experiments.launching.launcher import (
     OVER,
     ROOT,
     Launcher,
+    Progress,
     Slot,
     Track,
     available_cores,
@@ -31,7 +32,7 @@ from experiments.launching.launcher import (
     visible_gpus,
 )
 from experiments.launching.plan import Job
-from experiments.launching.progress import open_board
+from experiments.launching.progress import open_progress
 from idf.arguments import parse_arguments
 from idf.config import run_folder
 from idf.config.compose import compose
@@ -206,14 +207,14 @@ def run_search(optuna: Any, search: Search, trials: int, slots: Sequence[Slot], 
         sampler=_sampler(optuna, search),
         pruner=_pruner(optuna, search),
     )
-    board = open_board()
+    progress = open_progress()
     # Two searches in one store would take up each other's trials.
     with locked(folder / "search"):
-        launcher = TrialLauncher(optuna, study, search, folder, trials, slots, board, train=train)
+        launcher = TrialLauncher(optuna, study, search, folder, trials, slots, progress, train=train)
         try:
             status = launcher.run()
         finally:
-            board.close()
+            progress.close()
     _print_best(study)
     return status
 
@@ -233,17 +234,17 @@ class TrialLauncher(Launcher):
         folder: Path,
         trials: int,
         slots: Sequence[Slot],
-        board: Any,
+        progress: Progress,
         train: Path,
     ) -> None:
-        super().__init__([], slots, folder / "logs", board, train=train)
+        super().__init__([], slots, folder / "logs", progress, train=train)
         self._optuna, self._study, self._search = optuna, study, search
         # Trials that were cut off keep their number and parameters, and their runs go on.
         cut_off = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
         self._cut_off = [optuna.trial.Trial(study, trial._trial_id) for trial in cut_off]
         done = len(study.get_trials(deepcopy=False)) - len(cut_off)
         self._left = max(0, trials - done)
-        board.say(f"search in {folder}/: {done} trials done, {self._left} to go, {len(slots)} at once")
+        progress.say(f"search in {folder}/: {done} trials done, {self._left} to go, {len(slots)} at once")
         self._trials: dict[Path, optuna.Trial] = {}
         self._ended: set[int] = set()
 
@@ -269,7 +270,7 @@ class TrialLauncher(Launcher):
             config = compose(overrides)
         except ConfigError as error:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
-            self._board.say(f"trial {trial.number} is not possible: {'; '.join(error.problems)}")
+            self._progress.say(f"trial {trial.number} is not possible: {'; '.join(error.problems)}")
             return
         job = Job(f"trial{trial.number}", config.seed, overrides, run_folder(config), config.training.steps)
         twin = self._trials.get(job.folder)
@@ -280,7 +281,7 @@ class TrialLauncher(Launcher):
         self._trials[job.folder] = trial
         self.tracks.append(Track(job))
         shown = " ".join(agent_arguments({name: settings[name] for name in self._search.space}))
-        self._board.say(f"trial {trial.number}: {shown}")
+        self._progress.say(f"trial {trial.number}: {shown}")
 
     def _watch(self, track: Track, trial: optuna.Trial) -> None:
         values = _validations(track.job.folder, self._search.metric)
@@ -298,7 +299,7 @@ class TrialLauncher(Launcher):
                 self._tell(trial, None, states.FAIL)
         elif len(values) > reported and trial.should_prune():
             self._tell(trial, None, states.PRUNED)
-            self._board.say(f"trial {trial.number}: ended after {len(values)} validations at {bits(best)}")
+            self._progress.say(f"trial {trial.number}: ended after {len(values)} validations at {bits(best)}")
             self.end(track)
 
     def _tell(self, trial: optuna.Trial, value: float | None, state: Any) -> None:

@@ -18,7 +18,7 @@ from experiments.launching.launcher import (
     visible_gpus,
 )
 from experiments.launching.plan import Job, Plan, write_manifest
-from experiments.launching.progress import open_board, summary
+from experiments.launching.progress import open_progress, summary
 from experiments.launching.request import parse_request, read_request
 from idf.arguments import Arguments
 from idf.errors import run_main
@@ -75,14 +75,14 @@ def _gpus(arguments: Arguments) -> list[str]:
 
 
 def launch(plan: Plan, jobs: Sequence[Job], slots: Sequence[Slot], *, retries: int, force: bool) -> int:
-    """Run the jobs with a board, and say how it went."""
-    board = open_board()
-    board.say(f"study {plan.name}: {len(jobs)} runs, {len(slots)} at once; logs in {plan.folder / 'logs'}/")
-    launcher = Launcher(jobs, slots, plan.folder / "logs", board, retries=retries, force=force)
+    """Run the jobs, show their progress, and say how it went."""
+    progress = open_progress()
+    progress.say(f"study {plan.name}: {len(jobs)} runs, {len(slots)} at once; logs in {plan.folder / 'logs'}/")
+    launcher = Launcher(jobs, slots, plan.folder / "logs", progress, retries=retries, force=force)
     try:
         status = launcher.run()
     finally:
-        board.close()
+        progress.close()
     Console(soft_wrap=True).print(summary(launcher.tracks, len(slots), time.monotonic()), highlight=False)
     for track in launcher.tracks:
         if track.state == FAILED:

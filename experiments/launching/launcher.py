@@ -82,7 +82,7 @@ class Track:
         return self.seconds + (now - self.started if self.started is not None else 0.0)
 
 
-class Board(Protocol):
+class Progress(Protocol):
     """Shows the tracks while they run."""
 
     def show(self, tracks: Sequence[Track], slots: int) -> None:
@@ -110,7 +110,7 @@ class Launcher:
         logs: folder for what the processes print.
         retries: how often a job that fails is started again.
         force: start over runs that are there.
-        board: where progress is shown.
+        progress: where progress is shown.
         train, evaluate: the programs; tests put others there.
     """
 
@@ -119,7 +119,7 @@ class Launcher:
         jobs: Sequence[Job],
         slots: Sequence[Slot],
         logs: Path,
-        board: Board,
+        progress: Progress,
         *,
         retries: int = 1,
         force: bool = False,
@@ -129,7 +129,7 @@ class Launcher:
         self.tracks = [Track(job) for job in jobs]
         self._free = list(slots)
         self._slots = len(slots)
-        self._logs, self._board, self._retries = logs, board, retries
+        self._logs, self._progress, self._retries = logs, progress, retries
         self._programs = {TRAINING: train, EVALUATING: evaluate}
         self._forced = {track.job.folder for track in self.tracks} if force else set()
         self._running: list[_Process] = []
@@ -163,11 +163,11 @@ class Launcher:
         with _signals_into(self._signals):
             try:
                 while self._work():
-                    self._board.show(self.tracks, self._slots)
+                    self._progress.show(self.tracks, self._slots)
                     time.sleep(POLL_S)
             finally:
                 self._abandon()
-        self._board.show(self.tracks, self._slots)
+        self._progress.show(self.tracks, self._slots)
         if self._stopped_by is not None:
             return 128 + self._stopped_by
         expected = (track.state in (FINISHED, DIVERGED) or track.job.folder in self._unwanted for track in self.tracks)
@@ -240,7 +240,7 @@ class Launcher:
         )
         track.state, track.started, track.note = stage, time.monotonic(), ""
         self._running.append(_Process(track, slot, popen, log, stage))
-        self._board.say(f"{job.name}: {stage}" + (f" from step {track.run.step}" if track.run.step else ""))
+        self._progress.say(f"{job.name}: {stage}" + (f" from step {track.run.step}" if track.run.step else ""))
 
     def _collect(self, process: _Process) -> None:
         """Take note of a process that has ended."""
@@ -254,7 +254,7 @@ class Launcher:
         track.state = WAITING
         if code in (0, EXIT_STATUS["diverged"]) and self._settle(track) is None:
             best = f", best {track.run.best:.4f} bits/sample" if track.run.best is not None else ""
-            self._board.say(f"{track.job.name}: {track.state}{best}" + (f" ({track.note})" if track.note else ""))
+            self._progress.say(f"{track.job.name}: {track.state}{best}" + (f" ({track.note})" if track.note else ""))
             return
         if self.stopped or track.job.folder in self._unwanted:
             track.state = STOPPED
@@ -270,15 +270,17 @@ class Launcher:
         hopeless = code == EXIT_USER_ERROR
         if hopeless or track.failures > self._retries:
             track.state = FAILED
-            self._board.say(f"{track.job.name}: failed, {track.note}; see {self._logs / track.job.name}.log")
+            self._progress.say(f"{track.job.name}: failed, {track.note}; see {self._logs / track.job.name}.log")
         else:
-            self._board.say(f"{track.job.name}: {track.note}; try {track.failures + 1} of {self._retries + 1}")
+            self._progress.say(f"{track.job.name}: {track.note}; try {track.failures + 1} of {self._retries + 1}")
 
     def _pass_on(self, number: int) -> None:
         """Ask all children to stop; a second Ctrl-C makes them stop at once."""
         if self._stopped_by is None:
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            self._board.say(f"{name}: {len(self._running)} processes are asked to stop; the same command goes on later")
+            self._progress.say(
+                f"{name}: {len(self._running)} processes are asked to stop; the same command goes on later"
+            )
         self._stopped_by = self._stopped_by or number
         for process in self._running:
             _send(process, number)

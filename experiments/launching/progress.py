@@ -49,7 +49,7 @@ def summary(tracks: Sequence[Track], slots: int, now: float) -> str:
     return text if over or left is None else f"{text}; about {duration(left)} left"
 
 
-class LiveBoard:
+class LiveProgress:
     """A table that is drawn anew; runs that are over make room when it does not fit."""
 
     def __init__(self, console: Console) -> None:
@@ -93,7 +93,7 @@ class LiveBoard:
         self._live.stop()
 
 
-class LineBoard:
+class LineProgress:
     """Plain lines, for log files and batch systems."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class LineBoard:
         pass
 
 
-def open_board() -> LiveBoard | LineBoard:
+def open_progress() -> LiveProgress | LineProgress:
     """A table if standard output is a terminal, else lines."""
     console = Console()
-    return LiveBoard(console) if console.is_terminal else LineBoard()
+    return LiveProgress(console) if console.is_terminal else LineProgress()

@@ -1,7 +1,7 @@
 """``report.html``: a run's evaluation on one page that needs nothing else, neither files beside it nor a network.
 
-Figures are SVG in the page, audio is FLAC in the page, there are no scripts. It reads on a phone, in the dark and
-without eyes. Everything that comes from outside (names of clips, settings, messages) is escaped by
+Figures are SVG in the page, audio is FLAC in the page, there are no scripts. It reads on a phone, supports dark
+mode and screen readers. Everything that comes from outside (names of clips, settings, messages) is escaped by
 :mod:`idf.evaluation.report.markup`.
 """
 
