@@ -21,8 +21,6 @@ if __name__ == "__main__":
     use_one_core()  # before NumPy loads, which reads the number of threads once
 
 import argparse
-import csv
-import io
 import json
 import math
 import platform
@@ -30,26 +28,26 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 import idf
 from idf.errors import ConfigError, RunError, run_main
+from idf.evaluation.codec_plots import Mark, plot_speed
 from idf.evaluation.codecs.baselines import BASELINES, find_baselines
 from idf.evaluation.codecs.flac import DEFAULT_BLOCK
-from idf.evaluation.codecs.interface import CodecError, Entry, NotMade
+from idf.evaluation.codecs.interface import CodecError, Entry, Unavailable
 from idf.evaluation.codecs.ours import check_models, command_entry, installed_models, library_entry
-from idf.evaluation.measurement import Measurement, measure, why_not_made
+from idf.evaluation.measurement import Measurement, measure, unavailable
 from idf.evaluation.recordings import DEMO, RecordingSet, find_set, lay_out_set
 from idf.evaluation.results import make_row
-from idf.evaluation.speed_plot import Mark, plot_speed
 from idf.files import atomic_write_text
+from idf.tables import to_csv, to_terminal
+from idf.terminal import open_console, progress_bar
+from idf.text import bits, formatted, times
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs" / "bench"
 WIDTH = 120
@@ -101,9 +99,7 @@ def main() -> int:
     entries, not_made = find_baselines(baselines, [DEFAULT_BLOCK])
     if not models and not entries:
         raise RunError("nothing to measure: no models, and no baseline that is here")
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
+    console = open_console(WIDTH)
     rows: list[BenchRow] = []
     for recordings in sets:
         found, failed = measure_set(recordings, models, entries)
@@ -120,7 +116,7 @@ def main() -> int:
 
 def measure_set(
     recordings: RecordingSet, models: Sequence[str], baselines: Sequence[Entry]
-) -> tuple[list[BenchRow], list[NotMade]]:
+) -> tuple[list[BenchRow], list[Unavailable]]:
     """Every codec on one set: rows with the smallest files first, and the codecs that failed.
 
     Raises:
@@ -128,8 +124,8 @@ def measure_set(
         CodecError: one of our models failed.
     """
     rows: list[BenchRow] = []
-    failed: list[NotMade] = []
-    with tempfile.TemporaryDirectory(prefix="idf-bench-") as place, _progress() as progress:
+    failed: list[Unavailable] = []
+    with tempfile.TemporaryDirectory(prefix="idf-bench-") as place, progress_bar() as progress:
         folder = Path(place)
         clips = lay_out_set(recordings, _subfolder(folder))
         total = sum(clip.samples for clip in clips)
@@ -147,7 +143,7 @@ def measure_set(
             try:
                 rows.append(_row(recordings, entry, measure(entry, clips, _subfolder(folder), bar(entry.codec))))
             except CodecError as error:
-                failed.append(why_not_made(entry, error))
+                failed.append(unavailable(entry, error))
     return sorted(rows, key=lambda row: row.bits_per_sample), failed
 
 
@@ -178,28 +174,33 @@ def _with_started(row: BenchRow, started: BenchRow) -> BenchRow:
     )
 
 
-def table(recordings: RecordingSet, rows: Sequence[BenchRow], not_made: Sequence[NotMade]) -> list[Table | Text]:
+def table(recordings: RecordingSet, rows: Sequence[BenchRow], not_made: Sequence[Unavailable]) -> list[Table | Text]:
     """One set's rows for a terminal, with what could not be made below."""
     first = rows[0]
     files = f"{first.files} file{'s' * (first.files != 1)}"
     length = f"{first.seconds:.0f} s" if first.seconds >= 10 else f"{first.seconds:.2f} s"
     title = f"{recordings.name}, {recordings.about}: {files}, {length}, {first.samples:,} samples"
-    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for heading in ("codec", "bits/sample", "encode", "decode", "started: encode", "decode", "MiB"):
-        shown.add_column(heading, justify="left" if heading == "codec" else "right", no_wrap=heading != "codec")
-    for row in rows:
-        shown.add_row(
-            row.codec,
-            f"{row.bits_per_sample:.4f}",
-            *map(_times, (row.encode_x_realtime, row.decode_x_realtime)),
-            *map(_times, (row.started_encode_x_realtime, row.started_decode_x_realtime)),
-            "–" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f}",
-            style="bold" if row.ours else None,
-        )
+    shown = to_terminal(
+        ("codec", "bits/sample", "encode", "decode", "started: encode", "decode", "MiB"),
+        [
+            (
+                row.codec,
+                bits(row.bits_per_sample),
+                *map(times, (row.encode_x_realtime, row.decode_x_realtime)),
+                *map(times, (row.started_encode_x_realtime, row.started_decode_x_realtime)),
+                formatted(row.peak_memory_mib, ".0f"),
+            )
+            for row in rows
+        ],
+        "lrrrrrr",
+        title=title,
+        wrapped=("codec",),
+        styles=["bold" if row.ours else None for row in rows],
+    )
     return [shown, Text(NOTE, style="dim"), *_reasons(not_made)]
 
 
-def _reasons(not_made: Sequence[NotMade]) -> list[Text]:
+def _reasons(not_made: Sequence[Unavailable]) -> list[Text]:
     return [Text(f"not here: {one.codec}: {one.reason}; {one.remedy}", style="dim") for one in not_made]
 
 
@@ -218,11 +219,7 @@ def save(rows: Sequence[BenchRow], folder: Path) -> None:
     }
     document = {"about": about, "rows": [asdict(row) for row in rows]}
     atomic_write_text(folder / "codecs.json", json.dumps(document, indent=1) + "\n")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(BenchRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(asdict, rows))
-    atomic_write_text(folder / "codecs.csv", text.getvalue())
+    atomic_write_text(folder / "codecs.csv", to_csv([asdict(row) for row in rows]))
 
 
 def draw(recordings: RecordingSet, rows: Sequence[BenchRow], folder: Path) -> list[Path]:
@@ -280,19 +277,6 @@ def _baselines(text: str) -> list[str]:
 
 def _subfolder(folder: Path) -> Path:
     return Path(tempfile.mkdtemp(dir=folder))
-
-
-def _progress() -> Progress:
-    # Progress goes to standard error, the tables to standard output.
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    )
-
-
-def _times(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.0f}×" if value >= 10 else f"{value:.2g}×"
 
 
 if __name__ == "__main__":

@@ -36,9 +36,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from idf.coding.kernels import compiled_loop
@@ -53,6 +51,8 @@ from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
 from idf.models.load import load_codec
 from idf.models.registry import find_model
+from idf.tables import to_terminal
+from idf.terminal import progress_bar
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = ROOT / "outputs" / "bench"
@@ -388,20 +388,17 @@ def _compare_with_a_fresh_start(
             bits[signal] = float(Coding(codec, state).bits(samples)[LAST // 2 :].mean())
 
 
+HOURS_COLUMNS = ("hour", "bits/sample", "µs/sample", "slowest", "lattices anew", "subnormal")
+SIGNALS_COLUMNS = (
+    *("signal", "minutes", "longest", "bits/sample", "old", "fresh"),
+    *("error", "µs/sample", "slowest", "anew", "subnormal"),
+)
+
+
 def tables(outcome: Outcome) -> list[Table]:
     """What was seen hour by hour and signal by signal."""
-    hours = Table(
-        "hour",
-        "bits/sample",
-        "µs/sample",
-        "slowest",
-        "lattices anew",
-        "subnormal",
-        title=outcome.model,
-        box=SIMPLE_HEAD,
-    )
-    for number, hour in enumerate(outcome.hours, 1):
-        hours.add_row(
+    hours = [
+        (
             str(number),
             f"{hour.bits / hour.samples:.3f}",
             f"{hour.microseconds:.2f}",
@@ -409,36 +406,29 @@ def tables(outcome: Outcome) -> list[Table]:
             str(hour.resets),
             str(hour.subnormal),
         )
-    names = (
-        "signal",
-        "minutes",
-        "longest",
-        "bits/sample",
-        "old",
-        "fresh",
-        "error",
-        "µs/sample",
-        "slowest",
-        "anew",
-        "subnormal",
-    )
-    by_signal = Table(*names, box=SIMPLE_HEAD)
-    for signal, seen in outcome.by_signal.items():
-        if seen.samples:
-            by_signal.add_row(
-                signal,
-                f"{seen.samples / RATE_HZ / 60:.1f}",
-                f"{outcome.longest[signal] / RATE_HZ / 60:.1f}",
-                f"{seen.bits / seen.samples:.3f}",
-                f"{outcome.old[signal]:.3f}",
-                f"{outcome.fresh[signal]:.3f}",
-                f"{seen.error / seen.samples:.3g}",
-                f"{seen.microseconds:.2f}",
-                f"{seen.slowest:.2f}",
-                str(seen.resets),
-                str(seen.subnormal),
-            )
-    return [hours, by_signal]
+        for number, hour in enumerate(outcome.hours, 1)
+    ]
+    by_signal = [
+        (
+            signal,
+            f"{seen.samples / RATE_HZ / 60:.1f}",
+            f"{outcome.longest[signal] / RATE_HZ / 60:.1f}",
+            f"{seen.bits / seen.samples:.3f}",
+            f"{outcome.old[signal]:.3f}",
+            f"{outcome.fresh[signal]:.3f}",
+            f"{seen.error / seen.samples:.3g}",
+            f"{seen.microseconds:.2f}",
+            f"{seen.slowest:.2f}",
+            str(seen.resets),
+            str(seen.subnormal),
+        )
+        for signal, seen in outcome.by_signal.items()
+        if seen.samples
+    ]
+    return [
+        to_terminal(HOURS_COLUMNS, hours, "l" + "r" * (len(HOURS_COLUMNS) - 1), title=outcome.model),
+        to_terminal(SIGNALS_COLUMNS, by_signal, "l" + "r" * (len(SIGNALS_COLUMNS) - 1)),
+    ]
 
 
 def main() -> int:
@@ -457,8 +447,7 @@ def main() -> int:
     total = max(round(arguments.hours * 3600 * RATE_HZ), 1)
     console = Console()
     console.width = max(console.width, WIDTH)
-    columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("", total=total)
         outcome = run(
             codec, path.stem, total, seed=arguments.seed, progress=lambda samples: progress.advance(task, samples)

@@ -18,10 +18,10 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from experiments.launching.sweep_values import Parameter, read_parameters
+from idf.arguments import parse_arguments
 from idf.config import Config, signature
 from idf.config.compose import check_overrides, compose
-from idf.errors import ConfigError, run_main
-from idf.text import did_you_mean, parse_words
+from idf.errors import ConfigError, did_you_mean, run_main
 
 USAGE = """\
 python -m experiments.check_sweep [FILE ...]
@@ -68,17 +68,19 @@ class Verdict:
     summary: tuple[str, ...] = ()
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Check the files and print what they do. Returns 0.
 
     Raises:
         ConfigError: with every problem of every file.
     """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
+    argv = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    files = parse_words(words, settings=()).plain or ("sweep.yaml",)
+    arguments = parse_arguments(argv)
+    arguments.check()
+    files = arguments.plain or ("sweep.yaml",)
     problems: list[str] = []
     for file in files:
         verdict = check_file(Path(file))
@@ -116,7 +118,9 @@ def check_sweep(sweep: dict[str, Any], places: Sequence[Path] = (Path(),)) -> Ve
     problems += _program(sweep.get("program"), places)
     method = sweep.get("method")
     if method not in METHODS:
-        problems.append(f"method: {method!r} is not one of {', '.join(METHODS)}{_hint(method, METHODS)}")
+        problems.append(
+            f"method: {method!r} is not one of {', '.join(METHODS)}{did_you_mean(str(method), METHODS, otherwise='')}"
+        )
     problems += _metric(sweep.get("metric"))
     problems += _command(sweep.get("command"))
     parameters, found = read_parameters(sweep.get("parameters"))
@@ -127,7 +131,8 @@ def check_sweep(sweep: dict[str, Any], places: Sequence[Path] = (Path(),)) -> Ve
             for parameter in parameters
             if parameter.continuous
         ]
-    fixed = [str(word) for word in sweep.get("command") or () if "=" in str(word) and not str(word).startswith("-")]
+    command = [str(argument) for argument in sweep.get("command") or ()]
+    fixed = [argument for argument in command if "=" in argument and not argument.startswith("-")]
     composed, found = _compose_all(parameters, fixed, MAX_COMBINATIONS.get(str(method), 20))
     problems += found
     configs = [config for _, config in composed]
@@ -140,14 +145,9 @@ def check_sweep(sweep: dict[str, Any], places: Sequence[Path] = (Path(),)) -> Ve
     return Verdict((), _summary(sweep, parameters, configs))
 
 
-def agent_words(values: dict[str, Any]) -> list[str]:
+def agent_arguments(values: dict[str, Any]) -> list[str]:
     """What ``${args_no_hyphens}`` becomes: every value through ``str()``, so that None arrives as ``None``."""
     return [f"{name}={value}" for name, value in values.items()]
-
-
-def _hint(word: object, known: Sequence[str]) -> str:
-    hint = did_you_mean(str(word), known)
-    return hint if "did you mean" in hint else ""
 
 
 def _program(program: object, places: Sequence[Path]) -> list[str]:
@@ -182,19 +182,23 @@ def _command(command: object) -> list[str]:
         return [f"command is missing: W&B would write --name=value, which Hydra does not read; write command: {wanted}"]
     if not isinstance(command, list):
         return [f"command: a list is expected, {wanted}"]
-    words = [str(word) for word in command]
+    arguments = [str(argument) for argument in command]
     problems = []
-    if MACRO not in words:
-        others = [word for word in words if word.startswith("${args")]
+    if MACRO not in arguments:
+        others = [argument for argument in arguments if argument.startswith("${args")]
         instead = f" instead of {', '.join(others)}" if others else ""
         problems.append(
             f"command: {MACRO} is missing{instead}; it passes the values as name=value, as Hydra reads them"
         )
-    if "${program}" not in words:
+    if "${program}" not in arguments:
         problems.append("command: ${program} is missing")
-    for word in words:
-        if word.startswith("${") and word not in (*COMMAND, "${args}") and not word.startswith(("${envvar:", "${args")):
-            problems.append(f"command: W&B does not know {word}{did_you_mean(word, COMMAND)}")
+    for argument in arguments:
+        if (
+            argument.startswith("${")
+            and argument not in (*COMMAND, "${args}")
+            and not argument.startswith(("${envvar:", "${args"))
+        ):
+            problems.append(f"command: W&B does not know {argument}{did_you_mean(argument, COMMAND)}")
     return problems
 
 
@@ -209,19 +213,20 @@ def _compose_all(parameters: Sequence[Parameter], fixed: Sequence[str], limit: i
     for parameter in parameters:
         good = []
         for value in parameter.samples:
-            found = check_overrides(agent_words({parameter.name: value})).problems
+            found = check_overrides(agent_arguments({parameter.name: value})).problems
             problems += [f"parameters.{parameter.name}: {problem}" for problem in found]
             if not found:
                 good.append(value)
         if good:
             usable[parameter.name] = good
     composed: Composed = []
-    words_fixed = [] if check_overrides(fixed).problems else list(fixed)
+    fixed_arguments = [] if check_overrides(fixed).problems else list(fixed)
     for values in _combinations(usable, limit):
         try:
-            composed.append((values, compose([*words_fixed, *agent_words(values)])))
+            composed.append((values, compose([*fixed_arguments, *agent_arguments(values)])))
         except ConfigError as error:
-            shown = " ".join(word for word in agent_words(values) if len(usable[word.partition("=")[0]]) > 1)
+            varied = {name: value for name, value in values.items() if len(usable[name]) > 1}
+            shown = " ".join(agent_arguments(varied))
             problems += [f"{problem}" + (f" (with {shown})" if shown else "") for problem in error.problems]
     return composed, _first_of_each(problems)
 

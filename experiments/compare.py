@@ -7,45 +7,45 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from experiments.status import PLAIN_WIDTH, STYLES, command_of
-from idf.errors import ConfigError, run_main
-from idf.runs.find import RunRecord, number, open_record
-from idf.text import bits, duration, parse_words, size
+from experiments.status import PLAIN_WIDTH, STYLES
+from idf.arguments import parse_arguments
+from idf.errors import run_main
+from idf.runs.find import OUTPUTS, RunRecord, open_run
+from idf.runs.history import finite_number
+from idf.tables import to_terminal
+from idf.terminal import open_console
+from idf.text import DASH, bits, duration, formatted, size
 
 USAGE = """\
 python -m experiments.compare RUN RUN ... [outputs=outputs]
 
 Show the settings in which runs differ, then their results side by side.
 
-  RUN      a run's folder, STUDY/RUN, the beginning of a run's name, or latest
+  RUN      a run's folder, STUDY/RUN, the beginning of a run's name, latest, or STUDY/latest
   outputs  the folder of all runs"""
 
-ABSENT = "–"
 
-
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the comparison. Returns 0.
 
     Raises:
         UserError: fewer than two runs, or a run that does not exist.
     """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
+    argv = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    parsed = parse_words(words, settings=("outputs",))
-    if len(parsed.plain) < 2:
-        raise ConfigError([f"name two runs or more, `python -m experiments.status` lists them\n\n{USAGE}"])
-    outputs = Path(parsed.settings.get("outputs", "outputs"))
-    runs = [open_record(word, outputs) for word in parsed.plain]
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(PLAIN_WIDTH, 40 + 30 * len(runs)))
+    arguments = parse_arguments(argv, settings=("outputs",))
+    if len(arguments.plain) < 2:
+        arguments.problems.append(f"name two runs or more, `python -m experiments.status` lists them\n\n{USAGE}")
+    arguments.check()
+    outputs = Path(arguments.settings.get("outputs", OUTPUTS))
+    runs = [open_run(word, outputs) for word in arguments.plain]
+    console = open_console(max(PLAIN_WIDTH, 40 + 30 * len(runs)))
     for part in render(runs):
         console.print(part)
     return 0
@@ -66,14 +66,14 @@ def render(runs: Sequence[RunRecord]) -> list[RenderableType]:
     if environments:
         parts.append(_table("environments that differ", runs, environments))
     parts.append(_table("results", runs, results(runs)))
-    parts += [Text(f"{run.name}: {command_of(run)}", style="dim") for run in runs if command_of(run)]
+    parts += [Text(f"{run.name}: {run.command}", style="dim") for run in runs if run.command]
     return parts
 
 
 def differing(sources: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     """Keys whose values are not all equal, each with the values as text; a missing key counts as a value."""
     keys = dict.fromkeys(key for source in sources for key in source)
-    rows = {key: [_text(source[key]) if key in source else ABSENT for source in sources] for key in keys}
+    rows = {key: [_text(source[key]) if key in source else DASH for source in sources] for key in keys}
     return {key: row for key, row in rows.items() if len(set(row)) > 1}
 
 
@@ -95,20 +95,20 @@ def results(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
     evaluated: dict[str, list[str]] = {}
     for index, run in enumerate(runs):
         for name, value in _evaluated(run).items():
-            evaluated.setdefault(name, [ABSENT] * len(runs))[index] = value
+            evaluated.setdefault(name, [DASH] * len(runs))[index] = value
     found |= evaluated
-    return {name: row for name, row in found.items() if any(cell != ABSENT for cell in row)}
+    return {name: row for name, row in found.items() if any(cell != DASH for cell in row)}
 
 
 def _evaluated(run: RunRecord) -> dict[str, str]:
     """Bits/sample of each codec on the clips that were evaluated; the model's own rows share one name."""
-    evaluation = run.evaluation()
-    if evaluation is None:
+    results = run.results()
+    if results is None:
         return {}
     found = {}
-    for index, row in enumerate(evaluation["rows"]):
+    for index, row in enumerate(results["rows"]):
         codec = "this model" if index == 0 else row.get("codec")
-        found[f"{row.get('dataset')}, {row.get('split')}: {codec}"] = bits(number(row.get("bits_per_sample")))
+        found[f"{row.get('dataset')}, {row.get('split')}: {codec}"] = bits(finite_number(row.get("bits_per_sample")))
     return found
 
 
@@ -125,17 +125,17 @@ def _environment(run: RunRecord) -> dict[str, Any]:
 
 
 def _last(run: RunRecord, kind: str, metric: str) -> float | None:
-    values = [number(record.get(metric)) for record in run.history() if record.get("kind") == kind]
+    values = [finite_number(record.get(metric)) for record in run.history() if record.get("kind") == kind]
     return values[-1] if values else None
 
 
 def _time(run: RunRecord) -> str:
-    seconds = [number(record.get("seconds")) for record in run.history()]
-    return duration(seconds[-1]) if seconds and seconds[-1] is not None else ABSENT
+    seconds = [finite_number(record.get("seconds")) for record in run.history()]
+    return duration(seconds[-1]) if seconds and seconds[-1] is not None else DASH
 
 
 def _whole(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:,.0f}"
+    return formatted(value, ",.0f")
 
 
 def _text(value: object) -> str:
@@ -145,14 +145,12 @@ def _text(value: object) -> str:
 
 
 def _table(title: str, runs: Sequence[RunRecord], rows: dict[str, list[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", overflow="fold")
-    for run in runs:
-        table.add_column(Text(run.name), justify="right", overflow="fold")
-    for name, cells in rows.items():
-        styled = [Text(cell, style=STYLES.get(cell, "") if name == "state" else "") for cell in cells]
-        table.add_row(Text(name), *styled)
-    return table
+    def styled(name: str, cells: Sequence[str]) -> list[str | Text]:
+        return [name, *(Text(cell, style=STYLES.get(cell, "") if name == "state" else "") for cell in cells)]
+
+    columns = ["", *(run.name for run in runs)]
+    cells = [styled(name, row) for name, row in rows.items()]
+    return to_terminal(columns, cells, "l" + "r" * len(runs), title=title, wrapped=columns)
 
 
 if __name__ == "__main__":

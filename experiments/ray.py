@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.launching.launcher import ROOT
+from experiments.launching.launcher import ROOT, commands
 from experiments.launching.plan import Job, write_manifest
-from experiments.slurm import commands
-from experiments.study import read_request, split_own_words, unfinished_jobs
-from idf.errors import EXIT_USER_ERROR, ConfigError, RunError, run_main
+from experiments.launching.request import parse_request, read_request
+from idf.errors import EXIT_USER_ERROR, RunError, run_main
 from idf.runs.find import read_state
 from idf.runs.run import EXIT_STATUS
 
@@ -35,40 +34,35 @@ checkout have to be on a file system that its machines share. The same command a
   gpus     of each run
   retries  how often a run that fails is started again"""
 
-OWN_WORDS = {"address": "local", "cpus": "2", "gpus": "0"}
+OWN = ("address", "cpus", "gpus", "retries")
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run a study. Returns 0, or 1 when a run failed.
 
     Raises:
         UserError: before anything is started.
     """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
+    argv = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    given = split_own_words(words, OWN_WORDS)
-    own = given.settings
-    wrong = given.not_whole(("cpus", "gpus"))
-    if own["cpus"] == "0":
-        wrong.append("cpus=0: a run needs one at least")
-    if wrong:
-        raise ConfigError(wrong)
-    request = read_request(given.rest)
-    plan, jobs = unfinished_jobs(request)
+    arguments = parse_request(argv, OWN)
+    cpus, gpus = arguments.whole("cpus", 2, least=1), arguments.whole("gpus", 0)
+    retries = arguments.whole("retries", 1)
+    request = read_request(arguments, USAGE)
+    plan, jobs = request.unfinished()
     if not jobs:
-        print(f"nothing is left to do; report: python -m experiments.report {plan.folder}")
         return 0
     ray = import_ray()
-    write_manifest(plan, ["python", "-m", "experiments.ray", *words])
-    start_ray(ray, own["address"])
+    write_manifest(plan, ["python", "-m", "experiments.ray", *argv])
+    start_ray(ray, arguments.settings.get("address", "local"))
     try:
-        failed = run_tasks(ray, jobs, int(own["cpus"]), int(own["gpus"]), retries=request.retries, force=request.force)
+        failed = run_tasks(ray, jobs, cpus, gpus, retries=retries, force=request.force)
     finally:
         ray.shutdown()
     print(
-        f"{len(jobs) - len(failed)} of {len(jobs)} runs came to their end; report: python -m experiments.report {plan.folder}"
+        f"{len(jobs) - len(failed)} of {len(jobs)} runs completed; report: python -m experiments.report {plan.folder}"
     )
     for name, status in failed.items():
         print(f"{name} ended with status {status}")
@@ -114,7 +108,7 @@ def run_tasks(
     """Run the jobs as tasks and wait for all of them.
 
     Returns:
-        The exit statuses of those that did not come to their end, by name.
+        The exit statuses of those that did not complete, by name.
     """
     # Ray starts a lost task again by itself when its machine is gone; what the run ends with is judged here.
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=retries)(run_commands)

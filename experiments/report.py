@@ -20,14 +20,12 @@ from experiments.reporting.tables import (
     codecs_table,
     comparisons_table,
     runs_table,
-    to_csv,
-    to_latex,
-    to_markdown,
 )
-from idf.errors import ConfigError, RunError, run_main
+from idf.arguments import parse_arguments
+from idf.errors import RunError, did_you_mean, run_main
 from idf.files import atomic_write_text
 from idf.plotting import save_figure
-from idf.text import did_you_mean, parse_words
+from idf.runs.find import OUTPUTS
 
 USAGE = """\
 python -m experiments.report STUDY [budget=NAME] [target=BITS] [outputs=outputs]
@@ -39,27 +37,26 @@ Write statistics, tables (Markdown, CSV, LaTeX) and figures (SVG, PNG) of a stud
   target   bits/sample whose first reaching is counted in steps
   outputs  the folder of all runs"""
 
-SETTINGS = ("budget", "target", "outputs")
 PLAIN_WIDTH = 170
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write the report and print its text. Returns 0.
 
     Raises:
         UserError: no such study, or its folder cannot be written.
     """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
+    argv = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    parsed = parse_words(words, settings=SETTINGS)
-    if len(parsed.plain) != 1:
-        raise ConfigError([f"name one study\n\n{USAGE}"])
-    folder = find_folder(
-        parsed.plain[0], parsed.settings.get("budget"), Path(parsed.settings.get("outputs", "outputs"))
-    )
-    result = read_results(folder, _target(parsed.settings.get("target")))
+    arguments = parse_arguments(argv, settings=("budget", "target", "outputs"))
+    target = arguments.number("target", None, "a number of bits/sample, such as 9.0")
+    if len(arguments.plain) != 1:
+        arguments.problems.append(f"name one study\n\n{USAGE}")
+    arguments.check()
+    outputs = Path(arguments.settings.get("outputs", OUTPUTS))
+    result = read_results(find_folder(arguments.plain[0], arguments.settings.get("budget"), outputs), target)
     paths = write_report(result)
     console = Console()
     if not console.is_terminal:
@@ -106,7 +103,7 @@ def write_report(result: StudyResult) -> list[Path]:
     figures = {"seeds": draw_seeds(result), "curves": draw_curves(result)}
     paths = []
     for table in tables:
-        for suffix, text in (("csv", to_csv(table)), ("tex", to_latex(table))):
+        for suffix, text in (("csv", table.csv()), ("tex", table.latex())):
             paths.append(folder / f"{table.name}.{suffix}")
             atomic_write_text(paths[-1], text)
     for name, figure in figures.items():
@@ -133,7 +130,7 @@ def to_text(result: StudyResult, tables: Sequence[Table], commands: Sequence[str
         more = f" and {len(result.missing) - 12} more" if len(result.missing) > 12 else ""
         parts.append(f"**Not complete:** {names}{more}. The figures are over what is there.\n")
     for table in tables:
-        parts.append(to_markdown(table))
+        parts.append(table.markdown())
         if table.name == "codecs" and commands:
             parts.append("\n".join(f"[{number}] `{command}`  " for number, command in enumerate(commands, 1)) + "\n")
     parts += [f"![{name.removesuffix('.png')}]({name})\n" for name in figures]
@@ -143,15 +140,6 @@ def to_text(result: StudyResult, tables: Sequence[Table], commands: Sequence[str
 
 def _state(name: str) -> str:
     return "not started" if name == "new" else name
-
-
-def _target(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError([f"target={text}: expected a number of bits/sample, such as 9.0"]) from error
 
 
 if __name__ == "__main__":

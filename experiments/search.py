@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
-from experiments.check_sweep import METRICS, agent_words, check_sweep
+from experiments.check_sweep import METRICS, agent_arguments, check_sweep
 from experiments.launching.definition import override_text
 from experiments.launching.launcher import (
     DIVERGED,
@@ -24,6 +24,7 @@ from experiments.launching.launcher import (
     OVER,
     ROOT,
     Launcher,
+    Progress,
     Slot,
     Track,
     available_cores,
@@ -31,14 +32,16 @@ from experiments.launching.launcher import (
     visible_gpus,
 )
 from experiments.launching.plan import Job
-from experiments.launching.progress import open_board
+from experiments.launching.progress import open_progress
+from idf.arguments import parse_arguments
 from idf.config import run_folder
 from idf.config.compose import compose
 from idf.errors import ConfigError, RunError, run_main
 from idf.files import output_errors
-from idf.runs.find import number, read_run
+from idf.runs.find import read_run
+from idf.runs.history import finite_number
 from idf.runs.lock import locked
-from idf.text import bits, parse_words
+from idf.text import bits
 
 if TYPE_CHECKING:
     import optuna
@@ -55,7 +58,6 @@ The same command again goes on. bayes is Optuna's TPE, hyperband its successive 
   SETTING=VALUE  a setting of train.py for every trial"""
 
 DEFAULT_TRIALS = 20
-OWN_WORDS = ("trials", "jobs")
 
 
 @dataclass(frozen=True)
@@ -78,32 +80,27 @@ class Search:
     trials: int
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Search. Returns 0, or 128 + the signal that stopped it.
 
     Raises:
         UserError: the file is not right, or Optuna is not installed.
     """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
+    argv = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    parsed = parse_words(words)
-    if len(parsed.plain) != 1:
-        raise ConfigError([f"name one sweep file\n\n{USAGE}"])
-    optuna = import_optuna()
-    counts = {name: parsed.settings[name] for name in OWN_WORDS if name in parsed.settings}
-    wrong = [
-        f"{name}={text}: expected a whole number from 1 on" for name, text in counts.items() if not _positive(text)
-    ]
-    if wrong:
-        raise ConfigError(wrong)
-    extra = {name: value for name, value in parsed.settings.items() if name not in OWN_WORDS}
-    search = read_search(Path(parsed.plain[0]), extra)
-    trials = int(counts.get("trials", search.trials))
+    arguments = parse_arguments(argv, settings=("trials", "jobs"), passes=None)
+    if len(arguments.plain) != 1:
+        arguments.problems.append(f"name one sweep file\n\n{USAGE}")
     gpus = visible_gpus()
-    jobs = int(counts.get("jobs", len(gpus) if len(gpus) > 1 else 1))
-    return run_search(optuna, search, trials, make_slots(jobs, gpus, available_cores()))
+    trials = arguments.whole("trials", None, least=1)
+    jobs = arguments.whole("jobs", len(gpus) if len(gpus) > 1 else 1, least=1)
+    arguments.check()
+    optuna = import_optuna()
+    search = read_search(Path(arguments.plain[0]), arguments.passed_settings)
+    slots = make_slots(jobs, gpus, available_cores())
+    return run_search(optuna, search, search.trials if trials is None else trials, slots)
 
 
 def import_optuna() -> Any:
@@ -210,14 +207,14 @@ def run_search(optuna: Any, search: Search, trials: int, slots: Sequence[Slot], 
         sampler=_sampler(optuna, search),
         pruner=_pruner(optuna, search),
     )
-    board = open_board()
+    progress = open_progress()
     # Two searches in one store would take up each other's trials.
     with locked(folder / "search"):
-        launcher = TrialLauncher(optuna, study, search, folder, trials, slots, board, train=train)
+        launcher = TrialLauncher(optuna, study, search, folder, trials, slots, progress, train=train)
         try:
             status = launcher.run()
         finally:
-            board.close()
+            progress.close()
     _print_best(study)
     return status
 
@@ -237,17 +234,17 @@ class TrialLauncher(Launcher):
         folder: Path,
         trials: int,
         slots: Sequence[Slot],
-        board: Any,
+        progress: Progress,
         train: Path,
     ) -> None:
-        super().__init__([], slots, folder / "logs", board, train=train)
+        super().__init__([], slots, folder / "logs", progress, train=train)
         self._optuna, self._study, self._search = optuna, study, search
         # Trials that were cut off keep their number and parameters, and their runs go on.
         cut_off = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
         self._cut_off = [optuna.trial.Trial(study, trial._trial_id) for trial in cut_off]
         done = len(study.get_trials(deepcopy=False)) - len(cut_off)
         self._left = max(0, trials - done)
-        board.say(f"search in {folder}/: {done} trials done, {self._left} to go, {len(slots)} at once")
+        progress.say(f"search in {folder}/: {done} trials done, {self._left} to go, {len(slots)} at once")
         self._trials: dict[Path, optuna.Trial] = {}
         self._ended: set[int] = set()
 
@@ -273,7 +270,7 @@ class TrialLauncher(Launcher):
             config = compose(overrides)
         except ConfigError as error:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
-            self._board.say(f"trial {trial.number} is not possible: {'; '.join(error.problems)}")
+            self._progress.say(f"trial {trial.number} is not possible: {'; '.join(error.problems)}")
             return
         job = Job(f"trial{trial.number}", config.seed, overrides, run_folder(config), config.training.steps)
         twin = self._trials.get(job.folder)
@@ -283,8 +280,8 @@ class TrialLauncher(Launcher):
             return
         self._trials[job.folder] = trial
         self.tracks.append(Track(job))
-        shown = " ".join(agent_words({name: settings[name] for name in self._search.space}))
-        self._board.say(f"trial {trial.number}: {shown}")
+        shown = " ".join(agent_arguments({name: settings[name] for name in self._search.space}))
+        self._progress.say(f"trial {trial.number}: {shown}")
 
     def _watch(self, track: Track, trial: optuna.Trial) -> None:
         values = _validations(track.job.folder, self._search.metric)
@@ -302,7 +299,7 @@ class TrialLauncher(Launcher):
                 self._tell(trial, None, states.FAIL)
         elif len(values) > reported and trial.should_prune():
             self._tell(trial, None, states.PRUNED)
-            self._board.say(f"trial {trial.number}: ended after {len(values)} validations at {bits(best)}")
+            self._progress.say(f"trial {trial.number}: ended after {len(values)} validations at {bits(best)}")
             self.end(track)
 
     def _tell(self, trial: optuna.Trial, value: float | None, state: Any) -> None:
@@ -312,7 +309,7 @@ class TrialLauncher(Launcher):
 
 def _validations(folder: Path, metric: str) -> list[float]:
     records = (record for record in read_run(folder).history() if record.get("kind") == "validation")
-    values = (number(record.get(metric)) for record in records)
+    values = (finite_number(record.get(metric)) for record in records)
     return [value for value in values if value is not None]
 
 
@@ -333,10 +330,6 @@ def _print_best(study: optuna.Study) -> None:
         print(f"best of {len(study.trials)}: trial {best.number}, {bits(best.value)}")
         for name, value in best.params.items():
             print(f"  {name}={value}")
-
-
-def _positive(text: str) -> bool:
-    return text.isdigit() and int(text) > 0
 
 
 if __name__ == "__main__":

@@ -13,13 +13,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from experiments.launching.launcher import ROOT
+from experiments.launching.launcher import ROOT, commands
 from experiments.launching.plan import Job, Plan, write_manifest
-from experiments.study import read_request, split_own_words, unfinished_jobs
-from idf.errors import ConfigError, RunError, run_main
+from experiments.launching.request import parse_request, read_request
+from idf.errors import RunError, run_main
 
 USAGE = """\
 python -m experiments.slurm STUDY [budget=NAME] [partition=NAME] [hours=4] [cpus=8] [gpus=1] [memory_gb=32]
@@ -31,7 +30,19 @@ what has not finished.
 
   cluster  slurm, or local: processes on this machine, to try it out"""
 
-OWN_WORDS = {"partition": "", "hours": "4", "cpus": "8", "gpus": "1", "memory_gb": "32", "cluster": "slurm"}
+OWN = ("partition", "hours", "cpus", "gpus", "memory_gb", "cluster")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What each job gets, and where."""
+
+    cluster: str
+    partition: str | None
+    hours: int
+    cpus: int
+    gpus: int
+    memory_gb: int
 
 
 @dataclass
@@ -62,40 +73,41 @@ class RunJob:
         return DelayedSubmission(RunJob(self.commands))
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Submit a study. Returns 0.
 
     Raises:
         UserError: before anything is submitted.
     """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
+    argv = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    given = split_own_words(words, OWN_WORDS)
-    own = given.settings
-    wrong = given.not_whole(("hours", "cpus", "gpus", "memory_gb"))
-    if own["cluster"] not in ("slurm", "local"):
-        wrong.append(f"cluster={own['cluster']}: it is slurm or local")
-    if wrong:
-        raise ConfigError(wrong)
-    request = read_request(given.rest)
-    plan, jobs = unfinished_jobs(request)
+    arguments = parse_request(argv, OWN)
+    resources = Resources(
+        cluster=arguments.chosen("cluster", ("slurm", "local"), "slurm"),
+        partition=arguments.settings.get("partition"),
+        hours=arguments.whole("hours", 4, least=1),
+        cpus=arguments.whole("cpus", 8, least=1),
+        gpus=arguments.whole("gpus", 1),
+        memory_gb=arguments.whole("memory_gb", 32, least=1),
+    )
+    request = read_request(arguments, USAGE)
+    plan, jobs = request.unfinished()
     if not jobs:
-        print(f"nothing is left to do; report: python -m experiments.report {plan.folder}")
         return 0
-    write_manifest(plan, ["python", "-m", "experiments.slurm", *words])
-    submitted = submit(plan, jobs, own, force=request.force)
+    write_manifest(plan, ["python", "-m", "experiments.slurm", *argv])
+    submitted = submit(plan, jobs, resources, force=request.force)
     for job, handle in zip(jobs, submitted, strict=True):
         print(f"{job.name}: job {handle.job_id}")
     print(f"{len(submitted)} jobs submitted; watch with: python -m experiments.status {plan.name}")
-    if own["cluster"] == "local":
+    if resources.cluster == "local":
         statuses = [handle.result() for handle in submitted]
         return max(statuses, default=0)
     return 0
 
 
-def submit(plan: Plan, jobs: Sequence[Job], resources: dict[str, str], *, force: bool = False) -> list[Any]:
+def submit(plan: Plan, jobs: Sequence[Job], resources: Resources, *, force: bool = False) -> list[Any]:
     """Hand the jobs to submitit; its handles, in the same order.
 
     Raises:
@@ -108,33 +120,20 @@ def submit(plan: Plan, jobs: Sequence[Job], resources: dict[str, str], *, force:
     # The job imports this module: the checkout has to be on its path, which SLURM takes from here.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     try:
-        executor = submitit.AutoExecutor(folder=plan.folder / "logs" / "%j", cluster=resources["cluster"])
+        executor = submitit.AutoExecutor(folder=plan.folder / "logs" / "%j", cluster=resources.cluster)
     except RuntimeError as error:
         raise RunError(f"{error}; run this on a login node of the cluster, or take cluster=local") from error
-    common = {
+    common: dict[str, str | int] = {
         "name": plan.name,
-        "timeout_min": 60 * int(resources["hours"]),
-        "cpus_per_task": int(resources["cpus"]),
-        "gpus_per_node": int(resources["gpus"]),
-        "mem_gb": int(resources["memory_gb"]),
+        "timeout_min": 60 * resources.hours,
+        "cpus_per_task": resources.cpus,
+        "gpus_per_node": resources.gpus,
+        "mem_gb": resources.memory_gb,
     }
-    if resources["partition"]:
-        common["slurm_partition"] = resources["partition"]
+    if resources.partition is not None:
+        common["slurm_partition"] = resources.partition
     executor.update_parameters(**common)
-    return [executor.submit(RunJob(commands(job, int(resources["cpus"]), force=force))) for job in jobs]
-
-
-def commands(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
-    """The command lines of one run."""
-    words = [*job.overrides]
-    if not any(word.startswith("threads=") for word in words):
-        words.append(f"threads={threads}")
-    if force:
-        words.append("force=true")
-    lines = [[sys.executable, str(ROOT / "train.py"), *words]]
-    if job.evaluate is not None:
-        lines.append([sys.executable, str(ROOT / "evaluate.py"), f"run={Path(job.folder).resolve()}", *job.evaluate])
-    return lines
+    return [executor.submit(RunJob(commands(job, resources.cpus, force=force))) for job in jobs]
 
 
 if __name__ == "__main__":

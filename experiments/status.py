@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from experiments.launching.plan import read_manifest
+from idf.arguments import parse_arguments
 from idf.config.identity import NOT_SEMANTIC
-from idf.errors import RunError, run_main
-from idf.runs.find import DAMAGED, KILLED, RunRecord, find_runs, read_run
-from idf.text import age, bits, did_you_mean, parse_words, size
+from idf.errors import RunError, did_you_mean, run_main
+from idf.runs.find import DAMAGED, KILLED, OUTPUTS, RunRecord, find_runs, read_run
+from idf.tables import to_terminal
+from idf.terminal import open_console
+from idf.text import DASH, age, bits, size
 
 USAGE = """\
 python -m experiments.status [STUDY ...] [outputs=outputs]
@@ -67,27 +68,26 @@ class Listed:
     """Settings that not all runs of the study share."""
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the list. Returns 0.
 
     Raises:
         UserError: no such study.
     """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
+    argv = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    parsed = parse_words(words, settings=("outputs",))
-    outputs = Path(parsed.settings.get("outputs", "outputs"))
+    arguments = parse_arguments(argv, settings=("outputs",))
+    arguments.check()
+    outputs = Path(arguments.settings.get("outputs", OUTPUTS))
     runs = [read_run(folder) for folder in find_runs(outputs)]
     studies = list(dict.fromkeys(run.folder.parent.name for run in runs))
-    for name in parsed.plain:
+    for name in arguments.plain:
         if Path(name).name not in studies:
             raise RunError(f"there is no study {name} under {outputs}/{did_you_mean(name, studies)}")
-    wanted = {Path(name).name for name in parsed.plain} or set(studies)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    wanted = {Path(name).name for name in arguments.plain} or set(studies)
+    console = open_console(PLAIN_WIDTH)
     runs = [run for run in runs if run.folder.parent.name in wanted]
     for part in render(runs, outputs, time.time()):
         console.print(part)
@@ -148,25 +148,15 @@ def _different(run: RunRecord, telling: Sequence[str]) -> str:
 
 
 def _block(study: str, listed: Sequence[Listed], now: float) -> RenderableType:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading, justify in (
-        ("run", "left"),
-        ("state", "left"),
-        ("step", "right"),
-        ("best bits/sample", "right"),
-        ("updated", "right"),
-        ("size", "right"),
-        ("what differs", "left"),
-    ):
-        table.add_column(heading, justify=justify, no_wrap=heading != "what differs", overflow="fold")  # type: ignore[arg-type]
+    rows = []
     for item in listed:
         state = item.run.state
         step = str(state.step) if state.steps is None else f"{state.step}/{state.steps}"
-        updated = "–" if state.updated is None else f"{age(now - state.updated)} ago"
+        updated = DASH if state.updated is None else f"{age(now - state.updated)} ago"
         name = Text(state.name, style=STYLES.get(state.name, ""))
-        table.add_row(
-            item.run.folder.name, name, step, bits(state.best), updated, size(item.bytes), Text(item.different)
-        )
+        rows.append((item.run.folder.name, name, step, bits(state.best), updated, size(item.bytes), item.different))
+    columns = ("run", "state", "step", "best bits/sample", "updated", "size", "what differs")
+    table = to_terminal(columns, rows, "llrrrrl", wrapped=("what differs",))
     return Group(Text(study, style="bold"), Padding(table, (0, 0, 0, 2)))
 
 
@@ -190,7 +180,7 @@ def _remedies(runs: Sequence[RunRecord]) -> list[RenderableType]:
             case _:
                 continue
         lines.append(Text(f"  {run.name} {text}", style=STYLES[state.name]))
-        if state.name in GOES_ON and (command := study_command(run) or command_of(run)):
+        if state.name in GOES_ON and (command := study_command(run) or run.command):
             commands[command] = None
     if len(lines) > MAX_REMEDIES:
         more = len(lines) - MAX_REMEDIES
@@ -205,17 +195,11 @@ def study_command(run: RunRecord) -> str | None:
     with contextlib.suppress(RunError):
         manifest = read_manifest(run.folder.parent)
         if run.folder.name in {entry.get("run") for entry in manifest["runs"]}:
-            return shlex.join(word for word in manifest.get("command", ()) if not word.startswith("force=")) or None
+            return (
+                shlex.join(argument for argument in manifest.get("command", ()) if not argument.startswith("force="))
+                or None
+            )
     return None
-
-
-def command_of(run: RunRecord) -> str | None:
-    """The command line that made the run, without ``force=true``; None when it is not known."""
-    words = run.environment.get("command")
-    if not isinstance(words, list) or not words:
-        return None
-    kept = [str(word) for word in words if not str(word).startswith("force=")]
-    return shlex.join(["python", Path(kept[0]).name if kept[0].endswith("train.py") else kept[0], *kept[1:]])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Any other exception is a bug of ours and keeps its traceback.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -53,6 +53,32 @@ class WorkerError(UserError):
 
 class OutputError(UserError):
     """A target that cannot be written: it exists, is read-only, or the disk is full."""
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """Up to two of ``known`` that ``word`` is probably a misspelling of, the nearest first.
+
+    Args:
+        cutoff: least similarity, 0 to 1.
+    """
+    import difflib  # deferred: only mistakes need it
+
+    return difflib.get_close_matches(word, list(known), n=2, cutoff=cutoff)
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return the end of a message about ``word``: ``"; did you mean X?"`` where a known word is near.
+
+    Args:
+        known: words that would be right.
+        otherwise: returned where none is near; None for a list of all that are known.
+    """
+    known = list(known)
+    if close := nearest(word, known):
+        return f"; did you mean {' or '.join(close)}?"
+    if otherwise is not None:
+        return otherwise
+    return f"; there are {', '.join(known)}" if known else "; there are none"
 
 
 def run_main(main: Callable[[], int | None]) -> int:

@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 
 
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
-
-
 SKY, PINK, GRID = "#56B4E9", "#CC79A7", "#E3E3E3"
-
 
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.0, 4.0, 160
 
 
-def _figure(width: float = WIDTH_INCHES, height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
+def new_figure(width: float = WIDTH_INCHES, height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
+    """A figure of one panel, sizes in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -47,13 +45,15 @@ def label_figure(figure: Figure, title: str) -> None:
     figure.suptitle(title, fontsize=12, x=0.01, ha="left", fontweight="bold")
 
 
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
+def label_axes(axes: Axes, title: str, x: str, y: str) -> None:
+    """A title at the left, and what the axes mean."""
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=16)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
 
 
-def _legend(axes: Axes) -> None:
+def add_legend(axes: Axes) -> None:
+    """A legend without a box, if anything is labelled."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=9)
 

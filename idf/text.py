@@ -1,68 +1,8 @@
-"""Words and numbers for people: command lines, suggestions, ages, sizes."""
+"""Numbers for people: ages, durations, sizes, rates; a dash where a number is not known."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
-from idf.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class Words:
-    """A command line taken apart.
-
-    Args:
-        plain: words without ``=`` and without dashes in front.
-        settings: ``name=value``, names as given; a later one of the same name wins.
-        flags: words that begin with ``--``.
-    """
-
-    plain: tuple[str, ...]
-    settings: dict[str, str]
-    flags: frozenset[str]
-
-
-def parse_words(words: Sequence[str], *, flags: Sequence[str] = (), settings: Sequence[str] | None = None) -> Words:
-    """Take a command line apart.
-
-    Args:
-        flags: those that exist, such as ``--dry-run``.
-        settings: names that exist; None leaves the names to the caller.
-
-    Raises:
-        ConfigError: with every unknown flag and setting.
-    """
-    plain: list[str] = []
-    given: dict[str, str] = {}
-    seen: set[str] = set()
-    problems = []
-    for word in words:
-        name, separator, value = word.partition("=")
-        if word.startswith("-"):
-            if word in flags:
-                seen.add(word)
-            else:
-                problems.append(f"{word} is not an option{did_you_mean(word, flags)}")
-        elif not separator:
-            plain.append(word)
-        elif settings is not None and name not in settings:
-            problems.append(f"{name} is not a setting of this command{did_you_mean(name, settings)}")
-        else:
-            given[name] = value
-    if problems:
-        raise ConfigError(problems)
-    return Words(tuple(plain), given, frozenset(seen))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean X?"`` for something close, else a list of what there is; both begin with a semicolon."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
-    if close:
-        return f"; did you mean {' or '.join(close)}?"
-    return f"; there are {', '.join(known)}" if known else "; there are none"
+DASH = "–"
 
 
 def age(seconds: float) -> str:
@@ -89,6 +29,18 @@ def size(count: float) -> str:
     return f"{count:.1f} GiB"
 
 
-def bits(value: float | None, digits: int = 4) -> str:
-    """Bits/sample, or a dash."""
-    return "–" if value is None else f"{value:.{digits}f}"
+def formatted(value: float | None, form: str) -> str:
+    """``value`` in the format ``form``, such as ``".3f"``; a dash for None."""
+    return DASH if value is None else format(value, form)
+
+
+def bits(value: float | None) -> str:
+    """Bits/sample with four decimals; a dash for None."""
+    return formatted(value, ".4f")
+
+
+def times(value: float | None) -> str:
+    """A speed as a multiple of real time, two digits: ``"12×"``, ``"0.35×"``; a dash for None."""
+    if value is None:
+        return DASH
+    return f"{value:.0f}×" if value >= 10 else f"{value:.2g}×"

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from idf.audio.pcm import write_wav16
-from idf.config import Config, to_yaml
+from idf.config import Config, run_folder, to_yaml
 from idf.config.compose import compose
 from idf.models.build import build_model
 from idf.models.load import save_model
 from tests import evaluation_fakes
 from tests.paths import ROOT
 from tests.tiny import TINY
+
+MakeRun = Callable[..., Path]
 
 
 @pytest.fixture
@@ -78,3 +83,51 @@ def overrides(clips: Path, tmp_path: Path) -> list[str]:
 def tiny(overrides: list[str]) -> Callable[..., Config]:
     """Compose a tiny run with more settings."""
     return lambda *more: compose([*overrides, *more])
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    return tmp_path / "outputs"
+
+
+@pytest.fixture
+def make_run(outputs: Path) -> MakeRun:
+    """Write a run folder as training leaves it behind, without training."""
+
+    def make(
+        *overrides: str,
+        status: str = "finished",
+        curve: dict[int, float] | None = None,
+        train: dict[int, dict[str, Any]] | None = None,
+        evaluated: list[dict[str, Any]] | None = None,
+        model: bool = False,
+        owner: dict[str, Any] | None = None,
+        updated: float | None = None,
+        reason: str | None = None,
+    ) -> Path:
+        config = compose([*overrides, f"outputs={outputs}"])
+        folder = run_folder(config)
+        folder.mkdir(parents=True)
+        curve = {50: 9.5, 100: 9.0} if curve is None else curve
+        (folder / "config.yaml").write_text(to_yaml(config))
+        environment = {"command": ["/here/train.py", *overrides], "idf": "0.1.0", "packages": {"numpy": "2"}}
+        (folder / "environment.json").write_text(json.dumps(environment))
+        best = min(curve.values(), default=None)
+        facts = {"step": max(curve, default=0), "steps": config.training.steps, "best": best, "reason": reason}
+        facts |= {"status": status, "updated": time.time() if updated is None else updated}
+        (folder / "status.json").write_text(json.dumps(facts))
+        lines = [{"step": step, "seconds": step / 10, "kind": "train", **row} for step, row in (train or {}).items()]
+        lines += [
+            {"step": step, "seconds": step / 10, "kind": "validation", "bits_per_sample": value}
+            for step, value in curve.items()
+        ]
+        (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (folder / "lock").write_text("" if owner is None else json.dumps(owner))
+        if model:
+            (folder / "model.idfm").write_bytes(b"weights")
+        if evaluated is not None:
+            (folder / "evaluation").mkdir()
+            (folder / "evaluation" / "results.json").write_text(json.dumps({"rows": evaluated}))
+        return folder
+
+    return make

@@ -11,7 +11,22 @@ import pytest
 from tests.paths import ROOT
 
 FLOORS = (
-    *("errors", "config", "files", "text", "plotting", "audio", "arithmetic", "nets", "flows", "priors", "coding"),
+    *(
+        "errors",
+        "config",
+        "files",
+        "text",
+        "tables",
+        "terminal",
+        "arguments",
+        "plotting",
+        "audio",
+        "arithmetic",
+        "nets",
+        "flows",
+        "priors",
+        "coding",
+    ),
     *("workers", "container", "datasets", "models", "runs", "training", "evaluation", "api", "cli"),
 )
 """Folders and modules of ``idf``, the lowest first."""

@@ -2,30 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from idf.errors import ConfigError
-from idf.text import age, did_you_mean, duration, parse_words, size
-
-
-def test_a_command_line_taken_apart() -> None:
-    words = parse_words(["table", "jobs=2", "a.b=[1, 2]", "--dry-run", "jobs=3", "x=y=z"], flags=("--dry-run",))
-    assert words.plain == ("table",)
-    assert words.settings == {"jobs": "3", "a.b": "[1, 2]", "x": "y=z"}
-    assert words.flags == {"--dry-run"}
-
-
-def test_every_unknown_word_at_once() -> None:
-    with pytest.raises(ConfigError) as raised:
-        parse_words(["--dry", "job=2", "jobs=2"], flags=("--dry-run",), settings=("jobs",))
-    assert [problem.partition(";")[2] for problem in raised.value.problems] == [
-        " did you mean --dry-run?",
-        " did you mean jobs?",
-    ]
-
-
-def test_suggestions() -> None:
-    assert did_you_mean("smal", ["small", "large"]) == "; did you mean small?"
-    assert did_you_mean("xyz", ["small", "large"]) == "; there are small, large"
-    assert did_you_mean("xyz", []) == "; there are none"
+from idf.text import age, bits, duration, formatted, size, times
 
 
 @pytest.mark.parametrize(
@@ -45,3 +22,14 @@ def test_durations_and_sizes() -> None:
         "5.0 MiB",
         "3.0 GiB",
     ]
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    assert (bits(None), times(None), formatted(None, ".2f")) == ("–", "–", "–")
+    assert (bits(8.0), times(9.96), times(12.4), times(0.351), formatted(3.14159, ".2f")) == (
+        "8.0000",
+        "10×",
+        "12×",
+        "0.35×",
+        "3.14",
+    )

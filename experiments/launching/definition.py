@@ -10,7 +10,7 @@
       settings: {experiment: original}
       axes: {permutation: [random, reverse], sharpness: [step, constant]}
     seeds: [0, 1, 2]
-    evaluate: [split=test]                  # words for evaluate.py; leave out for no evaluation
+    evaluate: [split=test]                  # arguments of evaluate.py; leave out for no evaluation
     budgets:
       smoke: {settings: {training.steps: 300}}
       full: {seeds: [0, 1, 2, 3, 4], cells: [small]}   # or with settings: cells: {small: {training: long}}
@@ -33,9 +33,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from idf.errors import ConfigError
+from idf.errors import ConfigError, did_you_mean
 from idf.runs.find import flatten
-from idf.text import did_you_mean
 
 OWN_STUDIES = Path(__file__).resolve().parents[1]
 
@@ -51,7 +50,7 @@ class Budget:
         settings: for every cell, below the cell's own.
         cells: names of those that run; None for all.
         seeds: instead of the study's; None for the study's.
-        evaluate: words for ``evaluate.py`` instead of the study's; None for the study's.
+        evaluate: arguments of ``evaluate.py`` instead of the study's; None for the study's.
         cell_settings: for single cells, above the cell's own.
     """
 
@@ -187,7 +186,7 @@ class _Reader:
             settings=self._settings(top.get("settings"), "settings"),
             cells=cells,
             seeds=self._seeds(top.get("seeds", [0]), "seeds"),
-            evaluate=self._words(top.get("evaluate"), "evaluate"),
+            evaluate=self._arguments(top.get("evaluate"), "evaluate"),
             budgets=budgets,
             report=self._report(top.get("report"), cells),
         )
@@ -245,13 +244,13 @@ class _Reader:
         self._note(f"{where} should be a list of whole numbers from 0 on, not {tree!r}")
         return ()
 
-    def _words(self, tree: object, where: str) -> tuple[str, ...] | None:
+    def _arguments(self, tree: object, where: str) -> tuple[str, ...] | None:
         if tree is None:
             return None
-        if not isinstance(tree, list) or not all(isinstance(word, str) and "=" in word for word in tree):
-            self._note(f"{where} should be a list of words for evaluate.py such as [split=test], not {tree!r}")
+        if not isinstance(tree, list) or not all(isinstance(argument, str) and "=" in argument for argument in tree):
+            self._note(f"{where} should be a list of arguments of evaluate.py such as [split=test], not {tree!r}")
             return None
-        return tuple(str(word) for word in tree)
+        return tuple(str(argument) for argument in tree)
 
     def _budgets(self, tree: object, cells: Mapping[str, Settings]) -> dict[str, Budget]:
         budgets = {}
@@ -266,7 +265,7 @@ class _Reader:
                 chosen = self._known_cells(chosen, cells, f"{where}: cells")
             seeds = self._seeds(budget["seeds"], f"{where}: seeds") if "seeds" in budget else None
             settings = self._settings(budget.get("settings"), f"{where}: settings")
-            evaluate = self._words(budget.get("evaluate"), f"{where}: evaluate")
+            evaluate = self._arguments(budget.get("evaluate"), f"{where}: evaluate")
             budgets[name] = Budget(settings, chosen, seeds, evaluate, own)
         return budgets or {"full": Budget()}
 

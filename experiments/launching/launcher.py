@@ -24,8 +24,8 @@ from typing import IO, Protocol
 from experiments.launching.plan import Job
 from idf.errors import EXIT_USER_ERROR
 from idf.files import output_errors
-from idf.runs.find import DAMAGED, RunState, is_evaluated, read_state
-from idf.runs.run import EXIT_STATUS
+from idf.runs.find import DAMAGED, RunState, read_state
+from idf.runs.run import EXIT_STATUS, RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.5
@@ -82,7 +82,7 @@ class Track:
         return self.seconds + (now - self.started if self.started is not None else 0.0)
 
 
-class Board(Protocol):
+class Progress(Protocol):
     """Shows the tracks while they run."""
 
     def show(self, tracks: Sequence[Track], slots: int) -> None:
@@ -110,7 +110,7 @@ class Launcher:
         logs: folder for what the processes print.
         retries: how often a job that fails is started again.
         force: start over runs that are there.
-        board: where progress is shown.
+        progress: where progress is shown.
         train, evaluate: the programs; tests put others there.
     """
 
@@ -119,7 +119,7 @@ class Launcher:
         jobs: Sequence[Job],
         slots: Sequence[Slot],
         logs: Path,
-        board: Board,
+        progress: Progress,
         *,
         retries: int = 1,
         force: bool = False,
@@ -129,7 +129,7 @@ class Launcher:
         self.tracks = [Track(job) for job in jobs]
         self._free = list(slots)
         self._slots = len(slots)
-        self._logs, self._board, self._retries = logs, board, retries
+        self._logs, self._progress, self._retries = logs, progress, retries
         self._programs = {TRAINING: train, EVALUATING: evaluate}
         self._forced = {track.job.folder for track in self.tracks} if force else set()
         self._running: list[_Process] = []
@@ -163,11 +163,11 @@ class Launcher:
         with _signals_into(self._signals):
             try:
                 while self._work():
-                    self._board.show(self.tracks, self._slots)
+                    self._progress.show(self.tracks, self._slots)
                     time.sleep(POLL_S)
             finally:
                 self._abandon()
-        self._board.show(self.tracks, self._slots)
+        self._progress.show(self.tracks, self._slots)
         if self._stopped_by is not None:
             return 128 + self._stopped_by
         expected = (track.state in (FINISHED, DIVERGED) or track.job.folder in self._unwanted for track in self.tracks)
@@ -217,19 +217,17 @@ class Launcher:
             return
         slot = self._free.pop(0)
         job = track.job
-        words = [*job.overrides] if stage == TRAINING else [f"run={job.folder}", *(job.evaluate or ())]
-        if stage == TRAINING and slot.threads and not any(word.startswith("threads=") for word in words):
-            words.append(f"threads={slot.threads}")
+        arguments = [f"run={job.folder}", *(job.evaluate or ())]
+        if stage == TRAINING:
+            arguments = train_arguments(job, slot.threads, force=job.folder in self._forced)
         if not track.seconds:  # else it has been at work in this launch
             track.first_step = 0 if job.folder in self._forced else track.run.step
-        if job.folder in self._forced:
-            words = [word for word in words if not word.startswith("force=")] + ["force=true"]
-            self._forced.discard(job.folder)  # a second try goes on instead
+        self._forced.discard(job.folder)  # a second try goes on instead
         path = self._logs / f"{job.name}.log"
-        command = [sys.executable, str(self._programs[stage]), *words]
+        command = [sys.executable, str(self._programs[stage]), *arguments]
         with output_errors(path):
             log = open(path, "ab")  # noqa: SIM115 - closed when the process has ended
-            log.write(f"$ {shlex.join(['python', self._programs[stage].name, *words])}\n".encode())
+            log.write(f"$ {shlex.join(['python', self._programs[stage].name, *arguments])}\n".encode())
             log.flush()
         popen = subprocess.Popen(
             command,
@@ -242,7 +240,7 @@ class Launcher:
         )
         track.state, track.started, track.note = stage, time.monotonic(), ""
         self._running.append(_Process(track, slot, popen, log, stage))
-        self._board.say(f"{job.name}: {stage}" + (f" from step {track.run.step}" if track.run.step else ""))
+        self._progress.say(f"{job.name}: {stage}" + (f" from step {track.run.step}" if track.run.step else ""))
 
     def _collect(self, process: _Process) -> None:
         """Take note of a process that has ended."""
@@ -256,7 +254,7 @@ class Launcher:
         track.state = WAITING
         if code in (0, EXIT_STATUS["diverged"]) and self._settle(track) is None:
             best = f", best {track.run.best:.4f} bits/sample" if track.run.best is not None else ""
-            self._board.say(f"{track.job.name}: {track.state}{best}" + (f" ({track.note})" if track.note else ""))
+            self._progress.say(f"{track.job.name}: {track.state}{best}" + (f" ({track.note})" if track.note else ""))
             return
         if self.stopped or track.job.folder in self._unwanted:
             track.state = STOPPED
@@ -265,22 +263,24 @@ class Launcher:
             return  # its evaluation comes next
         track.failures += 1
         track.run = read_state(track.job.folder)
-        said = track.run.reason if track.run.name == "failed" else _last_words(self._logs / f"{track.job.name}.log")
+        said = track.run.reason if track.run.name == "failed" else _last_message(self._logs / f"{track.job.name}.log")
         reason = f"exit status {code}" if code >= 0 else f"killed by signal {-code} ({signal.Signals(-code).name})"
         track.note = f"{reason}: {said}" if said else reason
         # What the user has to mend fails the same way again.
         hopeless = code == EXIT_USER_ERROR
         if hopeless or track.failures > self._retries:
             track.state = FAILED
-            self._board.say(f"{track.job.name}: failed, {track.note}; see {self._logs / track.job.name}.log")
+            self._progress.say(f"{track.job.name}: failed, {track.note}; see {self._logs / track.job.name}.log")
         else:
-            self._board.say(f"{track.job.name}: {track.note}; try {track.failures + 1} of {self._retries + 1}")
+            self._progress.say(f"{track.job.name}: {track.note}; try {track.failures + 1} of {self._retries + 1}")
 
     def _pass_on(self, number: int) -> None:
         """Ask all children to stop; a second Ctrl-C makes them stop at once."""
         if self._stopped_by is None:
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            self._board.say(f"{name}: {len(self._running)} processes are asked to stop; the same command goes on later")
+            self._progress.say(
+                f"{name}: {len(self._running)} processes are asked to stop; the same command goes on later"
+            )
         self._stopped_by = self._stopped_by or number
         for process in self._running:
             _send(process, number)
@@ -293,6 +293,27 @@ class Launcher:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.popen.wait(timeout=30)
             process.log.close()
+
+
+def train_arguments(job: Job, threads: int, *, force: bool) -> list[str]:
+    """The arguments of ``train.py`` for a job.
+
+    Args:
+        threads: unless the job says how many; 0 leaves them to the run's own setting.
+        force: start the run over.
+    """
+    arguments = [argument for argument in job.overrides if not (force and argument.startswith("force="))]
+    if threads and not any(argument.startswith("threads=") for argument in arguments):
+        arguments.append(f"threads={threads}")
+    return [*arguments, "force=true"] if force else arguments
+
+
+def commands(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
+    """The command lines that do one job from its beginning, on whatever machine has the checkout."""
+    lines = [[sys.executable, str(ROOT / "train.py"), *train_arguments(job, threads, force=force)]]
+    if job.evaluate is not None:
+        lines.append([sys.executable, str(ROOT / "evaluate.py"), f"run={job.folder.resolve()}", *job.evaluate])
+    return lines
 
 
 def make_slots(jobs: int, gpus: Sequence[str], threads: int | None) -> list[Slot]:
@@ -332,7 +353,7 @@ def visible_gpus() -> list[str]:
 
 def lacks_evaluation(job: Job) -> bool:
     """Whether a finished run of this job is still to be evaluated."""
-    return job.evaluate is not None and not is_evaluated(job.folder)
+    return job.evaluate is not None and not RunFolder(job.folder).is_evaluated()
 
 
 def _environment(slot: Slot) -> dict[str, str]:
@@ -353,7 +374,7 @@ def _send(process: _Process, number: int) -> None:
             process.popen.send_signal(number)  # train.py ends its helpers itself, after its checkpoint
 
 
-def _last_words(path: Path) -> str:
+def _last_message(path: Path) -> str:
     """The last line that a process printed, commands left out; empty when there is none."""
     try:
         with open(path, "rb") as file:

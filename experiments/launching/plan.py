@@ -17,10 +17,9 @@ from typing import Any
 from experiments.launching.definition import Budget, Settings, Study
 from idf.config import Config, DataConfig, check, run_folder, signature
 from idf.config.compose import compose
-from idf.errors import ConfigError, DataError, RunError
+from idf.errors import ConfigError, DataError, RunError, did_you_mean
 from idf.evaluation.options import parse_options
 from idf.files import atomic_write_text
-from idf.text import did_you_mean
 
 MANIFEST = "study.json"
 DEFAULT_BUDGET = "smoke"
@@ -35,7 +34,7 @@ class Job:
         overrides: for ``train.py``, everything but what the launcher adds (threads).
         folder: of the run.
         steps: training steps.
-        evaluate: words for ``evaluate.py``, None for no evaluation.
+        evaluate: arguments of ``evaluate.py``, None for no evaluation.
     """
 
     cell: str
@@ -163,7 +162,7 @@ def _job(
     if evaluate is not None:
         # Other codecs do not depend on the seed: they are measured once a cell.
         if not first:
-            evaluate = (*(word for word in evaluate if not word.startswith("baselines=")), "baselines=none")
+            evaluate = (*(argument for argument in evaluate if not argument.startswith("baselines=")), "baselines=none")
         parse_options(["run=x", *evaluate])
     return Job(cell, seed, (*overrides, f"seed={seed}"), run_folder(config), config.training.steps, evaluate)
 

@@ -6,13 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from experiments.launching.launcher import EVALUATING, OVER, TRAINING, WAITING, Track
+from idf.tables import to_terminal
 from idf.text import bits, duration
 
 LINE_INTERVAL_S = 30.0
@@ -50,7 +49,7 @@ def summary(tracks: Sequence[Track], slots: int, now: float) -> str:
     return text if over or left is None else f"{text}; about {duration(left)} left"
 
 
-class LiveBoard:
+class LiveProgress:
     """A table that is drawn anew; runs that are over make room when it does not fit."""
 
     def __init__(self, console: Console) -> None:
@@ -66,21 +65,20 @@ class LiveBoard:
             order = {TRAINING: 0, EVALUATING: 0, "failed": 1, WAITING: 2}
             ranked = sorted(shown, key=lambda track: order.get(track.state, 3))[:room]
             shown = [track for track in tracks if track in ranked]
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for heading in ("cell", "seed", "state", "step", "best bits/sample", "time", ""):
-            right = heading in ("seed", "step", "best bits/sample", "time")
-            table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "")
-        for track in shown:
-            elapsed = duration(track.elapsed(now)) if track.elapsed(now) else ""
-            table.add_row(
+        rows = [
+            (
                 track.job.cell,
                 str(track.job.seed),
                 Text(track.state, style=STYLES.get(track.state, "")),
                 f"{track.run.step}/{track.job.steps}",
                 bits(track.run.best),
-                elapsed,
+                duration(track.elapsed(now)) if track.elapsed(now) else "",
                 Text("was there" if track.skipped and not track.note else track.note, style="dim"),
             )
+            for track in shown
+        ]
+        columns = ("cell", "seed", "state", "step", "best bits/sample", "time", "")
+        table = to_terminal(columns, rows, "lrlrrrl", wrapped=("",))
         hidden = len(tracks) - len(shown)
         lines = [Text(summary(tracks, slots, now), style="bold")]
         if hidden:
@@ -95,7 +93,7 @@ class LiveBoard:
         self._live.stop()
 
 
-class LineBoard:
+class LineProgress:
     """Plain lines, for log files and batch systems."""
 
     def __init__(self) -> None:
@@ -116,7 +114,7 @@ class LineBoard:
         pass
 
 
-def open_board() -> LiveBoard | LineBoard:
+def open_progress() -> LiveProgress | LineProgress:
     """A table if standard output is a terminal, else lines."""
     console = Console()
-    return LiveBoard(console) if console.is_terminal else LineBoard()
+    return LiveProgress(console) if console.is_terminal else LineProgress()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from idf.text import did_you_mean
+from idf.errors import did_you_mean
 
 DEVIATIONS = 2.0
 """How far from the mean a normal distribution is tried out."""

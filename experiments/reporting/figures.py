@@ -1,6 +1,6 @@
 """The figures of a report, each as SVG and PNG: bits/sample by seed, and curves with bands.
 
-Colours are those of Okabe and Ito, as in :mod:`idf.evaluation.results`.
+Colours are those of Okabe and Ito, as in :mod:`idf.plotting`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from experiments.reporting.results import CellResult, Curve, StudyResult
-from idf.config import Config, load_config
+from idf.config import Config
 from idf.errors import UserError
-from idf.plotting import BLUE, DPI, GREY, ORANGE, VERMILION, WIDTH_INCHES
+from idf.plotting import BLUE, DPI, ORANGE, VERMILION, WIDTH_INCHES, label_figure, style_axes
 from idf.training.schedules import sharpness_schedule
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def draw_seeds(result: StudyResult) -> Figure | None:
     count = len(result.cells)
     figure = Figure(figsize=(WIDTH_INCHES, 1.5 + 0.42 * count), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    _style(axes)
+    style_axes(axes)
     low, high = min(values), max(values)
     room = 0.06 * (high - low) or 0.01 * high
     edge = high + 2 * room
@@ -54,7 +54,7 @@ def draw_seeds(result: StudyResult) -> Figure | None:
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
-    figure.suptitle("Bits per sample by seed", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    label_figure(figure, "Bits per sample by seed")
     return figure
 
 
@@ -71,7 +71,7 @@ def draw_curves(result: StudyResult) -> Figure | None:
     figure = Figure(figsize=(max(WIDTH_INCHES, 3.2 * columns), 1.2 + 2.1 * rows), dpi=DPI, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, cell in zip(grid.flat, cells, strict=False):
-        _style(axes)
+        style_axes(axes)
         _draw_curves(axes, cell)
         axes.set_title(cell.name, loc="left", fontsize=9)
         axes.tick_params(labelsize=8)
@@ -81,7 +81,7 @@ def draw_curves(result: StudyResult) -> Figure | None:
     for column in range(columns):
         grid[(len(cells) - 1 - column) // columns, column].tick_params(labelbottom=True)
     _limit(grid[0, 0], [seed.curve for cell in cells for seed in cell.seeds if seed.curve])
-    figure.suptitle("Validation over training", fontsize=12, x=0.01, ha="left", fontweight="bold")
+    label_figure(figure, "Validation over training")
     figure.supxlabel("optimiser step", fontsize=10)
     figure.supylabel("bits per sample", fontsize=10)
     unique: dict[str, Artist] = {}
@@ -156,17 +156,10 @@ def _draw_curves(axes: Axes, cell: CellResult) -> None:
 def _jumps(cell: CellResult) -> list[int]:
     for seed in cell.seeds:
         try:
-            return sharpness_steps(load_config(seed.run.folder / "config.yaml"))
+            return sharpness_steps(seed.run.config())
         except UserError:  # not started, or of another version: another seed may do
             continue
     return []
-
-
-def _style(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, color="#E3E3E3", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(color=GREY)
 
 
 def _limit(axes: Axes, curves: Sequence[Curve]) -> None:

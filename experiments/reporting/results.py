@@ -14,7 +14,8 @@ from experiments.launching.definition import Published
 from experiments.launching.plan import read_manifest
 from experiments.reporting.statistics import Paired, Summary, compare_paired, steps_to, summarise
 from idf.errors import RunError
-from idf.runs.find import RunRecord, number, read_run
+from idf.runs.find import RunRecord, read_run
+from idf.runs.history import finite_number
 
 Curve = tuple[tuple[int, float], ...]
 """(step, bits/sample) of each validation."""
@@ -59,7 +60,7 @@ class SeedResult:
     @property
     def coded_bits(self) -> float | None:
         """Bits/sample of the files that ``evaluate.py`` made."""
-        return number(self.evaluated.get("bits_per_sample")) if self.evaluated else None
+        return finite_number(self.evaluated.get("bits_per_sample")) if self.evaluated else None
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def read_results(folder: Path, target: float | None = None) -> StudyResult:
         report = manifest.get("report") or {}
         pairs = [(str(first), str(second)) for first, second in report.get("comparisons", ())]
         published = {cell: Published(**figure) for cell, figure in (report.get("published") or {}).items()}
-        own = number(report.get("target"))
+        own = finite_number(report.get("target"))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{folder}/study.json is of another version; start the study again, it only writes this file anew"
@@ -162,7 +163,7 @@ def read_results(folder: Path, target: float | None = None) -> StudyResult:
         name=folder.name,
         description=str(manifest.get("description", "")),
         folder=folder,
-        command=shlex.join(str(word) for word in manifest.get("command", ())),
+        command=shlex.join(str(argument) for argument in manifest.get("command", ())),
         cells=cells,
         target=target,
         comparisons=tuple(compared),
@@ -173,12 +174,12 @@ def read_results(folder: Path, target: float | None = None) -> StudyResult:
 def _seed(folder: Path, entry: Mapping[str, Any]) -> SeedResult:
     run = read_run(folder / entry["run"])
     points = [
-        (record["step"], number(record.get("bits_per_sample")))
+        (record["step"], finite_number(record.get("bits_per_sample")))
         for record in run.history()
         if record.get("kind") == "validation"
     ]
-    rows = [row for row in (run.evaluation() or {"rows": []})["rows"] if isinstance(row, dict)]
-    words = entry.get("evaluate")
+    rows = [row for row in (run.results() or {"rows": []})["rows"] if isinstance(row, dict)]
+    arguments = entry.get("evaluate")
     return SeedResult(
         cell=str(entry["cell"]),
         seed=int(entry["seed"]),
@@ -188,8 +189,8 @@ def _seed(folder: Path, entry: Mapping[str, Any]) -> SeedResult:
         others=tuple(rows[1:]),
         command=shlex.join(["python", "train.py", *entry["overrides"]]),
         evaluation_command=None
-        if words is None
-        else shlex.join(["python", "evaluate.py", f"run={run.folder}", *words]),
+        if arguments is None
+        else shlex.join(["python", "evaluate.py", f"run={run.folder}", *arguments]),
     )
 
 

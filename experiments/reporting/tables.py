@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.reporting.results import CellResult, SeedResult, StudyResult
 from experiments.reporting.statistics import Interval, rate_interval, summarise
-from idf.runs.find import number
-from idf.text import bits
-
-DASH = "–"
+from idf.runs.history import finite_number
+from idf.tables import to_csv, to_latex, to_markdown
+from idf.text import DASH, bits, formatted, times
 
 
 @dataclass(frozen=True)
@@ -23,10 +20,10 @@ class Table:
     Args:
         name: of its files.
         title: above it.
-        columns: headings; the first ``words`` of them are left-aligned.
+        columns: headings; the first ``texts`` of them are left-aligned.
         rows: as shown.
         note: what the columns mean.
-        records: the same with full precision, for CSV; empty strings where a figure does not apply.
+        records: the same with full precision, for CSV; None where a figure does not apply.
     """
 
     name: str
@@ -35,7 +32,24 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str
     records: tuple[Mapping[str, object], ...]
-    words: int = 1
+    texts: int = 1
+
+    @property
+    def alignment(self) -> str:
+        """Of the columns, as in :mod:`idf.tables`."""
+        return "l" * self.texts + "r" * (len(self.columns) - self.texts)
+
+    def markdown(self) -> str:
+        """A heading, the table, and its note."""
+        return f"## {self.title}\n\n{to_markdown(self.columns, self.rows, self.alignment)}\n{self.note}\n"
+
+    def csv(self) -> str:
+        """One header line and full precision."""
+        return to_csv(self.records)
+
+    def latex(self) -> str:
+        """A ``table`` environment with the title as its caption."""
+        return to_latex(self.columns, self.rows, self.alignment, self.title)
 
 
 def cells_table(result: StudyResult) -> Table:
@@ -64,21 +78,21 @@ def cells_table(result: StudyResult) -> Table:
                 "seeds": len(cell.seeds),
                 "finished": cell.count("finished"),
                 "diverged": cell.count("diverged"),
-                "divergence_low": _blank(rate and rate.low),
-                "divergence_high": _blank(rate and rate.high),
-                "mean": _blank(summary.mean),
-                "deviation": _blank(summary.deviation),
-                "interval_low": _blank(summary.interval and summary.interval.low),
-                "interval_high": _blank(summary.interval and summary.interval.high),
-                "interquartile_mean": _blank(summary.interquartile_mean),
-                "best": _blank(summary.best),
-                "worst": _blank(summary.worst),
-                "worst_seed": _blank(worst and worst.seed),
-                "last_mean": _blank(cell.last.mean),
-                "last_deviation": _blank(cell.last.deviation),
-                "target": _blank(result.target),
+                "divergence_low": rate and rate.low,
+                "divergence_high": rate and rate.high,
+                "mean": summary.mean,
+                "deviation": summary.deviation,
+                "interval_low": summary.interval and summary.interval.low,
+                "interval_high": summary.interval and summary.interval.high,
+                "interquartile_mean": summary.interquartile_mean,
+                "best": summary.best,
+                "worst": summary.worst,
+                "worst_seed": worst and worst.seed,
+                "last_mean": cell.last.mean,
+                "last_deviation": cell.last.deviation,
+                "target": result.target,
                 "reached_target": len(cell.reached),
-                "median_steps_to_target": _blank(cell.median_steps),
+                "median_steps_to_target": cell.median_steps,
             }
         )
     return Table(
@@ -106,10 +120,10 @@ def comparisons_table(result: StudyResult) -> Table | None:
             (
                 f"{first} → {second}",
                 str(count),
-                DASH if paired.difference is None else f"{paired.difference:+.4f}",
+                formatted(paired.difference, "+.4f"),
                 interval(paired.interval, "+.4f"),
                 f"{paired.wins} of {count}",
-                DASH if paired.p_value is None else f"{paired.p_value:.3f}",
+                formatted(paired.p_value, ".3f"),
             )
         )
         records.append(
@@ -117,11 +131,11 @@ def comparisons_table(result: StudyResult) -> Table | None:
                 "first": first,
                 "second": second,
                 "seeds": " ".join(map(str, paired.seeds)),
-                "difference": _blank(paired.difference),
-                "interval_low": _blank(paired.interval and paired.interval.low),
-                "interval_high": _blank(paired.interval and paired.interval.high),
+                "difference": paired.difference,
+                "interval_low": paired.interval and paired.interval.low,
+                "interval_high": paired.interval and paired.interval.high,
                 "second_better": paired.wins,
-                "p_value": _blank(paired.p_value),
+                "p_value": paired.p_value,
             }
         )
     return Table(
@@ -159,8 +173,8 @@ def codecs_table(result: StudyResult, commands: list[str]) -> Table | None:
                 str(example.get("window") or DASH),
                 plus_minus(summary.mean, summary.deviation),
                 f"{16 / mean:.3f}",
-                _times(example.get("encode_x_realtime")),
-                _times(example.get("decode_x_realtime")),
+                times(finite_number(example.get("encode_x_realtime"))),
+                times(finite_number(example.get("decode_x_realtime"))),
                 str(len(values)) if command and "seeds" in note else DASH,
                 f"[{commands.index(command) + 1}]" if command else DASH,
             )
@@ -169,12 +183,12 @@ def codecs_table(result: StudyResult, commands: list[str]) -> Table | None:
             {
                 "codec": codec,
                 "measured_on": where,
-                "window": _blank(example.get("window")),
-                "bits_per_sample": _blank(summary.mean),
-                "deviation": _blank(summary.deviation),
+                "window": example.get("window"),
+                "bits_per_sample": summary.mean,
+                "deviation": summary.deviation,
                 "compression_ratio": 16 / mean,
-                "encode_x_realtime": _blank(example.get("encode_x_realtime")),
-                "decode_x_realtime": _blank(example.get("decode_x_realtime")),
+                "encode_x_realtime": example.get("encode_x_realtime"),
+                "decode_x_realtime": example.get("decode_x_realtime"),
                 "runs": len(values) if command else "",
                 "command": command,
                 "note": note,
@@ -211,8 +225,8 @@ def codecs_table(result: StudyResult, commands: list[str]) -> Table | None:
             )
     if not any(seed.coded_bits is not None for cell in result.cells for seed in cell.seeds):
         return None
-    for seed, row in sorted(others.values(), key=lambda found: number(found[1].get("bits_per_sample")) or 0.0):
-        value = number(row.get("bits_per_sample"))
+    for seed, row in sorted(others.values(), key=lambda found: finite_number(found[1].get("bits_per_sample")) or 0.0):
+        value = finite_number(row.get("bits_per_sample"))
         if value is not None:
             add(str(row.get("codec")), _where(row), [value], row, seed.evaluation_command or "", "other codec")
     return Table(
@@ -224,7 +238,7 @@ def codecs_table(result: StudyResult, commands: list[str]) -> Table | None:
         "process and compared. ± is the standard deviation over seeds. Encode, decode: seconds of audio for one CPU "
         "second, of the first seed. Published figures are as their authors measured them and cannot be compared directly.",
         tuple(records),
-        words=2,
+        texts=2,
     )
 
 
@@ -243,8 +257,8 @@ def runs_table(result: StudyResult) -> Table:
                     "seed": seed.seed,
                     "state": state.name,
                     "step": state.step,
-                    "best_validation_bits_per_sample": _blank(state.best),
-                    "coded_test_bits_per_sample": _blank(seed.coded_bits),
+                    "best_validation_bits_per_sample": state.best,
+                    "coded_test_bits_per_sample": seed.coded_bits,
                     "reason": state.reason or "",
                     "run": str(seed.run.folder),
                     "command": seed.command,
@@ -258,43 +272,6 @@ def runs_table(result: StudyResult) -> Table:
         "Bits/sample. Coded: the files that evaluate.py made.",
         tuple(records),
     )
-
-
-def to_markdown(table: Table) -> str:
-    """A heading, the table, and its note."""
-    alignment = ["---"] * table.words + ["---:"] * (len(table.columns) - table.words)
-    lines = [f"## {table.title}", "", _line(table.columns), "|" + "|".join(alignment) + "|"]
-    lines += [_line(row) for row in table.rows]
-    return "\n".join([*lines, "", table.note]) + "\n"
-
-
-def to_csv(table: Table) -> str:
-    """One header line and full precision."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(table.records[0]) if table.records else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table.records)
-    return text.getvalue()
-
-
-def to_latex(table: Table) -> str:
-    """A ``table`` environment; needs the package booktabs."""
-    alignment = "l" * table.words + "r" * (len(table.columns) - table.words)
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        "\\begin{table}",
-        "  \\centering",
-        f"  \\caption{{{_tex(table.title)}}}",
-        f"  \\begin{{tabular}}{{{alignment}}}",
-        "    \\toprule",
-        "    " + " & ".join(_tex(column) for column in table.columns) + " \\\\",
-        "    \\midrule",
-        *("    " + " & ".join(_tex(cell) for cell in row) + " \\\\" for row in table.rows),
-        "    \\bottomrule",
-        "  \\end{tabular}",
-        "\\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def plus_minus(mean: float | None, deviation: float | None) -> str:
@@ -338,42 +315,3 @@ def _cell_command(seeds: Sequence[SeedResult]) -> str:
 
 def _where(row: Mapping[str, object] | None) -> str:
     return f"{row.get('dataset')}, {row.get('split')}" if row else DASH
-
-
-def _times(value: object) -> str:
-    speed = number(value)
-    if speed is None:
-        return DASH
-    return f"{speed:.0f}×" if speed >= 10 else f"{speed:.2g}×"
-
-
-def _blank(value: object) -> object:
-    return "" if value is None else value
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "_": r"\_",
-    "#": r"\#",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "±": r"$\pm$",
-    "→": r"$\rightarrow$",
-    "×": r"$\times$",
-    "–": "--",
-    "−": "$-$",
-    "₂": "$_2$",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)

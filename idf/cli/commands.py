@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from idf.audio.sources import open_path, open_source
+from idf.cli.console import Report
 from idf.cli.info import info
 from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
-from idf.cli.report import Report
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
     FLAC_SUFFIX,

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from idf.audio.sources import open_path
+from idf.cli.console import amount
 from idf.cli.plan import plan
-from idf.cli.report import amount
 from idf.container.files import SUFFIX, naming
 from idf.container.index import Index, read_index
 from idf.errors import DataError, RunError, UserError

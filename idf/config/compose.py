@@ -8,7 +8,6 @@ configuration goes through :mod:`idf.config.checks`. All of it runs before Tenso
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import os
 import pickle
@@ -31,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from idf.config.checks import check
 from idf.config.schema import Config
-from idf.errors import ConfigError
+from idf.errors import ConfigError, did_you_mean, nearest
 
 CONFIG_NAME = "config"
 LAUNCHER = "hydra_plugins.idf.ProcessLauncher"
@@ -219,7 +218,7 @@ def _problems_of(override: Override) -> Iterator[str]:
     if key in groups():
         for value in values:
             if value not in groups()[key]:
-                yield f"{key}={value}: {key} is one of {', '.join(groups()[key])}{_did_you_mean(str(value), groups()[key])}"
+                yield f"{key}={value}: {key} is one of {', '.join(groups()[key])}{did_you_mean(str(value), groups()[key], otherwise='')}"
         return
     setting = settings().get(key)
     if setting is None:
@@ -253,20 +252,15 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _did_you_mean(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
-
-
 def _did_you_mean_key(key: str) -> str:
     keys = [*settings(), *groups()]
     last = key.rsplit(".", 1)[-1]
     # First a setting of that very name in another place, then the nearest spelling of the whole or of the name.
     same = [known for known in keys if known.rsplit(".", 1)[-1] == last]
-    close = same or difflib.get_close_matches(key, keys, n=2, cutoff=0.75)
+    close = same or nearest(key, keys, cutoff=0.75)
     if not close:
         names = {known.rsplit(".", 1)[-1]: known for known in keys}
-        close = [names[name] for name in difflib.get_close_matches(last, list(names), n=2, cutoff=0.7)]
+        close = [names[name] for name in nearest(last, names, cutoff=0.7)]
     return f"; did you mean {' or '.join(close[:3])}?" if close else "; `python train.py --cfg job` lists them"
 
 

@@ -5,13 +5,12 @@ Names alone decide. Adding, removing or renaming one clip never moves another fr
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from idf.errors import DataError
+from idf.errors import DataError, did_you_mean
 
 _RANGE = ".."
 
@@ -109,9 +108,7 @@ def _resolve(key: str, entries: Sequence[str], ordered: Sequence[str]) -> tuple[
 
 
 def _unknown(name: str, ordered: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, ordered, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]!r}?" if close else f"clips are named {_some(ordered)}"
-    return f"there is no clip {name!r}; {hint}"
+    return f"there is no clip {name!r}{did_you_mean(name, ordered, otherwise=f'; clips are named {_some(ordered)}')}"
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

@@ -22,7 +22,7 @@ import idf
 from idf.audio.pcm import write_wav16
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import EXIT_USER_ERROR, RunError
-from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, NotMade, to_json
+from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, Unavailable, to_json
 from idf.files import output_errors
 
 
@@ -34,13 +34,13 @@ class WorkerCrash(CodecError):
     """A worker process ended in a way that is no codec's message: a bug or a crash. Holds what it printed."""
 
 
-def why_not_made(entry: Entry, error: CodecError) -> NotMade:
+def unavailable(entry: Entry, error: CodecError) -> Unavailable:
     """The row that ``entry`` could not become, with the last words of the error."""
     last = str(error).strip().splitlines()[-1] if str(error).strip() else "no message"
     reason = f"{entry.provider} failed: {last}"
     if isinstance(error, WorkerCrash):
         reason = f"{entry.provider}: {str(error).strip().splitlines()[0].rstrip(':')}: {last}"
-    return NotMade(
+    return Unavailable(
         entry.codec,
         reason,
         f"install another version of {entry.provider.split()[0]}, or leave the row out of the baselines",

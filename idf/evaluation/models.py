@@ -12,10 +12,12 @@ from omegaconf.errors import OmegaConfBaseException
 from idf.config import Config
 from idf.config.compose import compose
 from idf.errors import RunError
+from idf.evaluation.options import data_config
 from idf.files import output_errors
 from idf.models.file import read_model_file
 from idf.models.registry import find_model
-from idf.runs.find import EvaluatedRun
+from idf.runs.find import OUTPUTS, RunRecord
+from idf.runs.run import RunFolder
 
 
 @dataclass(frozen=True)
@@ -51,34 +53,54 @@ class Subject:
         return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
 
 
-def subject_of_run(run: EvaluatedRun) -> Subject:
-    """The model that a run has exported."""
-    return Subject(run.config, run.model)
+@dataclass(frozen=True)
+class Target:
+    """What one evaluation is about.
+
+    Attributes:
+        run: where results go: a run's folder, or one for models that come without a run.
+        config: the first model's settings, with those of the data that it is measured on.
+        subjects: the models.
+    """
+
+    run: RunFolder
+    config: Config
+    subjects: tuple[Subject, ...]
 
 
-def open_models(
-    names: Sequence[str], data: Sequence[str], outputs: Path = Path("outputs")
-) -> tuple[EvaluatedRun, list[Subject]]:
-    """Models by name or file, and a folder for what is found of them: ``outputs/models/NAME+NAME…``.
+def target_of_run(run: RunRecord, data: Sequence[str]) -> Target:
+    """The model that a run has exported.
+
+    Args:
+        data: ``data=NAME`` and ``data.KEY=VALUE``; the run's own data if there are none.
+
+    Raises:
+        RunError: the run's settings cannot be read.
+        ConfigError: wrong settings of the data.
+    """
+    config = run.config()
+    subject = Subject(config, run.model_path)
+    return Target(run, replace(config, data=data_config(config, data)), (subject,))
+
+
+def target_of_models(names: Sequence[str], data: Sequence[str], outputs: Path = OUTPUTS) -> Target:
+    """Models by name or file; results go to ``outputs/models/NAME+NAME…``, which is made.
 
     Args:
         names: of shipped or imported models, or paths of model files.
         data: ``data=NAME`` and ``data.KEY=VALUE``; the bundled speech if there are none.
 
-    Returns:
-        the folder with the first model's settings and the data's; the models.
-
     Raises:
         RunError: there is no such model, or its file is damaged.
-        ConfigError: wrong words about the data.
+        ConfigError: wrong settings of the data.
         OutputError: the folder cannot be made.
     """
-    subjects = [_open_model(name) for name in names]
+    subjects = tuple(_open_model(name) for name in names)
     settings = compose(list(data) or ["data=demo"]).data
     folder = outputs / "models" / "+".join(subject.model.stem for subject in subjects)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    return EvaluatedRun(folder, replace(subjects[0].config, data=settings)), subjects
+    return Target(RunFolder(folder), replace(subjects[0].config, data=settings), subjects)
 
 
 def _open_model(name: str) -> Subject:

@@ -1,29 +1,19 @@
-"""The rows of the table, and the table in each form: JSON, CSV, Markdown, terminal."""
+"""What an evaluation found: the rows of its table, and the table in each form (JSON, CSV, Markdown, terminal)."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idf.evaluation.codecs.interface import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, Unavailable
 from idf.evaluation.measurement import ClipMeasurement, Measurement
 from idf.files import atomic_write_text
-from idf.plotting import (
-    BLUE,
-    GREY,
-    _figure,
-    label_figure,
-    save_figure,
-)
-
-if TYPE_CHECKING:
-    pass  # SELF
+from idf.tables import to_csv, to_markdown, to_terminal
+from idf.text import formatted, times
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,7 +76,7 @@ class Results:
     """
 
     rows: tuple[Row, ...]
-    not_made: tuple[NotMade, ...] = ()
+    not_made: tuple[Unavailable, ...] = ()
     warnings: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
     per_clip: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
@@ -156,38 +146,29 @@ def write_results(results: Results, folder: Path) -> list[Path]:
     """
     texts = {
         "results.json": json.dumps(dataclasses.asdict(results), indent=2, allow_nan=False) + "\n",
-        "table.csv": to_csv(results.rows),
-        "table.md": to_markdown(results),
+        "table.csv": to_csv([dataclasses.asdict(row) for row in results.rows]),
+        "table.md": results_markdown(results),
     }
     for name, text in texts.items():
         atomic_write_text(folder / name, text)
     return [folder / name for name in texts]
 
 
-def to_csv(rows: Sequence[Row]) -> str:
-    """All fields of all rows, one header line; an empty cell is a figure that does not apply."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(dataclasses.asdict(row))
-    return text.getvalue()
-
-
 HEADINGS = ("codec", "window", "bits/sample", "ratio", "−log2 p", "encode", "decode", "MiB", "lossless", "provider")
+ALIGNMENT = "lrrrrrrrcl"
 
 
 def cells(row: Row) -> tuple[str, ...]:
     """A row under :data:`HEADINGS`, as text."""
     return (
         row.codec,
-        _number(row.window, "d"),
-        _number(row.bits_per_sample, ".4f"),
-        _number(row.compression_ratio, ".3f"),
-        _number(row.nll_bits_per_sample, ".4f"),
+        formatted(row.window, "d"),
+        formatted(row.bits_per_sample, ".4f"),
+        formatted(row.compression_ratio, ".3f"),
+        formatted(row.nll_bits_per_sample, ".4f"),
         times(row.encode_x_realtime),
         times(row.decode_x_realtime),
-        _number(row.peak_memory_mib, ".0f"),
+        formatted(row.peak_memory_mib, ".0f"),
         "yes" if row.lossless else "NO",
         row.provider,
     )
@@ -206,44 +187,36 @@ NOTE = (
 )
 
 
-def to_markdown(results: Results) -> str:
+def results_markdown(results: Results) -> str:
     """The table, what could not be made, and what the columns mean."""
-    lines = []
+    parts = []
     if results.rows:
-        lines += [
-            f"**{caption(results)}**",
-            "",
-            "| " + " | ".join(HEADINGS) + " |",
-            "|---" + "|---:" * (len(HEADINGS) - 3) + "|:---:|---|",
-        ]
-        lines += ["| " + " | ".join(_escape(cell) for cell in cells(row)) + " |" for row in results.rows]
-        lines += ["", NOTE]
+        table = to_markdown(HEADINGS, [cells(row) for row in results.rows], ALIGNMENT)
+        parts += [f"**{caption(results)}**\n", table, f"{NOTE}\n"]
     if results.not_made:
-        lines += ["", "Not made here:", ""]
-        lines += [f"- {row.codec}: {row.reason}. Remedy: {row.remedy}." for row in results.not_made]
-    lines += [f"\n**Warning:** {warning}." for warning in results.warnings]
-    return "\n".join(lines) + "\n"
+        missing = [f"- {row.codec}: {row.reason}. Remedy: {row.remedy}.\n" for row in results.not_made]
+        parts += ["Not made here:\n", "".join(missing)]
+    parts += [f"**Warning:** {warning}.\n" for warning in results.warnings]
+    return "\n".join(parts)
 
 
-def to_terminal(results: Results, width: int) -> list[RenderableType]:
+def results_terminal(results: Results, width: int) -> list[RenderableType]:
     """The table and the rest for rich, in the order to print, for a terminal of ``width`` characters.
 
     A narrow terminal gets fewer columns and the providers below the table; the files always have everything.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
     from rich.text import Text
 
     hidden = () if width >= WIDE_TERMINAL else ("window", "lossless", "provider")
-    table = Table(title=caption(results), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for heading in HEADINGS:
-        if heading not in hidden:
-            words = heading in ("codec", "provider")
-            table.add_column(heading, justify="left" if words else "right", no_wrap=not words)
-    for number, row in enumerate(results.rows):
-        pairs = zip(HEADINGS, cells(row), strict=True)
-        shown = [Text(cell) for heading, cell in pairs if heading not in hidden]
-        table.add_row(*shown, style="bold" if number == 0 else None)
+    kept = [index for index, heading in enumerate(HEADINGS) if heading not in hidden]
+    table = to_terminal(
+        [HEADINGS[index] for index in kept],
+        [[cells(row)[index] for index in kept] for row in results.rows],
+        "".join(ALIGNMENT[index] for index in kept),
+        title=caption(results),
+        wrapped=("codec", "provider"),
+        styles=["bold", *[None] * (len(results.rows) - 1)],
+    )
     parts: list[RenderableType] = [table, Text(NOTE, style="dim")]
     if hidden:
         providers = "; ".join(f"{row.codec}: {row.provider}" for row in results.rows)
@@ -256,43 +229,3 @@ def to_terminal(results: Results, width: int) -> list[RenderableType]:
 
 def _speed(audio_seconds: float, cpu_seconds: float) -> float | None:
     return audio_seconds / cpu_seconds if cpu_seconds > 0 else None
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
-
-
-def times(value: float | None) -> str:
-    """A speed as a multiple of real time, a dash where it is not known."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}×" if value >= 10 else f"{value:.2g}×"
-
-
-def _escape(cell: str) -> str:
-    return cell.replace("|", "\\|")
-
-
-def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw the table's bits per sample as bars, the smallest files on top; the first row is the model.
-
-    Returns:
-        ``codecs.svg`` and ``codecs.png`` in ``folder``.
-
-    Raises:
-        OutputError: ``folder`` cannot be written.
-    """
-    ranked = sorted(rows, key=lambda row: row.bits_per_sample)
-    figure, axes = _figure(height=1.5 + 0.34 * len(rows))
-    colours = [BLUE if row is rows[0] else "#B8B8B8" for row in ranked]
-    names = [row.codec for row in ranked]
-    bars = axes.barh(range(len(ranked)), [row.bits_per_sample for row in ranked], color=colours, height=0.7)
-    axes.bar_label(bars, [f"{row.bits_per_sample:.3f}" for row in ranked], padding=4, fontsize=9)
-    axes.set_yticks(range(len(ranked)), names)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.12 * max(row.bits_per_sample for row in ranked))
-    axes.grid(visible=False, axis="y")
-    label_figure(figure, "Size of the files")
-    axes.set_title(f"{rows[0].dataset}, {rows[0].split}", fontsize=9, loc="left", color=GREY)
-    axes.set_xlabel("bits per sample (smaller is better)")
-    return save_figure(figure, folder, "codecs")

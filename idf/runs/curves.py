@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idf.errors import RunError
+from idf.config import load_config
 from idf.plotting import (
     BLUE,
     DPI,
@@ -18,13 +17,15 @@ from idf.plotting import (
     ORANGE,
     VERMILION,
     WIDTH_INCHES,
-    _figure,
-    _label,
-    _legend,
+    add_legend,
+    label_axes,
     label_figure,
+    new_figure,
     save_figure,
     style_axes,
 )
+from idf.runs.history import finite_number, read_history
+from idf.runs.run import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,39 +40,28 @@ Points = tuple[list[float], list[float]]
 
 
 @dataclass(frozen=True)
-class History:
-    """``history.jsonl``, one record a step and kind. A step that was logged twice (after a resume) counts once."""
+class Series:
+    """A history by kind, one record a step: of a step that was logged twice (after a resume) the last."""
 
     records: dict[str, list[dict[str, Any]]]
 
     def points(self, kind: str, metric: str) -> Points:
         """Steps and values of a metric; values that are missing, null or not finite are left out."""
-        found = [
-            (record["step"], record[metric]) for record in self.records.get(kind, []) if _finite(record.get(metric))
-        ]
-        return [step for step, _ in found], [value for _, value in found]
+        found = [(record["step"], finite_number(record.get(metric))) for record in self.records.get(kind, [])]
+        known = [(step, value) for step, value in found if value is not None]
+        return [step for step, _ in known], [value for _, value in known]
 
 
-def read_history(path: Path) -> History:
-    """Read a run's history.
+def read_series(path: Path) -> Series:
+    """Read a run's history for its curves.
 
     Raises:
-        RunError: missing, or a line that is no record. A last line cut off by a crash is ignored.
+        RunError: the history is missing or damaged, see :func:`~idf.runs.history.read_history`.
     """
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"cannot read the history {path}: {error}") from error
     latest: dict[str, dict[int, dict[str, Any]]] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-            latest.setdefault(record["kind"], {})[record["step"]] = record
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):
-                break
-            raise RunError(f"line {number} of {path} is damaged; delete the line to go on without it") from error
-    return History({kind: [of_kind[step] for step in sorted(of_kind)] for kind, of_kind in latest.items()})
+    for record in read_history(path):
+        latest.setdefault(record["kind"], {})[record["step"]] = record
+    return Series({kind: [of_kind[step] for step in sorted(of_kind)] for kind, of_kind in latest.items()})
 
 
 def plot_history(history_path: Path, folder: Path) -> list[Path]:
@@ -103,7 +93,7 @@ def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, F
     Raises:
         RunError: the history cannot be read.
     """
-    history = read_history(Path(history_path))
+    history = read_series(Path(history_path))
     changes = _Changes() if _learns_sharpness(Path(history_path).parent) else _sharpness_changes(history)
     bits = _Curves("Bits per dimension", "bits per sample", "bits_per_sample", "loss_bits_per_sample")
     ratio = _Curves("Compression ratio", "16 bits / bits per sample", "compression_ratio", "compression_ratio")
@@ -135,12 +125,11 @@ class _Changes:
 
 
 def _learns_sharpness(run: Path) -> bool:
-    from idf.config import load_config
+    path = RunFolder(run).config_path
+    return path.is_file() and load_config(path).sharpness.kind == "learned"
 
-    return (run / "config.yaml").is_file() and load_config(run / "config.yaml").sharpness.kind == "learned"
 
-
-def _sharpness_changes(history: History) -> _Changes:
+def _sharpness_changes(history: Series) -> _Changes:
     steps, values = history.points("train", "sharpness")
     moved = [index for index in range(1, len(values)) if values[index] != values[index - 1]]
     if not moved:
@@ -151,21 +140,21 @@ def _sharpness_changes(history: History) -> _Changes:
     return _Changes(tuple(((steps[index - 1] + steps[index]) / 2, values[index]) for index in moved))
 
 
-def _loss(history: History, changes: _Changes, width: float) -> Figure | None:
+def _loss(history: Series, changes: _Changes, width: float) -> Figure | None:
     steps, loss = history.points("train", "loss_bits_per_sample")
     if not steps:
         return None
-    figure, axes = _figure(width)
+    figure, axes = new_figure(width)
     axes.plot(steps, loss, color=BLUE, alpha=0.35, linewidth=0.9, label="training windows")
     axes.plot(steps, _smooth(loss), color=BLUE, linewidth=1.6, label="the same, smoothed")
     _limit(axes, [(steps, loss)])
     _mark(axes, changes)
-    _label(axes, "Training loss", "optimiser step", "−log₂ p, bits per sample")
-    _legend(axes)
+    label_axes(axes, "Training loss", "optimiser step", "−log₂ p, bits per sample")
+    add_legend(axes)
     return figure
 
 
-def _curves(history: History, changes: _Changes, which: _Curves, width: float) -> Figure | None:
+def _curves(history: Series, changes: _Changes, which: _Curves, width: float) -> Figure | None:
     curves: list[tuple[Points, dict[str, Any]]] = []
     steps, values = history.points("train", which.train)
     curves.append(((steps, _smooth(values)), {"color": GREY, "linewidth": 1.2, "label": "training windows, smoothed"}))
@@ -179,17 +168,17 @@ def _curves(history: History, changes: _Changes, which: _Curves, width: float) -
     drawn = [(points, look) for points, look in curves if points[0]]
     if not drawn:
         return None
-    figure, axes = _figure(width)
+    figure, axes = new_figure(width)
     for (at, of), look in drawn:
         axes.plot(at, of, **look)
     _limit(axes, [points for points, _ in drawn])
     _mark(axes, changes)
-    _label(axes, which.title, "optimiser step", which.unit)
-    _legend(axes)
+    label_axes(axes, which.title, "optimiser step", which.unit)
+    add_legend(axes)
     return figure
 
 
-def _log_scales(history: History, width: float) -> Figure | None:
+def _log_scales(history: Series, width: float) -> Figure | None:
     # A dictionary keeps the blocks in the order in which they leave the flow, as training writes them.
     keys = dict.fromkeys(key for record in history.records.get("train", []) for key in record)
     blocks = [match[1] for key in keys if (match := re.fullmatch(r"log_scale/(.+)/mean", key))]
@@ -268,7 +257,3 @@ def _smooth(values: list[float]) -> list[float]:
         part = values[index - near : index + near + 1]
         smooth.append(sum(part) / len(part))
     return smooth
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from idf.errors import RunError
 from idf.files import atomic_write, output_errors
 
 
@@ -34,7 +35,11 @@ class History:
                 os.close(descriptor)
 
     def truncate_after(self, step: int) -> None:
-        """Drop what was written after ``step``: a resumed run will write it again."""
+        """Drop what was written after ``step``: a resumed run will write it again.
+
+        Raises:
+            RunError: the history is damaged, see :func:`read_history`.
+        """
         if not self.path.exists():
             return
         kept = [record for record in read_history(self.path) if record["step"] <= step]
@@ -43,16 +48,37 @@ class History:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """All whole records; a last line cut short by a crash is left out."""
+    """Read all records, in the order in which they were written. Each has a whole ``step`` and a ``kind``.
+
+    One contract for all who read: figures, statistics and a run that resumes. A last line that a crash cut off is
+    ignored; a damaged line before it is an error, so that no measurement is lost unnoticed.
+
+    Raises:
+        RunError: the file is missing or cannot be read, or a line is no record; names the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"cannot read the history {path}: {error}") from error
     records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            whole = isinstance(record["step"], int) and isinstance(record["kind"], str)
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if whole:
             records.append(record)
+        elif number < len(lines):
+            raise RunError(f"line {number} of {path} is damaged; delete the line to go on without it")
     return records
+
+
+def finite_number(value: object) -> float | None:
+    """``value`` as a float if it is a finite number, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def _finite(record: Mapping[str, Any]) -> dict[str, Any]:

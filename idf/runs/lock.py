@@ -53,6 +53,22 @@ def locked(folder: Path) -> Iterator[str | None]:
                 _write(file, "")
 
 
+def lock_owner(folder: Path) -> str | None:
+    """Who holds ``folder/lock``, e.g. ``"process 4711 on host"``; None when nobody does.
+
+    Reads the owner's name instead of trying the lock, which could get in the way of a run that starts.
+    """
+    try:
+        with open(folder / "lock", encoding="utf-8") as file:
+            owner = _owner(file)
+    except (OSError, UnicodeDecodeError):
+        return None
+    pid, host = owner.get("pid"), owner.get("host")
+    if not isinstance(pid, int) or (host == socket.gethostname() and not _process_exists(pid)):
+        return None
+    return f"process {pid} on {host}"
+
+
 def _lock(file: IO[str]) -> bool:
     if fcntl is None:
         return True
@@ -80,10 +96,16 @@ def _is_alive(owner: dict[str, Any]) -> bool:
         return True
     if fcntl is not None:
         return False
+    return _process_exists(int(owner["pid"]))
+
+
+def _process_exists(pid: int) -> bool:
     try:
-        os.kill(int(owner["pid"]), 0)
-    except OSError:
+        os.kill(pid, 0)
+    except ProcessLookupError:
         return False
+    except OSError:
+        return os.name != "nt"  # it belongs to somebody else; Windows says so of those that are gone
     return True
 
 

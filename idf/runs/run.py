@@ -39,15 +39,31 @@ EXIT_STATUS = {"finished": 0, "diverged": 3, "interrupted": 130, "preempted": 14
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run's folder."""
+class RunFolder:
+    """Where everything of a run lies, and what its status says: the only place that names the files."""
 
     folder: Path
-    keep_checkpoints: int = 3
+
+    @property
+    def name(self) -> str:
+        """``<study>/<signature>-s<seed>``."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
 
     @property
     def config_path(self) -> Path:
         return self.folder / "config.yaml"
+
+    @property
+    def environment_path(self) -> Path:
+        return self.folder / "environment.json"
+
+    @property
+    def status_path(self) -> Path:
+        return self.folder / "status.json"
+
+    @property
+    def history_path(self) -> Path:
+        return self.folder / "history.jsonl"
 
     @property
     def model_path(self) -> Path:
@@ -62,12 +78,23 @@ class Run:
         return self.folder / "plots"
 
     @property
-    def history(self) -> History:
-        return History(self.folder / "history.jsonl")
+    def evaluation(self) -> Path:
+        return self.folder / "evaluation"
 
     @property
-    def checkpoints(self) -> CheckpointFolder:
-        return CheckpointFolder(self.folder / "checkpoints", self.keep_checkpoints)
+    def results_path(self) -> Path:
+        return self.evaluation / "results.json"
+
+    def exists(self) -> bool:
+        """Whether the folder is that of a run."""
+        return self.status_path.exists() or self.config_path.exists()
+
+    def is_evaluated(self) -> bool:
+        """Whether ``evaluate.py`` has measured the model that the run ended with."""
+        try:
+            return self.results_path.stat().st_mtime >= self.model_path.stat().st_mtime
+        except OSError:
+            return False
 
     def status(self) -> dict[str, Any]:
         """What ``status.json`` says; empty when there is none.
@@ -76,19 +103,36 @@ class Run:
             RunError: it cannot be read.
         """
         try:
-            status = json.loads((self.folder / "status.json").read_text())
+            status = json.loads(self.status_path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise RunError(f"{self.folder / 'status.json'} cannot be read: {error}") from error
-        return status if isinstance(status, dict) else {}
+            raise RunError(f"{self.status_path} cannot be read: {error}") from error
+        if not isinstance(status, dict) or not isinstance(status.get("status"), str):
+            raise RunError(f"{self.status_path} cannot be read: it holds no status")
+        return status
+
+
+@dataclass(frozen=True)
+class Run(RunFolder):
+    """A run's folder for the process that works on it."""
+
+    keep_checkpoints: int = 3
+
+    @property
+    def history(self) -> History:
+        return History(self.history_path)
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        return CheckpointFolder(self.folder / "checkpoints", self.keep_checkpoints)
 
     def write_status(self, status: str, **facts: object) -> None:
         """Replace the status; facts of the status before stay unless given anew."""
         old = self.status()
         old.pop("reason", None)
         record = {**old, "status": status, **facts, "updated": time.time()}
-        atomic_write_text(self.folder / "status.json", json.dumps(record, indent=2) + "\n")
+        atomic_write_text(self.status_path, json.dumps(record, indent=2) + "\n")
 
     def clear(self) -> None:
         """Remove everything but the lock, for a run that starts over."""
@@ -128,7 +172,7 @@ def claimed_run(config: Config, *, data_fingerprint: str) -> Iterator[Run]:
             )
         if not status:
             atomic_write_text(run.config_path, to_yaml(config))
-            atomic_write_text(run.folder / "environment.json", json.dumps(environment(), indent=2) + "\n")
+            atomic_write_text(run.environment_path, json.dumps(environment(), indent=2) + "\n")
             run.write_status("running", step=0, data=data_fingerprint, signature=signature(config), seed=config.seed)
         try:
             yield run

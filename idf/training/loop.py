@@ -21,14 +21,14 @@ from idf.training.coding_check import coded_size, export_model
 from idf.training.divergence import DivergenceGuard
 from idf.training.families.interface import Family
 from idf.training.framework import peak_device_memory_mib
-from idf.training.profile import StepProfiler
-from idf.training.progress import SAMPLE_BITS, Display
-from idf.training.report import Reporter
 from idf.training.schedules import learning_rate_schedule, sharpness_schedule
 from idf.training.signals import StopRequest
 from idf.training.state import TrainingState
 from idf.training.step import StepResult, TrainingStep
-from idf.training.throughput import Clock
+from idf.training.tracking.profile import StepProfiler
+from idf.training.tracking.progress import SAMPLE_BITS, Display
+from idf.training.tracking.reporter import Reporter
+from idf.training.tracking.throughput import Clock
 from idf.workers.memory import peak_memory_mib
 
 if TYPE_CHECKING:

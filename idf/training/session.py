@@ -15,11 +15,11 @@ from idf.training.coding_check import export_model
 from idf.training.devices import Devices
 from idf.training.families.interface import Family
 from idf.training.loop import Loop, Outcome
-from idf.training.progress import open_display
-from idf.training.report import Reporter
 from idf.training.signals import stop_on_signals
 from idf.training.state import TrainingState
-from idf.training.trackers import Tracker, open_trackers
+from idf.training.tracking.progress import open_display
+from idf.training.tracking.reporter import Reporter
+from idf.training.tracking.trackers import Tracker, open_trackers
 
 if TYPE_CHECKING:
     import tensorflow as tf

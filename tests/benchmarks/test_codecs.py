@@ -11,7 +11,7 @@ import soundfile
 
 from benchmarks import codecs
 from idf.errors import ConfigError, DataError, RunError
-from idf.evaluation.codecs.interface import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, Unavailable
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_codec_that_fails_is_a_row_that_is_not_made(voice: Path, fakes) -> Non
     rows, failed = codecs.measure_set(codecs.find_set(str(voice)), [], [failing, good])
     assert [row.codec for row in rows] == ["raw"]
     assert [(one.codec, "takes no music" in one.reason) for one in failed] == [("bad", True)]
-    assert isinstance(failed[0], NotMade)
+    assert isinstance(failed[0], Unavailable)
 
 
 @pytest.mark.parametrize(

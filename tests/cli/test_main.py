@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from idf.cli.report import Report
+from idf.cli.console import Report
 from idf.container.index import read_index
 from idf.workers import process as worker_process
 from idf.workers.process import WorkerProcess

@@ -130,7 +130,7 @@ class TestFolder:
 
     def test_bad_lists(self, make_clips: MakeClips) -> None:
         root = make_clips({"alpha": 10, "beta": 10})
-        with pytest.raises(DataError, match=r"data\.test_clips: there is no clip 'alpah'; did you mean 'alpha'"):
+        with pytest.raises(DataError, match=r"data\.test_clips: there is no clip 'alpah'; did you mean alpha"):
             open_dataset(folder_config(root, test_clips=["alpah"]))
         with pytest.raises(DataError, match=r"data\.train_clips and data\.test_clips share beta"):
             open_dataset(folder_config(root, train_clips=["*"], test_clips=["beta"]))

@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 
 from idf.audio.pcm import write_wav16
-from idf.config import load_config
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
 from idf.datasets.dataset import Clip, Dataset
-from idf.evaluation.codecs.interface import ClipFile, FileCodec, NotMade
+from idf.evaluation.codecs.interface import ClipFile, FileCodec, Unavailable
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
-from idf.evaluation.report.example_clip import make_exhibit
+from idf.evaluation.report.example_clip import make_example_clip
 from idf.evaluation.report.html import page
 from idf.evaluation.results import Results, Row
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.model import build_adaptive
-from idf.runs.find import EvaluatedRun
+from idf.runs.run import RunFolder
 from tests.blockwise_fake import Interlaced
 
 NASTY = "<script>alert('&\"')</script>"
@@ -122,11 +121,13 @@ def page_results() -> Results:
     records = tuple({"name": name, "bytes": size, **clip} for name, size in sizes.items())
     about: dict[str, Any] = {"idf": "1", "python": "3", "packages": {"numpy": "2"}, "cpu": NASTY, "cpus": 2}
     about |= {"command": ["/here/evaluate.py", f"run={NASTY}"], "git": {"revision": "0123456789abcdef", "changed": []}}
-    return Results(rows, (NotMade("Sac", NASTY, NASTY),), (NASTY,), about, {row.codec: records, rows[1].codec: records})
+    return Results(
+        rows, (Unavailable("Sac", NASTY, NASTY),), (NASTY,), about, {row.codec: records, rows[1].codec: records}
+    )
 
 
 @pytest.fixture
-def page_run(tiny_model: Path, tmp_path: Path) -> EvaluatedRun:
+def page_run(tiny_model: Path, tmp_path: Path) -> RunFolder:
     """A run with a history of 16 blocks and settings."""
     folder = tmp_path / "run-s0"
     folder.mkdir()
@@ -139,7 +140,7 @@ def page_run(tiny_model: Path, tmp_path: Path) -> EvaluatedRun:
             line |= {f"log_scale/z{block}/{end}": -5 + at for end, at in (("mean", 0), ("min", -1), ("max", 1))}
         lines += [line, {"step": step, "kind": "validation", "bits_per_sample": 12 - step / 40}]
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return EvaluatedRun(folder, load_config(tiny_model.parent / "config.yaml"))
+    return RunFolder(folder)
 
 
 @pytest.fixture
@@ -154,13 +155,13 @@ def page_dataset(fakes: types.ModuleType, tmp_path: Path, page_results: Results)
 
 @pytest.fixture
 def make_page(
-    page_results: Results, page_run: EvaluatedRun, page_dataset: Dataset, make_adaptive: Callable[[int], AdaptiveCodec]
+    page_results: Results, page_run: RunFolder, page_dataset: Dataset, make_adaptive: Callable[[int], AdaptiveCodec]
 ) -> Callable[[int], str]:
     """The page's text for a codec with so many blocks; none is an adaptive flow."""
 
     def make(blocks: int) -> str:
         codec = Interlaced(blocks) if blocks else make_adaptive(4096)
-        exhibit = make_exhibit(codec, page_dataset, page_dataset.test, page_results)
-        return page(page_results, page_run, exhibit)
+        example = make_example_clip(codec, page_dataset, page_dataset.test, page_results)
+        return page(page_results, page_run, example)
 
     return make

@@ -16,7 +16,7 @@ import pytest
 from idf.config import DataConfig, load_config, to_yaml
 from idf.errors import EXIT_USER_ERROR, RunError
 from idf.evaluation import command
-from idf.evaluation.codecs.interface import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, Unavailable
 from idf.evaluation.command import main
 from tests.paths import ROOT
 
@@ -45,8 +45,8 @@ def run(tiny_model: Path, audio_folder: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what the page shows of one clip, and the page: half a minute of drawing that one test is enough for."""
-    monkeypatch.setattr(command, "make_exhibit", lambda codec, dataset, clips, results: None)
-    monkeypatch.setattr(command, "write_page", lambda results, run, exhibit, folder: folder / "report.html")
+    monkeypatch.setattr(command, "make_example_clip", lambda codec, dataset, clips, results: None)
+    monkeypatch.setattr(command, "write_page", lambda results, run, example, folder: folder / "report.html")
 
 
 def test_everything(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_files_larger_than_the_likelihood_are_reported(
     ("words", "message"),
     [
         (["rnu=latest", "splt=test"], "has 3 problems"),
-        (["run=nowhere"], "there is no run folder nowhere"),
+        (["run=nowhere"], "there is no run nowhere"),
         (["run=latest"], "train one with: python train.py"),
     ],
 )
@@ -174,9 +174,9 @@ def test_a_damaged_history_is_found_before_the_work(run: Path, monkeypatch: pyte
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert "python evaluate.py run=FOLDER|latest" in capsys.readouterr().out
+    assert "python evaluate.py run=RUN" in capsys.readouterr().out
 
 
 def _use(monkeypatch: pytest.MonkeyPatch, *entries: Entry) -> None:
-    find: Callable[..., tuple[list[Entry], list[NotMade]]] = lambda names, window: (list(entries), [])  # noqa: E731
+    find: Callable[..., tuple[list[Entry], list[Unavailable]]] = lambda names, window: (list(entries), [])  # noqa: E731
     monkeypatch.setattr(command, "find_baselines", find)

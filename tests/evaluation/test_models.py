@@ -10,7 +10,7 @@ import pytest
 
 from idf.errors import RunError
 from idf.evaluation.command import main as evaluate
-from idf.evaluation.models import open_models
+from idf.evaluation.models import target_of_models
 
 
 def test_two_models_in_one_table(
@@ -47,5 +47,5 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_made(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="there is no model smal"):
-        open_models(["smal"], [])
+        target_of_models(["smal"], [])
     assert list(tmp_path.iterdir()) == []

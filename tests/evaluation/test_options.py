@@ -2,24 +2,19 @@ from __future__ import annotations
 
 import pytest
 
+from idf.config import Config, DataConfig
 from idf.errors import ConfigError
 from idf.evaluation.codecs.baselines import BASELINES
-from idf.evaluation.options import Options, parse_options
+from idf.evaluation.options import Options, data_config, parse_options
 
 
 def test_defaults() -> None:
-    assert parse_options(["run=latest"]) == Options("latest", None, (), "test", tuple(BASELINES))
+    assert parse_options(["run=latest"]) == Options("latest", (), "test", tuple(BASELINES))
 
 
 def test_everything_given() -> None:
-    words = ["data.root=/x", "run=outputs/a=b", "data=folder", "split=validation", "baselines=[tta,flac]"]
-    assert parse_options(words) == Options(
-        "outputs/a=b", None, ("data.root=/x", "data=folder"), "validation", ("flac", "tta")
-    )
-
-
-def test_the_latest_of_a_study() -> None:
-    assert parse_options(["run=latest", "study=demo"]).study == "demo"
+    argv = ["data.root=/x", "run=outputs/a=b", "data=folder", "split=validation", "baselines=[tta,flac]"]
+    assert parse_options(argv) == Options("outputs/a=b", ("data.root=/x", "data=folder"), "validation", ("flac", "tta"))
 
 
 def test_models_instead_of_a_run() -> None:
@@ -32,10 +27,10 @@ def test_no_baselines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("argv", "message"),
     [
-        ([], "run is missing: write run=FOLDER"),
-        (["rnu=latest"], "rnu is not a setting of evaluate.py; did you mean run?"),
+        ([], "run is missing: write run=RUN"),
+        (["rnu=latest"], "rnu is not a setting of this command; did you mean run?"),
         (["outputs/train/x"], "did you mean run=outputs/train/x?"),
         (["run=latest", "split=tset"], "split=tset: expected one of train, validation, test; did you mean test?"),
         (["run=latest", "baselines=flac,wavpak"], "wavpak is not one of .*; did you mean wavpack?"),
@@ -44,19 +39,45 @@ def test_no_baselines() -> None:
         (["run=latest", "data.train_fraction=lots"], "data.train_fraction=lots: expected a number"),
         (["run=latest", "model=small"], "exclude each other"),
         (["model=small,small"], "a model is there twice"),
-        (["model=small", "study=x"], "study= goes with run=latest"),
-        (["run=latest", "width=cpu"], "width is not a setting of evaluate.py"),
+        (["run=latest", "width=cpu"], "width is not a setting of this command"),
         (["run=a", "run=b"], "run is given twice"),
         (["run="], "run= has no value"),
-        (["run=outputs/demo/x", "study=demo"], "study= goes with run=latest"),
+        (["demo/latest"], "did you mean run=demo/latest?"),
+        (["model=,"], "model=,: the list is empty"),
     ],
 )
-def test_problems(words: list[str], message: str) -> None:
+def test_problems(argv: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse_options(words)
+        parse_options(argv)
 
 
 def test_all_problems_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_options(["baseline=all", "split=x", "data.rot=1", "word"])
     assert len(caught.value.problems) == 5  # these four, and no run
+
+
+@pytest.fixture
+def config() -> Config:
+    return Config(data=DataConfig(name="folder", root="/audio"))
+
+
+def test_data_of_the_run(config: Config) -> None:
+    assert data_config(config, ()) == config.data
+
+
+def test_one_setting_changed(config: Config) -> None:
+    changed = data_config(config, ["data.root=/elsewhere", "data.test_clips=[a,b..c]"])
+    assert (changed.name, changed.root, changed.test_clips) == ("folder", "/elsewhere", ["a", "b..c"])
+    assert config.data.root == "/audio"
+
+
+def test_another_data_set_starts_afresh(config: Config) -> None:
+    assert data_config(config, ["data=demo"]) == DataConfig(name="demo")
+    changed = data_config(config, ["data.root=/lj", "data=ljspeech"])
+    assert (changed.name, changed.root) == ("ljspeech", "/lj")
+
+
+def test_impossible_combinations(config: Config) -> None:
+    with pytest.raises(ConfigError):
+        data_config(config, ["data.train_fraction=0.9", "data.validation_fraction=0.9"])

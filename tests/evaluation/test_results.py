@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from idf.evaluation.codecs.interface import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, Unavailable
 from idf.evaluation.measurement import ClipMeasurement, Measurement
 from idf.evaluation.results import (
     Results,
@@ -18,11 +18,11 @@ from idf.evaluation.results import (
     clip_records,
     excess_warning,
     make_row,
-    to_csv,
-    to_markdown,
-    to_terminal,
+    results_markdown,
+    results_terminal,
     write_results,
 )
+from idf.tables import to_csv
 
 MEASUREMENT = Measurement(
     (
@@ -65,9 +65,9 @@ def test_what_does_not_apply_is_null(fakes: ModuleType) -> None:
     row = make_row(Entry("TTA", "PyAV", None, fakes.Raw()), "demo", "test", silent)
     nothing = (row.window, row.nll_bits_per_sample, row.encode_x_realtime, row.decode_x_realtime, row.peak_memory_mib)
     assert nothing == (None,) * 5
-    [cells] = csv.DictReader(io.StringIO(to_csv([row])))
+    [cells] = csv.DictReader(io.StringIO(to_csv([dataclasses.asdict(row)])))
     assert cells["window"] == cells["nll_bits_per_sample"] == ""
-    assert "| TTA | – | 9.0000 | 1.778 | – | – | – | – | yes | PyAV |" in to_markdown(Results((row,)))
+    assert "| TTA | – | 9.0000 | 1.778 | – | – | – | – | yes | PyAV |" in results_markdown(Results((row,)))
 
 
 @pytest.mark.parametrize(("spare", "warned"), [(-1, False), (1, True)])
@@ -89,7 +89,7 @@ def test_rows_without_a_likelihood_are_not_warned_about(row: Row) -> None:
 
 
 def test_everything_is_written(row: Row, tmp_path: Path) -> None:
-    missing = NotMade("Sac", "no command", "install it")
+    missing = Unavailable("Sac", "no command", "install it")
     results = Results((row,), (missing,), ("look out",), {"idf": "1"}, {row.codec: clip_records(MEASUREMENT.clips)})
     assert [path.name for path in write_results(results, tmp_path)] == ["results.json", "table.csv", "table.md"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "table.csv", "table.md"]
@@ -114,9 +114,9 @@ def test_everything_is_written(row: Row, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_the_terminal_shows_all_that_matters_at_any_width(row: Row, width: int) -> None:
-    results = Results((row,), (NotMade("Sac", "no command", "install it"),), ("look out",))
+    results = Results((row,), (Unavailable("Sac", "no command", "install it"),), ("look out",))
     console = Console(width=width, record=True, file=io.StringIO())
-    for part in to_terminal(results, width):
+    for part in results_terminal(results, width):
         console.print(part)
     text = console.export_text()
     assert all(len(line) <= width for line in text.splitlines())

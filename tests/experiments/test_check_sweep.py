@@ -7,7 +7,7 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from experiments.check_sweep import MAX_COMBINATIONS, agent_words, check_file, check_sweep, main
+from experiments.check_sweep import MAX_COMBINATIONS, agent_arguments, check_file, check_sweep, main
 from experiments.launching.sweep_values import read_parameters
 from idf.config.compose import compose
 from idf.errors import ConfigError
@@ -54,8 +54,8 @@ def test_values_go_the_way_that_wandb_takes() -> None:
         "model": "medium",
     }
     theirs = create_sweep_command_args({"args": {name: {"value": value} for name, value in values.items()}})
-    assert agent_words(values) == theirs["args_no_hyphens"]
-    config = compose(agent_words(values))
+    assert agent_arguments(values) == theirs["args_no_hyphens"]
+    config = compose(agent_arguments(values))
     assert config.permutation.seed is None
     assert config.sharpness.boundaries == [0.1, 0.9]
     assert config.training.sign_flips is False

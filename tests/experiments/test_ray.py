@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from experiments import ray as launcher
+from experiments.launching.launcher import commands
 from experiments.launching.plan import Job
 from experiments.ray import main, run_commands, run_tasks
-from experiments.slurm import commands
 from idf.errors import ConfigError, RunError
-from idf.runs.find import is_evaluated, read_state
+from idf.runs.find import read_state
+from idf.runs.run import RunFolder
 from tests.paths import ROOT
 
 # Stands in for train.py and evaluate.py: notes its process and what it was given, and ends well.
@@ -99,13 +100,13 @@ def check_results(tmp_path: Path) -> None:
     facts = [json.loads(run.read_text()) for run in runs]
     assert [fact["threads"] for fact in facts] == [1, 1]
     assert len({fact["pid"] for fact in facts} - {os.getpid()}) == 2
-    assert all(is_evaluated(run.parent) for run in runs)
+    assert all(RunFolder(run.parent).is_evaluated() for run in runs)
 
 
 def test_the_command_line(study: list[str]) -> None:
     with pytest.raises(ConfigError, match="cpus=many: expected a whole number"):
         main([*study, "cpus=many"])
-    with pytest.raises(ConfigError, match="cpus=0: a run needs one"):
+    with pytest.raises(ConfigError, match="cpus=0: expected a whole number from 1 on"):
         main([*study, "cpus=0"])
     with pytest.raises(ConfigError, match="there is no cell b"):
         main([*study, "only=b"])
@@ -127,7 +128,7 @@ def test_every_run_is_a_task_with_a_process_of_its_own(
     assert fake.options == {"num_cpus": 1, "num_gpus": 2, "max_retries": 3}
     assert fake.up == []
     check_results(tmp_path)
-    assert "2 of 2 runs came to their end" in capsys.readouterr().out
+    assert "2 of 2 runs completed" in capsys.readouterr().out
     with pytest.raises(RunError, match="could not be started with address=nowhere:1: no answer"):
         main([*study, "address=nowhere:1", "force=true"])
     monkeypatch.setitem(sys.modules, "ray", None)  # it is not asked for

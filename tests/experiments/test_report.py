@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from experiments.report import find_folder, main
 from experiments.reporting.figures import draw_curves, draw_seeds, mean_and_band, sharpness_steps
 from experiments.reporting.results import read_results
-from experiments.reporting.tables import cells_table, codecs_table, comparisons_table, to_csv, to_latex, to_markdown
+from experiments.reporting.tables import cells_table, codecs_table, comparisons_table
 from idf.config.compose import compose
 from idf.errors import ConfigError, RunError
 
@@ -101,7 +101,7 @@ def test_the_cells_as_a_table(study: Make) -> None:
     assert shown["mean ± sd"] == "9.2000 ± 0.1414"
     assert shown["worst"] == "s2 diverged at 200"
     assert table.rows[1][table.columns.index("worst")] == "9.0000 (s1)"
-    (first, _) = csv.DictReader(to_csv(table).splitlines())
+    (first, _) = csv.DictReader(table.csv().splitlines())
     assert float(first["mean"]) == pytest.approx(9.2)
     assert first["diverged"] == "1"
 
@@ -123,7 +123,7 @@ def test_ours_beside_other_codecs_and_what_was_published(study: Make) -> None:
     assert commands[number - 1].startswith(
         "python train.py -m model=medium layout=original sharpness=step study=mine-smoke seed=0,1; python evaluate.py run="
     )
-    records = list(csv.DictReader(to_csv(table).splitlines()))
+    records = list(csv.DictReader(table.csv().splitlines()))
     assert all(record["command"] for record in records if record["note"] != "published")
 
 
@@ -139,11 +139,11 @@ def test_nothing_evaluated_and_nothing_to_compare(make_run: Make, outputs: Path)
 def test_markdown_and_latex(study: Make) -> None:
     table = comparisons_table(read_results(study()))
     assert table is not None
-    lines = to_markdown(table).splitlines()
+    lines = table.markdown().splitlines()
     assert lines[2] == "| first → second | seeds | difference | 95 % interval | second better | p |"
     assert lines[3] == "|---|---:|---:|---:|---:|---:|"
     assert lines[4].startswith("| a → b | 2 | -0.2500 | ")
-    latex = to_latex(table)
+    latex = table.latex()
     assert r"a $\rightarrow$ b & 2 & -0.2500 &" in latex
     assert r"95 \% interval" in latex
     assert latex.count("\\begin{") == latex.count("\\end{") == 2

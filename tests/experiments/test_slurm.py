@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from experiments import slurm
+from experiments.launching.launcher import commands
 from experiments.launching.plan import Job
-from experiments.slurm import RunJob, commands, main
+from experiments.slurm import RunJob, main
 from idf.errors import ConfigError, RunError
-from idf.runs.find import is_evaluated, read_state
+from idf.runs.find import read_state
+from idf.runs.run import RunFolder
 from tests.paths import ROOT
 
 # Stands in for train.py and evaluate.py.
@@ -52,7 +54,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_command_line(study: list[str]) -> None:
     with pytest.raises(ConfigError, match="hours=long: expected a whole number"):
         main([*study, "hours=long"])
-    with pytest.raises(ConfigError, match="cluster=slrum: it is slurm or local"):
+    with pytest.raises(ConfigError, match="cluster=slrum: expected one of slurm, local"):
         main([*study, "cluster=slrum"])
     with pytest.raises(ConfigError, match="there is no cell b"):
         main([*study, "only=b"])
@@ -80,7 +82,7 @@ def test_a_study_as_jobs_on_this_machine(
     runs = sorted((tmp_path / "outputs" / "mine-full").glob("*/status.json"))
     assert [read_state(run.parent).name for run in runs] == ["finished"] * 2
     assert json.loads(runs[0].read_text())["threads"] == 1
-    assert all(is_evaluated(run.parent) for run in runs)
+    assert all(RunFolder(run.parent).is_evaluated() for run in runs)
     assert main([*study, "cluster=local", "gpus=0", "cpus=1", "training.steps=300"]) == 0
     assert "nothing is left to do" in capsys.readouterr().out
     gc.collect()  # submitit leaves its processes to the collector, which complains

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.status import command_of, differences, main
+from experiments.status import differences, main
 from idf.errors import RunError
 from idf.runs.find import find_runs, read_run
 
@@ -53,11 +53,6 @@ def test_what_differs_is_told_by_groups_where_that_is_enough(make_run, outputs: 
     # Now the kind alone does not tell them apart.
     assert "sharpness=step sharpness.end=-5.0" in differences(runs)
     assert differences(runs[:1]) == [""]
-
-
-def test_the_command_that_goes_on(make_run) -> None:
-    run = read_run(make_run("study=a", "force=true", "data=folder", "data.root=/a b"))
-    assert command_of(run) == "python train.py study=a data=folder 'data.root=/a b'"
 
 
 def test_a_run_of_a_study_goes_on_with_the_study(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -11,9 +10,7 @@ from typing import Any
 import matplotlib
 import pytest
 
-from idf.errors import RunError
-from idf.evaluation.results import Row, plot_codecs
-from idf.runs.curves import draw_history, plot_history, read_history
+from idf.runs.curves import draw_history, plot_history, read_series
 from tests.paths import ROOT
 
 NAMES = ("loss", "bits_per_dimension", "compression_ratio", "log_scales")
@@ -115,26 +112,7 @@ def test_a_title_and_its_legend_stand_apart(tmp_path: Path, blocks: int, width: 
 def test_history_after_a_resume_and_a_crash(tmp_path: Path) -> None:
     path = write(tmp_path, [*records([None] * 3), {"step": 10, "kind": "train", "loss_bits_per_sample": 1.0}])
     path.write_text(path.read_text() + '{"step": 20, "ki')
-    assert read_history(path).points("train", "loss_bits_per_sample") == ([0, 10, 20], [16, 1.0, 15.8])
-
-
-def test_damaged_history(tmp_path: Path) -> None:
-    path = write(tmp_path, records([None] * 3))
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join([lines[0], "broken", *lines[1:]]))
-    with pytest.raises(RunError, match=r"line 2 of .*history.jsonl is damaged"):
-        read_history(path)
-    with pytest.raises(RunError, match="cannot read the history"):
-        read_history(tmp_path / "missing.jsonl")
-
-
-def test_bars_of_the_codecs(tmp_path: Path) -> None:
-    row = Row("IDF", "idf", "demo", "test", 1, 10, 256, 10, 8.0, 2.0, 7.9, 5.0, 5.0, 100.0, True)
-    rows = [row, *(dataclasses.replace(row, codec=f"other {n}", bits_per_sample=8.5 + n) for n in range(3))]
-    paths = plot_codecs(rows, tmp_path)
-    check(paths)
-    text = paths[0].read_text()
-    assert all(f"<!-- {row.codec} -->" in text and f"<!-- {row.bits_per_sample:.3f} -->" in text for row in rows)
+    assert read_series(path).points("train", "loss_bits_per_sample") == ([0, 10, 20], [16, 1.0, 15.8])
 
 
 def test_the_same_data_gives_the_same_svg(tmp_path: Path) -> None:
@@ -145,7 +123,7 @@ def test_the_same_data_gives_the_same_svg(tmp_path: Path) -> None:
 
 def test_pyplot_is_not_loaded() -> None:
     # pyplot would choose a window system and keep every figure alive.
-    code = "import idf.evaluation.results, sys; assert 'matplotlib' not in sys.modules; "
-    code += "from idf.evaluation.results import _figure; _figure(); assert 'matplotlib.pyplot' not in sys.modules"
+    code = "import idf.runs.curves, sys; assert 'matplotlib' not in sys.modules; "
+    code += "from idf.plotting import new_figure; new_figure(); assert 'matplotlib.pyplot' not in sys.modules"
     root = str(ROOT)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)

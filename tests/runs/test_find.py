@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from idf.errors import RunError
-from idf.runs.find import find_runs, flatten, number, open_record, read_run, read_state
+from idf.runs.find import find_runs, flatten, open_run, read_run, read_state
 
 
 def test_a_run_as_training_leaves_it(make_run, outputs: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_run_as_training_leaves_it(make_run, outputs: Path) -> None:
     assert (run.state.name, run.state.step, run.state.steps, run.state.best) == ("finished", 20, 4000, 9.25)
     assert run.settings["seed"] == 3
     assert run.settings["model.name"] == "small"
-    assert run.evaluation() == {"rows": [{"codec": "x"}]}
+    assert run.results() == {"rows": [{"codec": "x"}]}
     assert [record["step"] for record in run.history()] == [10, 20]
     assert run.bytes_on_disk() == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert run.name == f"a/{folder.name}"
@@ -59,26 +59,84 @@ def test_damage_hides_nothing_else(make_run, outputs: Path) -> None:
 def test_runs_by_folder_name_and_beginning(make_run, outputs: Path) -> None:
     first = make_run("study=a", updated=100.0)
     second = make_run("study=a", "seed=1", "model=medium", updated=50.0)
-    for word in (str(first), f"a/{first.name}", first.name, first.name[:6], "latest"):
-        assert open_record(word, outputs).folder == first, word
-    assert open_record(second.name[:4], outputs).folder == second
+    third = make_run("study=b", "model=large", updated=70.0)
+    for word in (str(first), f"a/{first.name}", first.name, first.name[:-1], "latest", "a/latest"):
+        assert open_run(word, outputs).folder == first, word
+    assert open_run(second.name[:4], outputs).folder == second
+    assert open_run("b/latest", outputs).folder == third
 
 
-def test_a_run_that_is_not_there(make_run, outputs: Path) -> None:
-    with pytest.raises(RunError, match="there is no run under"):
-        open_record("latest", outputs)
-    with pytest.raises(RunError, match="holds no runs yet"):
-        open_record("x", outputs)
+def test_a_run_that_is_not_there(make_run, outputs: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"there is no run under .*; train one with: python train\.py"):
+        open_run("latest", outputs)
+    with pytest.raises(RunError, match=r"holds no runs yet: train one with: python train\.py"):
+        open_run("x", outputs)
     folder = make_run("study=abc")
     make_run("study=abc", "seed=1")
-    with pytest.raises(RunError, match=f"did you mean abc/{folder.name}"):
-        open_record(f"abd/{folder.name}", outputs)
+    for word in (f"abd/{folder.name}", str(outputs / "abd" / folder.name)):
+        with pytest.raises(RunError, match=f"there is no run .*; did you mean abc/{folder.name}"):
+            open_run(word, outputs)
     with pytest.raises(RunError, match="is ambiguous: abc/"):
-        open_record(folder.name[:10], outputs)
-    with pytest.raises(RunError, match=f"is a study, not a run; its runs are {folder.name}, "):
-        open_record(str(outputs / "abc"), outputs)
+        open_run(folder.name[:10], outputs)
+    for word in ("abc", str(outputs / "abc")):
+        with pytest.raises(RunError, match=f"is a study, not a run; its runs are abc/{folder.name}, "):
+            open_run(word, outputs)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match=r"is not a run folder: .*; name a folder that train\.py made"):
+        open_run(str(tmp_path / "empty"), outputs)
+    with pytest.raises(RunError, match=r"no run under .*nothing/"):
+        open_run("nothing/latest", outputs)
 
 
-def test_flat_settings_and_numbers() -> None:
+def test_of_very_many_runs_only_the_number_is_named(make_run, outputs: Path) -> None:
+    for seed in range(13):
+        make_run(f"seed={seed}")
+    with pytest.raises(RunError, match=r"there is no run xyz; .* holds 13 runs, which `python -m experiments.status`"):
+        open_run("xyz", outputs)
+
+
+def test_the_latest_with_a_model(make_run, outputs: Path) -> None:
+    make_run("study=train", "seed=1", updated=9.0)
+    with pytest.raises(RunError, match=r"no run under .* has a model yet; train one with: python train\.py"):
+        open_run("latest", outputs, with_model=True)
+    old = make_run("study=train", "seed=2", updated=1.0, model=True)
+    new = make_run("study=other", "seed=3", updated=5.0, model=True)
+    assert open_run("latest", outputs, with_model=True).folder == new
+    assert open_run("train/latest", outputs, with_model=True).folder == old
+    assert open_run("train/latest", outputs, with_model=True).model_path.read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    ("status", "owned", "message"),
+    [
+        ("running", True, "it is running at step 100"),
+        ("running", False, "it was killed at step 100 or later; start it again"),
+        ("diverged", False, "it diverged at step 100; choose other settings"),
+        ("interrupted", False, "status is interrupted at step 100; start it again"),
+        (None, False, "train it with train.py"),
+    ],
+)
+def test_a_run_without_a_model(make_run, status: str | None, owned: bool, message: str) -> None:
+    owner = {"pid": os.getpid(), "host": socket.gethostname()}
+    folder = make_run("study=a", status=status or "", owner=owner if owned else None)
+    if status is None:
+        (folder / "status.json").unlink()
+    with pytest.raises(RunError, match=rf"has no model.idfm.*{message}"):
+        open_run(str(folder), with_model=True)
+
+
+def test_settings_are_checked_when_they_are_used(make_run) -> None:
+    folder = make_run("data=folder", "data.root=/audio")
+    assert open_run(str(folder)).config().data.root == "/audio"
+    (folder / "config.yaml").write_text("model: {windw: 3}\n")
+    with pytest.raises(RunError, match=r"config.yaml.*windw"):
+        open_run(str(folder)).config()
+
+
+def test_the_command_that_goes_on(make_run) -> None:
+    run = read_run(make_run("study=a", "force=true", "data=folder", "data.root=/a b"))
+    assert run.command == "python train.py study=a data=folder 'data.root=/a b'"
+
+
+def test_flat_settings() -> None:
     assert flatten({"a": {"b": 1, "c": {"d": [2]}}, "e": None}) == {"a.b": 1, "a.c.d": [2], "e": None}
-    assert [number(value) for value in (1, 2.5, True, None, float("nan"), "3")] == [1.0, 2.5, None, None, None, None]

@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 
 from idf.config import Config, load_config, run_folder
+from idf.config.compose import compose
 from idf.errors import RunError
 from idf.runs.run import Run, claimed_run
 
 Tiny = Callable[..., Config]
+
+
+@pytest.fixture
+def tiny(outputs: Path) -> Tiny:
+    """The configuration of a run under a folder of its own; takes overrides."""
+    return lambda *overrides: compose([*overrides, f"outputs={outputs}"])
 
 
 def test_a_new_folder_says_what_it_is(tiny: Tiny) -> None:

@@ -1,110 +1,82 @@
-"""Commands that look at one clip with one model: the words that say which, and what they mean."""
+"""Which clip, with which model: the part of a command line that all views of one clip share."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from idf.arguments import Arguments
 from idf.audio.pcm import Pcm, read_pcm16
 from idf.config.compose import check_overrides, compose
 from idf.datasets.dataset import Dataset, open_dataset
-from idf.errors import ConfigError, DataError
+from idf.errors import ConfigError, DataError, did_you_mean
 from idf.evaluation.options import data_config
 from idf.models import registry
-from idf.runs.find import LATEST, EvaluatedRun, open_run
-from idf.text import did_you_mean, parse_words
+from idf.runs.find import OUTPUTS, RunRecord, open_run
 
-KEYS = ("run", "study", "model", "clip", "output")
-"""Settings that all such commands take, besides ``data=`` and ``data.KEY=``."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A model and where its results go.
-
-    Args:
-        name: for titles.
-        run: the run it comes from, if it does.
-        model: its file.
-    """
-
-    name: str
-    run: EvaluatedRun | None
-    model: Path
+SETTINGS = ("run", "model", "clip", "seconds", "output")
+"""What all views take, besides ``data=`` and ``data.KEY=``."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a command line says.
+    """A clip, a model, and where results go.
 
     Args:
-        source: the model.
-        settings: all settings but those of the data.
-        data: words about the data set, as given.
+        name: of the clip.
+        clip: its samples, or the part asked for.
+        model_name: for titles.
+        model: its file.
+        folder: for results.
     """
 
-    source: Source
-    settings: dict[str, str]
-    data: tuple[str, ...]
+    name: str
+    clip: Pcm
+    model_name: str
+    model: Path
+    folder: Path
 
-    def clip(self) -> tuple[str, Pcm]:
-        """Name and samples of the clip.
-
-        Raises:
-            DataError: there is no such clip; says which there are.
-        """
-        wanted = self.settings.get("clip")
-        if wanted is not None and Path(wanted).is_file():
-            return Path(wanted).stem, read_pcm16(wanted)
-        if self.source.run is not None:
-            dataset = open_dataset(data_config(self.source.run, self.data))
-        else:
-            dataset = open_dataset(compose(self.data or ["data=demo"]).data)
-        return _named_clip(wanted, dataset)
-
-    def folder(self, kind: str, clip: str) -> Path:
-        """Where results go: ``output=``, or a folder ``kind`` of the run or of all outputs."""
-        if "output" in self.settings:
-            return Path(self.settings["output"])
-        name = re.sub(r"[^\w.-]+", "_", clip)
-        if self.source.run is not None:
-            return self.source.run.folder / kind / name
-        return Path("outputs") / kind / self.source.name / name
+    @property
+    def title(self) -> str:
+        """What is shown."""
+        return f"{self.name} by {self.model_name}"
 
 
-def read_choice(words: Sequence[str], settings: Sequence[str], usage: str) -> Choice:
-    """Read a command line.
+def read_choice(arguments: Arguments, view: str) -> Choice:
+    """Find what the command line names.
 
     Args:
-        settings: names that the command takes besides :data:`KEYS`.
-        usage: is added to what is wrong.
+        view: names the folder of results.
 
     Raises:
-        ConfigError: with every problem found.
+        ConfigError: with every problem of the command line, or no such part of the clip.
         RunError: there is no such run or model.
+        DataError: there is no such clip; says which there are.
     """
-    data = [word for word in words if word.startswith(("data=", "data."))]
-    parsed = parse_words([word for word in words if word not in data], settings=(*KEYS, *settings))
-    given = parsed.settings
-    problems = [f"`{word}` cannot be read: write setting=value" for word in parsed.plain]
+    given, data = arguments.settings, arguments.passed
     if ("run" in given) == ("model" in given):
-        problems.append("name one: run=FOLDER, run=latest, or model=NAME")
-    if "study" in given and given.get("run") != LATEST:
-        problems.append("study= goes with run=latest; a folder needs no study")
-    problems += check_overrides(data).problems
-    if problems:
-        raise ConfigError([*problems[:-1], f"{problems[-1]}\n\n{usage}"])
-    return Choice(_source(given), given, tuple(data))
+        arguments.problems.append("name one: run=RUN, run=latest, or model=NAME")
+    arguments.problems += check_overrides(data).problems
+    arguments.check()
+    if "run" in given:
+        run = open_run(given["run"], with_model=True)
+        model, model_name, place = run.model_path, run.name, run.folder / view
+    else:
+        run = None
+        model = registry.find_model(given["model"])
+        model_name, place = model.stem, OUTPUTS / view / model.stem
+    name, clip = _clip(given.get("clip"), run, data)
+    folder = Path(given["output"]) if "output" in given else place / re.sub(r"[^\w.-]+", "_", name)
+    return Choice(name, _part(given.get("seconds"), clip), model_name, model, folder)
 
 
-def _source(settings: dict[str, str]) -> Source:
-    if "model" in settings:
-        path = registry.find_model(settings["model"])
-        return Source(path.stem, None, path)
-    run = open_run(settings["run"], settings.get("study"))
-    return Source(f"{run.folder.parent.name}/{run.folder.name}", run, run.model)
+def _clip(wanted: str | None, run: RunRecord | None, data: Sequence[str]) -> tuple[str, Pcm]:
+    if wanted is not None and Path(wanted).is_file():
+        return Path(wanted).stem, read_pcm16(wanted)
+    config = data_config(run.config(), data) if run is not None else compose(data or ["data=demo"]).data
+    return _named_clip(wanted, open_dataset(config))
 
 
 def _named_clip(wanted: str | None, dataset: Dataset) -> tuple[str, Pcm]:
@@ -118,3 +90,19 @@ def _named_clip(wanted: str | None, dataset: Dataset) -> tuple[str, Pcm]:
             hint = f": it is one to learn from; name its file to take it all the same, or a test clip{hint}"
         raise DataError(f"clip={wanted} is no file and no test clip of {dataset.name}{hint}")
     return found[0].name, dataset.read(found[0])
+
+
+def _part(text: str | None, clip: Pcm) -> Pcm:
+    """The samples from A to B seconds."""
+    if text is None:
+        return clip
+    whole = len(clip.samples) / clip.rate_hz
+    first, separator, last = text.partition("..")
+    try:
+        seconds = float(first or 0), float(last or whole)
+        at, to = (min(max(round(second * clip.rate_hz), 0), len(clip.samples)) for second in seconds)
+    except (ValueError, OverflowError):  # no number, or none that is finite
+        at = to = 0
+    if not separator or not at < to:
+        raise ConfigError([f"seconds={text}: the clip has {whole:.2f} s; write seconds=A..B, such as seconds=1.5..4"])
+    return replace(clip, samples=clip.samples[at:to])

@@ -1,7 +1,7 @@
 """Pictures of a flow at work on one clip: its latents, their scales, and where the bits go.
 
 Figures are built as objects, for paper (:func:`save_vector`) and for the page of a run
-(:mod:`idf.evaluation.report.html`); colours as in :mod:`idf.evaluation.results`. Time runs to the right, in seconds of the
+(:mod:`idf.evaluation.report.html`); colours as in :mod:`idf.plotting`. Time runs to the right, in seconds of the
 clip, the same in all panels of a figure.
 """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -74,12 +74,12 @@ class _SampleCoder(Protocol):
     def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
 
 
-def has_blocks(codec: object) -> bool:
+def has_blocks(codec: object) -> TypeGuard[BlockwiseCodec]:
     """Whether a codec's model is a window flow, whose blocks can be shown."""
     return isinstance(codec, BlockwiseCodec) and len(codec.block_names) > 0
 
 
-def look_into(codec: Any, name: str, samples: np.ndarray, rate_hz: int) -> CodedClip:
+def look_into(codec: object, name: str, samples: np.ndarray, rate_hz: int) -> CodedClip:
     """Code a clip and keep what is to be seen on the way.
 
     Args:
@@ -98,7 +98,7 @@ def look_into(codec: Any, name: str, samples: np.ndarray, rate_hz: int) -> Coded
         blocks = tuple(codec.latent_blocks(samples))
         return CodedClip(name, rate_hz, samples, _bits_at_samples(blocks, len(samples)), blocks)
     if isinstance(codec, _SampleCoder):
-        # Predictors begin anew in every chunk of a file.
+        # Predictors are reset in every chunk of a file.
         starts = range(0, len(samples), codec.chunk_samples)
         parts = [codec.intervals(samples[start : start + codec.chunk_samples, None])[1] for start in starts]
         return CodedClip(name, rate_hz, samples, PRECISION - np.log2(np.concatenate(parts)))

@@ -1,48 +1,26 @@
-"""``python -m idf.evaluation.clip.show_progressive``: what each latent block of a clip buys, to look at and to listen to."""
+"""The view ``progressive``: what each latent block of a clip buys, to look at and to listen to."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
-from idf.audio.pcm import Pcm, write_wav16
+from idf.audio.pcm import write_wav16
 from idf.container.approximation import PartialCodec, partial_codec
-from idf.errors import ConfigError, run_main
-from idf.evaluation.clip.choose import Source, read_choice
+from idf.errors import ConfigError
+from idf.evaluation.clip.choose import Choice
 from idf.evaluation.clip.progressive import Step, progressive_steps
 from idf.evaluation.clip.progressive_plot import plot_progressive
 from idf.files import atomic_write_text, output_errors
 from idf.models import registry
+from idf.tables import to_csv, to_markdown, to_terminal
+from idf.terminal import open_console, progress_bar
 
-USAGE = """\
-python -m idf.evaluation.clip.show_progressive run=FOLDER|latest [clip=NAME|FILE] [blocks=all] [data=NAME] [data.KEY=VALUE ...] [output=FOLDER]
-python -m idf.evaluation.clip.show_progressive model=NAME|FILE [...]
-
-Decode a clip from its first latent blocks only, for several numbers of blocks: WAV files to listen to, a table
-of bits against quality, and a figure.
-
-  run       folder of a run, or latest: the newest run under outputs/ that has a model
-  study     with run=latest: only runs under outputs/NAME/
-  model     instead of a run: a model that `idf models` lists, or a model file
-  clip      name of a test clip, or a WAV or FLAC file; the first test clip unless given
-  blocks    how many blocks, such as 1,2,4,8 (all counts as the last), or all: every number there is
-  data      another data set than the run's (of a model: than the bundled speech): a file in conf/data/
-  data.KEY  one setting of the data set, such as data.root=/audio
-  output    where to write; progressive/CLIP in the run's folder, or outputs/progressive/MODEL/CLIP"""
-
-KEYS = ("blocks",)
+ALL = "all"
 HEADINGS = ("blocks", "last", "bits/sample", "share", "SNR, dB", "LSD, dB")
+ALIGNMENT = "rlrrrr"
 PLAIN_WIDTH = 100
 """Characters of a line when the output is not a terminal."""
 NOTE = (
@@ -51,76 +29,35 @@ NOTE = (
 )
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0.
+def show_progressive(choice: Choice, blocks: Sequence[str]) -> None:
+    """Decode the clip from its first blocks: WAV files, a figure, tables, one of which is printed.
+
+    Args:
+        blocks: numbers of blocks, ``all`` for that of all; ``all`` alone for every number there is.
 
     Raises:
-        UserError: words that cannot be read, no such run, model or clip, or a model without latent blocks.
-    """
-    words = sys.argv[1:] if words is None else words
-    if {"-h", "--help"} & set(words):
-        print(USAGE)
-        return 0
-    chosen = read_choice(words, KEYS, USAGE)
-    settings, source = chosen.settings, chosen.source
-    codec = partial_codec(registry.load_model(source.model), 1)
-    blocks = _blocks(settings.get("blocks", "all"), codec)
-    name, clip = chosen.clip()
-    folder = chosen.folder("progressive", name)
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    with _progress() as bar:
-        task = bar.add_task(f"decoding {name} block by block", total=len(blocks))
-        steps = progressive_steps(
-            codec, clip.samples, clip.rate_hz, blocks, progress=lambda count: bar.advance(task, count)
-        )
-    _write(steps, codec, source, name, clip, folder)
-    _print(steps, f"{name} by {source.name}", folder)
-    return 0
-
-
-def _blocks(text: str, codec: PartialCodec) -> list[int]:
-    """The numbers of blocks asked for, growing, each once.
-
-    Raises:
-        ConfigError: a word that is no number of blocks.
-    """
-    count = len(codec.block_names)
-    if text == "all":
-        return list(range(1, count + 1))
-    words = [word.strip() for word in text.strip("[]").split(",") if word.strip()]
-    wrong = [word for word in words if word != "all" and not (word.isdecimal() and 1 <= int(word) <= count)]
-    if wrong or not words:
-        what = ", ".join(wrong) or "nothing"
-        raise ConfigError(
-            [f"blocks={text}: {what} cannot be taken; this model has {count} blocks: take 1 to {count}, or all"]
-        )
-    return sorted({count if word == "all" else int(word) for word in words})
-
-
-def _write(steps: Sequence[Step], codec: PartialCodec, source: Source, name: str, clip: Pcm, folder: Path) -> None:
-    """WAV files, figure, tables; ``progressive.json`` last.
-
-    Raises:
+        ConfigError: no such number of blocks.
+        RunError: a model without latent blocks.
         OutputError: the folder cannot be written.
     """
-    digits = len(str(len(codec.block_names)))
-    files = [f"blocks{step.blocks:0{digits}d}.wav" for step in steps]
-    for step, file in zip(steps, files, strict=True):
-        write_wav16(folder / file, step.samples, clip.rate_hz)
-    plot_progressive(steps, clip.samples, clip.rate_hz, f"{name} block by block, {source.name}", folder)
-    atomic_write_text(folder / "progressive.md", to_markdown(steps, f"{name} by {source.name}"))
-    atomic_write_text(folder / "progressive.csv", to_csv(steps))
-    record = {
-        "clip": name,
-        "samples": len(clip.samples),
-        "rate_hz": clip.rate_hz,
-        "model": source.name,
-        "fingerprint": codec.fingerprint.hex(),
-        "block_names": list(codec.block_names),
-        "steps": [{**figures(step), "file": file} for step, file in zip(steps, files, strict=True)],
-    }
-    atomic_write_text(folder / "progressive.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
+    codec = partial_codec(registry.load_model(choice.model), 1)
+    numbers = _numbers(blocks, len(codec.block_names))
+    with output_errors(choice.folder):
+        choice.folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    with progress_bar() as bar:
+        task = bar.add_task(f"decoding {choice.name} block by block", total=len(numbers))
+        steps = progressive_steps(
+            codec,
+            choice.clip.samples,
+            choice.clip.rate_hz,
+            numbers,
+            progress=lambda count: bar.advance(task, count),
+        )
+    _write(steps, codec, choice)
+    console = open_console(PLAIN_WIDTH)
+    console.print(to_terminal(HEADINGS, [cells(step) for step in steps], ALIGNMENT, title=choice.title))
+    console.print(NOTE, style="dim")
+    console.print(f"written to {choice.folder}/: WAV files, progressive.png and .svg, .md, .csv, .json", soft_wrap=True)
 
 
 def figures(step: Step) -> dict[str, Any]:
@@ -148,47 +85,39 @@ def cells(step: Step) -> tuple[str, ...]:
     )
 
 
-def to_markdown(steps: Sequence[Step], title: str) -> str:
-    """The table and what its columns mean."""
-    lines = [f"**{title}**", "", "| " + " | ".join(HEADINGS) + " |", "|---:|---" + "|---:" * (len(HEADINGS) - 2) + "|"]
-    lines += ["| " + " | ".join(cells(step)) + " |" for step in steps]
-    return "\n".join([*lines, "", NOTE]) + "\n"
+def _numbers(wanted: Sequence[str], count: int) -> list[int]:
+    """The numbers of blocks asked for, growing, each once."""
+    if list(wanted) == [ALL]:
+        return list(range(1, count + 1))
+    wrong = [text for text in wanted if text != ALL and not (text.isdecimal() and 1 <= int(text) <= count)]
+    if wrong:
+        raise ConfigError(
+            [
+                f"blocks={','.join(wanted)}: this model has {count} blocks: choose 1 to {count}, or all, not {', '.join(wrong)}"
+            ]
+        )
+    return sorted({count if text == ALL else int(text) for text in wanted})
 
 
-def to_csv(steps: Sequence[Step]) -> str:
-    """All figures with full precision, one header line; an empty cell is an infinite SNR."""
-    text = io.StringIO()
-    rows = [figures(step) for step in steps]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _print(steps: Sequence[Step], title: str, folder: Path) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading == "last" else "right", no_wrap=True)
-    for step in steps:
-        table.add_row(*cells(step))
-    console.print(table)
-    console.print(NOTE, style="dim")
-    console.print(f"written to {folder}/: WAV files, progressive.png and .svg, .md, .csv, .json", soft_wrap=True)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))
+def _write(steps: Sequence[Step], codec: PartialCodec, choice: Choice) -> None:
+    """WAV files, figure, tables; ``progressive.json`` last."""
+    folder, clip = choice.folder, choice.clip
+    digits = len(str(len(codec.block_names)))
+    files = [f"blocks{step.blocks:0{digits}d}.wav" for step in steps]
+    for step, file in zip(steps, files, strict=True):
+        write_wav16(folder / file, step.samples, clip.rate_hz)
+    title = f"{choice.name} block by block, {choice.model_name}"
+    plot_progressive(steps, clip.samples, clip.rate_hz, title, folder)
+    table = to_markdown(HEADINGS, [cells(step) for step in steps], ALIGNMENT)
+    atomic_write_text(folder / "progressive.md", f"**{choice.title}**\n\n{table}\n{NOTE}\n")
+    atomic_write_text(folder / "progressive.csv", to_csv([figures(step) for step in steps]))
+    record = {
+        "clip": choice.name,
+        "samples": len(clip.samples),
+        "rate_hz": clip.rate_hz,
+        "model": choice.model_name,
+        "fingerprint": codec.fingerprint.hex(),
+        "block_names": list(codec.block_names),
+        "steps": [{**figures(step), "file": file} for step, file in zip(steps, files, strict=True)],
+    }
+    atomic_write_text(folder / "progressive.json", json.dumps(record, indent=2, allow_nan=False) + "\n")

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 from idf.evaluation.codecs.ffmpeg import find_ffmpeg
 from idf.evaluation.codecs.flac import DEFAULT_BLOCK, find_exhaustive_flac, find_flac
-from idf.evaluation.codecs.interface import Entry, NotMade
+from idf.evaluation.codecs.interface import Entry, Unavailable
 from idf.evaluation.codecs.programs import PROGRAMS, find_command
 
 SPEECH_BLOCK = 1024
 """FLAC's default block of 4,096 suits speech badly; this one gains 3 to 4 %."""
 
-BASELINES: dict[str, Callable[[int], Entry | NotMade]] = {
+BASELINES: dict[str, Callable[[int], Entry | Unavailable]] = {
     "flac": lambda window: find_flac(DEFAULT_BLOCK),
     "flac-1024": lambda window: find_flac(SPEECH_BLOCK),
     "flac-window": find_flac,
@@ -27,13 +27,13 @@ BASELINES: dict[str, Callable[[int], Entry | NotMade]] = {
 """From a name to the row for models of a given window (samples)."""
 
 
-def find_wavpack() -> Entry | NotMade:
+def find_wavpack() -> Entry | Unavailable:
     """WavPack's strongest mode: the command where it is on PATH, otherwise FFmpeg's encoder."""
     found = find_command("wavpack")
     return found if isinstance(found, Entry) else find_ffmpeg("wavpack")
 
 
-def find_baselines(names: Sequence[str], windows: Sequence[int]) -> tuple[list[Entry], list[NotMade]]:
+def find_baselines(names: Sequence[str], windows: Sequence[int]) -> tuple[list[Entry], list[Unavailable]]:
     """Find a provider for each of ``names``.
 
     Args:
@@ -45,7 +45,7 @@ def find_baselines(names: Sequence[str], windows: Sequence[int]) -> tuple[list[E
         FLAC's other blocks gives one row, not two.
     """
     entries: dict[str, Entry] = {}
-    not_made: dict[str, NotMade] = {}
+    not_made: dict[str, Unavailable] = {}
     for name in names:
         for window in windows:
             found = BASELINES[name](window)

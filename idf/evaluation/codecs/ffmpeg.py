@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, NotMade
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, Unavailable
 
 if TYPE_CHECKING:
     import av
@@ -90,17 +90,17 @@ _CODECS = {
 }
 
 
-def find_ffmpeg(name: str) -> Entry | NotMade:
+def find_ffmpeg(name: str) -> Entry | Unavailable:
     """The row of ``wavpack``, ``tta`` or ``alac``, if PyAV and its encoder are here."""
     label, codec = _CODECS[name]
     if importlib.util.find_spec("av") is None:
-        return NotMade(label, "PyAV is not installed", "pip install av")
+        return Unavailable(label, "PyAV is not installed", "pip install av")
     import av
 
     try:
         av.Codec(codec.encoder, "w")
     except ValueError:
-        return NotMade(
+        return Unavailable(
             label, f"this build of PyAV has no encoder '{codec.encoder}'", "pip install av (from its wheels)"
         )
     return Entry(label, f"PyAV {av.__version__} (FFmpeg)", None, codec)

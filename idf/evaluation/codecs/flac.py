@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, NotMade, read_decoded_wav
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, Unavailable, read_decoded_wav
 from idf.evaluation.codecs.programs import run_command
 
 DEFAULT_BLOCK = 4096
@@ -103,11 +103,11 @@ class FlacSoundfile:
         return read_decoded_wav(source, "soundfile")
 
 
-def find_flac(block: int) -> Entry | NotMade:
+def find_flac(block: int) -> Entry | Unavailable:
     """FLAC -8 at ``block`` samples, from the first provider that is here and can."""
     name = "FLAC -8" if block == DEFAULT_BLOCK else f"FLAC -8 -b {block}"
     if not MIN_BLOCK <= block <= MAX_BLOCK:
-        return NotMade(
+        return Unavailable(
             name,
             f"FLAC has blocks of {MIN_BLOCK} to {MAX_BLOCK} samples",
             "nothing to do; compare with the other FLAC rows",
@@ -124,21 +124,21 @@ def find_flac(block: int) -> Entry | NotMade:
         import soundfile
 
         return Entry(name, f"soundfile {soundfile.__version__} (libFLAC)", block, FlacSoundfile())
-    return NotMade(
+    return Unavailable(
         name,
         "soundfile's libFLAC has no setting for the block size, and neither the flac command nor pyflac is here",
         "install the flac command (your system's package 'flac'), or pyflac: pip install pyflac (needs a C compiler)",
     )
 
 
-def find_exhaustive_flac(block: int) -> Entry | NotMade:
+def find_exhaustive_flac(block: int) -> Entry | Unavailable:
     """FLAC -8 -e -p at ``block`` samples, its smallest files: by the ``flac`` command, which alone has these options."""
     name = f"FLAC -8 -e -p -b {block}" + (" --lax" if block > LARGEST_SUBSET_BLOCK else "")
     if not MIN_BLOCK <= block <= MAX_BLOCK:
-        return NotMade(name, f"FLAC has blocks of {MIN_BLOCK} to {MAX_BLOCK} samples", "see the other FLAC rows")
+        return Unavailable(name, f"FLAC has blocks of {MIN_BLOCK} to {MAX_BLOCK} samples", "see the other FLAC rows")
     version = _command_version()
     if version is None:
-        return NotMade(name, "no command flac on PATH", "install your system's package 'flac'")
+        return Unavailable(name, "no command flac on PATH", "install your system's package 'flac'")
     return Entry(name, f"{version} command", block, FlacCommand(block, ("-e", "-p")))
 
 

@@ -82,7 +82,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class NotMade:
+class Unavailable:
     """A row that cannot be made here, why, and what the user can do about it."""
 
     codec: str

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, NotMade, read_decoded_wav
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, Unavailable, read_decoded_wav
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ PROGRAMS = {
 }
 
 
-def find_command(name: str) -> Entry | NotMade:
+def find_command(name: str) -> Entry | Unavailable:
     """The row of ``PROGRAMS[name]``, if its command is on PATH."""
     program = PROGRAMS[name]
     for command in program.names:
@@ -112,7 +112,7 @@ def find_command(name: str) -> Entry | NotMade:
             lines = [tuple(line.replace("{program}", command).split()) for line in (program.encode, program.decode)]
             return Entry(program.label, f"{command} command", None, Command(lines[0], lines[1], program.suffix))
     commands = " or ".join(program.names)
-    return NotMade(program.label, f"no command {commands} on PATH", f"install it and put {commands} on PATH")
+    return Unavailable(program.label, f"no command {commands} on PATH", f"install it and put {commands} on PATH")
 
 
 def run_command(line: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales
 from idf.evaluation.clip.latents import CodedClip
 from idf.evaluation.clip.progressive import Step
-from idf.evaluation.report.example_clip import Exhibit, audio_uri
+from idf.evaluation.report.example_clip import ExampleClip, audio_uri
 from idf.evaluation.report.markup import Markup, element, join
 from idf.evaluation.report.svg import inline_svg
 
@@ -21,12 +21,12 @@ NARROW_INCHES, WIDE_INCHES = 3.6, 9.2
 """Widths of figures over time, for phones and for larger screens."""
 
 
-def one_clip(exhibit: Exhibit) -> Markup:
+def one_clip(example: ExampleClip) -> Markup:
     """The clip, and its rate under its spectrogram."""
-    coded = exhibit.coded
+    coded = example.coded
     whole = "the whole clip"
-    if coded.seconds < exhibit.seconds:
-        whole = f"the first {coded.seconds:g} of {exhibit.seconds:.1f} seconds, here and below"
+    if coded.seconds < example.seconds:
+        whole = f"the first {coded.seconds:g} of {example.seconds:.1f} seconds, here and below"
     about = f"{coded.name}: {whole}. Of all clips it is the typical one: its bits per sample are their median."
     if coded.blocks:
         seen = "Each colour is a block of latents or a group of neighbouring ones, the first decoded at the bottom."
@@ -42,9 +42,9 @@ def one_clip(exhibit: Exhibit) -> Markup:
     )
 
 
-def latents(exhibit: Exhibit) -> Markup:
+def latents(example: ExampleClip) -> Markup:
     """What the flow makes of the clip, block by block."""
-    coded = exhibit.coded
+    coded = example.coded
     names = ", ".join(block.name for block in coded.blocks)
     blocks = f"{len(coded.blocks)} blocks of latents, in the order of decoding {names}"
     return join(
@@ -67,16 +67,16 @@ def latents(exhibit: Exhibit) -> Markup:
     )
 
 
-def reconstruction(exhibit: Exhibit) -> Markup:
+def reconstruction(example: ExampleClip) -> Markup:
     """What the first blocks give: a curve, and players."""
-    last = exhibit.steps[-1]
-    draw = functools.partial(draw_quality, exhibit.steps)
-    items = [_step(exhibit.coded, step, last.blocks) for step in exhibit.heard]
+    last = example.steps[-1]
+    draw = functools.partial(draw_quality, example.steps)
+    items = [_step(example.coded, step, last.blocks) for step in example.heard]
     end = element(
         "li",
         element("h3", f"All {last.blocks} blocks: the clip itself"),
         element("p", f"{last.bits_per_sample:.3f} bits/sample, every sample as it was"),
-        player(exhibit.coded, f"the clip from all {last.blocks} blocks"),
+        player(example.coded, f"the clip from all {last.blocks} blocks"),
     )
     return join(
         [
@@ -85,7 +85,7 @@ def reconstruction(exhibit: Exhibit) -> Markup:
                 "A decoder gets the blocks one after another. Here it stops early: latents it does not have are at the "
                 "median of their distribution given those it has, and the inverse flow makes sound of them.",
             ),
-            two_widths(draw, "quality", _quality_in_words(exhibit.steps)),
+            two_widths(draw, "quality", _quality_in_words(example.steps)),
             element("ol", *items, end, class_="steps"),
         ]
     )

@@ -6,14 +6,14 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from idf.container.approximation import partial_codec
+from idf.coding.codec import ChunkCodec
+from idf.container.approximation import PartialCodec, partial_codec
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
-from idf.evaluation.clip.latents import CodedClip, has_blocks, look_into, pick_evenly
+from idf.evaluation.clip.latents import CodedClip, look_into, pick_evenly
 from idf.evaluation.clip.progressive import Step, progressive_steps
 from idf.evaluation.results import Results
 
@@ -24,7 +24,7 @@ STEPS, PLAYERS = 9, 6
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class ExampleClip:
     """A clip, or its beginning.
 
     Attributes:
@@ -45,7 +45,7 @@ class Exhibit:
         return [steps[index] for index in pick_evenly(len(steps), PLAYERS - 1)]
 
 
-def make_exhibit(codec: Any, dataset: Dataset, clips: Sequence[Clip], results: Results) -> Exhibit:
+def make_example_clip(codec: ChunkCodec, dataset: Dataset, clips: Sequence[Clip], results: Results) -> ExampleClip:
     """Look at the beginning of the clip that is most like the others.
 
     Args:
@@ -62,20 +62,19 @@ def make_exhibit(codec: Any, dataset: Dataset, clips: Sequence[Clip], results: R
     samples = audio.samples[: max(1, round(SECONDS * audio.rate_hz))]
     coded = look_into(codec, clip.name, samples, audio.rate_hz)
     seconds = len(audio.samples) / audio.rate_hz
-    if not _gives_approximations(codec):
-        return Exhibit(coded, seconds)
+    partial = _partial(codec)
+    if partial is None:
+        return ExampleClip(coded, seconds)
     chosen = steps_by_bits([float(block.bits.sum(dtype=np.float64)) for block in coded.blocks], STEPS)
-    return Exhibit(coded, seconds, tuple(progressive_steps(codec, samples, audio.rate_hz, chosen)))
+    return ExampleClip(coded, seconds, tuple(progressive_steps(partial, samples, audio.rate_hz, chosen)))
 
 
-def _gives_approximations(codec: Any) -> bool:
-    if not has_blocks(codec):
-        return False
+def _partial(codec: ChunkCodec) -> PartialCodec | None:
+    """The codec as one that gives approximations; None where it has no blocks, or none that approximate."""
     try:
-        partial_codec(codec, 1)
+        return partial_codec(codec, 1)
     except RunError:
-        return False
-    return True
+        return None
 
 
 def typical_clip(results: Results) -> int:

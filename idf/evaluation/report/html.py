@@ -1,27 +1,26 @@
 """``report.html``: a run's evaluation on one page that needs nothing else, neither files beside it nor a network.
 
-Figures are SVG in the page, audio is FLAC in the page, there are no scripts. It reads on a phone, in the dark and
-without eyes. Everything that comes from outside (names of clips, settings, messages) is escaped by
+Figures are SVG in the page, audio is FLAC in the page, there are no scripts. It reads on a phone, supports dark
+mode and screen readers. Everything that comes from outside (names of clips, settings, messages) is escaped by
 :mod:`idf.evaluation.report.markup`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from idf.evaluation.report import clip_sections as page_clip
 from idf.evaluation.report import result_sections as page_results
-from idf.evaluation.report.example_clip import Exhibit
+from idf.evaluation.report.example_clip import ExampleClip
 from idf.evaluation.report.markup import Markup, element, join
 from idf.evaluation.report.style import STYLE
 from idf.evaluation.report.svg import inline_svg
 from idf.evaluation.results import Results, caption
 from idf.files import atomic_write_text
 from idf.runs.curves import draw_history
-from idf.runs.find import EvaluatedRun
+from idf.runs.find import read_run
+from idf.runs.run import RunFolder
 
 FIGURE_INCHES = 4.2
 """Width of a figure whose letters are of a good size on a phone, and side by side with another elsewhere."""
@@ -33,13 +32,13 @@ _CURVES = {
 }
 
 
-def write_page(results: Results, run: EvaluatedRun, exhibit: Exhibit, folder: Path) -> Path:
+def write_page(results: Results, run: RunFolder, example: ExampleClip, folder: Path) -> Path:
     """Write ``report.html`` into ``folder``.
 
     Args:
         results: of this evaluation.
         run: its history, settings and command are shown where they are there.
-        exhibit: the clip that is shown.
+        example: the clip that is shown.
 
     Returns:
         the page.
@@ -49,19 +48,19 @@ def write_page(results: Results, run: EvaluatedRun, exhibit: Exhibit, folder: Pa
         OutputError: the folder cannot be written.
     """
     path = folder / "report.html"
-    atomic_write_text(path, page(results, run, exhibit))
+    atomic_write_text(path, page(results, run, example))
     return path
 
 
-def page(results: Results, run: EvaluatedRun, exhibit: Exhibit) -> str:
+def page(results: Results, run: RunFolder, example: ExampleClip) -> str:
     """The page as text; see :func:`write_page`."""
     sections = [
         ("codecs", "Among other codecs", page_results.codecs(results)),
         ("training", "Training", training(run)),
         ("clips", "Clip by clip", page_results.clips(results)),
-        ("rate", "Where the bits go", page_clip.one_clip(exhibit)),
-        ("latents", "Latents and log-scales", page_clip.latents(exhibit) if exhibit.coded.blocks else Markup()),
-        ("progressive", "From the first blocks only", page_clip.reconstruction(exhibit) if exhibit.steps else Markup()),
+        ("rate", "Where the bits go", page_clip.one_clip(example)),
+        ("latents", "Latents and log-scales", page_clip.latents(example) if example.coded.blocks else Markup()),
+        ("progressive", "From the first blocks only", page_clip.reconstruction(example) if example.steps else Markup()),
         (
             "method",
             "How this was made",
@@ -95,13 +94,13 @@ def page(results: Results, run: EvaluatedRun, exhibit: Exhibit) -> str:
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
-def training(run: EvaluatedRun) -> Markup:
+def training(run: RunFolder) -> Markup:
     """The curves of training; nothing for a run without history.
 
     Raises:
         RunError: the history is damaged.
     """
-    figures = draw_history(run.history, FIGURE_INCHES) if run.history.is_file() else {}
+    figures = draw_history(run.history_path, FIGURE_INCHES) if run.history_path.is_file() else {}
     shown = [
         element("figure", inline_svg(figures[name], name, words)) for name, words in _CURVES.items() if name in figures
     ]
@@ -118,20 +117,11 @@ def _section(name: str, heading: str, content: Markup) -> Markup:
     return element("section", title, content, id=name, aria_labelledby=f"{name}-heading")
 
 
-def _commands(results: Results, run: EvaluatedRun) -> list[Sequence[str]]:
+def _commands(results: Results, run: RunFolder) -> list[Sequence[str]]:
     """How the run was trained and evaluated, as far as is known."""
-    sources: list[dict[str, Any]] = [_json(run.folder / "environment.json"), results.about]
+    sources = [read_run(run.folder).environment, results.about]
     return [source["command"] for source in sources if source.get("command")]
 
 
-def _settings(run: EvaluatedRun) -> str | None:
-    path = run.folder / "config.yaml"
-    return path.read_text() if path.is_file() else None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def _settings(run: RunFolder) -> str | None:
+    return run.config_path.read_text() if run.config_path.is_file() else None

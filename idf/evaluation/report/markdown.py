@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from idf.evaluation.results import Results, to_markdown
+from idf.evaluation.results import Results, results_markdown
 from idf.files import atomic_write_text
 
 METHOD = (
@@ -68,7 +68,7 @@ def write_report(results: Results, figures: Sequence[Path], folder: Path, run: P
     lines = [f"# Evaluation of {run.name}", ""]
     if "command" in about:
         lines += ["```", shlex.join(about["command"]), "```", ""]
-    lines += [to_markdown(results), "One clip in pictures, and to be heard, is in [report.html](report.html).", ""]
+    lines += [results_markdown(results), "One clip in pictures, and to be heard, is in [report.html](report.html).", ""]
     lines += ["## Figures", ""]
     for figure in figures:
         if figure.suffix == ".png":

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from idf.evaluation.report.markdown import METHOD, made_with
 from idf.evaluation.report.markup import Markup, element, join, table
-from idf.evaluation.results import HEADINGS, NOTE, Results, Row, caption, cells, times
+from idf.evaluation.results import ALIGNMENT, HEADINGS, NOTE, Results, Row, caption, cells
+from idf.text import times
 
 MOST_CLIPS = 100
 """Clips in the table; of more the half that takes the fewest bits a sample and the half that takes the most."""
@@ -40,8 +41,7 @@ def warnings(results: Results) -> Markup:
 
 def codecs(results: Results) -> Markup:
     """The table of codecs, the same as bars, and what is missing."""
-    # Words at both ends, numbers between.
-    numbers = [heading not in ("codec", "lossless", "provider") for heading in HEADINGS]
+    numbers = [letter == "r" for letter in ALIGNMENT]
     parts = [
         table(caption(results), HEADINGS, [cells(row) for row in results.rows], numbers, own=0),
         element("p", NOTE, class_="note"),
@@ -80,7 +80,7 @@ def clips(results: Results) -> Markup:
     )
     if len(rows) < len(model):
         half = len(rows) // 2
-        about += f"; the {half} cheapest and the {half} dearest of {len(model)} clips, all of which are in results.json"
+        about += f"; the {half} with the fewest and the {half} with the most bits per sample of {len(model)} clips, all of which are in results.json"
     headings = ["clip", "seconds", "−log2 p", *scores]
     return table(about, headings, rows, [False, *[True] * (len(headings) - 1)])
 
@@ -93,7 +93,7 @@ def method(results: Results, run: Path, commands: Sequence[Sequence[str]], setti
         commands: command lines, in order.
         settings: the run's, as YAML.
     """
-    lines = "\n".join(_command(words) for words in commands)
+    lines = "\n".join(_command(command) for command in commands)
     about = results.about
     facts = [f"run {run.name}", *made_with(about)]
     if model := about.get("model"):
@@ -116,9 +116,9 @@ def _bars(rows: Sequence[Row]) -> Markup:
     bars = []
     for row in sorted(rows, key=lambda row: row.bits_per_sample):
         share = f"--share: {100 * row.bits_per_sample / largest:.1f}%"
-        words = element("p", element("span", row.codec), element("b", f"{row.bits_per_sample:.4f}"))
+        label = element("p", element("span", row.codec), element("b", f"{row.bits_per_sample:.4f}"))
         bar = element("div", class_="bar", style=share, aria_hidden="true")
-        bars.append(element("li", words, bar, class_="own" if row is rows[0] else None))
+        bars.append(element("li", label, bar, class_="own" if row is rows[0] else None))
     return element("ul", *bars, class_="bars")
 
 
@@ -135,7 +135,7 @@ def _percent(change: float) -> str:
     return f"{100 * change:+.2f} %".replace("-", "−")
 
 
-def _command(words: Sequence[str]) -> str:
+def _command(argv: Sequence[str]) -> str:
     """As it is typed: ``sys.argv`` has neither Python nor, for most people, a path that means anything."""
-    program, *others = words
-    return "$ " + shlex.join(["python", Path(program).name, *others])
+    program, *arguments = argv
+    return "$ " + shlex.join(["python", Path(program).name, *arguments])

@@ -1,6 +1,6 @@
 """Figures as SVG inside a page: they take the page's colours, light or dark, and its letters.
 
-Matplotlib writes fixed colours. Those of :mod:`idf.evaluation.results` become CSS variables here, black becomes the
+Matplotlib writes fixed colours. Those of :mod:`idf.plotting` become CSS variables here, black becomes the
 colour of the text, and white grounds go. Text stays text.
 """
 

@@ -1,4 +1,4 @@
-"""idf.evaluation.clip.show_latents from its words to its figures, with models that come with the package."""
+"""the view latents from its command line to its figures, with models that come with the package."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from idf.audio.pcm import write_wav16
 from idf.coding.codec import BlockwiseCodec
 from idf.errors import ConfigError, DataError, RunError
+from idf.evaluation.clip.__main__ import main
 from idf.evaluation.clip.latents import look_into
-from idf.evaluation.clip.show_latents import main, rows
+from idf.evaluation.clip.show_latents import rows
 from idf.models.registry import load_model
 
 
@@ -26,7 +27,7 @@ def wav(tmp_path: Path) -> Path:
 
 def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out"
-    assert main(["model=small", f"clip={wav}", "seconds=0.25..0.75", "width=3.4", f"output={output}"]) == 0
+    assert main(["latents", "model=small", f"clip={wav}", "seconds=0.25..0.75", "width=3.4", f"output={output}"]) == 0
     names = [f"{name}.{form}" for name in ("bits", "latents", "scales") for form in ("pdf", "svg")]
     assert sorted(path.name for path in output.iterdir()) == names
     printed = capsys.readouterr().out
@@ -41,7 +42,7 @@ def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.Capture
 
 def test_an_adaptive_flow_has_one_figure(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out"
-    assert main(["model=fast", f"clip={wav}", "seconds=..0.2", f"output={output}"]) == 0
+    assert main(["latents", "model=fast", f"clip={wav}", "seconds=..0.2", f"output={output}"]) == 0
     assert sorted(path.name for path in output.iterdir()) == ["bits.pdf", "bits.svg"]
     assert "no latent blocks" in capsys.readouterr().out
 
@@ -54,21 +55,24 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("seconds", ["1", "0.5..0.5", "3..4", "a..b", "nan..1", "0..inf1"])
 def test_parts_that_there_are_not(wav: Path, seconds: str) -> None:
     with pytest.raises(ConfigError, match=r"the clip has 1\.00 s; write seconds=A\.\.B"):
-        main(["model=small", f"clip={wav}", f"seconds={seconds}"])
+        main(["latents", "model=small", f"clip={wav}", f"seconds={seconds}"])
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "message"),
+    ("argv", "error", "message"),
     [
-        ([], ConfigError, "name one: run=FOLDER"),
-        (["model=small", "run=latest"], ConfigError, "name one"),
-        (["model=small", "widht=3"], ConfigError, "did you mean width"),
-        (["model=small", "width=1"], ConfigError, "a number of inches from 3 to 20"),
-        (["model=nowhere"], RunError, "there is no model nowhere"),
-        (["model=small", "clip=nobody"], DataError, "clip=nobody is no file"),
-        (["run=nowhere"], RunError, "there is no run folder nowhere"),
+        (["model=small"], ConfigError, "name a view first, latents or progressive"),
+        (["latent", "model=small"], ConfigError, "did you mean latents"),
+        (["latents"], ConfigError, "name one: run=RUN"),
+        (["latents", "model=small", "run=latest"], ConfigError, "name one: run=RUN"),
+        (["latents", "model=small", "blocks=3"], ConfigError, "blocks= is a setting of the view progressive"),
+        (["latents", "model=small", "widht=3"], ConfigError, "did you mean width"),
+        (["latents", "model=small", "width=1"], ConfigError, "a number of inches from 3 to 20"),
+        (["latents", "model=nowhere"], RunError, "there is no model nowhere"),
+        (["latents", "model=small", "clip=nobody"], DataError, "clip=nobody is no file"),
+        (["latents", "run=nowhere"], RunError, "there is no run nowhere"),
     ],
 )
-def test_what_is_wrong_is_said(words: list[str], error: type[Exception], message: str) -> None:
+def test_what_is_wrong_is_said(argv: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        main(words)
+        main(argv)

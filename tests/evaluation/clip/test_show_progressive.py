@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from idf.errors import ConfigError, DataError, OutputError, RunError
-from idf.evaluation.clip.show_progressive import main
+from idf.evaluation.clip.__main__ import main
 from tests.paths import TINY
 
 
@@ -26,7 +26,7 @@ def clip(tmp_path: Path) -> Path:
 
 def test_everything_is_written(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    assert main([f"model={TINY}", f"clip={clip}", "blocks=2,5,all", f"output={out}"]) == 0
+    assert main(["progressive", f"model={TINY}", f"clip={clip}", "blocks=2,5,all", f"output={out}"]) == 0
     waves = ["blocks2.wav", "blocks5.wav", "blocks7.wav"]
     tables = [f"progressive.{form}" for form in ("csv", "json", "md", "png", "svg")]
     assert sorted(path.name for path in out.iterdir()) == [*waves, *tables]
@@ -54,57 +54,57 @@ def test_everything_is_written(clip: Path, tmp_path: Path, capsys: pytest.Captur
 def test_a_run_has_its_own_clips_and_place(make_run, tmp_path: Path, clip: Path) -> None:
     folder = make_run("study=a")
     shutil.copy(TINY, folder / "model.idfm")
-    assert main([f"run={folder}", "clip=agent-incorrect", "blocks=7"]) == 0
+    assert main(["progressive", f"run={folder}", "clip=agent-incorrect", "blocks=7"]) == 0
     record = json.loads((folder / "progressive" / "agent-incorrect" / "progressive.json").read_text())
     assert record["model"] == f"a/{folder.name}"
-    assert main([f"run={folder}", f"clip={clip}", "blocks=7"]) == 0
+    assert main(["progressive", f"run={folder}", f"clip={clip}", "blocks=7"]) == 0
     assert (folder / "progressive" / "hum" / "blocks7.wav").exists()
 
 
 def test_a_model_takes_clips_of_the_bundled_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main([f"model={TINY}", "blocks=7"]) == 0
+    assert main(["progressive", f"model={TINY}", "blocks=7"]) == 0
     assert len(list((tmp_path / "outputs" / "progressive" / "tiny").glob("*/blocks7.wav"))) == 1
 
 
 def test_mistakes_are_explained(clip: Path, tmp_path: Path, make_run) -> None:
     folder = make_run("study=a")
-    with pytest.raises(ConfigError, match="name one: run=FOLDER"):
-        main([f"clip={clip}"])
-    with pytest.raises(ConfigError, match="name one: run=FOLDER"):
-        main([f"model={TINY}", "run=latest"])
+    with pytest.raises(ConfigError, match="name one: run=RUN"):
+        main(["progressive", f"clip={clip}"])
+    with pytest.raises(ConfigError, match="name one: run=RUN"):
+        main(["progressive", f"model={TINY}", "run=latest"])
     with pytest.raises(ConfigError, match="did you mean blocks"):
-        main([f"model={TINY}", "block=3"])
+        main(["progressive", f"model={TINY}", "block=3"])
     with pytest.raises(ConfigError, match="cannot be read: write setting=value"):
-        main([f"model={TINY}", "hum.wav"])
-    for words in ("0", "8", "two", ""):
-        with pytest.raises(ConfigError, match="this model has 7 blocks: take 1 to 7, or all"):
-            main([f"model={TINY}", f"clip={clip}", f"blocks={words}"])
+        main(["progressive", f"model={TINY}", "hum.wav"])
+    for blocks in ("0", "8", "two"):
+        with pytest.raises(ConfigError, match="this model has 7 blocks: choose 1 to 7, or all"):
+            main(["progressive", f"model={TINY}", f"clip={clip}", f"blocks={blocks}"])
     with pytest.raises(RunError, match="so there is nothing to evaluate"):
-        main([f"run={folder}"])
+        main(["progressive", f"run={folder}"])
     with pytest.raises(RunError, match="there is no model none"):
-        main(["model=none"])
+        main(["progressive", "model=none"])
     with pytest.raises(RunError, match="take a window flow"):
-        main(["model=fast", f"clip={clip}"])
+        main(["progressive", "model=fast", f"clip={clip}"])
 
 
 def test_clips_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match="clip=agent-incorrec is no file and no test clip of demo; did you mean agent-incorrect"
     ):
-        main([f"model={TINY}", "clip=agent-incorrec"])
+        main(["progressive", f"model={TINY}", "clip=agent-incorrec"])
     with pytest.raises(DataError, match="name its file to take it all the same"):
-        main([f"model={TINY}", "clip=agent-user"])
+        main(["progressive", f"model={TINY}", "clip=agent-user"])
     soundfile.write(tmp_path / "stereo.wav", np.zeros((9, 2), np.int16), 8000)
     with pytest.raises(DataError, match="found 2 channels"):
-        main([f"model={TINY}", f"clip={tmp_path / 'stereo.wav'}"])
+        main(["progressive", f"model={TINY}", f"clip={tmp_path / 'stereo.wav'}"])
 
 
 def test_a_place_that_cannot_be_written_is_found_first(clip: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
-        main([f"model={TINY}", f"clip={clip}", f"output={clip}/out"])
+        main(["progressive", f"model={TINY}", f"clip={clip}", f"output={clip}/out"])
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert "python -m idf.evaluation.clip.show_progressive run=" in capsys.readouterr().out
+    assert "python -m idf.evaluation.clip progressive run=" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from idf.evaluation.codecs.ffmpeg import FfmpegCodec, find_ffmpeg
-from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, NotMade
+from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, Unavailable
 
 NAMES = ("wavpack", "tta", "alac")
 
@@ -34,12 +34,12 @@ def test_damaged_file(name: str, tmp_path: Path) -> None:
 
 def test_without_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert find_ffmpeg("tta") == NotMade("TTA", "PyAV is not installed", "pip install av")
+    assert find_ffmpeg("tta") == Unavailable("TTA", "PyAV is not installed", "pip install av")
 
 
 def test_without_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     codec = FfmpegCodec("no_such_encoder", "wv", "s16p", None, ".wv")
     monkeypatch.setattr("idf.evaluation.codecs.ffmpeg._CODECS", {"wavpack": ("WavPack", codec)})
     found = find_ffmpeg("wavpack")
-    assert isinstance(found, NotMade)
+    assert isinstance(found, Unavailable)
     assert "no_such_encoder" in found.reason

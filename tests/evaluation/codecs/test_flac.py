@@ -13,7 +13,7 @@ import pytest
 from idf.audio.pcm import write_wav16
 from idf.evaluation.codecs import flac
 from idf.evaluation.codecs.flac import FlacCommand, FlacPyflac, FlacSoundfile, find_flac
-from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, FileCodec, NotMade
+from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, FileCodec, Unavailable
 
 needs_command = pytest.mark.skipif(shutil.which("flac") is None, reason="the flac command is not on PATH")
 needs_pyflac = pytest.mark.skipif(importlib.util.find_spec("pyflac") is None, reason="pyflac is not installed")
@@ -60,7 +60,7 @@ def test_the_file_has_the_block_asked_for(tmp_path: Path, fakes: ModuleType) -> 
 
 
 def test_providers_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    def providers(*here: str) -> list[Entry | NotMade]:
+    def providers(*here: str) -> list[Entry | Unavailable]:
         monkeypatch.setattr(flac, "_command_version", lambda: "flac 9.9" if "command" in here else None)
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if name in here else None)
         monkeypatch.setattr(importlib.metadata, "version", lambda name: "7.7")
@@ -75,7 +75,7 @@ def test_providers_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default.codec == "FLAC -8"
     assert default.provider.startswith("soundfile")
     assert isinstance(default.implementation, FlacSoundfile)
-    assert isinstance(other, NotMade)
+    assert isinstance(other, Unavailable)
     assert other.codec == "FLAC -8 -b 1024"
     assert "block size" in other.reason
     assert "install" in other.remedy
@@ -90,7 +90,7 @@ def test_large_blocks_say_that_they_leave_the_subset(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("block", [8, 65536])
 def test_blocks_that_flac_does_not_have(block: int) -> None:
     found = find_flac(block)
-    assert isinstance(found, NotMade)
+    assert isinstance(found, Unavailable)
     assert "16 to 65535" in found.reason
 
 

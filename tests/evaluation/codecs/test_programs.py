@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, NotMade
+from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, Unavailable
 from idf.evaluation.codecs.programs import PROGRAMS, Command, find_command, run_command
 
 # What each program is called with, spelled out, so that a changed order of words shows.
@@ -79,7 +79,7 @@ def test_a_program_on_path_is_found_and_called(
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_missing_program_is_reported(name: str, command_folder: Path) -> None:
     found = find_command(name)
-    assert isinstance(found, NotMade)
+    assert isinstance(found, Unavailable)
     assert "on PATH" in found.reason
     assert LINES[name][0] in found.remedy
 

@@ -16,13 +16,12 @@ import pytest
 import soundfile
 
 from idf.audio.pcm import Pcm
-from idf.config import load_config
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
-from idf.evaluation.report.example_clip import Exhibit, audio_uri, make_exhibit, steps_by_bits, typical_clip
+from idf.evaluation.report.example_clip import ExampleClip, audio_uri, make_example_clip, steps_by_bits, typical_clip
 from idf.evaluation.report.html import write_page
 from idf.evaluation.results import Results
-from idf.runs.find import EvaluatedRun
+from idf.runs.run import RunFolder
 from tests.blockwise_fake import Interlaced
 
 NASTY = "<script>alert('&\"')</script>"
@@ -85,13 +84,11 @@ def test_the_same_evaluation_gives_the_same_page(make_page: MakePage) -> None:
     assert make_page(0) == make_page(0)
 
 
-def test_a_run_with_nothing_but_a_model(
-    page_results: Results, tiny_model: Path, fakes: ModuleType, page_dataset: Dataset, tmp_path: Path
-) -> None:
+def test_a_run_with_nothing_but_a_model(page_results: Results, page_dataset: Dataset, tmp_path: Path) -> None:
     alone = dataclasses.replace(page_results, rows=page_results.rows[:1], not_made=(), warnings=(), about={})
-    run = EvaluatedRun(tmp_path / "empty", load_config(tiny_model.parent / "config.yaml"))
-    exhibit = make_exhibit(Interlaced(), page_dataset, page_dataset.test, alone)
-    text = write_page(alone, run, exhibit, tmp_path / "out").read_text()
+    run = RunFolder(tmp_path / "empty")
+    example = make_example_clip(Interlaced(), page_dataset, page_dataset.test, alone)
+    text = write_page(alone, run, example, tmp_path / "out").read_text()
     Outline(text)
     assert 'id="training"' not in text
     assert "Made by" not in text
@@ -108,14 +105,16 @@ def test_the_typical_clip_is_shown_its_beginning_only(
         def read(self, clip: Clip) -> Pcm:
             return Pcm(long, 800)
 
-    exhibit = make_exhibit(codec, Long("set", "split", 800, (), (), page_dataset.test), page_dataset.test, page_results)
-    assert exhibit.coded.name == NASTY
-    assert len(exhibit.coded.samples) == 4800
-    assert exhibit.seconds == 7
-    assert [step.blocks for step in exhibit.steps] == [1, 2, 3, 4]
-    assert np.array_equal(exhibit.steps[-1].samples, exhibit.coded.samples)
-    assert [step.blocks for step in exhibit.heard] == [1, 2, 3]
-    assert isinstance(exhibit, Exhibit)
+    example = make_example_clip(
+        codec, Long("set", "split", 800, (), (), page_dataset.test), page_dataset.test, page_results
+    )
+    assert example.coded.name == NASTY
+    assert len(example.coded.samples) == 4800
+    assert example.seconds == 7
+    assert [step.blocks for step in example.steps] == [1, 2, 3, 4]
+    assert np.array_equal(example.steps[-1].samples, example.coded.samples)
+    assert [step.blocks for step in example.heard] == [1, 2, 3]
+    assert isinstance(example, ExampleClip)
 
 
 def test_a_codec_that_gives_no_approximations_has_no_players(page_results: Results, page_dataset: Dataset) -> None:
@@ -124,9 +123,9 @@ def test_a_codec_that_gives_no_approximations_has_no_players(page_results: Resul
         def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
             raise RunError("a whitened model gives no approximations")
 
-    exhibit = make_exhibit(Whitened(), page_dataset, page_dataset.test, page_results)
-    assert len(exhibit.coded.blocks) == 4
-    assert exhibit.steps == ()
+    example = make_example_clip(Whitened(), page_dataset, page_dataset.test, page_results)
+    assert len(example.coded.blocks) == 4
+    assert example.steps == ()
 
 
 def test_short_clips_are_shown_only_where_there_are_no_others(page_results: Results) -> None:
@@ -164,7 +163,7 @@ def test_of_very_many_clips_the_extremes_are_listed(page_results: Results) -> No
     many = tuple(record | {"name": f"clip{number}", "bytes": 5000 + number} for number in range(150))
     text = clips(dataclasses.replace(page_results, rows=page_results.rows[:1], per_clip={name: many}))
     assert len(re.findall("clip[0-9]+", text)) == 100
-    assert "the 50 cheapest and the 50 dearest of 150 clips" in text
+    assert "the 50 with the fewest and the 50 with the most bits per sample of 150 clips" in text
     assert "clip49<" in text
     assert "clip50<" not in text
     assert "clip100<" in text

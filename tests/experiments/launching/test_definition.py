@@ -102,7 +102,7 @@ def test_every_problem_of_a_file_at_once(study_file) -> None:
         "budget full: cell a sets seed; that is given by seeds:",
         "budget full: cells: there is no cell f",
         "seeds should be a list of whole numbers from 0 on, not [0, -1]",
-        "evaluate should be a list of words",
+        "evaluate should be a list of arguments",
         "report.comparisons: ['a'] should be two cells",
         "report.target should be a number of bits/sample, not 'low'",
         "report.published: there is no cell e",

@@ -14,7 +14,7 @@ import pytest
 from experiments.launching import launcher
 from experiments.launching.launcher import Launcher, Slot, Track, make_slots, visible_gpus
 from experiments.launching.plan import Job
-from experiments.launching.progress import LineBoard, seconds_left, summary
+from experiments.launching.progress import LineProgress, seconds_left, summary
 from idf.runs.find import RunState
 
 # Stands in for train.py: keeps a diary and ends as it is told, the n-th time by the n-th word of `ends`.
@@ -255,10 +255,10 @@ def test_time_left_counts_all_steps_of_a_run_whatever_its_processes(make, job) -
 def test_plain_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    board = LineBoard()
+    progress = LineProgress()
     track = Track(Job("a", 3, (), Path("x"), 100), "training", RunState("running", step=40))
-    board.show([track], 1)
+    progress.show([track], 1)
     clock[0] += 31
-    board.show([track], 1)
-    board.show([track], 1)
+    progress.show([track], 1)
+    progress.show([track], 1)
     assert capsys.readouterr().out == "1 training; a-s3 40/100\n"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from idf.training.progress import Bar, Lines, open_display
+from idf.training.tracking.progress import Bar, Lines, open_display
 
 
 def test_plain_lines_say_what_one_wants_to_know(capsys: pytest.CaptureFixture[str]) -> None:

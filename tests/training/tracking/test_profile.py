@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idf.training.profile import WARM_UP_STEPS, StepProfiler
+from idf.training.tracking.profile import WARM_UP_STEPS, StepProfiler
 
 
 @pytest.mark.parametrize(

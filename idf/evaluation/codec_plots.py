@@ -1,4 +1,4 @@
-"""The figure of small against fast: bits per sample over coding speed, encoding and decoding side by side."""
+"""Figures that compare codecs: sizes as bars, and size against speed of encoding and decoding side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idf.plotting import BLUE, GREY, VERMILION, label_figure, save_figure, style_axes
+from idf.evaluation.results import Row
+from idf.plotting import BLUE, GREY, VERMILION, label_figure, new_figure, save_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,31 @@ PANEL_POINTS = (295.0, 275.0)
 """Width and height of a panel, near enough to place names."""
 RISES = (0.0, 9.0, -9.0, 18.0, -18.0, 27.0, -27.0)
 """How far above its point a name may stand, in points, the nearest first."""
+
+
+def plot_codecs(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draw the table's bits per sample as bars, the smallest files on top; the first row is the model.
+
+    Returns:
+        ``codecs.svg`` and ``codecs.png`` in ``folder``.
+
+    Raises:
+        OutputError: ``folder`` cannot be written.
+    """
+    ranked = sorted(rows, key=lambda row: row.bits_per_sample)
+    figure, axes = new_figure(height=1.5 + 0.34 * len(rows))
+    colours = [BLUE if row is rows[0] else "#B8B8B8" for row in ranked]
+    names = [row.codec for row in ranked]
+    bars = axes.barh(range(len(ranked)), [row.bits_per_sample for row in ranked], color=colours, height=0.7)
+    axes.bar_label(bars, [f"{row.bits_per_sample:.3f}" for row in ranked], padding=4, fontsize=9)
+    axes.set_yticks(range(len(ranked)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.12 * max(row.bits_per_sample for row in ranked))
+    axes.grid(visible=False, axis="y")
+    label_figure(figure, "Size of the files")
+    axes.set_title(f"{rows[0].dataset}, {rows[0].split}", fontsize=9, loc="left", color=GREY)
+    axes.set_xlabel("bits per sample (smaller is better)")
+    return save_figure(figure, folder, "codecs")
 
 
 @dataclass(frozen=True)

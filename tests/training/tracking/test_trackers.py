@@ -11,8 +11,8 @@ import pytest
 
 from idf.config import Config
 from idf.runs.run import claimed_run
-from idf.training import trackers
-from idf.training.trackers import open_trackers, wandb_mode
+from idf.training.tracking import trackers
+from idf.training.tracking.trackers import open_trackers, wandb_mode
 
 Tiny = Callable[..., Config]
 

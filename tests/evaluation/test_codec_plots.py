@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from idf.evaluation.speed_plot import Mark, plot_speed
+from idf.evaluation.codec_plots import Mark, plot_codecs, plot_speed
+from idf.evaluation.results import Row
 
 MARKS = [
     Mark("idf best", 7.8, 1.5, 1.6, 3.0, 3.1, ours=True),
@@ -47,3 +49,12 @@ def test_names_of_equal_codecs_do_not_cover_each_other(tmp_path: Path, monkeypat
 
 def test_one_codec_alone(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 5000 for path in plot_speed(MARKS[1:2], "clips", tmp_path, "speed"))
+
+
+def test_bars_of_the_codecs(tmp_path: Path) -> None:
+    row = Row("IDF", "idf", "demo", "test", 1, 10, 256, 10, 8.0, 2.0, 7.9, 5.0, 5.0, 100.0, True)
+    rows = [row, *(dataclasses.replace(row, codec=f"other {n}", bits_per_sample=8.5 + n) for n in range(3))]
+    paths = plot_codecs(rows, tmp_path)
+    assert [path.name for path in paths] == ["codecs.svg", "codecs.png"]
+    text = paths[0].read_text()
+    assert all(f"<!-- {row.codec} -->" in text and f"<!-- {row.bits_per_sample:.3f} -->" in text for row in rows)

@@ -9,7 +9,7 @@ import numpy as np
 
 from idf.audio.pcm import write_wav16
 from idf.runs.run import Run
-from idf.training.trackers import Tracker
+from idf.training.tracking.trackers import Tracker
 
 
 class Reporter:
