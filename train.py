@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
@@ -24,6 +25,7 @@ from idf.config.compose import config_of, one_line, register_schema
 from idf.errors import ConfigError, run_main
 from idf.training.command_line import check_command_line
 from idf.training.launcher import JobFailedError, ProcessLauncher, register_launcher, run_in_fresh_process
+from idf.training.tracking.wandb_environment import with_environment
 
 statuses: list[int] = []
 """Of the run in this process. Hydra does not pass on what a task returns."""
@@ -57,12 +59,16 @@ def task(settings: DictConfig) -> float | None:
     job = HydraConfig.get()
     if job.mode == RunMode.MULTIRUN:
         return run_in_fresh_process(Path(__file__), job, settings)
-    statuses.append(run_main(lambda: train(config_of(settings))))
+    statuses.append(run_main(lambda: train(config_of(settings), job.overrides.task)))
     return None
 
 
-def train(config: Config) -> int:
-    """One run: data, folder, model, training, export."""
+def train(config: Config, overrides: Sequence[str] = ()) -> int:
+    """One run: data, folder, model, training, export.
+
+    Args:
+        overrides: what the command line said; W&B's environment variables count where it said nothing.
+    """
     from idf.datasets.batches import select_clips
     from idf.datasets.dataset import open_dataset
     from idf.models.build import build_model
@@ -70,6 +76,7 @@ def train(config: Config) -> int:
     from idf.training.framework import prepare_tensorflow
     from idf.training.session import ended, export, fit, resume_point
 
+    config.tracker = with_environment(config.tracker, overrides, os.environ)
     dataset = open_dataset(config.data)
     select_clips(dataset, config.model.window, config.data.short_clips)  # unusable data leaves no run behind
     with claimed_run(config, data_fingerprint=dataset.fingerprint) as run:

@@ -36,15 +36,15 @@ KEYS = (
 METHODS = ("grid", "random", "bayes")
 
 METRICS = {
-    "validation/bits_per_sample": "minimize",
+    "validation/bits_per_dim": "minimize",
     "validation/compression_ratio": "maximize",
-    "coding/coded_bits_per_sample": "minimize",
-    "coding/coded_compression_ratio": "maximize",
-    "coding/likelihood_bits_per_sample": "minimize",
-    "train/loss_bits_per_sample": "minimize",
+    "coded/bits_per_dim": "minimize",
+    "coded/compression_ratio": "maximize",
+    "coded/likelihood_bits_per_dim": "minimize",
+    "train/loss": "minimize",
     "train/compression_ratio": "maximize",
     "train/samples_per_second": "maximize",
-    "best_bits_per_sample": "minimize",
+    "best_bits_per_dim": "minimize",
 }
 """What a run logs that a sweep can aim at, and which way is better."""
 
@@ -162,7 +162,7 @@ def _program(program: object, places: Sequence[Path]) -> list[str]:
 
 def _metric(metric: object) -> list[str]:
     if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
-        return ["metric is missing: write metric: {name: validation/bits_per_sample, goal: minimize}"]
+        return ["metric is missing: write metric: {name: validation/bits_per_dim, goal: minimize}"]
     problems = [
         f"metric has no key {key}{did_you_mean(key, ('name', 'goal'))}"
         for key in metric

@@ -141,7 +141,7 @@ def read_search(path: Path, extra: Mapping[str, str]) -> Search:
         problems.append("method: a grid needs no search; use python train.py -m, or a study with a grid")
     metric = (sweep.get("metric") or {}).get("name", "")
     if metric in METRICS and not metric.startswith("validation/"):
-        problems.append(f"metric.name: {metric} is not watched here; use validation/bits_per_sample")
+        problems.append(f"metric.name: {metric} is not watched here; use validation/bits_per_dim")
     parameters: dict[str, Mapping[str, Any]] = sweep["parameters"]
     if "tracker" not in overridden:
         parameters["tracker"] = {"value": "none"}

@@ -118,7 +118,7 @@ def make_run(outputs: Path) -> MakeRun:
         (folder / "status.json").write_text(json.dumps(facts))
         lines = [{"step": step, "seconds": step / 10, "kind": "train", **row} for step, row in (train or {}).items()]
         lines += [
-            {"step": step, "seconds": step / 10, "kind": "validation", "bits_per_sample": value}
+            {"step": step, "seconds": step / 10, "kind": "validation", "bits_per_dim": value}
             for step, value in curve.items()
         ]
         (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

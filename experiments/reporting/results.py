@@ -174,7 +174,7 @@ def read_results(folder: Path, target: float | None = None) -> StudyResult:
 def _seed(folder: Path, entry: Mapping[str, Any]) -> SeedResult:
     run = read_run(folder / entry["run"])
     points = [
-        (record["step"], finite_number(record.get("bits_per_sample")))
+        (record["step"], finite_number(record.get("bits_per_dim")))
         for record in run.history()
         if record.get("kind") == "validation"
     ]

@@ -37,6 +37,7 @@ _CHOICES = {
     "data.name": ("demo", "ljspeech", "folder"),
     "data.short_clips": ("error", "skip"),
     "coder": ("rans", "craystack"),
+    "tracker.mode": (None, "online", "offline", "disabled"),
 }
 
 _LEAST: dict[str, float] = {
@@ -93,7 +94,7 @@ def _value(config: Config, key: str) -> object:
 def _choices(config: Config) -> Iterator[str]:
     for key, choices in _CHOICES.items():
         if _value(config, key) not in choices:
-            yield f"{key}={_value(config, key)}: it is one of {', '.join(choices)}"
+            yield f"{key}={_value(config, key)}: it is one of {', '.join(str(choice or 'null') for choice in choices)}"
 
 
 def _numbers(config: Config) -> Iterator[str]:
@@ -161,7 +162,7 @@ def _sharpness(sharpness: SharpnessConfig) -> Iterator[str]:
 
 
 def _optimizer(optimizer: OptimizerConfig, training: TrainingConfig) -> Iterator[str]:
-    if optimizer.warmup_steps >= training.steps >= 1:
+    if optimizer.warmup_steps is not None and optimizer.warmup_steps >= training.steps >= 1:
         yield (
             f"optimizer.warmup_steps={optimizer.warmup_steps} leaves nothing of training.steps={training.steps}: "
             "train for longer or warm up for less"

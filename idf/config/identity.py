@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from idf.config.schema import Config
+from idf.config.schema import ADAPTIVE, WINDOW, Config, family_name
 
 SIGNATURE_DIGITS = 10
 """Hexadecimal digits, 40 bits: among 10,000 runs two collide with a chance of 5e-5."""
@@ -62,3 +62,23 @@ def signature(config: Config) -> str:
 def run_folder(config: Config) -> Path:
     """``outputs/<study>/<signature>-s<seed>``."""
     return Path(config.outputs) / config.study / f"{signature(config)}-s{config.seed}"
+
+
+def setting_name(config: Config) -> str:
+    """What a configuration is called, such as ``small-flow-reverse-step``; several may share a name.
+
+    Size and layout, and of flows that have them the permutation, the sharpness and what goes before.
+    """
+    parts, family = [config.model.name], family_name(config)
+    if family != ADAPTIVE:
+        parts.append(config.layout.name)
+    if family == WINDOW:
+        parts += [config.permutation.kind] if config.layout.steps_per_factor else []
+        parts.append(config.sharpness.kind)
+        parts += [config.whitening.kind] if config.whitening.kind != "none" else []
+    return "-".join(parts)
+
+
+def run_name(config: Config) -> str:
+    """What a run is called where people look at many: ``small-flow-reverse-step-s3``."""
+    return f"{setting_name(config)}-s{config.seed}"

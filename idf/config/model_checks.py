@@ -39,6 +39,7 @@ def adaptive_problems(config: Config) -> Iterator[str]:
     """What is wrong with the adaptive flow of a configuration."""
     yield from predictor_problems(config.model.adaptive, "model.adaptive")
     yield from width_problems(config.model.adaptive, "model.adaptive")
+    yield from _sequential_coder(config)
     if config.whitening.kind != "none":
         yield (
             f"whitening={config.whitening.kind}: the adaptive flow has these predictors inside; "
@@ -51,12 +52,22 @@ def adaptive_problems(config: Config) -> Iterator[str]:
 def band_problems(config: Config) -> Iterator[str]:
     """What is wrong with the subband flow of a configuration."""
     yield from _band_sizes(config)
+    yield from _sequential_coder(config)
     yield from _without_effect(config)
     yield from whitening_problems(config.whitening)
     if config.whitening.kind == "adaptive":
         yield (
             f"whitening={config.whitening.kind}: layout=bands has these predictors inside; "
             "whitening is for layout=channelwise or original"
+        )
+
+
+def _sequential_coder(config: Config) -> Iterator[str]:
+    """Flows that predict sample by sample code inside their own loops."""
+    if config.coder == "craystack":
+        yield (
+            "coder=craystack: flows that predict sample by sample code with rans only; "
+            "take coder=rans, or layout=channelwise or original"
         )
 
 

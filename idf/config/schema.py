@@ -189,7 +189,8 @@ class OptimizerConfig:
     learning_rate: float = 3e-3
     schedule: str = "cosine"
     """``cosine`` (to zero at the last step) or ``constant``."""
-    warmup_steps: int = 100
+    warmup_steps: int | None = None
+    """Steps in which the rate rises to ``learning_rate``; null for 100, or a quarter of the steps if that is less."""
     clip_norm: float = 1.0
     """Global gradient norm limit; 0 for none."""
     averaging: float = 0.0
@@ -255,14 +256,27 @@ class DataConfig:
 
 @dataclass
 class TrackerConfig:
-    """Where the history goes besides the local JSONL file, which is always written."""
+    """Where the history goes besides the local JSONL file, which is always written.
+
+    For W&B the command line wins, then W&B's own environment variables (``WANDB_PROJECT`` and so on), then this.
+    """
 
     wandb: bool = True
     """Weights & Biases: offline unless the user is logged in."""
     project: str = "idf"
     entity: str | None = None
+    name: str | None = None
+    """null: size, layout, permutation, sharpness and seed, such as ``small-flow-reverse-step-s3``."""
     group: str | None = None
+    """null: the name without the seed and the signature of the settings, so that a group compares seeds."""
+    job_type: str | None = None
+    notes: str | None = None
     tags: list[str] = field(default_factory=list)
+    """Besides the study, size, layout, permutation, sharpness and data set."""
+    dir: str | None = None
+    """Where W&B keeps its files; null for the run's folder."""
+    mode: str | None = None
+    """``online``, ``offline`` or ``disabled``; null for online where the user is logged in, else offline."""
     tensorboard: bool = True
 
 

@@ -95,7 +95,7 @@ def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, F
     """
     history = read_series(Path(history_path))
     changes = _Changes() if _learns_sharpness(Path(history_path).parent) else _sharpness_changes(history)
-    bits = _Curves("Bits per dimension", "bits per sample", "bits_per_sample", "loss_bits_per_sample")
+    bits = _Curves("Bits per dimension", "bits per sample", "bits_per_dim", "loss")
     ratio = _Curves("Compression ratio", "16 bits / bits per sample", "compression_ratio", "compression_ratio")
     figures = {
         "loss": _loss(history, changes, width),
@@ -141,7 +141,7 @@ def _sharpness_changes(history: Series) -> _Changes:
 
 
 def _loss(history: Series, changes: _Changes, width: float) -> Figure | None:
-    steps, loss = history.points("train", "loss_bits_per_sample")
+    steps, loss = history.points("train", "loss")
     if not steps:
         return None
     figure, axes = new_figure(width)
@@ -162,7 +162,7 @@ def _curves(history: Series, changes: _Changes, which: _Curves, width: float) ->
     curves.append(
         (history.points("validation", which.metric), {"color": BLUE, "label": "validation clips, −log₂ p", **style})
     )
-    coded = history.points("coding", f"coded_{which.metric}")
+    coded = history.points("coded", which.metric)
     marker = {"linestyle": "none", "marker": "D", "markersize": 5}
     curves.append((coded, {"color": VERMILION, "label": "a few of them, really coded", **marker}))
     drawn = [(points, look) for points, look in curves if points[0]]

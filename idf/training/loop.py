@@ -218,7 +218,7 @@ class Loop:
         speed = self._clock.steps_per_second() * self._batch * self._config.model.window
         sharpness = self._sharpness(position.step - 1)
         figures = {
-            "loss_bits_per_sample": bits,
+            "loss": bits,
             "compression_ratio": _ratio(bits),
             # A learned sharpness is the log-scale of the last block, where it is the same for every latent.
             "sharpness": float(log_scales[-1, 0]) if sharpness is None else sharpness,
@@ -249,7 +249,7 @@ class Loop:
             position.best, position.best_step = bits, position.step
             self._run.checkpoints.save_best(self._snapshot())
             self._export(self._run.model_path, sharpness)
-        self._record("validation", {"bits_per_sample": bits, "compression_ratio": _ratio(bits)})
+        self._record("validation", {"bits_per_dim": bits, "compression_ratio": _ratio(bits)})
         self._write_status()
         self._display.validation(position.step, bits, position.best)
         return True
@@ -268,8 +268,8 @@ class Loop:
         if size is None or likelihood is None:
             return False
         bits = size.bits_per_sample
-        figures = {"coded_bits_per_sample": bits, "coded_compression_ratio": _ratio(bits)}
-        self._record("coding", {**figures, "likelihood_bits_per_sample": likelihood})
+        figures = {"bits_per_dim": bits, "compression_ratio": _ratio(bits)}
+        self._record("coded", {**figures, "likelihood_bits_per_dim": likelihood})
         self._display.say(
             f"step {self.position.step}: {len(self._coded_clips)} validation clips really coded to {bits:.3f} "
             f"bits/sample, ratio {_ratio(bits):.3f} (likelihood {likelihood:.3f})"
@@ -306,7 +306,7 @@ class Loop:
         return {name: variable.numpy() for name, variable in self._state.weights.items()}
 
     def _export(self, path: Path, sharpness: float | None) -> None:
-        facts = {"step": self.position.step, "validation_bits_per_sample": self.position.best}
+        facts = {"step": self.position.step, "validation_bits_per_dim": self.position.best}
         export_model(path, self._family.model, self._weights(), sharpness, self._config, facts)
 
     def _snapshot(self) -> Checkpoint:

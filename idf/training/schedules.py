@@ -101,12 +101,16 @@ def sharpness_schedule(config: SharpnessConfig, steps: int) -> Schedule | None:
     return Cosine(config.start, config.end, begin, finish)
 
 
+_WARMUP_STEPS = 100
+
+
 def learning_rate_schedule(config: OptimizerConfig, steps: int) -> Schedule:
     """The learning rate by step: warm-up, then constant or half a cosine to zero at ``steps``."""
+    warmup = min(_WARMUP_STEPS, steps // 4) if config.warmup_steps is None else config.warmup_steps
     rate: Schedule = Constant(config.learning_rate)
     if config.schedule == "cosine":
-        rate = Cosine(config.learning_rate, 0.0, config.warmup_steps, steps)
-    return Warmup(config.warmup_steps, rate)
+        rate = Cosine(config.learning_rate, 0.0, warmup, steps)
+    return Warmup(warmup, rate)
 
 
 def _progress(step: int, begin: int, finish: int) -> float:

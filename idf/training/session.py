@@ -101,7 +101,7 @@ def fit(config: Config, model: Model, dataset: Dataset, run: Run, checkpoint: Ch
             display.close()
             if outcome is not None:
                 run.write_status(status, step=outcome.step, best=outcome.best, **_reason(outcome))
-            summary = {"status": status} | ({"best_bits_per_sample": outcome.best} if outcome and outcome.best else {})
+            summary = {"status": status} | ({"best_bits_per_dim": outcome.best} if outcome and outcome.best else {})
             for tracker in trackers:
                 if status == "preempted" and exit_status:
                     tracker.preempted()
@@ -121,7 +121,7 @@ def export(config: Config, run: Run) -> None:
     if best.exists():
         checkpoint = load_checkpoint(best)
         model = build_model(config, checkpoint.constants)
-        facts = {"step": checkpoint.step, "validation_bits_per_sample": checkpoint.meta["best"]}
+        facts = {"step": checkpoint.step, "validation_bits_per_dim": checkpoint.meta["best"]}
         export_model(run.model_path, model, checkpoint.weights, checkpoint.meta["log_scale"], config, facts)
     if run.history.path.exists():
         from idf.runs.curves import plot_history

@@ -87,4 +87,11 @@ def test_problems_of_all_parts_come_together() -> None:
 
 def test_a_coder_that_is_not_installed_is_found_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert check(Config(coder="craystack")) == [NO_CRAYSTACK]
+    config = config_with(coder="craystack", layout__prior="channelwise")
+    assert check(config) == [NO_CRAYSTACK]
+
+
+def test_a_coder_that_a_flow_cannot_use_is_refused_before_training() -> None:
+    for family in ({}, {"model__family": "adaptive", "model__window": 1}):
+        found = check(config_with(coder="craystack", **family))
+        assert any("code with rans only" in problem for problem in found)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from idf.config import Config, run_folder, semantic, signature
-from idf.config.compose import settings
+from idf.config.compose import compose, settings
+from idf.config.identity import run_name
 
 # Where, how fast and how talkatively a run works.
 SILENT = [
@@ -33,6 +34,11 @@ SILENT = [
     "tracker.entity",
     "tracker.group",
     "tracker.tags",
+    "tracker.name",
+    "tracker.job_type",
+    "tracker.notes",
+    "tracker.dir",
+    "tracker.mode",
     "tracker.tensorboard",
 ]
 
@@ -76,3 +82,19 @@ def test_signature_does_not_depend_on_the_process() -> None:
 def test_run_folder_names_study_signature_and_seed() -> None:
     config = dataclasses.replace(Config(), seed=7, study="table", outputs="elsewhere")
     assert run_folder(config) == Path("elsewhere") / "table" / f"{signature(config)}-s7"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (
+            ["model=small", "layout=original", "permutation=reverse", "sharpness=step", "seed=3"],
+            "small-original-reverse-step-s3",
+        ),
+        (["model=large", "layout=channelwise", "whitening=adaptive"], "large-channelwise-learned-adaptive-s0"),
+        (["model=medium", "layout=bands"], "medium-bands-s0"),
+        (["model=adaptive"], "adaptive-s0"),
+    ],
+)
+def test_a_run_is_called_by_its_axes(overrides: list[str], name: str) -> None:
+    assert run_name(compose(overrides)) == name

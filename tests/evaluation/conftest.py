@@ -135,10 +135,10 @@ def page_run(tiny_model: Path, tmp_path: Path) -> RunFolder:
     (folder / "environment.json").write_text(json.dumps({"command": ["/here/train.py", f"x={NASTY}"]}))
     lines = []
     for step in range(0, 100, 10):
-        line: dict[str, Any] = {"step": step, "kind": "train", "loss_bits_per_sample": 12 - step / 40}
+        line: dict[str, Any] = {"step": step, "kind": "train", "loss": 12 - step / 40}
         for block in range(1, 17):
             line |= {f"log_scale/z{block}/{end}": -5 + at for end, at in (("mean", 0), ("min", -1), ("max", 1))}
-        lines += [line, {"step": step, "kind": "validation", "bits_per_sample": 12 - step / 40}]
+        lines += [line, {"step": step, "kind": "validation", "bits_per_dim": 12 - step / 40}]
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return RunFolder(folder)
 

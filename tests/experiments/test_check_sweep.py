@@ -21,7 +21,7 @@ def sweep(parameters: dict[str, Any] | None = None, **changes: Any) -> dict[str,
     made = {
         "program": "train.py",
         "method": "grid",
-        "metric": {"name": "validation/bits_per_sample", "goal": "minimize"},
+        "metric": {"name": "validation/bits_per_dim", "goal": "minimize"},
         "parameters": {"seed": {"values": [0, 1]}} if parameters is None else parameters,
         "command": ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"],
         **changes,
@@ -83,7 +83,7 @@ def test_a_good_sweep_says_what_it_does(capsys: pytest.CaptureFixture[str], tmp_
         ({"metric": None}, "metric is missing"),
         ({"metric": {"name": "validation/bits"}}, "metric.name: no run logs validation/bits; did you mean"),
         (
-            {"metric": {"name": "validation/bits_per_sample", "goal": "maximize"}},
+            {"metric": {"name": "validation/bits_per_dim", "goal": "maximize"}},
             "metric.goal: maximize would look for the worst runs",
         ),
         ({"command": None}, "command is missing"),

@@ -36,7 +36,7 @@ best, history = None, folder / "history.jsonl"
 for step in range(len(history.read_text().splitlines()) + 1 if history.exists() else 1, 11):
     best = 8 + abs(math.log10(config.optimizer.learning_rate) + 2.5) + 1 / step
     with history.open("a") as file:
-        file.write(json.dumps({"kind": "validation", "step": step, "bits_per_sample": best}) + "\\n")
+        file.write(json.dumps({"kind": "validation", "step": step, "bits_per_dim": best}) + "\\n")
     status("running", step)
     time.sleep(float(os.environ.get("PAUSE", "0.01")))
 status("finished", 10)
@@ -49,7 +49,7 @@ def sweep(tmp_path: Path):
         content = {
             "program": "train.py",
             "method": "bayes",
-            "metric": {"name": "validation/bits_per_sample", "goal": "minimize"},
+            "metric": {"name": "validation/bits_per_dim", "goal": "minimize"},
             "run_cap": 6,
             "parameters": {
                 "study": {"value": "searched"},
@@ -73,7 +73,7 @@ def test_a_sweep_file_is_read_as_a_search(sweep) -> None:
     early = {"type": "hyperband", "min_iter": 2, "eta": 3}
     search = read_search(sweep(early_terminate=early), {"training.steps": "3000", "training.start": "random"})
     assert (search.method, search.metric, search.goal, search.early, search.trials) == (
-        "bayes", "bits_per_sample", "minimize", (2, 3), 6,
+        "bayes", "bits_per_dim", "minimize", (2, 3), 6,
     )  # fmt: skip
     assert set(search.space) == {"optimizer.learning_rate", "sharpness.boundaries", "width.hidden"}
     assert search.fixed["training.steps"] == "3000"
@@ -85,7 +85,7 @@ def test_what_this_search_cannot_do(sweep, monkeypatch: pytest.MonkeyPatch) -> N
     normal = {"optimizer.learning_rate": {"distribution": "log_normal", "mu": -6, "sigma": 1}}
     with pytest.raises(ConfigError, match="this search draws from values: and from uniform"):
         read_search(sweep(parameters=normal), {})
-    metric = {"name": "train/loss_bits_per_sample", "goal": "minimize"}
+    metric = {"name": "train/loss", "goal": "minimize"}
     with pytest.raises(ConfigError, match="is not watched here"):
         read_search(sweep(metric=metric), {})
     with pytest.raises(ConfigError, match="a grid needs no search"):

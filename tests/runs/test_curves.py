@@ -22,14 +22,14 @@ def records(sharpness: list[float | None], blocks: int = 5) -> list[dict[str, An
     lines: list[dict[str, Any]] = []
     for index, value in enumerate(sharpness):
         loss = 16 - 0.1 * index
-        record = {"step": 10 * index, "kind": "train", "loss_bits_per_sample": loss, "compression_ratio": 16 / loss}
+        record = {"step": 10 * index, "kind": "train", "loss": loss, "compression_ratio": 16 / loss}
         record["sharpness"] = value
         for block in range(blocks):
             record |= {f"log_scale/z{block + 1}/{kind}": -6.0 - block for kind in ("mean", "max", "min")}
         lines.append(record)
     last = lines[-1]["step"]
-    lines.append({"step": last, "kind": "validation", "bits_per_sample": 9.0, "compression_ratio": 16 / 9})
-    lines.append({"step": last, "kind": "coding", "coded_bits_per_sample": 9.1, "coded_compression_ratio": 16 / 9.1})
+    lines.append({"step": last, "kind": "validation", "bits_per_dim": 9.0, "compression_ratio": 16 / 9})
+    lines.append({"step": last, "kind": "coded", "bits_per_dim": 9.1, "compression_ratio": 16 / 9.1})
     lines.append({"step": last, "kind": "event", "event": "checkpoint"})
     return lines
 
@@ -90,7 +90,7 @@ def test_figures_without_data_are_left_out(tmp_path: Path) -> None:
 def test_a_single_step_and_a_diverged_run(tmp_path: Path) -> None:
     check(plot_history(write(tmp_path, records([None])), tmp_path))
     lines = records([-4.0] * 20)
-    lines[19]["loss_bits_per_sample"] = None  # how the history stores what is not a number
+    lines[19]["loss"] = None  # how the history stores what is not a number
     check(plot_history(write(tmp_path, lines), tmp_path))
 
 
@@ -110,9 +110,9 @@ def test_a_title_and_its_legend_stand_apart(tmp_path: Path, blocks: int, width: 
 
 
 def test_history_after_a_resume_and_a_crash(tmp_path: Path) -> None:
-    path = write(tmp_path, [*records([None] * 3), {"step": 10, "kind": "train", "loss_bits_per_sample": 1.0}])
+    path = write(tmp_path, [*records([None] * 3), {"step": 10, "kind": "train", "loss": 1.0}])
     path.write_text(path.read_text() + '{"step": 20, "ki')
-    assert read_series(path).points("train", "loss_bits_per_sample") == ([0, 10, 20], [16, 1.0, 15.8])
+    assert read_series(path).points("train", "loss") == ([0, 10, 20], [16, 1.0, 15.8])
 
 
 def test_the_same_data_gives_the_same_svg(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_two_devices_train_as_one_does(overrides: list[str]) -> None:
         assert second[0][name] == pytest.approx(first[0][name], rel=1e-5, abs=1e-6), name
     # From then on weights round to neighbouring points of their grids.
     for a, b in zip(first, second, strict=True):
-        for name in {"loss_bits_per_sample", "bits_per_sample", "learning_rate"} & a.keys():
+        for name in {"loss", "bits_per_dim", "learning_rate"} & a.keys():
             assert b[name] == pytest.approx(a[name], rel=2e-3), name
     weights = [load_checkpoint(folder / "checkpoints" / "step-00000008.npz") for folder in (one, two)]
     assert weights[0].average.keys() == weights[1].average.keys() != set()

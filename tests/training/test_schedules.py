@@ -76,3 +76,9 @@ def test_learning_rate_rises_then_falls(steps: int, warmup: int, schedule: str) 
         assert values[-1] == pytest.approx(0.01)
     else:
         assert rate.at(steps) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(4000, 100), (400, 100), (60, 15), (2, 0)])
+def test_warm_up_follows_the_steps_unless_it_is_set(steps: int, warmup: int) -> None:
+    rate = learning_rate_schedule(OptimizerConfig(schedule="constant", learning_rate=1.0), steps)
+    assert [rate.at(step) < 1 for step in range(steps)].count(True) == max(warmup - 1, 0)

@@ -98,16 +98,16 @@ def test_a_run_leaves_everything_behind(tiny: Tiny) -> None:
     history = read_history(folder / "history.jsonl")
     assert [r["step"] for r in history if r["kind"] == "train"] == [2, 4, 6, 8]
     assert [r["step"] for r in history if r["kind"] == "validation"] == [4, 8]
-    assert [r["step"] for r in history if r["kind"] == "coding"] == [4, 8]
-    names = {"loss_bits_per_sample", "compression_ratio", "sharpness", "learning_rate", "samples_per_second"}
+    assert [r["step"] for r in history if r["kind"] == "coded"] == [4, 8]
+    names = {"loss", "compression_ratio", "sharpness", "learning_rate", "samples_per_second"}
     assert names <= history[0].keys()
     assert 100 < history[0]["peak_memory_mib"] <= status["peak_memory_mib"]
     assert {"log_scale/base/mean", "log_scale/z1/max", "log_scale/z3/min"} <= history[0].keys()
     for record in history:
-        if record["kind"] == "coding":
+        if record["kind"] == "coded":
             # 1,000 samples: what the file adds to its one message, 53 bytes and that message's head, is allowed on top.
-            bound = 1.005 * record["likelihood_bits_per_sample"] + 61 * 8 / 1000
-            assert 0.99 * record["likelihood_bits_per_sample"] < record["coded_bits_per_sample"] < bound
+            bound = 1.005 * record["likelihood_bits_per_dim"] + 61 * 8 / 1000
+            assert 0.99 * record["likelihood_bits_per_dim"] < record["bits_per_dim"] < bound
     assert [path.name for path in Run(folder).checkpoints.paths()] == [
         "step-00000004.npz",
         "step-00000006.npz",
@@ -132,7 +132,7 @@ def test_the_exported_model_is_the_best_checkpoint(tiny: Tiny, whole: Path) -> N
     codec = load_codec(run.model_path)
     assert codec.fingerprint == load_codec(whole / "model.idfm").fingerprint
     assert codec.provenance["step"] == best.step == best.meta["best_step"]
-    assert codec.provenance["validation_bits_per_sample"] == best.meta["best"]
+    assert codec.provenance["validation_bits_per_dim"] == best.meta["best"]
     assert any(run.plots.glob("*.svg"))
 
 

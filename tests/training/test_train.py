@@ -113,7 +113,7 @@ def test_deterministic_runs_are_the_same_bit_for_bit(overrides: list[str], tmp_p
         [{k: v for k, v in record.items() if k not in machine} for record in read_history(folder / "history.jsonl")]
         for folder in (one, two)
     ]
-    assert {record["kind"] for record in histories[0]} == {"train", "validation", "coding"}
+    assert {record["kind"] for record in histories[0]} == {"train", "validation", "coded"}
     assert histories[0] == histories[1]
     names = sorted(path.name for path in (one / "checkpoints").iterdir())
     assert names == ["best.npz", "step-00000004.npz", "step-00000006.npz", "step-00000008.npz"]
@@ -137,7 +137,7 @@ def test_the_debug_preset_learns_one_batch_by_heart(clips: Path, tmp_path: Path)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     folder = run_folder(compose(["experiment=debug", *data]))
-    losses = [r["loss_bits_per_sample"] for r in read_history(folder / "history.jsonl") if r["kind"] == "train"]
+    losses = [r["loss"] for r in read_history(folder / "history.jsonl") if r["kind"] == "train"]
     assert losses[-1] < 0.6 * losses[0]
     assert sorted(losses, reverse=True) == losses
 
@@ -148,7 +148,7 @@ def test_every_value_of_the_sweep_composes(path: Path) -> None:
     assert sweep["program"] == "train.py"
     assert (ROOT / sweep["program"]).is_file()
     assert sweep["command"][-1] == "${args_no_hyphens}"
-    assert sweep["metric"] == {"name": "validation/bits_per_sample", "goal": "minimize"}
+    assert sweep["metric"] == {"name": "validation/bits_per_dim", "goal": "minimize"}
     # an agent passes what is the same in all runs with every value
     fixed = [f"{name}={choice['value']}" for name, choice in sweep["parameters"].items() if "value" in choice]
     for name, choice in sweep["parameters"].items():

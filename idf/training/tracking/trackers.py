@@ -12,13 +12,16 @@ import os
 import urllib.parse
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from idf.config import Config, to_plain
+from idf.config import Config, signature, to_plain
+from idf.config.identity import run_name, setting_name
 from idf.runs.run import Run
+from idf.training.tracking.wandb_environment import with_environment
 
 _NETWORK_PATIENCE_S = 30
 """How long an online run waits for the server before it goes on offline."""
@@ -107,15 +110,17 @@ class WandbTracker:
 
         self._wandb = wandb
         try:
-            self._run = self._init(config, run, tracker_id, wandb_mode())
+            self._run = self._init(config, run, tracker_id, config.tracker.mode or wandb_mode())
         except wandb.Error:
             # Logged in, but the server does not answer: the offline files can be sent later.
             self._run = self._init(config, run, tracker_id, "offline")
         # The step of this program, not wandb's count of calls, is the axis: it survives a resumed run.
         self._run.define_metric("step", hidden=True)
         self._run.define_metric("*", step_metric="step")
-        for name in ("validation/bits_per_sample", "coding/coded_bits_per_sample"):
+        for name in ("validation/bits_per_dim", "coded/bits_per_dim", "train/loss"):
             self._run.define_metric(name, step_metric="step", summary="min")
+        for name in ("validation/compression_ratio", "coded/compression_ratio", "train/compression_ratio"):
+            self._run.define_metric(name, step_metric="step", summary="max")
 
     @property
     def id(self) -> str:
@@ -130,12 +135,14 @@ class WandbTracker:
         with _without_warnings():
             return self._wandb.init(
                 mode=cast(Any, mode),
-                dir=run.folder,
+                dir=tracker.dir or run.folder,
                 project=tracker.project,
                 entity=tracker.entity,
-                group=tracker.group or run.folder.name.rsplit("-s", 1)[0],
-                tags=[config.study, config.model.name, config.layout.name, config.data.name, *tracker.tags],
-                name=f"{config.study}/{run.folder.name}",
+                group=tracker.group or f"{setting_name(config)} {signature(config)}",
+                tags=_tags(config),
+                name=tracker.name or run_name(config),
+                job_type=tracker.job_type,
+                notes=tracker.notes,
                 id=tracker_id,
                 resume="allow" if tracker_id else None,
                 config=to_plain(config),
@@ -174,6 +181,12 @@ class WandbTracker:
         self._run.finish(exit_code=exit_status)
 
 
+def _tags(config: Config) -> list[str]:
+    """What a run is found by: study, size, layout, permutation, sharpness, data set, and what the user adds."""
+    parts = [config.study, *setting_name(config).split("-"), config.data.name, *config.tracker.tags]
+    return list(dict.fromkeys(parts))
+
+
 def log_table(run: Run, config: Config, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Add a results table (and its artifact) to the W&B run of a finished run, if it has one.
 
@@ -185,7 +198,8 @@ def log_table(run: Run, config: Config, name: str, columns: Sequence[str], rows:
     if not (config.tracker.wandb and identity):
         return
     try:
-        tracker = WandbTracker(config, run, identity)
+        settings = with_environment(config.tracker, (), os.environ)
+        tracker = WandbTracker(replace(config, tracker=settings), run, identity)
         table = tracker._wandb.Table(columns=list(columns), data=[list(row) for row in rows])
         tracker._run.log({name: table})
         tracker._run.finish(exit_code=0)
@@ -198,8 +212,7 @@ def wandb_mode() -> str:
 
     Only the presence of a key counts; it is neither read further nor checked, so nothing can wait for a network.
     """
-    chosen = os.environ.get("WANDB_MODE")
-    if chosen:
+    if chosen := os.environ.get("WANDB_MODE"):
         return chosen
     if os.environ.get("WANDB_API_KEY"):
         return "online"

@@ -56,14 +56,12 @@ def test_a_run_learns_codes_draws_and_exports(adaptive: Callable[..., list[str]]
     folder = run_folder(config)
     assert (outcome.status, outcome.step) == ("finished", 60)
     history = read_history(folder / "history.jsonl")
-    validated = [record["bits_per_sample"] for record in history if record["kind"] == "validation"]
+    validated = [record["bits_per_dim"] for record in history if record["kind"] == "validation"]
     assert len(validated) == 3
     assert validated[-1] < validated[0]
-    assert {"log_scale/residual/mean", "loss_bits_per_sample"} <= history[0].keys()
-    (coded,) = (record for record in history if record["kind"] == "coding")
-    assert coded["coded_bits_per_sample"] == pytest.approx(
-        coded["likelihood_bits_per_sample"], abs=61 * 8 / 1000 + 0.05
-    )
+    assert {"log_scale/residual/mean", "loss"} <= history[0].keys()
+    (coded,) = (record for record in history if record["kind"] == "coded")
+    assert coded["bits_per_dim"] == pytest.approx(coded["likelihood_bits_per_dim"], abs=61 * 8 / 1000 + 0.05)
     drawn = read_pcm16(folder / "samples" / "drawn-00000060.wav")
     assert np.unique(drawn.samples).size > 10
     assert (folder / "model.idfm").is_file()
@@ -155,7 +153,7 @@ def test_deterministic_runs_and_two_devices(adaptive: Callable[..., list[str]]) 
     assert_same_run(one, again)
     first, second = (read_history(folder / "history.jsonl") for folder in (one, two))
     for a, b in zip(first, second, strict=True):
-        for name in {"loss_bits_per_sample", "bits_per_sample"} & a.keys():
+        for name in {"loss", "bits_per_dim"} & a.keys():
             assert b[name] == pytest.approx(a[name], rel=1e-4), name
 
 

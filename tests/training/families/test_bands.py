@@ -43,14 +43,12 @@ def test_a_run_learns_codes_draws_and_exports(bands: Callable[..., list[str]]) -
     folder = run_folder(config)
     assert (outcome.status, outcome.step) == ("finished", 60)
     history = read_history(folder / "history.jsonl")
-    validated = [record["bits_per_sample"] for record in history if record["kind"] == "validation"]
+    validated = [record["bits_per_dim"] for record in history if record["kind"] == "validation"]
     assert len(validated) == 3
     assert validated[-1] < validated[0]
-    assert {"log_scale/low/mean", "log_scale/z1/mean", "loss_bits_per_sample"} <= history[0].keys()
-    (coded,) = (record for record in history if record["kind"] == "coding")
-    assert coded["coded_bits_per_sample"] == pytest.approx(
-        coded["likelihood_bits_per_sample"], abs=61 * 8 / 1000 + 0.05
-    )
+    assert {"log_scale/low/mean", "log_scale/z1/mean", "loss"} <= history[0].keys()
+    (coded,) = (record for record in history if record["kind"] == "coded")
+    assert coded["bits_per_dim"] == pytest.approx(coded["likelihood_bits_per_dim"], abs=61 * 8 / 1000 + 0.05)
     assert np.unique(read_pcm16(folder / "samples" / "drawn-00000060.wav").samples).size > 10
 
 
@@ -85,5 +83,5 @@ def test_two_devices_train_as_one_does(bands: Callable[..., list[str]]) -> None:
         assert process.returncode == 0, err
     first, second = (read_history(run_folder(compose(arguments)) / "history.jsonl") for arguments in runs)
     for a, b in zip(first, second, strict=True):
-        for name in {"loss_bits_per_sample", "bits_per_sample"} & a.keys():
+        for name in {"loss", "bits_per_dim"} & a.keys():
             assert b[name] == pytest.approx(a[name], rel=1e-3), name

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from idf.config import Config
+from idf.config.identity import setting_name
 from idf.runs.run import claimed_run
 from idf.training.tracking import trackers
 from idf.training.tracking.trackers import open_trackers, wandb_mode
@@ -90,20 +91,20 @@ def test_an_offline_run_is_whole_without_a_network(tiny: Tiny, capfd: pytest.Cap
         opened, identity = open_trackers(config, run, None)
         assert identity
         (tracker,) = opened
-        tracker.scalars(2, {"train/loss_bits_per_sample": 9.5})
+        tracker.scalars(2, {"train/loss": 9.5})
         tracker.audio(2, "audio/input", np.arange(-100, 100, dtype=np.int32), 8000)
         run.model_path.write_bytes(b"model")
-        tracker.finish(3, {"status": "diverged", "best_bits_per_sample": 9.25}, [run.model_path, run.folder / "none"])
+        tracker.finish(3, {"status": "diverged", "best_bits_per_dim": 9.25}, [run.model_path, run.folder / "none"])
     found = logged(run.folder)
     limit = time.monotonic() + 30
     while not found["exit"] and time.monotonic() < limit:  # wandb's own process writes the last block after finish()
         time.sleep(0.1)
         found = logged(run.folder)
-    assert {"step": "2", "train/loss_bits_per_sample": "9.5"}.items() <= found["history"][0].items()
+    assert {"step": "2", "train/loss": "9.5"}.items() <= found["history"][0].items()
     assert any("audio/input" in name for name in found["history"][1])
     assert {"model", "layout", "optimizer", "seed"} <= set(found["config"])
     assert "mine" in found["run"][0].tags
-    assert found["run"][0].run_group == run.folder.name.rsplit("-s", 1)[0]
+    assert found["run"][0].run_group == f"{setting_name(config)} {run.folder.name.rsplit('-s', 1)[0]}"
     assert found["exit"][0].exit_code == 3
     assert found["artifact"][0].type == "model"
     output = capfd.readouterr()
@@ -117,11 +118,11 @@ def test_tensorboard_files(tiny: Tiny) -> None:
         opened, identity = open_trackers(config, run, None)
         assert identity is None
         (tracker,) = opened
-        tracker.scalars(2, {"train/loss_bits_per_sample": 9.5})
+        tracker.scalars(2, {"train/loss": 9.5})
         tracker.audio(2, "audio/input", np.zeros(100, np.int32), 8000)
         tracker.finish(0, {}, [])
     (path,) = (run.folder / "tensorboard").iterdir()
-    assert b"train/loss_bits_per_sample" in path.read_bytes()
+    assert b"train/loss" in path.read_bytes()
     assert b"audio/input" in path.read_bytes()
 
 

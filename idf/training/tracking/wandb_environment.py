@@ -1,0 +1,53 @@
+"""W&B's own environment variables, as its users expect them to count: after the command line, before the configuration.
+
+A W&B agent passes settings of a sweep on the command line and its own project, entity and run id in the
+environment, where W&B itself reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from idf.config.schema import TrackerConfig
+from idf.errors import ConfigError, did_you_mean
+
+VARIABLES = {
+    "project": "WANDB_PROJECT",
+    "entity": "WANDB_ENTITY",
+    "name": "WANDB_NAME",
+    "group": "WANDB_RUN_GROUP",
+    "job_type": "WANDB_JOB_TYPE",
+    "notes": "WANDB_NOTES",
+    "tags": "WANDB_TAGS",
+    "dir": "WANDB_DIR",
+    "mode": "WANDB_MODE",
+}
+"""Settings of ``tracker`` by the variable that W&B has for them; ``WANDB_TAGS`` is a list with commas."""
+MODES = ("online", "offline", "disabled")
+
+
+def with_environment(
+    tracker: TrackerConfig, overrides: Collection[str], environment: Mapping[str, str]
+) -> TrackerConfig:
+    """Return the settings with those of the environment, where the command line does not give them.
+
+    Args:
+        overrides: of the command line, such as ``tracker.project=speech``.
+
+    Raises:
+        ConfigError: ``WANDB_MODE`` is none of W&B's modes.
+    """
+    given = {text.lstrip("+").partition("=")[0] for text in overrides}
+    found: dict[str, str] = {
+        name: environment[variable]
+        for name, variable in VARIABLES.items()
+        if environment.get(variable) and f"tracker.{name}" not in given
+    }
+    if found.get("mode", "online") not in MODES:
+        raise ConfigError(
+            [f"WANDB_MODE={found['mode']}: it is one of {', '.join(MODES)}{did_you_mean(found['mode'], MODES)}"]
+        )
+    tags = found.pop("tags", None)
+    changed = replace(tracker, **found)  # type: ignore[arg-type]
+    return changed if tags is None else replace(changed, tags=[tag.strip() for tag in tags.split(",") if tag.strip()])
