@@ -67,6 +67,18 @@ class Differentiable:
     def sum(self, x: tf.Tensor, axis: int) -> tf.Tensor:
         return tf.reduce_sum(x, axis)
 
+    def least(self, x: tf.Tensor, axis: int) -> tf.Tensor:
+        return tf.reduce_min(x, axis)
+
+    def log2(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.math.log(x) * float(1 / np.log(2.0))
+
+    def exp2(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.exp(x * float(np.log(2.0)))
+
+    def detached(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.stop_gradient(x)
+
     def wrap16(self, x: tf.Tensor) -> tf.Tensor:
         return x - tf.stop_gradient(65536.0 * tf.floor((x + 32768.0) / 65536.0))
 

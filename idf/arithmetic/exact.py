@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
-from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, ParameterSpec
+from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, ParameterSpec, logarithms
 from idf.arithmetic.levels import LEVELS, THRESHOLDS
 
 
@@ -59,6 +59,22 @@ class Exact:
 
     def sum(self, x: np.ndarray, axis: int) -> np.ndarray:
         return np.sum(x, axis)
+
+    def least(self, x: np.ndarray, axis: int) -> np.ndarray:
+        return np.min(x, axis)
+
+    def log2(self, x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape)
+        logarithms.log2(x.reshape(-1), out.reshape(-1))
+        return out
+
+    def exp2(self, x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape)
+        logarithms.exp2(x.reshape(-1), out.reshape(-1))
+        return out
+
+    def detached(self, x: np.ndarray) -> np.ndarray:
+        return x
 
     def wrap16(self, x: np.ndarray) -> np.ndarray:
         return x - 65536.0 * np.floor((x + 32768.0) / 65536.0)

@@ -28,6 +28,7 @@ from idf.arithmetic import (
 )
 from idf.nets.level import LocalLevel, box_sum, level_of
 from idf.priors.mixture import Mixture, mixture_on_grid
+from idf.priors.passes import MemorylessPass
 
 _OFFSET_SCALE = 0.3
 _GATE_LIMIT = 16.0
@@ -73,6 +74,10 @@ class ChannelwisePrior:
             self.specs[f"{name}/experts"] = normal(
                 (nets, taps, channels, width.experts), 0.3 / math.sqrt(inputs), bits=FINE_BITS
             )
+
+    def begin(self, a: Arithmetic, p: Parameters) -> MemorylessPass:
+        """A pass over the blocks of some windows."""
+        return MemorylessPass(self, a, p)
 
     def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture:
         """The mixture of factored block ``block``: (batch, time, 1, components) from (batch, time, remaining).

@@ -21,10 +21,10 @@ from idf.datasets.dataset import Clip, Dataset
 from idf.flows.squeeze import squeeze, unsqueeze
 from idf.models.window.hierarchy import Block, Hierarchy
 from idf.models.window.model import WindowModel
-from idf.priors import ChannelwisePrior
+from idf.priors import ChannelwisePrior, TrackedPrior
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
-from idf.priors.predictors import fit_predictors
+from idf.priors.predictors import Task, fit_predictors
 from idf.training.families.interface import Scorer, cache_folder
 from idf.training.state import TrainingState
 
@@ -121,25 +121,32 @@ class _Stack:
 def _stacks(
     hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf.Tensor, prefix: str = ""
 ) -> Iterator[_Stack]:
-    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise prior together."""
-    if not isinstance(hierarchy.prior, ChannelwisePrior):
-        for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
-            yield _single(block)
-        return
-    h = squeeze(_ARITHMETIC, x, hierarchy.channels)
-    batch, time, channels = _ARITHMETIC.shape(h)
-    by_channel = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
+    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise or tracked prior together."""
+    match hierarchy.prior:
+        case ChannelwisePrior():
+            h = squeeze(_ARITHMETIC, x, hierarchy.channels)
+            latents, last = tf.transpose(h, (2, 0, 1))[1:], h[..., :1]
+            by_net = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
+        case TrackedPrior():
+            factored, last = hierarchy.factor(_ARITHMETIC, p, x)
+            latents = tf.stack([leaving[..., 0] for _, leaving in reversed(factored)])
+            by_net = hierarchy.prior.all_mixtures(_ARITHMETIC, p, [rest for rest, _ in reversed(factored)], latents)
+        case _:
+            for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
+                yield _single(block)
+            return
+    nets = hierarchy.channels - 1
+    _, batch, time = _ARITHMETIC.shape(latents)
 
     def in_order_of_leaving(field: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(field[::-1], (channels - 1, batch, time, 1, field.shape[-1]))
+        return tf.reshape(field[::-1], (nets, batch, time, 1, field.shape[-1]))
 
-    mixture = Mixture(*map(in_order_of_leaving, (by_channel.logits, by_channel.means, by_channel.octaves)))
-    latents = tf.transpose(h, (2, 0, 1))[:0:-1, ..., None]
-    yield _Stack([f"{prefix}z{block}" for block in range(1, channels)], latents, mixture)
+    mixture = Mixture(*map(in_order_of_leaving, (by_net.logits, by_net.means, by_net.octaves)))
+    yield _Stack([f"{prefix}z{block + 1}" for block in range(nets)], latents[::-1, ..., None], mixture)
     if isinstance(hierarchy.rest, Hierarchy):
-        yield from _stacks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale, f"{prefix}rest/")
+        yield from _stacks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, last), log_scale, f"{prefix}rest/")
     else:
-        for block in hierarchy.rest_blocks(_ARITHMETIC, p, h[..., :1], log_scale):
+        for block in hierarchy.rest_blocks(_ARITHMETIC, p, last, log_scale):
             yield _single(block)
 
 
@@ -244,20 +251,24 @@ PATCHES = 30_000
 
 
 def starting_parameters(config: Config, model: WindowModel, dataset: Dataset) -> dict[str, np.ndarray]:
-    """``model.initial_parameters``, with the channelwise prior's predictors fitted if ``training.start`` is ``data``.
+    """``model.initial_parameters``, with the prior's linear predictors fitted if ``training.start`` is ``data``.
 
-    Only the outermost scale is fitted: further down, samples lie too far apart to predict each other.
+    Only the outermost scale is fitted: further down, samples lie too far apart to predict each other. Couplings
+    start as the identity, so that what leaves are samples.
     """
     parameters = model.initial_parameters(config.seed)
     prior = model.hierarchy.prior
-    if config.training.start == "data" and isinstance(prior, ChannelwisePrior):
+    if config.training.start == "data" and isinstance(prior, ChannelwisePrior | TrackedPrior):
         width = prior.width
         patches = draw_patches(dataset, (2 * width.context_frames + 1) * prior.channels, PATCHES, config.seed)
         if len(patches):
-            start = fit_predictors(patches, prior.channels, width.context_frames, width.experts, config.seed)
-            parameters[f"{prior.name}/linear"] = start.linear
-            if width.experts:
-                parameters[f"{prior.name}/experts"] = start.experts
+            orders = reversed(model.hierarchy.channel_orders())
+            tasks = [Task(known, int(leaving[0])) for known, leaving in orders]
+            start = fit_predictors(patches, tasks, width.context_frames, width.experts, config.seed)
+            for name, fitted in (("linear", start.linear), ("experts", start.experts)):
+                if (name := f"{prior.name}/{name}") in parameters:
+                    inputs = parameters[name].shape[2]
+                    parameters[name] = np.ascontiguousarray(fitted[:, :, :inputs])
     return parameters
 
 
