@@ -130,6 +130,10 @@ class Arithmetic(Protocol):
     def exp2(self, x: Array) -> Array:
         """2**x of what is not above 0, in multiples of 2**-16 when coding."""
 
+    def scan(self, step: Callable[[Array, dict[str, Array]], Array], start: Array, steps: dict[str, Array]) -> Array:
+        """The results of ``x = step(x, …)``, one after the other from ``start`` on, stacked; the arrays of ``steps``
+        are taken apart along their first axis."""
+
     def detached(self, x: Array) -> Array:
         """``x`` as a constant: no gradient passes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,14 @@ class Differentiable:
 
     def exp2(self, x: tf.Tensor) -> tf.Tensor:
         return tf.exp(x * float(np.log(2.0)))
+
+    def scan(
+        self,
+        step: Callable[[tf.Tensor, dict[str, tf.Tensor]], tf.Tensor],
+        start: tf.Tensor,
+        steps: dict[str, tf.Tensor],
+    ) -> tf.Tensor:
+        return tf.scan(step, steps, start)
 
     def detached(self, x: tf.Tensor) -> tf.Tensor:
         return tf.stop_gradient(x)

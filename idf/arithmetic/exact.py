@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
@@ -72,6 +72,18 @@ class Exact:
         out = np.empty(x.shape)
         logarithms.exp2(x.reshape(-1), out.reshape(-1))
         return out
+
+    def scan(
+        self,
+        step: Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray],
+        start: np.ndarray,
+        steps: dict[str, np.ndarray],
+    ) -> np.ndarray:
+        results = []
+        for number in range(len(next(iter(steps.values())))):
+            start = step(start, {name: value[number] for name, value in steps.items()})
+            results.append(start)
+        return np.stack(results)
 
     def detached(self, x: np.ndarray) -> np.ndarray:
         return x

@@ -30,8 +30,8 @@ class LinearStart:
     """Predictors in the layout of :class:`idf.priors.channelwise.ChannelwisePrior`'s parameters, float32.
 
     Attributes:
-        linear: (nets, taps, inputs, 1), the common predictor of each net. As many inputs as channels.
-        experts: (nets, taps, inputs, experts), what each expert adds to it.
+        linear: (nets, taps, channels, 1), the common predictor of each net.
+        experts: (nets, taps, channels, experts), what each expert adds to it.
     """
 
     linear: np.ndarray
@@ -43,7 +43,7 @@ class Task:
     """What one net predicts from what.
 
     Attributes:
-        known: int (k,), channels of a frame that its decoder knows, in the order of its inputs.
+        known: int (k,), channels of a frame that its decoder knows.
         target: the channel that it predicts.
     """
 
@@ -81,17 +81,9 @@ def fit_predictors(
         predictors -= common
     shape = (channels - 1, 2 * context_frames + 1, channels)
     return LinearStart(
-        _as_inputs(common.reshape(*shape, 1), tasks),
-        _as_inputs(np.moveaxis(predictors, 0, -1).reshape(*shape, experts), tasks),
+        common.reshape(*shape, 1).astype(np.float32),
+        np.moveaxis(predictors, 0, -1).reshape(*shape, experts).astype(np.float32),
     )
-
-
-def _as_inputs(weights: np.ndarray, tasks: Sequence[Task]) -> np.ndarray:
-    """Weights (net, tap, channel, output) by channel, as float32 by input; 0 for inputs that are not known."""
-    ordered = np.zeros(weights.shape, np.float32)
-    for net, task in enumerate(tasks):
-        ordered[net, :, : len(task.known)] = weights[net][:, task.known]
-    return ordered
 
 
 class _Fit:

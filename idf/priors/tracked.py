@@ -93,26 +93,31 @@ class TrackedPrior:
     """The mixtures of the channels that leave. The last one, which remains, is left to the base.
 
     Parameter axes: (net, ...). Net n serves the channel that is decoded when n + 1 are known. Kernels that read
-    samples are (net, 2 · context + 1, channels - 1, outputs), of which net n uses the first n + 1 channels.
-    Those after the first layer are the sum of a net's own and of one that all share.
+    samples are (net, 2 · context + 1, channels, outputs), of which net n uses the channels that it knows. Those
+    after the first layer are the sum of a net's own and of one that all share.
+
+    Args:
+        known: for each net the places in the squeezed frame of the channels that remain, int (n + 1,), in the order
+            in which they come to it.
     """
 
-    def __init__(self, name: str, channels: int, width: TrackedWidth) -> None:
-        self.name, self.channels, self.width = name, channels, width
-        nets, taps, hidden, m = channels - 1, 2 * width.context_frames + 1, width.hidden, width.components
-        inputs, outputs = taps * nets, 3 * m + width.experts
+    def __init__(self, name: str, known: Sequence[np.ndarray], width: TrackedWidth) -> None:
+        self.name, self.known, self.width = name, known, width
+        self.channels = channels = len(known) + 1
+        nets, taps, hidden, m = len(known), 2 * width.context_frames + 1, width.hidden, width.components
+        inputs, outputs = taps * channels, 3 * m + width.experts
         features = width.experts + 2 + RECENT_CHANNELS * (2 * RECENT_FRAMES + 1)
         bias = np.zeros((1, outputs))
         bias[:, 2 * m : 3 * m] = ((np.linspace(-1.5, 1.5, m) if m > 1 else np.zeros(1)) - 1.5) / math.log(2.0)
-        known = (np.arange(nets) > 0)[:, None, None]
+        judged = (np.arange(nets) > 0)[:, None, None]
         self.specs: Specs = {
-            f"{name}/linear": zeros((nets, taps, nets, 1), bits=FINE_BITS),
-            f"{name}/experts": normal((nets, taps, nets, width.experts), 0.3 / math.sqrt(inputs), bits=FINE_BITS),
-            f"{name}/first/kernel": normal((nets, taps, nets, hidden), 1 / math.sqrt(inputs)),
+            f"{name}/linear": zeros((nets, taps, channels, 1), bits=FINE_BITS),
+            f"{name}/experts": normal((nets, taps, channels, width.experts), 0.3 / math.sqrt(inputs), bits=FINE_BITS),
+            f"{name}/first/kernel": normal((nets, taps, channels, hidden), 1 / math.sqrt(inputs)),
             f"{name}/first/bias": zeros((nets, 1, hidden)),
             f"{name}/first/level": zeros((nets, 1, hidden)),
-            f"{name}/power": values(START_POWER * known, bits=ACTIVATION_BITS, limit=ACTIVATION_LIMIT),
-            f"{name}/trust": values(1.0 * known),
+            f"{name}/power": values(START_POWER * judged, bits=ACTIVATION_BITS, limit=ACTIVATION_LIMIT),
+            f"{name}/trust": values(1.0 * judged),
         }
         shared = {
             "first/evidence": normal((features, hidden), 0.5 / math.sqrt(features)),
@@ -130,26 +135,23 @@ class TrackedPrior:
         """A pass over the blocks of some windows, in the order of decoding."""
         return TrackedPass(self, a, p)
 
-    def all_mixtures(self, a: Arithmetic, p: Parameters, remaining: Sequence[Array], leaving: Array) -> Mixture:
+    def all_mixtures(self, a: Arithmetic, p: Parameters, frames: Array, leaving: Array) -> Mixture:
         """What a pass gives for every block, at once: (channels - 1, batch · time, components), by net.
 
         For training, where everything is known.
 
         Args:
-            remaining: for each net what it sees, (batch, time, n + 1).
-            leaving: (channels - 1, batch, time), what each is about.
+            frames: (channels - 1, batch, time, channels), what each net's channels hold; others do not count.
+            leaving: (channels - 1, batch, time), what each net is about.
         """
-        nets = self.channels - 1
-        batch, time, _ = a.shape(remaining[0])
-        whole = a.concat(
-            [a.concat([x, remaining[0][:, :, :1] * 0.0 + a.constant(np.zeros(nets - 1 - n))], -1)[None]
-             if n < nets - 1 else x[None] for n, x in enumerate(remaining)],
-            0,
-        )  # fmt: skip
-        flat = a.reshape(whole, (nets * batch, time, nets))
+        nets, batch, time, channels = a.shape(frames)
+        mask = np.zeros((nets, 1, 1, channels))
+        for row, known in zip(mask, self.known, strict=True):
+            row[..., known] = 1.0
+        flat = a.reshape(frames * a.constant(mask), (nets * batch, time, channels))
         around = a.reshape(patches(a, flat, self.width.context_frames), (nets, batch * time, -1))
         level = self._level(a, flat, np.arange(1.0, nets + 1), batch, time)
-        readings = self._read(a, p, slice(0, nets), nets, around)
+        readings = self._read(a, p, slice(0, nets), slice(0, channels), around)
         latents = a.reshape(leaving, (nets, batch * time, 1))
         errors = self._squared_errors(a, latents, readings, batch, time)
         sums = [errors[:1] * 0.0]
@@ -175,10 +177,10 @@ class TrackedPrior:
         ones = a.reshape(box_sum(a, x[:batch, :, :1] * 0.0 + 1.0, frames), (1, batch * time, 1))
         return level_of(a, energy, ones * a.constant(known[:, None, None]))
 
-    def _read(self, a: Arithmetic, p: Parameters, nets: slice, known: int, around: Array) -> _Readings:
+    def _read(self, a: Arithmetic, p: Parameters, nets: slice, known: slice | np.ndarray, around: Array) -> _Readings:
         """Everything that reads samples, in one product: ``around`` is (nets, positions, taps · known)."""
         names = ("first/kernel", "linear", "experts")
-        kernel = a.concat([p[f"{self.name}/{name}"][nets][:, :, :known] for name in names], -1)
+        kernel = a.concat([p[f"{self.name}/{name}"][nets][:, :, known] for name in names], -1)
         count, taps, channels, outputs = a.shape(kernel)
         read = a.matmul(around, a.reshape(kernel, (count, taps * channels, outputs)))
         hidden = self.width.hidden
@@ -267,7 +269,7 @@ class TrackedPass:
         nets = slice(known - 1, known)
         around = a.reshape(patches(a, remaining, prior.width.context_frames), (1, batch * time, -1))
         level = prior._level(a, remaining, np.array([float(known)]), batch, time)
-        readings = prior._read(a, self.parameters, nets, known, around)
+        readings = prior._read(a, self.parameters, nets, prior.known[known - 1], around)
         if self._errors is None:
             relative = readings.basis * 0.0
         else:

@@ -184,17 +184,22 @@ def _scales(config: Config, base: Base, first: int) -> Base | Hierarchy:
 def _tracked(config: Config, base: Base, constants: Mapping[str, np.ndarray]) -> Hierarchy:
     """``layout=flow``: permutations and couplings, one channel at a time, the last one squeezed again."""
     layout, width = config.layout, config.width
-    splits = [
-        split_of(layout.coupling, channels, layout.split_fraction)
-        for channels in range(layout.channels, 1, -1)
-        for _ in range(layout.steps_per_factor)
-    ]
-    couplings = GatedCouplings("coupling", splits, hidden=width.coupling_hidden, context_frames=width.context_frames)
-    steps = [[Permutation(constants[f"permutation/{number}"]), couplings.step(number)] for number in range(len(splits))]
     k = layout.steps_per_factor
+    orders = [constants[f"permutation/{number}"] for number in range(k * (layout.channels - 1))]
+    places, splits, known = np.arange(layout.channels), [], []
+    for number, order in enumerate(orders):
+        places = places[order]
+        splits.append(split_of(layout.coupling, places, layout.split_fraction))
+        if number % k == k - 1:
+            places = places[:-1]
+            known.append(places)
+    couplings = GatedCouplings(
+        "coupling", layout.channels, splits, hidden=width.coupling_hidden, context_frames=width.context_frames
+    )
+    steps = [(Permutation(order), couplings.step(number)) for number, order in enumerate(orders)]
     levels = [[half for step in steps[first : first + k] for half in step] for first in range(0, len(steps), k)]
     sizes = TrackedWidth(width.hidden, width.blocks, width.context_frames, width.experts, width.components)
-    prior = TrackedPrior("prior", layout.channels, sizes)
+    prior = TrackedPrior("prior", known[::-1], sizes)
     return Hierarchy(layout.channels, 1, [*levels, []], prior, _scales(config, base, 1))
 
 

@@ -18,6 +18,7 @@ from idf.arithmetic.differentiable import Differentiable
 from idf.config import Config
 from idf.datasets.batches import training_batches
 from idf.datasets.dataset import Clip, Dataset
+from idf.flows import GatedCoupling
 from idf.flows.squeeze import squeeze, unsqueeze
 from idf.models.window.hierarchy import Block, Hierarchy
 from idf.models.window.model import WindowModel
@@ -128,9 +129,8 @@ def _stacks(
             latents, last = tf.transpose(h, (2, 0, 1))[1:], h[..., :1]
             by_net = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
         case TrackedPrior():
-            factored, last = hierarchy.factor(_ARITHMETIC, p, x)
-            latents = tf.stack([leaving[..., 0] for _, leaving in reversed(factored)])
-            by_net = hierarchy.prior.all_mixtures(_ARITHMETIC, p, [rest for rest, _ in reversed(factored)], latents)
+            frames, latents, last = _traced(hierarchy, p, squeeze(_ARITHMETIC, x, hierarchy.channels))
+            by_net = hierarchy.prior.all_mixtures(_ARITHMETIC, p, frames, latents)
         case _:
             for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
                 yield _single(block)
@@ -148,6 +148,22 @@ def _stacks(
     else:
         for block in hierarchy.rest_blocks(_ARITHMETIC, p, last, log_scale):
             yield _single(block)
+
+
+def _traced(hierarchy: Hierarchy, p: Parameters, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """:meth:`Hierarchy.factor` of ``layout=flow`` by net, every channel in its place.
+
+    Returns:
+        frames (nets, batch, time, channels), what leaves (nets, batch, time), what is left (batch, time, 1).
+    """
+    coupling = hierarchy.steps[0][-1]
+    assert isinstance(coupling, GatedCoupling)
+    every = coupling.couplings.trace(_ARITHMETIC, p, h)
+    frames = every[len(hierarchy.steps[0]) // 2 - 1 :: len(hierarchy.steps[0]) // 2][::-1]
+    orders = hierarchy.channel_orders()[::-1]
+    latents = tf.stack([frames[net, ..., int(leaving[0])] for net, (_, leaving) in enumerate(orders)])
+    last = int(orders[0][0][0])
+    return frames, latents, frames[0, ..., last : last + 1]
 
 
 def _single(block: Block) -> _Stack:
@@ -267,8 +283,7 @@ def starting_parameters(config: Config, model: WindowModel, dataset: Dataset) ->
             start = fit_predictors(patches, tasks, width.context_frames, width.experts, config.seed)
             for name, fitted in (("linear", start.linear), ("experts", start.experts)):
                 if (name := f"{prior.name}/{name}") in parameters:
-                    inputs = parameters[name].shape[2]
-                    parameters[name] = np.ascontiguousarray(fitted[:, :, :inputs])
+                    parameters[name] = fitted
     return parameters
 
 
