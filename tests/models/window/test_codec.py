@@ -27,11 +27,13 @@ from idf.training.families.window import training_bits
 
 WINDOW = 64
 WIDTH = WidthConfig(
+    name="tiny",
     components=3,
     hidden=8,
     blocks=1,
     context_frames=1,
     experts=3,
+    coupling_hidden=8,
     wavenet_layers=2,
     wavenet_channels=8,
     wavenet_kernel=3,
@@ -48,6 +50,7 @@ ORIGINAL = LayoutConfig(
     linear_skip=False,
     scales=1,
 )
+FLOW = LayoutConfig(name="flow", channels=8, prior="tracked", steps_per_factor=1, coupling="update", scales=1)
 EQUIVARIANT = LayoutConfig(
     name="original", channels=8, prior="wavenet", steps_per_factor=1, factor_channels=2, split_fraction=0.5, scales=1
 )
@@ -71,7 +74,9 @@ def saved(path: Path, layout: LayoutConfig, kind: str = "constant") -> Path:
 
 
 @pytest.fixture(
-    scope="module", params=[CHANNELWISE, ORIGINAL, EQUIVARIANT], ids=["channelwise", "original", "equivariant"]
+    scope="module",
+    params=[CHANNELWISE, FLOW, ORIGINAL, EQUIVARIANT],
+    ids=["channelwise", "flow", "original", "equivariant"],
 )
 def codec(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
     return load_codec(saved(tmp_path_factory.mktemp("model") / "m.idfm", request.param))
@@ -263,7 +268,8 @@ def test_bytes_do_not_depend_on_threads_or_instruction_set(
     codec: WindowCodec, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """In fresh processes: other BLAS kernels, no vector instructions in compiled loops, no TensorFlow at all."""
-    layout = {"channelwise": CHANNELWISE, "original": ORIGINAL, "equivariant": EQUIVARIANT}[request.node.callspec.id]
+    layouts = {"channelwise": CHANNELWISE, "flow": FLOW, "original": ORIGINAL, "equivariant": EQUIVARIANT}
+    layout = layouts[request.node.callspec.id]
     model = saved(tmp_path / "m.idfm", layout)
     np.save(tmp_path / "x.npy", SIGNALS["speech"])
     here = hashlib.sha256(codec.fingerprint + codec.encode(SIGNALS["speech"][:, None])).hexdigest()
