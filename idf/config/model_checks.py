@@ -57,7 +57,7 @@ def band_problems(config: Config) -> Iterator[str]:
     if config.whitening.kind == "adaptive":
         yield (
             f"whitening={config.whitening.kind}: layout=bands has these predictors inside; "
-            "whitening is for layout=channelwise or original"
+            "whitening is for layout=flow, channelwise or original"
         )
 
 
@@ -221,15 +221,15 @@ def _without_effect(config: Config) -> Iterator[str]:
     if config.sharpness.kind in ("constant", "step", "linear", "cosine"):
         yield (
             f"sharpness={config.sharpness.kind}: layout=bands has no last block whose sharpness is set; "
-            "leave sharpness as it is, or take layout=channelwise or original"
+            "leave sharpness as it is, or take layout=flow, channelwise or original"
         )
     if config.permutation.kind in ("reverse", "rotate", "identity", "bit_reversal"):
         yield (
             f"permutation={config.permutation.kind}: layout=bands has no channels to permute; "
-            "leave permutation as it is, or take layout=original"
+            "leave permutation as it is, or take layout=flow or original"
         )
     if config.width != WidthConfig():
         yield (
-            f"width={config.width.name}: width and its settings are of layout=channelwise and original; "
+            f"width={config.width.name}: width and its settings are of layout=flow, channelwise and original; "
             "the networks of layout=bands are set by model.bands.hidden, layers and components"
         )
