@@ -31,11 +31,13 @@ from tests.paths import TINY
 
 WINDOW = 64
 WIDTH = WidthConfig(
+    name="tiny",
     components=3,
     hidden=8,
     blocks=1,
     context_frames=1,
     experts=3,
+    coupling_hidden=8,
     wavenet_layers=2,
     wavenet_channels=8,
     wavenet_kernel=3,
@@ -43,6 +45,7 @@ WIDTH = WidthConfig(
 LAYOUTS = {
     "one scale": LayoutConfig(channels=8, scales=1),
     "two scales": LayoutConfig(channels=4, scales=2),
+    "flow": LayoutConfig(name="flow", channels=4, prior="tracked", steps_per_factor=1, coupling="update", scales=2),
     "original": LayoutConfig(
         name="original",
         channels=8,
@@ -58,9 +61,10 @@ LAYOUTS = {
 NAMES = {
     "one scale": ("base", *(f"z{n}" for n in range(7, 0, -1))),
     "two scales": ("base", "rest/z3", "rest/z2", "rest/z1", "z3", "z2", "z1"),
+    "flow": ("base", "rest/z3", "rest/z2", "rest/z1", "z3", "z2", "z1"),
     "original": ("base", "z3", "z2", "z1"),
 }
-SPANS = {"one scale": [8] * 8, "two scales": [16] * 4 + [4] * 3, "original": [4] * 4}
+SPANS = {"one scale": [8] * 8, "two scales": [16] * 4 + [4] * 3, "flow": [16] * 4 + [4] * 3, "original": [4] * 4}
 
 
 def saved(path: Path, layout: LayoutConfig, whitening: str = "none") -> Path:
