@@ -2,8 +2,8 @@
 
 The channel that a flow factors out is predicted from the channels that remain, in its frame and in ``context``
 frames on each side: by a common linear predictor and by experts that add to it. A decoder knows every channel
-that it has decoded, so it also knows how each expert would have predicted it. Their squared errors, summed over
-neighbouring frames and over the channels decoded so far, older ones counting less, are
+that it has decoded, so it also knows how each expert would have predicted it. Their squared errors, relative to
+the local level and summed over neighbouring frames and over the channels decoded so far, older ones counting less, are
 
 * *evidence* for a Bayesian average of the experts: weights in proportion to (mean squared error)^(−κ/2);
 * inputs to a small net that gates the experts besides, and gives scales, offsets and weights of the mixture.
@@ -48,9 +48,8 @@ RECENT_FRAMES, RECENT_CHANNELS = 2, 2
 _OFFSET_SCALE = 0.3
 _GATE_LIMIT = 16.0
 _BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
-_ERROR_LIMIT = 2.0**18
 _ERROR_FLOOR = 2.0**-20
-"""Of mean squared errors relative to the level."""
+"""Of mean squared errors in levels."""
 _MAGNITUDE_FLOOR = 2.0**-10
 
 
@@ -81,7 +80,7 @@ class _Evidence:
     """How the experts did so far; (nets, positions, ...).
 
     Attributes:
-        errors: log2 of each expert's RMS error over the level.
+        errors: log2 of each expert's RMS error in levels.
         recent: log2 of the last channels' residuals over their levels.
     """
 
@@ -153,14 +152,14 @@ class TrackedPrior:
         level = self._level(a, flat, np.arange(1.0, nets + 1), batch, time)
         readings = self._read(a, p, slice(0, nets), slice(0, channels), around)
         latents = a.reshape(leaving, (nets, batch * time, 1))
-        errors = self._squared_errors(a, latents, readings, batch, time)
+        errors = self._squared_errors(a, latents, readings, level, batch, time)
         sums = [errors[:1] * 0.0]
         for net in range(nets - 1):
             sums.append(sums[-1] * TRACK_DECAY + errors[net : net + 1])
         weights = np.zeros((nets, 1, 1))
         for net in range(1, nets):
             weights[net] = weights[net - 1] * TRACK_DECAY + 1.0
-        relative = self._relative(a, a.concat(sums, 0), a.constant(np.maximum(weights, 1.0)), level)
+        relative = self._log_errors(a, a.concat(sums, 0), a.constant(np.maximum(weights, 1.0)))
         relative = relative * a.constant((weights > 0) * 1.0)
         average = self._average(a, p, slice(0, nets), readings, relative)
         sizes = self._magnitudes(a, latents - readings.linear - average, level, batch, time)
@@ -188,18 +187,18 @@ class TrackedPrior:
         linear = read[..., hidden : hidden + 1]
         return _Readings(read[..., :hidden], linear, a.concat([basis, linear * 0.0], -1))
 
-    def _squared_errors(self, a: Arithmetic, latents: Array, readings: _Readings, batch: int, time: int) -> Array:
-        """Of each expert, and last of the common predictor, over ±TRACK_FRAMES: (nets, positions, experts + 1)."""
-        error = a.grid(latents - readings.linear - readings.basis, _BASIS_BITS, _ERROR_LIMIT)
-        error = a.detached(error)
+    def _squared_errors(
+        self, a: Arithmetic, latents: Array, readings: _Readings, level: LocalLevel, batch: int, time: int
+    ) -> Array:
+        """Of each expert, and last of the common predictor, in levels, over ±TRACK_FRAMES: (nets, positions, experts + 1)."""
+        error = a.detached((latents - readings.linear - readings.basis) / level.value)
         shape = a.shape(error)
         square = a.reshape(error * error, (shape[0] * batch, time, shape[2]))
         return a.reshape(box_sum(a, square, TRACK_FRAMES), shape)
 
-    def _relative(self, a: Arithmetic, errors: Array, weight: Array | float, level: LocalLevel) -> Array:
-        """log2 of RMS errors over the level, from their weighted sums."""
-        mean = errors / (weight * float(2 * TRACK_FRAMES + 1))
-        return a.detached(a.log2(mean / (level.value * level.value) + _ERROR_FLOOR) * 0.5)
+    def _log_errors(self, a: Arithmetic, errors: Array, weight: Array | float) -> Array:
+        """log2 of RMS errors in levels, from their weighted sums."""
+        return a.detached(a.log2(errors / (weight * float(2 * TRACK_FRAMES + 1)) + _ERROR_FLOOR) * 0.5)
 
     def _average(self, a: Arithmetic, p: Parameters, nets: slice, readings: _Readings, relative: Array) -> Array:
         """The experts' Bayesian average, as an addition to the common prediction: (nets, positions, 1)."""
@@ -270,14 +269,12 @@ class TrackedPass:
         around = a.reshape(patches(a, remaining, prior.width.context_frames), (1, batch * time, -1))
         level = prior._level(a, remaining, np.array([float(known)]), batch, time)
         readings = prior._read(a, self.parameters, nets, prior.known[known - 1], around)
-        if self._errors is None:
-            relative = readings.basis * 0.0
-        else:
-            relative = prior._relative(a, self._errors, self._weight, level)
+        none = readings.basis * 0.0
+        relative = none if self._errors is None else prior._log_errors(a, self._errors, self._weight)
         average = prior._average(a, self.parameters, nets, readings, relative)
         self._asked = (readings, level, readings.linear + average)
-        none = average * 0.0 + a.constant(np.zeros(2 * RECENT_FRAMES + 1))
-        recent = [self._recent[-lag] if lag <= len(self._recent) else none for lag in range(1, RECENT_CHANNELS + 1)]
+        unknown = average * 0.0 + a.constant(np.zeros(2 * RECENT_FRAMES + 1))
+        recent = [self._recent[-lag] if lag <= len(self._recent) else unknown for lag in range(1, RECENT_CHANNELS + 1)]
         evidence = _Evidence(relative, a.concat(recent, -1))
         mixture = prior._net(a, self.parameters, nets, readings, level, evidence, average)
         shape = (batch, time, 1, prior.width.components)
@@ -289,7 +286,7 @@ class TrackedPass:
         readings, level, prediction = self._asked
         batch, time, _ = a.shape(latents)
         found = a.reshape(latents, (1, batch * time, 1))
-        errors = prior._squared_errors(a, found, readings, batch, time)
+        errors = prior._squared_errors(a, found, readings, level, batch, time)
         self._errors = errors if self._errors is None else self._errors * TRACK_DECAY + errors
         self._weight = self._weight * TRACK_DECAY + 1.0
         self._recent.append(prior._magnitudes(a, found - prediction, level, batch, time))
