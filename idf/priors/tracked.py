@@ -36,9 +36,9 @@ from idf.nets.level import LocalLevel, box_sum, level_of
 from idf.nets.patches import patches
 from idf.priors.mixture import Mixture, mixture_on_grid
 
-TRACK_FRAMES = 4
+TRACK_FRAMES = 6
 """Frames on each side whose errors count as evidence."""
-TRACK_DECAY = 29 / 32
+TRACK_DECAY = 61 / 64
 """How much the evidence of earlier channels counts after one more channel."""
 START_POWER = 6.0
 """κ at the start of training."""
