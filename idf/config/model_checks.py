@@ -115,7 +115,7 @@ def window_problems(config: Config) -> Iterator[str]:
             yield (f"layout.split_fraction={layout.split_fraction} leaves nothing to shift among {fewest} channels")
 
 
-_WAVENETS = {"cpu": (4, 48, 3), "original": (8, 256, 3)}
+_WAVENETS = {"slim": (4, 48, 3), "cpu": (4, 48, 3), "original": (8, 256, 3)}
 """Layers, channels and kernel of the WaveNets of each width."""
 
 
