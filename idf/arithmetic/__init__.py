@@ -109,6 +109,10 @@ class Arithmetic(Protocol):
     def pad_time(self, x: Array, before: int, after: int) -> Array:
         """``x`` of shape (batch, time, channels) with zero frames before and after."""
 
+    def box_sum(self, x: Array, frames: int) -> Array:
+        """Sum over the ``2 · frames + 1`` frames around each, from the earliest to the last, zeros outside; the shape
+        stays (batch, time, channels)."""
+
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         """Reshaped; one axis may be -1."""
 

@@ -55,6 +55,14 @@ class Differentiable:
     def pad_time(self, x: tf.Tensor, before: int, after: int) -> tf.Tensor:
         return tf.pad(x, [[0, 0], [before, after], [0, 0]])
 
+    def box_sum(self, x: tf.Tensor, frames: int) -> tf.Tensor:
+        time = self.shape(x)[1]
+        padded = self.pad_time(x, frames, frames)
+        total = padded[:, :time]
+        for offset in range(1, 2 * frames + 1):
+            total = total + padded[:, offset : offset + time]
+        return total
+
     def reshape(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         return tf.reshape(x, shape)
 

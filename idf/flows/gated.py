@@ -31,7 +31,7 @@ from idf.arithmetic import (
     normal,
     zeros,
 )
-from idf.nets.level import box_sum, level_of
+from idf.nets.level import level_of
 from idf.nets.patches import patches
 
 EXPERTS = 4
@@ -176,8 +176,8 @@ class GatedCouplings:
         first, linear = read[:, : self.hidden], read[:, self.hidden : self.hidden + outputs]
         basis = a.grid(read[:, self.hidden + outputs :], _BASIS_BITS, _BASIS_LIMIT)
 
-        energy = box_sum(a, a.sum(seen * seen, -1)[..., None], self.context_frames)
-        frames = box_sum(a, seen[..., :1] * 0.0 + 1.0, self.context_frames)
+        energy = a.box_sum(a.sum(seen * seen, -1)[..., None], self.context_frames)
+        frames = a.box_sum(seen[..., :1] * 0.0 + 1.0, self.context_frames)
         flat = (batch * time, 1)
         level = level_of(a, a.reshape(energy, flat), a.reshape(frames, flat) * count)
 

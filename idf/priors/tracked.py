@@ -32,7 +32,7 @@ from idf.arithmetic import (
     values,
     zeros,
 )
-from idf.nets.level import LocalLevel, box_sum, level_of
+from idf.nets.level import LocalLevel, level_of
 from idf.nets.patches import patches
 from idf.priors.mixture import Mixture, mixture_on_grid
 
@@ -172,8 +172,8 @@ class TrackedPrior:
     def _level(self, a: Arithmetic, x: Array, known: np.ndarray, batch: int, time: int) -> LocalLevel:
         """Levels of ``x`` (nets · batch, time, channels), of which each net knows so many: (nets, batch · time, 1)."""
         nets, frames = len(known), self.width.context_frames
-        energy = a.reshape(box_sum(a, a.sum(x * x, -1)[..., None], frames), (nets, batch * time, 1))
-        ones = a.reshape(box_sum(a, x[:batch, :, :1] * 0.0 + 1.0, frames), (1, batch * time, 1))
+        energy = a.reshape(a.box_sum(a.sum(x * x, -1)[..., None], frames), (nets, batch * time, 1))
+        ones = a.reshape(a.box_sum(x[:batch, :, :1] * 0.0 + 1.0, frames), (1, batch * time, 1))
         return level_of(a, energy, ones * a.constant(known[:, None, None]))
 
     def _read(self, a: Arithmetic, p: Parameters, nets: slice, known: slice | np.ndarray, around: Array) -> _Readings:
@@ -194,7 +194,7 @@ class TrackedPrior:
         error = a.detached((latents - readings.linear - readings.basis) / level.value)
         shape = a.shape(error)
         square = a.reshape(error * error, (shape[0] * batch, time, shape[2]))
-        return a.reshape(box_sum(a, square, TRACK_FRAMES), shape)
+        return a.reshape(a.box_sum(square, TRACK_FRAMES), shape)
 
     def _log_errors(self, a: Arithmetic, errors: Array, weight: Array | float) -> Array:
         """log2 of RMS errors in levels, from their weighted sums."""
