@@ -56,6 +56,12 @@ class Unrounded(Exact):
         # with 0 bits it is a coupling's shift of samples, which are integers in every integer flow
         return np.rint(clipped) if bits == 0 else clipped
 
+    def log2(self, x: np.ndarray) -> np.ndarray:
+        return np.log2(x)
+
+    def exp2(self, x: np.ndarray) -> np.ndarray:
+        return np.exp2(x)
+
     def unit(self, x: np.ndarray) -> np.ndarray:
         c = np.clip(x, -2.0, 0.0)
         return np.minimum(np.clip(x, 0.0, ACTIVATION_LIMIT) + c + c * c * 0.25, ACTIVATION_LIMIT)

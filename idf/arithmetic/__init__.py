@@ -12,7 +12,8 @@ Every net, flow and prior of this package is written once, against the few opera
 below 2**53 times a power of two, hence exactly representable: the order of summation, threads,
 vector width and fused multiply-add cannot change the result. Outside reductions only elementwise
 ``+ - * /``, ``sqrt``, comparisons and rounding occur, which IEEE 754 defines to the last bit.
-Exponentials and logarithms never occur (levels come from a table of thresholds). Non-linearities
+No library's exponential or logarithm occurs: levels come from a table of thresholds, and
+:mod:`idf.arithmetic.logarithms` makes both from elementary operations in a fixed order. Non-linearities
 are the piecewise quadratics below, which training uses as well, so nothing is lost at the switch.
 """
 
@@ -116,6 +117,10 @@ class Arithmetic(Protocol):
     def pad_time(self, x: Array, before: int, after: int) -> Array:
         """``x`` of shape (batch, time, channels) with zero frames before and after."""
 
+    def box_sum(self, x: Array, frames: int) -> Array:
+        """Sum over the ``2 · frames + 1`` frames around each, from the earliest to the last, zeros outside; the shape
+        stays (batch, time, channels)."""
+
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         """Reshaped; one axis may be -1."""
 
@@ -127,6 +132,22 @@ class Arithmetic(Protocol):
 
     def sum(self, x: Array, axis: int) -> Array:
         """Sum over one axis. Exact when ``x`` is on a grid."""
+
+    def least(self, x: Array, axis: int) -> Array:
+        """The smallest along one axis."""
+
+    def log2(self, x: Array) -> Array:
+        """log2 of what is above 0, in multiples of 2**-10 when coding."""
+
+    def exp2(self, x: Array) -> Array:
+        """2**x of what is not above 0, in multiples of 2**-16 when coding."""
+
+    def scan(self, step: Callable[[Array, dict[str, Array]], Array], start: Array, steps: dict[str, Array]) -> Array:
+        """The results of ``x = step(x, …)``, one after the other from ``start`` on, stacked; the arrays of ``steps``
+        are taken apart along their first axis."""
+
+    def detached(self, x: Array) -> Array:
+        """``x`` as a constant: no gradient passes."""
 
     def wrap16(self, x: Array) -> Array:
         """Integers wrapped to [-32768, 32767]; the gradient is that of the identity."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,14 @@ class Differentiable:
     def pad_time(self, x: tf.Tensor, before: int, after: int) -> tf.Tensor:
         return tf.pad(x, [[0, 0], [before, after], [0, 0]])
 
+    def box_sum(self, x: tf.Tensor, frames: int) -> tf.Tensor:
+        time = self.shape(x)[1]
+        padded = self.pad_time(x, frames, frames)
+        total = padded[:, :time]
+        for offset in range(1, 2 * frames + 1):
+            total = total + padded[:, offset : offset + time]
+        return total
+
     def reshape(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         return tf.reshape(x, shape)
 
@@ -66,6 +74,26 @@ class Differentiable:
 
     def sum(self, x: tf.Tensor, axis: int) -> tf.Tensor:
         return tf.reduce_sum(x, axis)
+
+    def least(self, x: tf.Tensor, axis: int) -> tf.Tensor:
+        return tf.reduce_min(x, axis)
+
+    def log2(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.math.log(x) * float(1 / np.log(2.0))
+
+    def exp2(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.exp(x * float(np.log(2.0)))
+
+    def scan(
+        self,
+        step: Callable[[tf.Tensor, dict[str, tf.Tensor]], tf.Tensor],
+        start: tf.Tensor,
+        steps: dict[str, tf.Tensor],
+    ) -> tf.Tensor:
+        return tf.scan(step, steps, start)
+
+    def detached(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.stop_gradient(x)
 
     def wrap16(self, x: tf.Tensor) -> tf.Tensor:
         return x - tf.stop_gradient(65536.0 * tf.floor((x + 32768.0) / 65536.0))

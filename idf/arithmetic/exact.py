@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
 
-from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, ParameterSpec
+from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, ParameterSpec, logarithms
 from idf.arithmetic.levels import LEVELS, THRESHOLDS
 
 
@@ -46,7 +46,15 @@ class Exact:
         return np.concatenate(arrays, axis)
 
     def pad_time(self, x: np.ndarray, before: int, after: int) -> np.ndarray:
-        return np.pad(x, ((0, 0), (before, after), (0, 0)))
+        batch, time, channels = x.shape
+        padded = np.zeros((batch, before + time + after, channels))  # np.pad takes four times as long
+        padded[:, before : before + time] = x
+        return padded
+
+    def box_sum(self, x: np.ndarray, frames: int) -> np.ndarray:
+        out = np.zeros(x.shape)
+        _box_sum(np.ascontiguousarray(x), frames, out)
+        return out
 
     def reshape(self, x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
         return np.reshape(x, tuple(shape))
@@ -58,7 +66,40 @@ class Exact:
         return x[..., order]
 
     def sum(self, x: np.ndarray, axis: int) -> np.ndarray:
+        if axis == -1:
+            return np.matmul(x, np.ones(x.shape[-1]))  # five times as fast as np.sum along short axes
         return np.sum(x, axis)
+
+    def least(self, x: np.ndarray, axis: int) -> np.ndarray:
+        assert axis == -1
+        out = np.empty(x.shape[:-1])
+        _least(x.reshape(-1, x.shape[-1]), out.reshape(-1))
+        return out
+
+    def log2(self, x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape)
+        logarithms.log2(x.reshape(-1), out.reshape(-1))
+        return out
+
+    def exp2(self, x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape)
+        logarithms.exp2(x.reshape(-1), out.reshape(-1))
+        return out
+
+    def scan(
+        self,
+        step: Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray],
+        start: np.ndarray,
+        steps: dict[str, np.ndarray],
+    ) -> np.ndarray:
+        results = []
+        for number in range(len(next(iter(steps.values())))):
+            start = step(start, {name: value[number] for name, value in steps.items()})
+            results.append(start)
+        return np.stack(results)
+
+    def detached(self, x: np.ndarray) -> np.ndarray:
+        return x
 
     def wrap16(self, x: np.ndarray) -> np.ndarray:
         return x - 65536.0 * np.floor((x + 32768.0) / 65536.0)
@@ -84,3 +125,22 @@ def _unit(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarra
         c = min(max(x[i], -2.0), 0.0)
         y = min(max(x[i], 0.0), limit) + c + c * c * 0.25
         out[i] = min(max(np.rint(y * scale) * step, -limit), limit)
+
+
+@numba.njit(cache=True, nogil=True)
+def _least(x: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(x)):
+        least = x[i, 0]
+        for j in range(1, x.shape[1]):
+            least = min(least, x[i, j])
+        out[i] = least
+
+
+@numba.njit(cache=True, nogil=True)
+def _box_sum(x: np.ndarray, frames: int, out: np.ndarray) -> None:
+    batch, time, channels = x.shape
+    for b in range(batch):
+        for t in range(time):
+            for frame in range(max(t - frames, 0), min(t + frames + 1, time)):
+                for c in range(channels):
+                    out[b, t, c] += x[b, frame, c]

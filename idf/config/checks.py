@@ -14,7 +14,15 @@ import re
 from collections.abc import Iterator
 
 from idf.config.model_checks import model_problems
-from idf.config.schema import PERMUTATIONS, Config, DataConfig, OptimizerConfig, SharpnessConfig, TrainingConfig
+from idf.config.schema import (
+    COUPLINGS,
+    PERMUTATIONS,
+    Config,
+    DataConfig,
+    OptimizerConfig,
+    SharpnessConfig,
+    TrainingConfig,
+)
 
 MAX_WINDOW = 1 << 20
 """A window goes through the nets as a whole; longer ones do not fit into memory."""
@@ -28,6 +36,7 @@ NO_CRAYSTACK = (
 _CHOICES = {
     "model.family": ("window", "adaptive"),
     "context": ("none", "previous"),
+    "layout.coupling": COUPLINGS,
     "permutation.kind": PERMUTATIONS,
     "whitening.kind": ("none", "adaptive"),
     "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
@@ -48,6 +57,7 @@ _LEAST: dict[str, float] = {
     "width.blocks": 0,
     "width.context_frames": 0,
     "width.experts": 0,
+    "width.coupling_hidden": 1,
     "width.wavenet_layers": 1,
     "width.wavenet_channels": 1,
     "width.wavenet_kernel": 1,

@@ -12,6 +12,7 @@ from idf.config.schema import (
     MAX_HALF_TAPS,
     AdaptiveConfig,
     Config,
+    LayoutConfig,
     PredictorsConfig,
     WhiteningConfig,
     WidthConfig,
@@ -58,7 +59,7 @@ def band_problems(config: Config) -> Iterator[str]:
     if config.whitening.kind == "adaptive":
         yield (
             f"whitening={config.whitening.kind}: layout=bands has these predictors inside; "
-            "whitening is for layout=channelwise or original"
+            "whitening is for layout=flow, channelwise or original"
         )
 
 
@@ -83,8 +84,8 @@ def window_problems(config: Config) -> Iterator[str]:
     if layout.channels < 2:
         yield f"layout.channels={layout.channels}: at least 2 channels are needed"
         return
-    if layout.prior not in ("channelwise", "wavenet"):
-        yield (f"layout.prior={layout.prior}: known are bands, channelwise and wavenet")
+    if layout.prior not in ("channelwise", "tracked", "wavenet"):
+        yield (f"layout.prior={layout.prior}: known are bands, channelwise, tracked and wavenet")
     if (
         layout.factor_channels < 1
         or layout.channels % layout.factor_channels
@@ -93,7 +94,7 @@ def window_problems(config: Config) -> Iterator[str]:
         yield (
             f"layout.factor_channels={layout.factor_channels} must divide layout.channels={layout.channels} and be smaller"
         )
-    scales = layout.scales if layout.prior == "channelwise" else 1
+    scales = layout.scales if layout.prior in ("channelwise", "tracked") else 1
     if scales < 1:
         yield (f"layout.scales={layout.scales}: at least 1")
     elif window % layout.channels**scales:
@@ -112,13 +113,55 @@ def window_problems(config: Config) -> Iterator[str]:
             yield (
                 "layout.prior=channelwise is always level-equivariant with a linear skip; layout.prior=wavenet can do without"
             )
+    elif layout.prior == "tracked":
+        yield from _tracked_problems(config)
     elif layout.steps_per_factor:
         fewest = layout.factor_channels
         seen = seen_channels(layout, fewest)
+        if layout.coupling != "split":
+            yield f"layout.coupling={layout.coupling}: WaveNet couplings know only split; take layout.prior=tracked"
         if not 0 < layout.split_fraction < 1:
             yield (f"layout.split_fraction={layout.split_fraction} must lie between 0 and 1")
         elif fewest > 1 and not 0 < seen < fewest:
             yield (f"layout.split_fraction={layout.split_fraction} leaves nothing to shift among {fewest} channels")
+
+
+_WAVENETS = {"slim": (4, 48, 3), "cpu": (4, 48, 3), "original": (8, 256, 3)}
+"""Layers, channels and kernel of the WaveNets of each width."""
+
+
+def _tracked_problems(config: Config) -> Iterator[str]:
+    """What is wrong with the flow of ``layout=flow``, and which settings it would pass over in silence."""
+    layout, width = config.layout, config.width
+    if layout.factor_channels != 1:
+        yield (
+            f"layout.prior=tracked factors one channel at a time, not layout.factor_channels={layout.factor_channels}"
+        )
+    if layout.steps_per_factor < 1:
+        yield (
+            f"layout.steps_per_factor={layout.steps_per_factor}: layout.prior=tracked takes at least one step of "
+            "permutation and coupling before each factor-out; layout=channelwise does without"
+        )
+    if not layout.level_equivariant or not layout.linear_skip:
+        yield (
+            "layout.prior=tracked is always level-equivariant with a linear skip; layout.prior=wavenet can do without"
+        )
+    if layout.coupling_offset:
+        yield f"layout.coupling_offset={layout.coupling_offset}: it is of layout.prior=wavenet only"
+    if layout.coupling == "split":
+        if not 0 < layout.split_fraction < 1:
+            yield f"layout.split_fraction={layout.split_fraction} must lie between 0 and 1"
+    elif layout.split_fraction != LayoutConfig().split_fraction:
+        yield (
+            f"layout.split_fraction={layout.split_fraction}: layout.coupling={layout.coupling} does not use it; "
+            "take layout.coupling=split"
+        )
+    wavenet = (width.wavenet_layers, width.wavenet_channels, width.wavenet_kernel)
+    if wavenet != _WAVENETS.get(width.name, wavenet):
+        yield (
+            "width.wavenet_layers, wavenet_channels and wavenet_kernel: layout=flow has no WaveNets; its nets are set "
+            "by width.hidden, blocks and coupling_hidden"
+        )
 
 
 def predictor_problems(config: PredictorsConfig, group: str) -> Iterator[str]:
@@ -189,15 +232,15 @@ def _without_effect(config: Config) -> Iterator[str]:
     if config.sharpness.kind in ("constant", "step", "linear", "cosine"):
         yield (
             f"sharpness={config.sharpness.kind}: layout=bands has no last block whose sharpness is set; "
-            "leave sharpness as it is, or take layout=channelwise or original"
+            "leave sharpness as it is, or take layout=flow, channelwise or original"
         )
-    if config.permutation.kind in ("reverse", "rotate", "identity"):
+    if config.permutation.kind in ("reverse", "rotate", "identity", "bit_reversal"):
         yield (
             f"permutation={config.permutation.kind}: layout=bands has no channels to permute; "
-            "leave permutation as it is, or take layout=original"
+            "leave permutation as it is, or take layout=flow or original"
         )
     if config.width != WidthConfig():
         yield (
-            f"width={config.width.name}: width and its settings are of layout=channelwise and original; "
+            f"width={config.width.name}: width and its settings are of layout=flow, channelwise and original; "
             "the networks of layout=bands are set by model.bands.hidden, layers and components"
         )

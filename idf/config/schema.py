@@ -12,7 +12,8 @@ LANES = 8
 """Lattices of a bank of predictors; they are computed side by side, in the lanes of a vector register."""
 MAX_HALF_TAPS = 32
 """Half of the taps of a split's filters, at most."""
-PERMUTATIONS = ("random", "reverse", "rotate", "identity")
+PERMUTATIONS = ("random", "reverse", "rotate", "identity", "bit_reversal")
+COUPLINGS = ("update", "predict", "split")
 
 
 @dataclass
@@ -112,14 +113,18 @@ class LayoutConfig:
     channels: int = 16
     """G, the squeeze factor: a window of N samples becomes (N / G frames, G channels)."""
     prior: str = "channelwise"
-    """``bands`` (subbands, coded by adaptive flows), ``channelwise`` (one small net a channel, all in one einsum)
-    or ``wavenet`` (the original's)."""
+    """``bands`` (subbands, coded by adaptive flows), ``channelwise`` (one small net a channel, all in one einsum),
+    ``tracked`` (the same, with experts judged by what is decoded already, behind couplings) or ``wavenet`` (the
+    original's)."""
     steps_per_factor: int = 0
     """k, the (permutation, coupling) steps before each factor-out; 0 leaves samples in place."""
     factor_channels: int = 1
     """m, the channels that leave at each factor-out."""
+    coupling: str = "split"
+    """``split``: a coupling's net sees the first channels and shifts the others. ``tracked`` only: ``update``, the
+    channel that leaves next shifts those that stay; ``predict``, the reverse."""
     split_fraction: float = 0.25
-    """Fraction of the channels a coupling's net sees; it shifts the others."""
+    """Fraction of the channels that the net of a ``split`` sees."""
     coupling_offset: int = 0
     """Added by every coupling to what it shifts, in 16-bit steps. 32768, half of the ring, is what the original's
     ``% 2 - 1`` comes to; see docs/experiments.md for what that does to training."""
@@ -128,7 +133,8 @@ class LayoutConfig:
     linear_skip: bool = True
     """Add a trained linear prediction to the prior's means."""
     scales: int = 2
-    """How often the last channel is squeezed again and coded by a prior of its own (channelwise only)."""
+    """How many times in all a channel is squeezed; each time but the first, the last channel, which is coded by a
+    channelwise prior of its own (channelwise and tracked only)."""
 
 
 @dataclass
@@ -139,13 +145,15 @@ class WidthConfig:
     components: int = 3
     """Logistics in each mixture."""
     hidden: int = 64
-    """Channelwise nets: units of each layer."""
+    """Channelwise and tracked nets: units of each layer."""
     blocks: int = 2
-    """Channelwise nets: residual layers."""
+    """Channelwise and tracked nets: residual layers."""
     context_frames: int = 4
-    """Channelwise nets: frames seen on each side."""
+    """Channelwise and tracked nets, and the couplings of ``tracked``: frames seen on each side."""
     experts: int = 16
-    """Channelwise nets: linear predictors that the net gates; 0 for none."""
+    """Channelwise and tracked nets: linear predictors that the net gates; 0 for none."""
+    coupling_hidden: int = 32
+    """Couplings of ``tracked``: units of each layer."""
     wavenet_layers: int = 4
     wavenet_channels: int = 48
     wavenet_kernel: int = 3
@@ -156,7 +164,7 @@ class PermutationConfig:
     """The channel permutation of each flow step."""
 
     kind: str = "random"
-    """``random``, ``reverse``, ``rotate`` or ``identity``."""
+    """``random``, ``reverse``, ``rotate``, ``identity`` or ``bit_reversal``."""
     seed: int | None = None
     """Seed of ``random``; null takes the run's seed."""
 
@@ -220,7 +228,8 @@ class TrainingConfig:
     sign_flips: bool = True
     """Multiply each training window by a random sign."""
     start: str = "data"
-    """``data`` fits the linear predictors to the training clips before the first step (channelwise only); ``random``."""
+    """``data`` fits the linear predictors to the training clips before the first step (channelwise and tracked
+    only); ``random``."""
     max_rows: int = 12_000_000
     """Adaptive flow only: samples of the training clips that are kept on disk to train on, about 400 bytes each."""
     compile: bool = True

@@ -12,7 +12,9 @@ def draw_permutation(kind: str, channels: int, seed: int, step: int) -> np.ndarr
     """The order of the channels for flow step ``step``: int32 (channels,).
 
     ``rotate`` moves by a quarter of the channels (at least one), the part a coupling's net sees by
-    default, so that every channel is shifted in its turn.
+    default, so that every channel is shifted in its turn. ``bit_reversal`` sorts the channels by their numbers
+    read backwards in base 2, once at the first step: what leaves first are the odd channels, then every second
+    of those that remain, and so on, so that the last one to remain halves its rate at every octave.
     """
     natural = np.arange(channels, dtype=np.int32)
     if kind == "random":
@@ -23,6 +25,9 @@ def draw_permutation(kind: str, channels: int, seed: int, step: int) -> np.ndarr
         return np.roll(natural, -max(channels // 4, 1))
     if kind == "identity":
         return natural
+    if kind == "bit_reversal":
+        digits = (channels - 1).bit_length()
+        return np.argsort([int(f"{i:0{digits}b}"[::-1], 2) for i in natural]).astype(np.int32) if step == 0 else natural
     raise ValueError(f"unknown permutation {kind!r}; known are {', '.join(PERMUTATIONS)}")
 
 

@@ -39,21 +39,11 @@ def level_of(a: Arithmetic, energy: Array, count: Array) -> LocalLevel:
     return LocalLevel(a.level_value(index), octaves, octaves - _MIDDLE_OCTAVE)
 
 
-def box_sum(a: Arithmetic, x: Array, frames: int) -> Array:
-    """Sum over the ``2 · frames + 1`` frames around each: (batch, time, c) to (batch, time, c), zeros outside."""
-    time = a.shape(x)[1]
-    padded = a.pad_time(x, frames, frames)
-    total = padded[:, :time]
-    for offset in range(1, 2 * frames + 1):
-        total = total + padded[:, offset : offset + time]
-    return total
-
-
 def local_level(a: Arithmetic, x: Array, frames: int) -> LocalLevel:
     """The level at each frame of ``x`` (batch, time, channels) over ``frames`` frames on each side: (batch, time, 1)."""
     energy = a.sum(x * x, -1)[..., None]
     known = x[:, :, :1] * 0.0 + float(x.shape[-1])
-    return level_of(a, box_sum(a, energy, frames), box_sum(a, known, frames))
+    return level_of(a, a.box_sum(energy, frames), a.box_sum(known, frames))
 
 
 FULL_SCALE = 32768.0

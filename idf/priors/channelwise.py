@@ -26,8 +26,9 @@ from idf.arithmetic import (
     values,
     zeros,
 )
-from idf.nets.level import LocalLevel, box_sum, level_of
+from idf.nets.level import LocalLevel, level_of
 from idf.priors.mixture import Mixture, mixture_on_grid
+from idf.priors.passes import MemorylessPass
 
 _OFFSET_SCALE = 0.3
 _GATE_LIMIT = 16.0
@@ -74,6 +75,10 @@ class ChannelwisePrior:
                 (nets, taps, channels, width.experts), 0.3 / math.sqrt(inputs), bits=FINE_BITS
             )
 
+    def begin(self, a: Arithmetic, p: Parameters) -> MemorylessPass:
+        """A pass over the blocks of some windows."""
+        return MemorylessPass(self, a, p)
+
     def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture:
         """The mixture of factored block ``block``: (batch, time, 1, components) from (batch, time, remaining).
 
@@ -81,8 +86,8 @@ class ChannelwisePrior:
         """
         batch, time, known = a.shape(remaining)
         net = slice(known - 1, known)
-        energy = box_sum(a, a.sum(remaining * remaining, -1)[..., None], self.width.context_frames)
-        count = box_sum(a, remaining[..., :1] * 0.0 + float(known), self.width.context_frames)
+        energy = a.box_sum(a.sum(remaining * remaining, -1)[..., None], self.width.context_frames)
+        count = a.box_sum(remaining[..., :1] * 0.0 + float(known), self.width.context_frames)
         level = level_of(a, a.reshape(energy, (1, batch * time, 1)), a.reshape(count, (1, batch * time, 1)))
         mixture = self._nets(a, p, net, known, self._patches(a, remaining), level)
         shape = (batch, time, 1, self.width.components)
@@ -97,8 +102,8 @@ class ChannelwisePrior:
         batch, time, channels = a.shape(h)
         nets = channels - 1
         below = a.constant(np.triu(np.ones((channels, nets))))  # column n sums channels 0 … n
-        energy = box_sum(a, a.matmul(h * h, below), self.width.context_frames)
-        count = box_sum(a, h[..., :1] * 0.0 + a.constant(np.arange(1.0, channels)), self.width.context_frames)
+        energy = a.box_sum(a.matmul(h * h, below), self.width.context_frames)
+        count = a.box_sum(h[..., :1] * 0.0 + a.constant(np.arange(1.0, channels)), self.width.context_frames)
 
         def by_net(x: Array) -> Array:
             return a.reshape(a.transpose(x, (2, 0, 1)), (nets, batch * time, 1))

@@ -9,6 +9,7 @@ autocorrelations. Halves the steps to a given bits/sample.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,23 +30,45 @@ class LinearStart:
     """Predictors in the layout of :class:`idf.priors.channelwise.ChannelwisePrior`'s parameters, float32.
 
     Attributes:
-        linear: (channels - 1, taps, channels, 1), the common predictor of each channel.
-        experts: (channels - 1, taps, channels, experts), what each expert adds to it.
+        linear: (nets, taps, channels, 1), the common predictor of each net.
+        experts: (nets, taps, channels, experts), what each expert adds to it.
     """
 
     linear: np.ndarray
     experts: np.ndarray
 
 
-def fit_predictors(patches: np.ndarray, channels: int, context_frames: int, experts: int, seed: int) -> LinearStart:
-    """Fit a common predictor and ``experts`` others.
+@dataclass(frozen=True)
+class Task:
+    """What one net predicts from what.
+
+    Attributes:
+        known: int (k,), channels of a frame that its decoder knows.
+        target: the channel that it predicts.
+    """
+
+    known: np.ndarray
+    target: int
+
+
+def in_natural_order(channels: int) -> list[Task]:
+    """Each channel but the first from those before it."""
+    return [Task(np.arange(net + 1), net + 1) for net in range(channels - 1)]
+
+
+def fit_predictors(
+    patches: np.ndarray, tasks: Sequence[Task], context_frames: int, experts: int, seed: int
+) -> LinearStart:
+    """Fit a common predictor and ``experts`` others, for every net.
 
     Args:
         patches: float64 (n, (2 · context_frames + 1) · channels), runs of neighbouring samples.
+        tasks: of each net; one fewer than there are channels.
         seed: of the k-means start.
     """
     normalised = patches / np.sqrt((np.sum(patches**2, 1, keepdims=True) + PRIOR_ENERGY) / patches.shape[1])
-    fit = _Fit(channels, context_frames)
+    channels = len(tasks) + 1
+    fit = _Fit(tasks, context_frames)
     common = fit.solve(normalised)
     predictors = np.zeros((experts, *common.shape))
     if experts:
@@ -64,13 +87,13 @@ def fit_predictors(patches: np.ndarray, channels: int, context_frames: int, expe
 
 
 class _Fit:
-    """Least squares for every channel after the first, each on what its decoder knows."""
+    """Least squares for every net, each on what its decoder knows."""
 
-    def __init__(self, channels: int, context_frames: int) -> None:
-        taps = 2 * context_frames + 1
-        channel = np.arange(taps * channels) % channels
-        self.known = [np.flatnonzero(channel <= net) for net in range(channels - 1)]
-        self.target = [context_frames * channels + net + 1 for net in range(channels - 1)]
+    def __init__(self, tasks: Sequence[Task], context_frames: int) -> None:
+        channels = len(tasks) + 1
+        channel = np.arange((2 * context_frames + 1) * channels) % channels
+        self.known = [np.flatnonzero(np.isin(channel, task.known)) for task in tasks]
+        self.target = [context_frames * channels + task.target for task in tasks]
 
     def solve(self, patches: np.ndarray) -> np.ndarray:
         """Weights (channels - 1, inputs), zero where a decoder knows nothing."""

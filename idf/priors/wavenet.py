@@ -10,6 +10,7 @@ from idf.arithmetic import FINE_BITS, Arithmetic, Array, Parameters, Specs, zero
 from idf.nets import WaveNet
 from idf.nets.level import normalise_by_level, normalise_full_scale
 from idf.priors.mixture import Mixture, mixture_on_grid
+from idf.priors.passes import MemorylessPass
 
 _START_OCTAVES = -7.0
 """Scales start at full scale (or the level) times 2^-7: 256 steps at full scale."""
@@ -63,6 +64,10 @@ class WaveNetPrior:
         if linear_skip:
             for block, inputs in enumerate(remaining):
                 self.specs[f"{name}/{block}/linear"] = zeros((2 * _SKIP_FRAMES + 1, inputs, factored), bits=FINE_BITS)
+
+    def begin(self, a: Arithmetic, p: Parameters) -> MemorylessPass:
+        """A pass over the blocks of some windows."""
+        return MemorylessPass(self, a, p)
 
     def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture:
         """The mixture of factored block ``block``: (batch, time, factored, components) from (batch, time, remaining)."""

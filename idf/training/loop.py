@@ -135,6 +135,8 @@ class Loop:
             return outcome
         if self._config.profile:
             self._profiler = StepProfiler(self._run.folder, self.position.step, self._settings.steps)
+        if self._settings.compile:
+            self._display.say("compiling the training step")
         self._clock.restart()
         for windows in batches:
             self._advance(windows)

@@ -31,6 +31,14 @@ def test_both_arithmetics_agree(values: np.ndarray) -> None:
             A.level_value(A.level_index(x * x * 1000)),
             E.level_value(E.level_index(values.astype(np.float64) ** 2 * 1000)),
         ),
+        (A.box_sum(x, 2), E.box_sum(values.astype(np.float64), 2)),
+        (A.least(x, -1), E.least(values, -1)),
+        (A.log2(A.absolute(x) + 0.5), E.log2(np.abs(values.astype(np.float64)) + 0.5)),
+        (A.exp2(A.absolute(x) * -1.0), E.exp2(-np.abs(values.astype(np.float64)))),
+        (
+            A.scan(lambda total, here: total * 0.5 + here["x"], x[0], {"x": x}),
+            E.scan(lambda total, here: total * 0.5 + here["x"], values[0], {"x": values}),
+        ),
     ]:
         np.testing.assert_allclose(ours.numpy(), exact, atol=2**-9, rtol=1e-5)
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, WEIGHT_BITS, WEIGHT_LIMIT, gate, soft_sign, unit_formula
@@ -82,3 +82,35 @@ def test_gate_follows_tanh_times_sigmoid() -> None:
 def test_the_compiled_activation_is_the_formula() -> None:
     x = np.random.default_rng(0).normal(size=(40, 50)).T * 40
     assert np.array_equal(A.unit(x), unit_formula(A, x))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.floats(2.0**-40, 2.0**60))
+def test_logarithms_are_those_of_the_library_rounded(x: float) -> None:
+    found = float(A.log2(np.array([x]))[0])
+    assert found * 1024 == round(found * 1024)
+    assert abs(found - np.log2(x)) <= 0.5 / 1024 + 1e-6
+
+
+@settings(deadline=None)
+@given(st.floats(-100, 0))
+def test_powers_of_two_are_those_of_the_library_rounded(x: float) -> None:
+    found = float(A.exp2(np.array([x]))[0])
+    assert found * 65536 == round(found * 65536)
+    assert abs(found - 2.0**x) <= 0.5 / 65536 + 1e-6
+
+
+def test_powers_and_logarithms_at_their_ends() -> None:
+    assert A.log2(np.array([1.0, 2.0, 0.5, 1024.0])).tolist() == [0.0, 1.0, -1.0, 10.0]
+    assert A.exp2(np.array([0.0, -1.0, -16.0, -17.1, -1e9])).tolist() == [1.0, 0.5, 2.0**-16, 0.0, 0.0]
+
+
+def test_box_sums_least_and_scan() -> None:
+    x = np.random.default_rng(0).integers(-9, 9, (2, 7, 3)).astype(np.float64)
+    padded = np.pad(x, ((0, 0), (2, 2), (0, 0)))
+    assert np.array_equal(A.box_sum(x, 2), sum(padded[:, i : i + 7] for i in range(5)))
+    assert np.array_equal(A.box_sum(x[:, :, ::2], 9), np.broadcast_to(x[:, :, ::2].sum(1, keepdims=True), (2, 7, 2)))
+    assert np.array_equal(A.least(x, -1), x.min(-1))
+    totals = A.scan(lambda total, here: total * 2 + here["x"], np.zeros(3), {"x": x[0]})
+    assert totals.shape == (7, 3)
+    assert np.array_equal(totals[1], 2 * x[0, 0] + x[0, 1])

@@ -24,9 +24,9 @@ COMPANIONS = {
     "data=folder": ["data.root=somewhere"],
     "data=mix": ["data.root=somewhere"],
     "whitening=adaptive": ["layout=channelwise"],
-    "width=original": ["layout=original"],
-    **{f"permutation={kind}": ["layout=original"] for kind in ("reverse", "rotate", "identity")},
-    **{f"sharpness={kind}": ["layout=original"] for kind in ("constant", "step", "linear", "cosine")},
+    **{f"width={width}": ["layout=flow"] for width in ("slim", "original")},
+    **{f"permutation={kind}": ["layout=flow"] for kind in ("reverse", "rotate", "identity", "bit_reversal")},
+    **{f"sharpness={kind}": ["layout=flow"] for kind in ("constant", "step", "linear", "cosine")},
 }
 OPTIONS = [f"{group}={option}" for group, options in groups().items() for option in options]
 

@@ -11,8 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from idf.arithmetic.exact import Exact
-from idf.config.schema import PERMUTATIONS
-from idf.flows import AdditiveCoupling, Permutation, draw_permutation, squeeze, unsqueeze
+from idf.config.schema import COUPLINGS, PERMUTATIONS
+from idf.flows import (
+    AdditiveCoupling,
+    GatedCoupling,
+    GatedCouplings,
+    Permutation,
+    draw_permutation,
+    split_of,
+    squeeze,
+    unsqueeze,
+)
 
 A = Exact()
 CHANNELS = 8
@@ -31,11 +40,17 @@ def coupling(level_equivariant: bool, offset: int = 0) -> AdditiveCoupling:
     return AdditiveCoupling("c", CHANNELS, 2, level_equivariant=level_equivariant, offset=offset, **net)
 
 
+def gated(kind: str) -> GatedCoupling:
+    splits = [split_of(kind, np.random.default_rng(4).permutation(CHANNELS), 0.75)]
+    return GatedCouplings("c", CHANNELS, splits, hidden=4, context_frames=2).step(0)
+
+
 LAYERS = {
     "squeeze": Squeeze(),
     "coupling": coupling(level_equivariant=False),
     "equivariant coupling": coupling(level_equivariant=True),
     "offset coupling": coupling(level_equivariant=False, offset=32768),
+    **{f"gated coupling, {kind}": gated(kind) for kind in COUPLINGS},
 } | {kind: Permutation(draw_permutation(kind, CHANNELS, seed=3, step=1)) for kind in PERMUTATIONS}
 
 
@@ -78,8 +93,8 @@ def test_any_samples(layer: Any, x: np.ndarray) -> None:
     check(layer, x)
 
 
-def test_couplings_start_as_the_identity() -> None:
-    layer = coupling(level_equivariant=True)
+@pytest.mark.parametrize("layer", [coupling(level_equivariant=True), *map(gated, COUPLINGS)])
+def test_couplings_start_as_the_identity(layer: Any) -> None:
     p = {name: A.quantise(spec, spec.initial(np.random.default_rng(0))) for name, spec in layer.specs.items()}
     x = EXTREMES["noise"].astype(np.float64)
     assert np.array_equal(layer.forward(A, p, x), x)
@@ -107,6 +122,8 @@ def test_equivariant_coupling_follows_loudness() -> None:
 def test_permutations() -> None:
     assert draw_permutation("identity", 4, 0, 0).tolist() == [0, 1, 2, 3]
     assert draw_permutation("reverse", 4, 0, 0).tolist() == [3, 2, 1, 0]
+    assert draw_permutation("bit_reversal", 8, 0, 0).tolist() == [0, 4, 2, 6, 1, 5, 3, 7]
+    assert draw_permutation("bit_reversal", 7, 0, 1).tolist() == list(range(7))
     assert draw_permutation("rotate", 8, 0, 0).tolist() == [2, 3, 4, 5, 6, 7, 0, 1]
     drawn = [draw_permutation("random", 16, seed, step).tolist() for seed, step in [(0, 0), (0, 1), (1, 0)]]
     assert all(sorted(order) == list(range(16)) for order in drawn)

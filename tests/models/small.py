@@ -29,11 +29,13 @@ from idf.models.window.model import WindowModel
 
 WINDOW = 64
 WIDTH = WidthConfig(
+    name="tiny",
     components=3,
     hidden=8,
     blocks=1,
     context_frames=1,
     experts=3,
+    coupling_hidden=8,
     wavenet_layers=2,
     wavenet_channels=8,
     wavenet_kernel=3,
@@ -54,6 +56,8 @@ ORIGINAL = LayoutConfig(
     linear_skip=False,
     scales=1,
 )
+FLOW = LayoutConfig(name="flow", channels=4, prior="tracked", steps_per_factor=1, coupling="update", scales=2)
+FLOW_ONE_SCALE = LayoutConfig(name="flow", channels=8, prior="tracked", steps_per_factor=1, coupling="update", scales=1)
 _PREDICTORS: dict[str, Any] = {
     "stages": 8,
     "experts": [[1, 4], [3, 8], [6, 8]],
@@ -94,6 +98,8 @@ CONFIGS: dict[str, Callable[[], Config]] = {
     "window channelwise": lambda: window_config(CHANNELWISE),
     "window channelwise, one scale": lambda: window_config(ONE_SCALE),
     "window channelwise, learned sharpness": lambda: window_config(CHANNELWISE, sharpness="learned"),
+    "window flow": lambda: window_config(FLOW),
+    "window flow, one scale": lambda: window_config(FLOW_ONE_SCALE, sharpness="learned"),
     "window original": lambda: window_config(ORIGINAL),
     "window original, equivariant": lambda: window_config(EQUIVARIANT),
     "window whitened": lambda: window_config(CHANNELWISE, whitening="adaptive"),

@@ -9,7 +9,15 @@ import pytest
 import tensorflow as tf
 
 from idf.arithmetic.exact import Exact
-from idf.config.schema import Config, LayoutConfig, ModelConfig, PermutationConfig, SharpnessConfig, WidthConfig
+from idf.config.schema import (
+    PERMUTATIONS,
+    Config,
+    LayoutConfig,
+    ModelConfig,
+    PermutationConfig,
+    SharpnessConfig,
+    WidthConfig,
+)
 from idf.errors import ConfigError
 from idf.models.build import build_model
 from idf.models.window.model import WindowModel
@@ -20,11 +28,13 @@ from idf.training.families.window import training_bits
 
 A = Exact()
 TINY = WidthConfig(
+    name="tiny",
     components=2,
     hidden=8,
     blocks=1,
     context_frames=1,
     experts=3,
+    coupling_hidden=8,
     wavenet_layers=2,
     wavenet_channels=8,
     wavenet_kernel=3,
@@ -41,7 +51,14 @@ ORIGINAL = LayoutConfig(
     scales=1,
 )
 SMALL_ORIGINAL = replace(ORIGINAL, channels=4, factor_channels=2, steps_per_factor=1, split_fraction=0.5)
+FLOW = LayoutConfig(
+    name="flow", channels=4, prior="tracked", steps_per_factor=1, factor_channels=1, coupling="update", scales=2
+)
 LAYOUTS = {
+    "flow": FLOW,
+    "flow, one scale": replace(FLOW, channels=8, scales=1),
+    "flow, predicting couplings": replace(FLOW, coupling="predict"),
+    "flow, two split couplings": replace(FLOW, coupling="split", split_fraction=0.75, steps_per_factor=2),
     "channelwise": LayoutConfig(channels=4, scales=2),
     "channelwise, one scale": LayoutConfig(channels=8, scales=1),
     "original": SMALL_ORIGINAL,
@@ -114,8 +131,9 @@ def test_training_reports_the_likelihood_of_what_is_coded(layout: LayoutConfig) 
     assert high[-1] == pytest.approx(-5.0, abs=0.02)
 
 
-def test_every_parameter_learns() -> None:
-    model = build_model(config(LAYOUTS["channelwise"]))
+@pytest.mark.parametrize("layout", ["channelwise", "flow", "flow, two split couplings"])
+def test_every_parameter_learns(layout: str) -> None:
+    model = build_model(config(LAYOUTS[layout]))
     variables = {name: tf.Variable(v) for name, v in parameters(model).items()}
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(training_bits(model, variables, tf.constant(signals(64)), None).bits)
@@ -139,11 +157,36 @@ def test_permutations_are_stored_not_drawn_again() -> None:
     assert np.array_equal(again.hierarchy.steps[0][0].order, turned["permutation/0"])
 
 
-@pytest.mark.parametrize("kind", ["random", "reverse", "rotate", "identity"])
-def test_permutation_kinds(kind: str) -> None:
-    whole = config(SMALL_ORIGINAL)
+@pytest.mark.parametrize("kind", PERMUTATIONS)
+@pytest.mark.parametrize(("layout", "count"), [(SMALL_ORIGINAL, 2), (FLOW, 3)], ids=["original", "flow"])
+def test_permutation_kinds(layout: LayoutConfig, count: int, kind: str) -> None:
+    whole = config(layout)
     whole.permutation = PermutationConfig(kind=kind, seed=7)
-    assert len(build_model(whole).constants) == 2
+    assert len(build_model(whole).constants) == count
+
+
+def test_permutations_decide_in_which_order_channels_leave() -> None:
+    def leaving(kind: str) -> list[int]:
+        whole = config(replace(FLOW, channels=8, scales=1))
+        whole.permutation = PermutationConfig(kind=kind, seed=7)
+        return [int(channel[0]) for _, channel in build_model(whole).hierarchy.channel_orders()]
+
+    assert leaving("identity") == [7, 6, 5, 4, 3, 2, 1]
+    assert leaving("reverse") == [0, 7, 1, 6, 2, 5, 3]
+    assert leaving("bit_reversal") == [7, 3, 5, 1, 6, 2, 4]
+    assert len({tuple(leaving(kind)) for kind in PERMUTATIONS}) == len(PERMUTATIONS)
+
+
+def test_the_flow_moves_samples_as_its_couplings_say() -> None:
+    """Without training couplings are the identity; trained ones change what leaves."""
+    model = build_model(config(FLOW))
+    x = signals(64).astype(np.float64)
+    start = model.quantise(A, model.initial_parameters(0))
+    still = [block.latents for block in model.blocks(A, start, x, -5.0)]
+    order = [int(leaving[0]) for _, leaving in model.hierarchy.channel_orders()]
+    assert all(np.array_equal(z[..., 0], x.reshape(5, 16, 4)[..., c]) for z, c in zip(still, order, strict=False))
+    moved = [block.latents for block in model.blocks(A, model.quantise(A, parameters(model)), x, -5.0)]
+    assert any(not np.array_equal(one, other) for one, other in zip(still, moved, strict=True))
 
 
 def test_parameters_start_the_same_for_the_same_seed_only() -> None:
@@ -154,7 +197,7 @@ def test_parameters_start_the_same_for_the_same_seed_only() -> None:
 
 
 @pytest.mark.parametrize("samples", [0, 1, 15, 16, 63, 64, 65, 200])
-@pytest.mark.parametrize("layout", ["channelwise", "original"])
+@pytest.mark.parametrize("layout", ["channelwise", "original", "flow"])
 def test_cut_keeps_every_sample(layout: str, samples: int) -> None:
     model = build_model(config(LAYOUTS[layout]))
     x = np.arange(samples, dtype=np.int32) + 1
@@ -164,7 +207,7 @@ def test_cut_keeps_every_sample(layout: str, samples: int) -> None:
     assert np.array_equal(joined[:samples], x)
     assert coded[:samples].all()
     assert len(joined) - samples < model.multiple
-    assert coded[samples:].all() == (layout == "original" or len(joined) == samples)
+    assert coded[samples:].all() == (layout != "channelwise" or len(joined) == samples)
 
 
 def test_padding_that_is_not_coded_costs_nothing() -> None:
@@ -176,7 +219,7 @@ def test_padding_that_is_not_coded_costs_nothing() -> None:
     assert 0 < counted.bits.numpy()[0] < everything.bits.numpy()[0]
 
 
-@pytest.mark.parametrize("layout", ["channelwise", "original"])
+@pytest.mark.parametrize("layout", ["channelwise", "original", "flow"])
 def test_samples_are_drawn_from_the_model(layout: str) -> None:
     model = build_model(config(LAYOUTS[layout], "constant"))
     values = parameters(model)

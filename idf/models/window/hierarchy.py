@@ -19,9 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from idf.arithmetic import Arithmetic, Array, Parameters, Specs
+from idf.flows.permutation import Permutation
 from idf.flows.squeeze import squeeze, unsqueeze
 from idf.priors.mixture import Mixture
+from idf.priors.passes import PriorPass
 
 
 class FlowStep(Protocol):
@@ -37,7 +41,7 @@ class BlockPrior(Protocol):
 
     specs: Specs
 
-    def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture: ...
+    def begin(self, a: Arithmetic, p: Parameters) -> PriorPass: ...
 
 
 class BasePrior(Protocol):
@@ -130,15 +134,50 @@ class Hierarchy:
             x: (batch, N), N a multiple of ``multiple``; integers in [-32768, 32767].
             log_scale: the sharpness, see :class:`idf.priors.ScheduledBase`.
         """
+        factored, h = self.factor(a, p, x)
+        prior = self.prior.begin(a, p)
+        mixtures: dict[int, Mixture] = {}
+        # in the order of decoding: a prior may learn from what is decoded already
+        for block, (remaining, leaving) in reversed(list(enumerate(factored))):
+            mixtures[block] = prior.mixture(block, remaining)
+            prior.decoded(block, leaving)
+        for block, (_, leaving) in enumerate(factored):
+            yield Block(self.names[block], leaving, mixtures.pop(block))
+        yield from self.rest_blocks(a, p, h, log_scale)
+
+    def factor(self, a: Arithmetic, p: Parameters, x: Array) -> tuple[list[tuple[Array, Array]], Array]:
+        """The flow without its priors.
+
+        Args:
+            x: (batch, N).
+
+        Returns:
+            For each factor-out what remains (batch, time, channels) and what leaves (batch, time, factored),
+            and last what is left for the base.
+        """
         h = squeeze(a, x, self.channels)
-        for block, level in enumerate(self.steps[:-1]):
+        factored = []
+        for level in self.steps[:-1]:
             for step in level:
                 h = step.forward(a, p, h)
             h, leaving = h[..., : -self.factored], h[..., -self.factored :]
-            yield Block(self.names[block], leaving, self.prior.mixture(a, p, block, h))
+            factored.append((h, leaving))
         for step in self.steps[-1]:
             h = step.forward(a, p, h)
-        yield from self.rest_blocks(a, p, h, log_scale)
+        return factored, h
+
+    def channel_orders(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each factor-out the squeezed channels that remain, in the order the prior sees them, and those that
+        leave: as if couplings did nothing."""
+        channels = np.arange(self.channels)
+        orders = []
+        for level in self.steps[:-1]:
+            for step in level:
+                if isinstance(step, Permutation):
+                    channels = channels[step.order]
+            channels, leaving = channels[: -self.factored], channels[-self.factored :]
+            orders.append((channels, leaving))
+        return orders
 
     def rest_blocks(self, a: Arithmetic, p: Parameters, h: Array, log_scale: Array) -> Iterator[Block]:
         """The blocks of what is left, ``h`` (batch, time, factored)."""
@@ -150,14 +189,9 @@ class Hierarchy:
 
     def latents(self, a: Arithmetic, p: Parameters, x: Array) -> Iterator[Array]:
         """The latents of :meth:`forward` without their distributions, which take most of its time."""
-        h = squeeze(a, x, self.channels)
-        for level in self.steps[:-1]:
-            for step in level:
-                h = step.forward(a, p, h)
-            yield h[..., -self.factored :]
-            h = h[..., : -self.factored]
-        for step in self.steps[-1]:
-            h = step.forward(a, p, h)
+        factored, h = self.factor(a, p, x)
+        for _, leaving in factored:
+            yield leaving
         if isinstance(self.rest, Base):
             yield h
         else:
@@ -194,8 +228,11 @@ class Hierarchy:
             h = squeeze(a, inner, 1)
         for step in reversed(self.steps[-1]):
             h = step.inverse(a, p, h)
+        prior = self.prior.begin(a, p)
         for block in reversed(range(len(self.steps) - 1)):
-            h = a.concat([h, pop(self.prior.mixture(a, p, block, h))], -1)
+            latents = pop(prior.mixture(block, h))
+            prior.decoded(block, latents)
+            h = a.concat([h, latents], -1)
             for step in reversed(self.steps[block]):
                 h = step.inverse(a, p, h)
         return unsqueeze(a, h)

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from idf.arithmetic import Arithmetic, Array, Parameters, Specs, initial_values
 from idf.config.schema import Config, seen_channels
-from idf.flows import AdditiveCoupling, Permutation, draw_permutation
+from idf.flows import AdditiveCoupling, GatedCouplings, Permutation, draw_permutation, split_of
 from idf.models.window.hierarchy import Base, Block, FlowStep, Hierarchy, Pop
-from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, WaveNetPrior
+from idf.priors import ChannelwisePrior, LearnedBase, ScheduledBase, TrackedPrior, WaveNetPrior
 from idf.priors.channelwise import ChannelwiseWidth
+from idf.priors.tracked import TrackedWidth
 
 if TYPE_CHECKING:
     from idf.models.adaptive.whitening import Whitening
@@ -115,7 +116,13 @@ def build_window(config: Config, constants: Mapping[str, np.ndarray] | None = No
     learned = config.sharpness.kind == "learned"
     base = Base(LearnedBase() if learned else ScheduledBase(), layout.factor_channels)
     kept = dict(constants) if constants is not None else _draw_permutations(config)
-    hierarchy = _channelwise(config, base) if layout.prior == "channelwise" else _wavenet(config, base, kept)
+    match layout.prior:
+        case "channelwise":
+            hierarchy = _channelwise(config, base)
+        case "tracked":
+            hierarchy = _tracked(config, base, kept)
+        case _:
+            hierarchy = _wavenet(config, base, kept)
     whitening = None
     if config.whitening.kind == "adaptive":
         from idf.models.adaptive.whitening import build_whitening  # deferred: loads the compiler
@@ -131,21 +138,49 @@ def _remaining(config: Config) -> list[int]:
 
 
 def _channelwise(config: Config, base: Base) -> Hierarchy:
+    whole = _scales(config, base, 0)
+    assert isinstance(whole, Hierarchy)
+    return whole
+
+
+def _scales(config: Config, base: Base, first: int) -> Base | Hierarchy:
+    """The base behind channelwise hierarchies, one for each of the scales from ``first`` on."""
     layout, width = config.layout, config.width
     sizes = ChannelwiseWidth(width.hidden, width.blocks, width.context_frames, width.experts, width.components)
     rest: Base | Hierarchy = base
-    for scale in reversed(range(layout.scales)):
+    for scale in reversed(range(first, layout.scales)):
         prior = ChannelwisePrior(f"scale{scale + 1}", layout.channels, sizes)
         rest = Hierarchy(layout.channels, 1, [[]] * layout.channels, prior, rest)
-    assert isinstance(rest, Hierarchy)
     return rest
+
+
+def _tracked(config: Config, base: Base, constants: Mapping[str, np.ndarray]) -> Hierarchy:
+    """``layout=flow``: permutations and couplings, one channel at a time, the last one squeezed again."""
+    layout, width = config.layout, config.width
+    k = layout.steps_per_factor
+    orders = [constants[f"permutation/{number}"] for number in range(k * (layout.channels - 1))]
+    places, splits, known = np.arange(layout.channels), [], []
+    for number, order in enumerate(orders):
+        places = places[order]
+        splits.append(split_of(layout.coupling, places, layout.split_fraction))
+        if number % k == k - 1:
+            places = places[:-1]
+            known.append(places)
+    couplings = GatedCouplings(
+        "coupling", layout.channels, splits, hidden=width.coupling_hidden, context_frames=width.context_frames
+    )
+    steps = [(Permutation(order), couplings.step(number)) for number, order in enumerate(orders)]
+    levels = [[half for step in steps[first : first + k] for half in step] for first in range(0, len(steps), k)]
+    sizes = TrackedWidth(width.hidden, width.blocks, width.context_frames, width.experts, width.components)
+    prior = TrackedPrior("prior", known[::-1], sizes)
+    return Hierarchy(layout.channels, 1, [*levels, []], prior, _scales(config, base, 1))
 
 
 def _draw_permutations(config: Config) -> dict[str, np.ndarray]:
     layout = config.layout
     seed = config.seed if config.permutation.seed is None else config.permutation.seed
     drawn: dict[str, np.ndarray] = {}
-    if layout.prior == "wavenet":
+    if layout.prior in ("wavenet", "tracked"):
         for channels in _remaining(config):
             for _ in range(layout.steps_per_factor if channels > 1 else 0):
                 drawn[f"permutation/{len(drawn)}"] = draw_permutation(

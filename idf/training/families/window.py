@@ -14,8 +14,8 @@ from idf.datasets.dataset import Clip, Dataset
 from idf.models.window.codec import WindowCodec
 from idf.models.window.model import WindowModel
 from idf.models.window.sampling import draw
-from idf.priors import ChannelwisePrior
-from idf.priors.predictors import fit_predictors
+from idf.priors import ChannelwisePrior, TrackedPrior
+from idf.priors.predictors import Task, fit_predictors
 from idf.training.families.interface import WindowBits, cache_folder
 from idf.training.families.window_bits import training_bits
 
@@ -183,20 +183,23 @@ PATCHES = 30_000
 
 
 def starting_parameters(config: Config, model: WindowModel, dataset: Dataset) -> dict[str, np.ndarray]:
-    """``model.initial_parameters``, with the channelwise prior's predictors fitted if ``training.start`` is ``data``.
+    """``model.initial_parameters``, with the prior's linear predictors fitted if ``training.start`` is ``data``.
 
-    Only the outermost scale is fitted: further down, samples lie too far apart to predict each other.
+    Only the outermost scale is fitted: further down, samples lie too far apart to predict each other. Couplings
+    start as the identity, so that what leaves are samples.
     """
     parameters = model.initial_parameters(config.seed)
     prior = model.hierarchy.prior
-    if config.training.start == "data" and isinstance(prior, ChannelwisePrior):
+    if config.training.start == "data" and isinstance(prior, ChannelwisePrior | TrackedPrior):
         width = prior.width
         patches = draw_patches(dataset, (2 * width.context_frames + 1) * prior.channels, PATCHES, config.seed)
         if len(patches):
-            start = fit_predictors(patches, prior.channels, width.context_frames, width.experts, config.seed)
-            parameters[f"{prior.name}/linear"] = start.linear
-            if width.experts:
-                parameters[f"{prior.name}/experts"] = start.experts
+            orders = reversed(model.hierarchy.channel_orders())
+            tasks = [Task(known, int(leaving[0])) for known, leaving in orders]
+            start = fit_predictors(patches, tasks, width.context_frames, width.experts, config.seed)
+            for name, fitted in (("linear", start.linear), ("experts", start.experts)):
+                if (name := f"{prior.name}/{name}") in parameters:
+                    parameters[name] = fitted
     return parameters
 
 

@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from idf.arithmetic import Parameters
 from idf.arithmetic.differentiable import Differentiable
+from idf.flows import GatedCoupling
 from idf.flows.squeeze import squeeze, unsqueeze
 from idf.models.window.hierarchy import Block, Hierarchy
 from idf.models.window.model import WindowModel
-from idf.priors import ChannelwisePrior
+from idf.priors import ChannelwisePrior, TrackedPrior
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
 from idf.training.families.interface import WindowBits
@@ -82,26 +83,48 @@ class _Stack:
 def _stacks(
     hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf.Tensor, prefix: str = ""
 ) -> Iterator[_Stack]:
-    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise prior together."""
-    if not isinstance(hierarchy.prior, ChannelwisePrior):
-        for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
-            yield _single(block)
-        return
-    h = squeeze(_ARITHMETIC, x, hierarchy.channels)
-    batch, time, channels = _ARITHMETIC.shape(h)
-    by_channel = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
+    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise or tracked prior together."""
+    match hierarchy.prior:
+        case ChannelwisePrior():
+            h = squeeze(_ARITHMETIC, x, hierarchy.channels)
+            latents, last = tf.transpose(h, (2, 0, 1))[1:], h[..., :1]
+            by_net = hierarchy.prior.all_mixtures(_ARITHMETIC, p, h)
+        case TrackedPrior():
+            frames, latents, last = _traced(hierarchy, p, squeeze(_ARITHMETIC, x, hierarchy.channels))
+            by_net = hierarchy.prior.all_mixtures(_ARITHMETIC, p, frames, latents)
+        case _:
+            for block in hierarchy.forward(_ARITHMETIC, p, x, log_scale):
+                yield _single(block)
+            return
+    nets = hierarchy.channels - 1
+    _, batch, time = _ARITHMETIC.shape(latents)
 
     def in_order_of_leaving(field: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(field[::-1], (channels - 1, batch, time, 1, field.shape[-1]))
+        return tf.reshape(field[::-1], (nets, batch, time, 1, field.shape[-1]))
 
-    mixture = Mixture(*map(in_order_of_leaving, (by_channel.logits, by_channel.means, by_channel.octaves)))
-    latents = tf.transpose(h, (2, 0, 1))[:0:-1, ..., None]
-    yield _Stack([f"{prefix}z{block}" for block in range(1, channels)], latents, mixture)
+    mixture = Mixture(*map(in_order_of_leaving, (by_net.logits, by_net.means, by_net.octaves)))
+    yield _Stack([f"{prefix}z{block + 1}" for block in range(nets)], latents[::-1, ..., None], mixture)
     if isinstance(hierarchy.rest, Hierarchy):
-        yield from _stacks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, h[..., :1]), log_scale, f"{prefix}rest/")
+        yield from _stacks(hierarchy.rest, p, unsqueeze(_ARITHMETIC, last), log_scale, f"{prefix}rest/")
     else:
-        for block in hierarchy.rest_blocks(_ARITHMETIC, p, h[..., :1], log_scale):
+        for block in hierarchy.rest_blocks(_ARITHMETIC, p, last, log_scale):
             yield _single(block)
+
+
+def _traced(hierarchy: Hierarchy, p: Parameters, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """:meth:`Hierarchy.factor` of ``layout=flow`` by net, every channel in its place.
+
+    Returns:
+        frames (nets, batch, time, channels), what leaves (nets, batch, time), what is left (batch, time, 1).
+    """
+    coupling = hierarchy.steps[0][-1]
+    assert isinstance(coupling, GatedCoupling)
+    every = coupling.couplings.trace(_ARITHMETIC, p, h)
+    frames = every[len(hierarchy.steps[0]) // 2 - 1 :: len(hierarchy.steps[0]) // 2][::-1]
+    orders = hierarchy.channel_orders()[::-1]
+    latents = tf.stack([frames[net, ..., int(leaving[0])] for net, (_, leaving) in enumerate(orders)])
+    last = int(orders[0][0][0])
+    return frames, latents, frames[0, ..., last : last + 1]
 
 
 def _single(block: Block) -> _Stack:

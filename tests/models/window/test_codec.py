@@ -25,6 +25,7 @@ from idf.training.families.window import training_bits
 from tests.models.small import (
     CHANNELWISE,
     EQUIVARIANT,
+    FLOW_ONE_SCALE,
     ORIGINAL,
     WINDOW,
     random_parameters,
@@ -33,7 +34,7 @@ from tests.models.small import (
 )
 from tests.signals import speech
 
-LAYOUTS = {"channelwise": CHANNELWISE, "original": ORIGINAL, "equivariant": EQUIVARIANT}
+LAYOUTS = {"channelwise": CHANNELWISE, "flow": FLOW_ONE_SCALE, "original": ORIGINAL, "equivariant": EQUIVARIANT}
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)

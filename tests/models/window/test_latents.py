@@ -18,17 +18,18 @@ from idf.evaluation.clip.progressive import progressive_steps
 from idf.models.load import load_codec
 from idf.models.registry import load_model
 from idf.models.window.codec import WindowCodec
-from tests.models.small import CHANNELWISE, ONE_SCALE, ORIGINAL, WINDOW, save_small, window_config
+from tests.models.small import CHANNELWISE, FLOW, ONE_SCALE, ORIGINAL, WINDOW, save_small, window_config
 from tests.paths import TINY
 from tests.signals import SIGNALS
 
-LAYOUTS = {"one scale": ONE_SCALE, "two scales": CHANNELWISE, "original": ORIGINAL}
+LAYOUTS = {"one scale": ONE_SCALE, "two scales": CHANNELWISE, "flow": FLOW, "original": ORIGINAL}
 NAMES = {
     "one scale": ("base", *(f"z{n}" for n in range(7, 0, -1))),
     "two scales": ("base", "rest/z3", "rest/z2", "rest/z1", "z3", "z2", "z1"),
+    "flow": ("base", "rest/z3", "rest/z2", "rest/z1", "z3", "z2", "z1"),
     "original": ("base", "z3", "z2", "z1"),
 }
-SPANS = {"one scale": [8] * 8, "two scales": [16] * 4 + [4] * 3, "original": [4] * 4}
+SPANS = {"one scale": [8] * 8, "two scales": [16] * 4 + [4] * 3, "flow": [16] * 4 + [4] * 3, "original": [4] * 4}
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)

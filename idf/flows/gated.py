@@ -1,0 +1,213 @@
+"""Small integer couplings: a linear prediction, gated linear experts and a residual net, each from zero.
+
+::
+
+    update    x_b ← wrap16(x_b + round(net(x_a)))    x_a: the last channel, which leaves next; x_b: those that stay
+    predict   the same                               x_a: those that stay; x_b: the last channel
+    split     the same                               x_a: the first channels, a fraction; x_b: the others
+
+``update`` is the second half of a lifting step (W. Sweldens, *The lifting scheme*, 1998): the leaving channel
+takes out of the others what they could not carry at their lower rate. Shifts follow the local level of x_a, so
+the flow is equivariant to loudness. The nets of all couplings lie in one stack, by number and by the channels'
+places in the squeezed frame, so that training compiles one step and goes through it as often as there are couplings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from idf.arithmetic import (
+    ACTIVATION_BITS,
+    ACTIVATION_LIMIT,
+    FINE_BITS,
+    Arithmetic,
+    Array,
+    Parameters,
+    Specs,
+    normal,
+    zeros,
+)
+from idf.nets.level import level_of
+from idf.nets.patches import patches
+
+EXPERTS = 4
+"""Linear experts of each shifted channel."""
+_OFFSET_SCALE = 0.3
+_BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
+_GATE_LIMIT = 16.0
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which channels a coupling sees and which it shifts.
+
+    Attributes:
+        seen, shifted: int (n,), places in the squeezed frame, in the order in which they come to the coupling.
+        sees_last: whether the channels that it sees come last in its input, and not first.
+    """
+
+    seen: np.ndarray
+    shifted: np.ndarray
+    sees_last: bool
+
+    def parts(self, x: Array) -> tuple[Array, Array]:
+        """What is seen and what is shifted, of the coupling's input (batch, time, channels)."""
+        if self.sees_last:
+            return x[..., len(self.shifted) :], x[..., : len(self.shifted)]
+        return x[..., : len(self.seen)], x[..., len(self.seen) :]
+
+    def whole(self, a: Arithmetic, seen: Array, shifted: Array) -> Array:
+        """Undo :meth:`parts`."""
+        return a.concat([shifted, seen] if self.sees_last else [seen, shifted], -1)
+
+
+def split_of(kind: str, places: np.ndarray, fraction: float) -> Split:
+    """The split of a coupling.
+
+    Args:
+        kind: ``update``, ``predict`` or ``split``.
+        places: int (channels,), where its channels lie in the squeezed frame.
+        fraction: of the channels that ``split`` sees; at least one, and not all.
+    """
+    if kind == "update":
+        return Split(places[-1:], places[:-1], sees_last=True)
+    seen = len(places) - 1 if kind == "predict" else min(max(1, round(len(places) * fraction)), len(places) - 1)
+    return Split(places[:seen], places[seen:], sees_last=False)
+
+
+class GatedCouplings:
+    """The couplings of a flow, one for each of ``splits``.
+
+    Parameter axes: (coupling, ...); kernels that read samples are (coupling, 2 · context + 1, seen, outputs), outputs
+    that shift are (…, channels) or (…, channels · EXPERTS). A coupling uses as many inputs as it sees and the
+    outputs of the channels that it shifts.
+
+    Args:
+        channels: of the squeezed frame.
+        context_frames: frames seen on each side.
+        hidden: units of the net's two layers.
+    """
+
+    def __init__(self, name: str, channels: int, splits: Sequence[Split], *, hidden: int, context_frames: int) -> None:
+        self.name, self.channels, self.splits = name, channels, splits
+        self.hidden, self.context_frames = hidden, context_frames
+        count, taps = len(splits), 2 * context_frames + 1
+        self.seen = max(len(split.seen) for split in splits)
+        inputs, experts = taps * self.seen, channels * EXPERTS
+        self.specs: Specs = {
+            f"{name}/linear": zeros((count, taps, self.seen, channels), bits=FINE_BITS),
+            f"{name}/experts": normal((count, taps, self.seen, experts), 0.3 / math.sqrt(inputs), bits=FINE_BITS),
+            f"{name}/first/kernel": normal((count, taps, self.seen, hidden), 1 / math.sqrt(inputs)),
+            f"{name}/first/bias": zeros((count, hidden)),
+            f"{name}/inner/kernel": normal((count, hidden, hidden), 1 / math.sqrt(hidden)),
+            f"{name}/inner/bias": zeros((count, hidden)),
+            f"{name}/gates": zeros((count, hidden, experts)),
+            f"{name}/last": zeros((count, hidden, channels)),
+        }
+
+    def step(self, number: int) -> GatedCoupling:
+        """The coupling of that number as a flow step."""
+        return GatedCoupling(self, number)
+
+    def trace(self, a: Arithmetic, p: Parameters, h: Array) -> Array:
+        """Frames after each of the couplings: (couplings, batch, time, channels) from (batch, time, channels).
+
+        What steps of permutation and coupling do, one after the other, but that every channel keeps its place.
+        """
+        count = len(self.splits)
+        index, known, moved = (
+            np.zeros((count, self.seen), np.int32),
+            np.zeros((count, self.seen)),
+            np.zeros((count, self.channels)),
+        )
+        for number, split in enumerate(self.splits):
+            index[number, : len(split.seen)] = split.seen
+            known[number, : len(split.seen)] = 1.0
+            moved[number, split.shifted] = 1.0
+        parameters = {name: p[name] for name in self.specs}
+        places = {"index": index, "known": a.constant(known), "moved": a.constant(moved)}
+
+        def step(h: Array, here: Parameters) -> Array:
+            seen = a.take_channels(h, here["index"]) * here["known"]
+            count = a.sum(here["known"], 0)
+            return a.wrap16(h + self._shift(a, here, seen, count) * here["moved"])
+
+        return a.scan(step, h, parameters | places)
+
+    def shift(self, a: Arithmetic, p: Parameters, number: int, seen: Array) -> Array:
+        """What coupling ``number`` adds to the channels it shifts: integers (batch, time, shifted)."""
+        split, here = self.splits[number], {}
+        for name in self.specs:
+            value = p[name][number]
+            match name.removeprefix(f"{self.name}/"):
+                case "linear":
+                    value = value[:, : len(split.seen), split.shifted]
+                case "experts":
+                    value = value[:, : len(split.seen), self._experts_of(split)]
+                case "first/kernel":
+                    value = value[:, : len(split.seen)]
+                case "gates":
+                    value = value[:, self._experts_of(split)]
+                case "last":
+                    value = value[:, split.shifted]
+            here[name] = value
+        return self._shift(a, here, seen, float(len(split.seen)))
+
+    @staticmethod
+    def _experts_of(split: Split) -> np.ndarray:
+        return (split.shifted[:, None] * EXPERTS + np.arange(EXPERTS)).reshape(-1)
+
+    def _shift(self, a: Arithmetic, here: Parameters, seen: Array, count: Array) -> Array:
+        """The shifts of one coupling from its own parameters; ``count`` of the channels in ``seen`` are real."""
+
+        def of(name: str) -> Array:
+            return here[f"{self.name}/{name}"]
+
+        batch, time, _ = a.shape(seen)
+        kernel = a.concat([of("first/kernel"), of("linear"), of("experts")], -1)
+        taps, channels, columns = a.shape(kernel)
+        around = a.reshape(patches(a, seen, self.context_frames), (batch * time, taps * channels))
+        read = a.matmul(around, a.reshape(kernel, (taps * channels, columns)))
+        outputs = (columns - self.hidden) // (1 + EXPERTS)
+        first, linear = read[:, : self.hidden], read[:, self.hidden : self.hidden + outputs]
+        basis = a.grid(read[:, self.hidden + outputs :], _BASIS_BITS, _BASIS_LIMIT)
+
+        energy = a.box_sum(a.sum(seen * seen, -1)[..., None], self.context_frames)
+        frames = a.box_sum(seen[..., :1] * 0.0 + 1.0, self.context_frames)
+        flat = (batch * time, 1)
+        level = level_of(a, a.reshape(energy, flat), a.reshape(frames, flat) * count)
+
+        h = a.unit(first / level.value + of("first/bias"))
+        inner = a.unit(a.matmul(h, of("inner/kernel")) + of("inner/bias"))
+        h = a.grid(h + inner, ACTIVATION_BITS, ACTIVATION_LIMIT)
+        gates = a.grid(a.matmul(h, of("gates")), ACTIVATION_BITS, _GATE_LIMIT)
+        gated = a.sum(a.reshape(basis * gates, (batch * time, outputs, EXPERTS)), -1)
+        offset = a.matmul(h, of("last")) * level.value * _OFFSET_SCALE
+        return a.reshape(a.grid(linear + gated + offset, 0, 65536.0), (batch, time, outputs))
+
+
+@dataclass(frozen=True)
+class GatedCoupling:
+    """One of them: integers (batch, time, channels) to integers of the same shape."""
+
+    couplings: GatedCouplings
+    number: int
+
+    @property
+    def specs(self) -> Specs:
+        """Of all of them."""
+        return self.couplings.specs
+
+    def forward(self, a: Arithmetic, p: Parameters, x: Array) -> Array:
+        split = self.couplings.splits[self.number]
+        seen, shifted = split.parts(x)
+        return split.whole(a, seen, a.wrap16(shifted + self.couplings.shift(a, p, self.number, seen)))
+
+    def inverse(self, a: Arithmetic, p: Parameters, z: Array) -> Array:
+        split = self.couplings.splits[self.number]
+        seen, shifted = split.parts(z)
+        return split.whole(a, seen, a.wrap16(shifted - self.couplings.shift(a, p, self.number, seen)))

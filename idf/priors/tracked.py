@@ -1,0 +1,292 @@
+"""One channel at a time, by linear experts that are judged by how well they did on what is already decoded.
+
+The channel that a flow factors out is predicted from the channels that remain, in its frame and in ``context``
+frames on each side: by a common linear predictor and by experts that add to it. A decoder knows every channel
+that it has decoded, so it also knows how each expert would have predicted it. Their squared errors, relative to
+the local level and summed over neighbouring frames and over the channels decoded so far, older ones counting less, are
+
+* *evidence* for a Bayesian average of the experts: weights in proportion to (mean squared error)^(−κ/2);
+* inputs to a small net that gates the experts besides, and gives scales, offsets and weights of the mixture.
+
+So the prior adapts to each window without anything being sent, and windows stay independent. In training all
+channels go through one batched product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from idf.arithmetic import (
+    ACTIVATION_BITS,
+    ACTIVATION_LIMIT,
+    FINE_BITS,
+    Arithmetic,
+    Array,
+    Parameters,
+    Specs,
+    normal,
+    values,
+    zeros,
+)
+from idf.nets.level import LocalLevel, level_of
+from idf.nets.patches import patches
+from idf.priors.mixture import Mixture, mixture_on_grid
+
+TRACK_FRAMES = 6
+"""Frames on each side whose errors count as evidence."""
+TRACK_DECAY = 61 / 64
+"""How much the evidence of earlier channels counts after one more channel."""
+START_POWER = 6.0
+"""κ at the start of training."""
+RECENT_FRAMES, RECENT_CHANNELS = 2, 2
+"""Residuals of the last channels whose magnitudes the net sees, and frames on each side of them."""
+
+_OFFSET_SCALE = 0.3
+_GATE_LIMIT = 16.0
+_BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
+_ERROR_FLOOR = 2.0**-20
+"""Of mean squared errors in levels."""
+_MAGNITUDE_FLOOR = 2.0**-10
+
+
+@dataclass(frozen=True)
+class TrackedWidth:
+    """Sizes of each channel's net: see :class:`idf.config.schema.WidthConfig`."""
+
+    hidden: int
+    blocks: int
+    context_frames: int
+    experts: int
+    components: int
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """What is linear in the known samples; (nets, positions, outputs)."""
+
+    first: Array
+    linear: Array
+    """One output: the common prediction."""
+    basis: Array
+    """What each expert adds to it, and last a 0 for the common predictor as an expert of its own."""
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """How the experts did so far; (nets, positions, ...).
+
+    Attributes:
+        errors: log2 of each expert's RMS error in levels.
+        recent: log2 of the last channels' residuals over their levels.
+    """
+
+    errors: Array
+    recent: Array
+
+
+class TrackedPrior:
+    """The mixtures of the channels that leave. The last one, which remains, is left to the base.
+
+    Parameter axes: (net, ...). Net n serves the channel that is decoded when n + 1 are known. Kernels that read
+    samples are (net, 2 · context + 1, channels, outputs), of which net n uses the channels that it knows. Those
+    after the first layer are the sum of a net's own and of one that all share.
+
+    Args:
+        known: for each net the places in the squeezed frame of the channels that remain, int (n + 1,), in the order
+            in which they come to it.
+    """
+
+    def __init__(self, name: str, known: Sequence[np.ndarray], width: TrackedWidth) -> None:
+        self.name, self.known, self.width = name, known, width
+        self.channels = channels = len(known) + 1
+        nets, taps, hidden, m = len(known), 2 * width.context_frames + 1, width.hidden, width.components
+        inputs, outputs = taps * channels, 3 * m + width.experts
+        features = width.experts + 2 + RECENT_CHANNELS * (2 * RECENT_FRAMES + 1)
+        bias = np.zeros((1, outputs))
+        bias[:, 2 * m : 3 * m] = ((np.linspace(-1.5, 1.5, m) if m > 1 else np.zeros(1)) - 1.5) / math.log(2.0)
+        judged = (np.arange(nets) > 0)[:, None, None]
+        self.specs: Specs = {
+            f"{name}/linear": zeros((nets, taps, channels, 1), bits=FINE_BITS),
+            f"{name}/experts": normal((nets, taps, channels, width.experts), 0.3 / math.sqrt(inputs), bits=FINE_BITS),
+            f"{name}/first/kernel": normal((nets, taps, channels, hidden), 1 / math.sqrt(inputs)),
+            f"{name}/first/bias": zeros((nets, 1, hidden)),
+            f"{name}/first/level": zeros((nets, 1, hidden)),
+            f"{name}/power": values(START_POWER * judged, bits=ACTIVATION_BITS, limit=ACTIVATION_LIMIT),
+            f"{name}/trust": values(1.0 * judged),
+        }
+        shared = {
+            "first/evidence": normal((features, hidden), 0.5 / math.sqrt(features)),
+            "last/kernel": zeros((hidden, outputs)),
+            "last/bias": values(bias),
+        }
+        for block in range(width.blocks):
+            shared[f"{block}/kernel"] = normal((hidden, hidden), 1 / math.sqrt(hidden))
+            shared[f"{block}/bias"] = zeros((1, hidden))
+        for key, spec in shared.items():
+            self.specs[f"{name}/{key}"] = zeros((nets, *spec.shape))
+            self.specs[f"{name}/{key}/shared"] = spec
+
+    def begin(self, a: Arithmetic, p: Parameters) -> TrackedPass:
+        """A pass over the blocks of some windows, in the order of decoding."""
+        return TrackedPass(self, a, p)
+
+    def all_mixtures(self, a: Arithmetic, p: Parameters, frames: Array, leaving: Array) -> Mixture:
+        """What a pass gives for every block, at once: (channels - 1, batch · time, components), by net.
+
+        For training, where everything is known.
+
+        Args:
+            frames: (channels - 1, batch, time, channels), what each net's channels hold; others do not count.
+            leaving: (channels - 1, batch, time), what each net is about.
+        """
+        nets, batch, time, channels = a.shape(frames)
+        mask = np.zeros((nets, 1, 1, channels))
+        for row, known in zip(mask, self.known, strict=True):
+            row[..., known] = 1.0
+        flat = a.reshape(frames * a.constant(mask), (nets * batch, time, channels))
+        around = a.reshape(patches(a, flat, self.width.context_frames), (nets, batch * time, -1))
+        level = self._level(a, flat, np.arange(1.0, nets + 1), batch, time)
+        readings = self._read(a, p, slice(0, nets), slice(0, channels), around)
+        latents = a.reshape(leaving, (nets, batch * time, 1))
+        errors = self._squared_errors(a, latents, readings, level, batch, time)
+        sums = [errors[:1] * 0.0]
+        for net in range(nets - 1):
+            sums.append(sums[-1] * TRACK_DECAY + errors[net : net + 1])
+        weights = np.zeros((nets, 1, 1))
+        for net in range(1, nets):
+            weights[net] = weights[net - 1] * TRACK_DECAY + 1.0
+        relative = self._log_errors(a, a.concat(sums, 0), a.constant(np.maximum(weights, 1.0)))
+        relative = relative * a.constant((weights > 0) * 1.0)
+        average = self._average(a, p, slice(0, nets), readings, relative)
+        sizes = self._magnitudes(a, latents - readings.linear - average, level, batch, time)
+        none = sizes[:1] * 0.0
+        recent = [a.concat([none] * lag + [sizes[: nets - lag]], 0) if lag < nets else sizes * 0.0
+                  for lag in range(1, RECENT_CHANNELS + 1)]  # fmt: skip
+        evidence = _Evidence(relative, a.concat(recent, -1))
+        return self._net(a, p, slice(0, nets), readings, level, evidence, average)
+
+    def _level(self, a: Arithmetic, x: Array, known: np.ndarray, batch: int, time: int) -> LocalLevel:
+        """Levels of ``x`` (nets · batch, time, channels), of which each net knows so many: (nets, batch · time, 1)."""
+        nets, frames = len(known), self.width.context_frames
+        energy = a.reshape(a.box_sum(a.sum(x * x, -1)[..., None], frames), (nets, batch * time, 1))
+        ones = a.reshape(a.box_sum(x[:batch, :, :1] * 0.0 + 1.0, frames), (1, batch * time, 1))
+        return level_of(a, energy, ones * a.constant(known[:, None, None]))
+
+    def _read(self, a: Arithmetic, p: Parameters, nets: slice, known: slice | np.ndarray, around: Array) -> _Readings:
+        """Everything that reads samples, in one product: ``around`` is (nets, positions, taps · known)."""
+        names = ("first/kernel", "linear", "experts")
+        kernel = a.concat([p[f"{self.name}/{name}"][nets][:, :, known] for name in names], -1)
+        count, taps, channels, outputs = a.shape(kernel)
+        read = a.matmul(around, a.reshape(kernel, (count, taps * channels, outputs)))
+        hidden = self.width.hidden
+        basis = a.grid(read[..., hidden + 1 :], _BASIS_BITS, _BASIS_LIMIT)
+        linear = read[..., hidden : hidden + 1]
+        return _Readings(read[..., :hidden], linear, a.concat([basis, linear * 0.0], -1))
+
+    def _squared_errors(
+        self, a: Arithmetic, latents: Array, readings: _Readings, level: LocalLevel, batch: int, time: int
+    ) -> Array:
+        """Of each expert, and last of the common predictor, in levels, over ±TRACK_FRAMES: (nets, positions, experts + 1)."""
+        error = a.detached((latents - readings.linear - readings.basis) / level.value)
+        shape = a.shape(error)
+        square = a.reshape(error * error, (shape[0] * batch, time, shape[2]))
+        return a.reshape(a.box_sum(square, TRACK_FRAMES), shape)
+
+    def _log_errors(self, a: Arithmetic, errors: Array, weight: Array | float) -> Array:
+        """log2 of RMS errors in levels, from their weighted sums."""
+        return a.detached(a.log2(errors / (weight * float(2 * TRACK_FRAMES + 1)) + _ERROR_FLOOR) * 0.5)
+
+    def _average(self, a: Arithmetic, p: Parameters, nets: slice, readings: _Readings, relative: Array) -> Array:
+        """The experts' Bayesian average, as an addition to the common prediction: (nets, positions, 1)."""
+        lead = relative - a.least(relative, -1)[..., None]
+        weight = a.exp2(lead * p[f"{self.name}/power"][nets] * -1.0)
+        total = a.sum(weight * readings.basis, -1) / a.sum(weight, -1)
+        return total[..., None] * p[f"{self.name}/trust"][nets]
+
+    def _magnitudes(self, a: Arithmetic, residual: Array, level: LocalLevel, batch: int, time: int) -> Array:
+        """log2 of residuals over the level, at ±RECENT_FRAMES: (nets, positions, frames)."""
+        size = a.log2(a.absolute(a.detached(residual)) / level.value + _MAGNITUDE_FLOOR) * 0.5 + 2.0
+        size = a.detached(a.grid(size, ACTIVATION_BITS, ACTIVATION_LIMIT))
+        count = a.shape(size)[0]
+        around = patches(a, a.reshape(size, (count * batch, time, 1)), RECENT_FRAMES)
+        return a.reshape(around, (count, batch * time, 2 * RECENT_FRAMES + 1))
+
+    def _net(
+        self,
+        a: Arithmetic,
+        p: Parameters,
+        nets: slice,
+        readings: _Readings,
+        level: LocalLevel,
+        evidence: _Evidence,
+        average: Array,
+    ) -> Mixture:
+        width, m = self.width, self.width.components
+
+        def of(name: str) -> Array:
+            return p[f"{self.name}/{name}"][nets]
+
+        def shared(name: str) -> Array:
+            return of(name) + p[f"{self.name}/{name}/shared"]
+
+        mean_error = a.sum(evidence.errors, -1)[..., None] / float(width.experts + 1)
+        differences = a.grid(evidence.errors - mean_error, ACTIVATION_BITS, ACTIVATION_LIMIT)
+        features = a.concat([differences, a.grid(mean_error, ACTIVATION_BITS, ACTIVATION_LIMIT), evidence.recent], -1)
+        first = readings.first / level.value + level.feature * of("first/level") + of("first/bias")
+        h = a.unit(first + a.matmul(features, shared("first/evidence")))
+        for block in range(width.blocks):
+            inner = a.unit(a.matmul(h, shared(f"{block}/kernel")) + shared(f"{block}/bias"))
+            h = a.grid(h + inner, ACTIVATION_BITS, ACTIVATION_LIMIT)
+        out = a.matmul(h, shared("last/kernel")) + shared("last/bias")
+        gates = a.grid(out[..., 3 * m :], ACTIVATION_BITS, _GATE_LIMIT)
+        gated = a.sum(readings.basis[..., : width.experts] * gates, -1)[..., None]
+        prediction = readings.linear + average + gated
+        means = prediction + out[..., m : 2 * m] * level.value * _OFFSET_SCALE
+        return mixture_on_grid(a, out[..., :m], means, out[..., 2 * m : 3 * m] + level.octaves)
+
+
+@dataclass
+class TrackedPass:
+    """One pass over the blocks of some windows: see :class:`idf.priors.passes.PriorPass`."""
+
+    prior: TrackedPrior
+    arithmetic: Arithmetic
+    parameters: Parameters
+    _errors: Array | None = None
+    _weight: float = 0.0
+    _recent: list[Array] = field(default_factory=list)
+    _asked: tuple[_Readings, LocalLevel, Array] | None = None
+    """What was read for the block that is about to be decoded, its level, and the prediction of its latents."""
+
+    def mixture(self, block: int, remaining: Array) -> Mixture:
+        a, prior = self.arithmetic, self.prior
+        batch, time, known = a.shape(remaining)
+        nets = slice(known - 1, known)
+        around = a.reshape(patches(a, remaining, prior.width.context_frames), (1, batch * time, -1))
+        level = prior._level(a, remaining, np.array([float(known)]), batch, time)
+        readings = prior._read(a, self.parameters, nets, prior.known[known - 1], around)
+        none = readings.basis * 0.0
+        relative = none if self._errors is None else prior._log_errors(a, self._errors, self._weight)
+        average = prior._average(a, self.parameters, nets, readings, relative)
+        self._asked = (readings, level, readings.linear + average)
+        unknown = average * 0.0 + a.constant(np.zeros(2 * RECENT_FRAMES + 1))
+        recent = [self._recent[-lag] if lag <= len(self._recent) else unknown for lag in range(1, RECENT_CHANNELS + 1)]
+        evidence = _Evidence(relative, a.concat(recent, -1))
+        mixture = prior._net(a, self.parameters, nets, readings, level, evidence, average)
+        shape = (batch, time, 1, prior.width.components)
+        return Mixture(*(a.reshape(x, shape) for x in (mixture.logits, mixture.means, mixture.octaves)))
+
+    def decoded(self, block: int, latents: Array) -> None:
+        a, prior = self.arithmetic, self.prior
+        assert self._asked is not None
+        readings, level, prediction = self._asked
+        batch, time, _ = a.shape(latents)
+        found = a.reshape(latents, (1, batch * time, 1))
+        errors = prior._squared_errors(a, found, readings, level, batch, time)
+        self._errors = errors if self._errors is None else self._errors * TRACK_DECAY + errors
+        self._weight = self._weight * TRACK_DECAY + 1.0
+        self._recent.append(prior._magnitudes(a, found - prediction, level, batch, time))
