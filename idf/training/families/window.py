@@ -6,6 +6,7 @@ rounding; only the way through a channelwise prior differs: all its nets in one 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from idf.arithmetic import Parameters
 from idf.arithmetic.differentiable import Differentiable
 from idf.config import Config
 from idf.datasets.batches import training_batches
-from idf.datasets.dataset import Clip, Dataset
+from idf.datasets.dataset import Clip, Dataset, spread
 from idf.flows.squeeze import squeeze, unsqueeze
 from idf.models.window.hierarchy import Block, Hierarchy
 from idf.models.window.model import WindowModel
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from idf.models.prediction.whitening import WindowWhitening
     from idf.models.window.codec import WindowCodec
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -158,8 +160,10 @@ class WindowFamily:
         self.bits: Callable[..., Any] = training_bits
 
     def batches(self, config: Config, model: Any, dataset: Dataset, first_step: int) -> tf.data.Dataset:
+        # Windows that are predicted each by itself are drawn first; others are cut from clips whitened whole.
+        step = _prediction(model)
         return training_batches(
-            _whitened(dataset, model),
+            _whitened(dataset, model) if step is None else dataset,
             window=config.model.window,
             batch=config.training.batch_samples // config.model.window,
             seed=config.seed,
@@ -168,11 +172,13 @@ class WindowFamily:
             cache=cache_folder(config),
             short_clips=config.data.short_clips,
             sign_flips=config.training.sign_flips,
+            change=None if step is None else step.apply_to_windows,
         )
 
     def start(self, config: Config, model: Any, dataset: Dataset) -> tuple[Any, dict[str, np.ndarray]]:
-        pass  # SELF
-
+        step = _prediction(model)
+        if step is not None and config.training.start == "data":
+            model = model.with_prediction(_fitted(step, dataset, config.seed))
         return model, starting_parameters(config, model, _whitened(dataset, model))
 
     def validator(self, config: Config, model: Any, state: TrainingState, dataset: Dataset) -> Scorer:
@@ -198,6 +204,27 @@ class WindowFamily:
         from idf.models.window.model import draw
 
         return draw(model, weights, samples, seed, sharpness)
+
+
+def _prediction(model: WindowModel) -> WindowWhitening | None:
+    """The step that a model applies inside each window; None where it has none."""
+    from idf.models.prediction.whitening import WindowWhitening
+
+    return model.whitening if isinstance(model.whitening, WindowWhitening) else None
+
+
+_START_SAMPLES = 8_000_000
+"""Of the training clips that the start of prediction is fitted to; more would not change it."""
+
+
+def _fitted(step: WindowWhitening, dataset: Dataset, seed: int) -> WindowWhitening:
+    """The step with a start fitted to the training clips."""
+    from idf.models.prediction.fit import fitted_start
+
+    total = sum(clip.samples for clip in dataset.train)
+    count = math.ceil(len(dataset.train) * min(1.0, _START_SAMPLES / max(total, 1)))
+    clips = [dataset.read(clip).samples for clip in spread(dataset.train, count)]
+    return step.with_start(fitted_start(clips, step.start, seed))
 
 
 def _whitened(dataset: Dataset, model: WindowModel) -> Dataset:

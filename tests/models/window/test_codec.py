@@ -22,7 +22,10 @@ from idf.container.arrays import compress_array, decompress_array
 from idf.errors import FormatError, RunError
 from idf.models.build import build_model
 from idf.models.load import load_codec, save_model
+from idf.models.prediction.fit import fitted_start
+from idf.models.prediction.whitening import WindowWhitening
 from idf.models.window.codec import WindowCodec
+from idf.models.window.model import WindowModel
 from idf.training.families.window import training_bits
 
 WINDOW = 64
@@ -174,6 +177,70 @@ def test_files_of_whitened_models_come_back(whitened: WindowCodec) -> None:
     restored, found = decompress_array(whitened, compress_array(whitened, samples, form))
     np.testing.assert_array_equal(restored, samples)
     assert found == form
+
+
+@pytest.fixture(scope="module")
+def predicting(tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
+    """The first codec with prediction inside its windows, from a start that is not the empty one."""
+    step = WhiteningConfig(kind="window", cascades=[], classes=4, order=6)
+    whole = replace(config(CHANNELWISE), whitening=step)
+    model = build_model(whole)
+    assert isinstance(model, WindowModel)
+    assert isinstance(model.whitening, WindowWhitening)
+    start = fitted_start([speech(20_000)], model.whitening.start, 0)
+    path = tmp_path_factory.mktemp("model") / "predicting.idfm"
+    save_model(path, whole, model.with_prediction(model.whitening.with_start(start)), weights(CHANNELWISE), -5.0, {})
+    return load_codec(path)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_round_trip_with_prediction(predicting: WindowCodec, name: str) -> None:
+    samples = np.stack([SIGNALS[name], SIGNALS[name][::-1]], axis=1)
+    np.testing.assert_array_equal(predicting.decode(predicting.encode(samples), *samples.shape), samples)
+
+
+@settings(max_examples=15, deadline=None)
+@given(samples=hnp.arrays(np.int16, st.tuples(st.integers(0, 200), st.integers(1, 3))))
+def test_round_trip_of_anything_with_prediction(predicting: WindowCodec, samples: np.ndarray) -> None:
+    samples = samples.astype(np.int32)
+    assert np.array_equal(predicting.decode(predicting.encode(samples), *samples.shape), samples)
+
+
+def test_the_file_keeps_where_prediction_starts(predicting: WindowCodec) -> None:
+    """What is coded is the residual of each window, from the fitted start, and not from an empty one."""
+    step, samples = predicting.model.whitening, speech(1000)
+    assert isinstance(step, WindowWhitening)
+    assert np.array_equal(step.start.means, fitted_start([speech(20_000)], step.start, 0).means)
+    assert (predicting.joins_channels, predicting.chunk_samples) == (False, 65536)
+    whole = len(samples) // step.window * step.window
+    windows = predicting.model.residual(samples[:, None])[:whole, 0].reshape(-1, step.window)
+    assert np.array_equal(windows, step.apply_to_windows(samples[:whole].reshape(windows.shape)))
+    assert np.abs(windows).mean() < 0.25 * np.abs(samples).mean()
+
+
+def test_another_start_is_another_model(predicting: WindowCodec, tmp_path: Path) -> None:
+    step = predicting.model.whitening
+    assert isinstance(step, WindowWhitening)
+    whole = replace(config(CHANNELWISE), whitening=step.config)
+    save_model(tmp_path / "m.idfm", whole, build_model(whole), weights(CHANNELWISE), -5.0, {})
+    assert load_codec(tmp_path / "m.idfm").fingerprint != predicting.fingerprint
+
+
+def test_a_model_file_with_an_impossible_start_is_refused(predicting: WindowCodec, tmp_path: Path) -> None:
+    step = predicting.model.whitening
+    assert isinstance(step, WindowWhitening)
+    whole = replace(config(CHANNELWISE), whitening=step.config)
+    broken = replace(step.start, shares=np.zeros_like(step.start.shares))
+    model = predicting.model
+    model = replace(model, constants=model.constants | {"whitening/shares": broken.shares})
+    save_model(tmp_path / "m.idfm", whole, model, weights(CHANNELWISE), -5.0, {})
+    with pytest.raises(RunError, match=r"m\.idfm does not fit .*whitening: shares"):
+        load_codec(tmp_path / "m.idfm")
+
+
+def test_a_predicting_model_refuses_to_approximate(predicting: WindowCodec) -> None:
+    with pytest.raises(RunError, match="whitening=none"):
+        predicting.approximate(speech(300)[:, None], 1)
 
 
 def test_a_model_file_with_impossible_whitening_is_refused(tmp_path: Path) -> None:
