@@ -38,6 +38,8 @@ MEMORY = 0.98
 _EVIDENCE = 1.5
 """How much of the exponent n each sample adds."""
 _MOST_EVIDENCE = 16.0
+_FADING = 256.0
+"""Samples after which the weights before the first sample count as much as those that stand after many."""
 _SMALLEST = 10.0
 """Added to sums of error magnitudes: in silence no predictor is better than another."""
 _NOISE_MEMORY = 0.85
@@ -71,6 +73,8 @@ class Constants(NamedTuple):
     """Of ``spread``."""
     prior: Array
     """float32 (experts,), log2 of the weights before the first sample: lattice predictions, then classes."""
+    late: Array
+    """float32 (experts,), the same after many samples, apart from errors."""
     stages: Array
     """(stages · STAGE,), the lattices before the first sample."""
     memory: Array
@@ -198,11 +202,14 @@ def _predict(t: int, constants: Any, state: Any) -> float:
         _product(state.weights, state.history, order, own)
     experts = p.shape[0]
     evidence = np.float32(min(_EVIDENCE * state.now[COUNT], _MOST_EVIDENCE))
+    early = np.float32(_FADING / (_FADING + t))
+    late = np.float32(1) - early
     for k in range(experts):
         logs[k] = np.float32(sizes[k] + _SMALLEST)
     # Base-2 logarithms, linear between powers of two, from the exponent and mantissa.
     for k in range(experts):
-        logs[k] = constants.prior[k] - evidence * (np.float32(state.log_bits[k] - EXPONENT) * MANTISSA)
+        size = np.float32(state.log_bits[k] - EXPONENT) * MANTISSA
+        logs[k] = constants.prior[k] * early + constants.late[k] * late - evidence * size
     top = logs[0]
     for k in range(1, experts):
         top = max(top, logs[k])

@@ -123,12 +123,14 @@ def _constants(config: WhiteningConfig, start: Start) -> Constants:
     energy = power * (config.start_samples * float(start.level[0]) ** 2)
     stage = np.stack([reflection, reflection, energy, energy, 1 / energy, 0 * energy, np.ones_like(energy)], 1)
     classes = np.array([_log2(float(share)) + _CLASS_ADVANTAGE for share in start.shares])
+    late = np.full(config.classes, -_log2(float(config.classes)))
     return Constants(
         growing=growing_predictors(start.reflection),
         means=np.ascontiguousarray(start.means.T, np.float64),
         spread=start.spread.astype(np.float64),
         trace=float(sum(np.diagonal(start.spread).tolist())),
         prior=np.concatenate([np.zeros(len(taps)), classes]).astype(np.float32),
+        late=np.concatenate([np.zeros(len(taps)), late]).astype(np.float32),
         stages=np.repeat(stage.reshape(-1), LANES),
         memory=np.concatenate([forgetting, config.floor * (1 - forgetting)]),
         orders=np.unique([config.stages, *(order for _, order in config.experts)]).astype(np.int64),
