@@ -88,9 +88,9 @@ class WhiteningConfig(PredictorsConfig):
     kind: str = "none"
     """``none``, ``adaptive`` or ``window``. Of ``adaptive``, the windows of a residual depend on what was before them in
     their block; ``window`` predicts inside each window alone, from a start fitted to the training clips."""
-    classes: int = 32
+    classes: int = 64
     """``window`` only: linear predictors that windows start from, each typical of some of the training clips."""
-    order: int = 24
+    order: int = 32
     """``window`` only: their order."""
     start_samples: float = 60.0
     """``window`` only: lattices start in each window as if they had seen this many samples of average sound."""
