@@ -22,6 +22,8 @@ from idf.config.schema import (
 
 MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_PAST = 1024, 4096, 128, 1024, 16, 32, 64
 """Sizes of adaptive flows beyond which a model file is refused: no configuration comes near them."""
+MAX_CLASSES, MAX_CLASS_ORDER, MAX_START_SAMPLES = 1024, 128, 1_000_000
+"""Sizes of prediction inside windows beyond which a model file is refused."""
 MAX_LEVELS = 8
 """Splits of a window into subbands."""
 
@@ -56,7 +58,7 @@ def band_problems(config: Config) -> Iterator[str]:
     yield from _sequential_coder(config)
     yield from _without_effect(config)
     yield from whitening_problems(config.whitening)
-    if config.whitening.kind == "adaptive":
+    if config.whitening.kind != "none":
         yield (
             f"whitening={config.whitening.kind}: layout=bands has these predictors inside; "
             "whitening is for layout=flow, channelwise or original"
@@ -206,8 +208,25 @@ def width_problems(config: AdaptiveConfig, group: str) -> Iterator[str]:
 
 def whitening_problems(config: WhiteningConfig) -> Iterator[str]:
     """What is wrong with the step before a window flow, a sentence each."""
-    if config.kind != "none":
-        yield from predictor_problems(config, "whitening")
+    if config.kind == "none":
+        return
+    yield from predictor_problems(config, "whitening")
+    standard = WhiteningConfig()
+    if config.kind == "adaptive":
+        for name in ("classes", "order", "start_samples"):
+            if getattr(config, name) != getattr(standard, name):
+                yield f"whitening.{name}={getattr(config, name)}: only whitening=window has it; leave it as it is"
+        return
+    if config.cascades:
+        yield f"whitening.cascades={config.cascades}: whitening=window has none; set whitening.cascades=[]"
+    for name in ("filter_orders", "filter_rates"):
+        if getattr(config, name) != getattr(standard, name):
+            yield f"whitening.{name}={getattr(config, name)}: only whitening=adaptive has it; leave it as it is"
+    for name, most in (("classes", MAX_CLASSES), ("order", MAX_CLASS_ORDER)):
+        if not 1 <= getattr(config, name) <= most:
+            yield f"whitening.{name}={getattr(config, name)}: it must lie between 1 and {most}"
+    if not 0 < config.start_samples <= MAX_START_SAMPLES:
+        yield f"whitening.start_samples={config.start_samples}: above 0, at most {MAX_START_SAMPLES}"
 
 
 def _band_sizes(config: Config) -> Iterator[str]:

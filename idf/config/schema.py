@@ -87,7 +87,14 @@ class WhiteningConfig(PredictorsConfig):
         default_factory=lambda: [[1, 16], [2, 16], [3, 24], [3, 32], [4, 32], [5, 32], [5, 64], [6, 64]]
     )
     kind: str = "none"
-    """``none`` or ``adaptive``. Windows of a residual depend on what was before them in their block."""
+    """``none``, ``adaptive`` or ``window``. Of ``adaptive``, the windows of a residual depend on what was before them in
+    their block; ``window`` predicts inside each window alone, from a start fitted to the training clips."""
+    classes: int = 64
+    """``window`` only: linear predictors that windows start from, each typical of some of the training clips."""
+    order: int = 32
+    """``window`` only: their order."""
+    start_samples: float = 60.0
+    """``window`` only: lattices start in each window as if they had seen this many samples of average sound."""
 
 
 @dataclass

@@ -16,6 +16,7 @@ permutation: Feistel with cycle walking).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ def training_batches(
     cache: Path,
     short_clips: str,
     sign_flips: bool,
+    change: Callable[[npt.NDArray[np.int32]], npt.NDArray[np.int32]] | None = None,
 ) -> tf.data.Dataset:
     """The batches of steps ``first_step`` … ``first_step + steps - 1``.
 
@@ -58,6 +60,7 @@ def training_batches(
         batch: windows in a batch.
         short_clips: for training clips shorter than a window, ``error`` or ``skip``.
         sign_flips: multiply each window by a random sign (-32768 becomes 32767).
+        change: what is done to the windows of a batch, int32 (batch, window), last; None for nothing.
 
     Returns:
         A ``tf.data.Dataset`` of ``steps`` tensors int32 (batch, window).
@@ -74,7 +77,11 @@ def training_batches(
         batch,
         seed,
     )
-    make = source.flipped_batch if sign_flips else source.batch_at
+    draw = source.flipped_batch if sign_flips else source.batch_at
+
+    def make(step: int) -> npt.NDArray[np.int32]:
+        windows = draw(step)
+        return windows if change is None else change(windows)
 
     import tensorflow as tf  # deferred: slow to load
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,12 @@ def window_config(layout: LayoutConfig, *, sharpness: str = "constant", whitenin
     )
 
 
+def predicted_config() -> Config:
+    """A window flow behind prediction inside each window, from four classes."""
+    config = window_config(CHANNELWISE)
+    return replace(config, whitening=WhiteningConfig(kind="window", cascades=[], classes=4, order=6))
+
+
 def adaptive_config() -> Config:
     """An adaptive flow of 8 stages and 4 experts."""
     adaptive = AdaptiveConfig(**_PREDICTORS)
@@ -103,6 +110,7 @@ CONFIGS: dict[str, Callable[[], Config]] = {
     "window original": lambda: window_config(ORIGINAL),
     "window original, equivariant": lambda: window_config(EQUIVARIANT),
     "window whitened": lambda: window_config(CHANNELWISE, whitening="adaptive"),
+    "window predicted": predicted_config,
     "bands": bands_config,
     "bands previous": lambda: bands_config("previous"),
     "bands, no split": lambda: bands_config(levels=0),

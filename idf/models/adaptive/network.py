@@ -49,6 +49,16 @@ def _network(plan: Any, weights: Array, scratch: Any) -> None:
 
 
 @compiled_step
+def power_of_two(x: Array, bits: Array) -> None:
+    """x = 2^x, float32 from -60 to 0; ``bits`` is the same memory as int32."""
+    for k in range(x.shape[0]):
+        whole = np.floor(x[k])
+        f = x[k] - whole
+        x[k] = _ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * _P4)))
+        bits[k] += np.int32(whole) << np.int32(23)
+
+
+@compiled_step
 def mixture(c: int, constants: Any, weights: Array, state: Any, scratch: Any) -> None:
     """The network's outputs as the coder's integers: a mixture around the experts as the network weighs them."""
     plan, now, out, w = constants.plan, state.now[c], scratch.outputs, scratch.powers
@@ -59,11 +69,8 @@ def mixture(c: int, constants: Any, weights: Array, state: Any, scratch: Any) ->
     for k in range(1, experts):
         top = max(top, out[first + k])
     for k in range(experts):
-        x = max(out[first + k] - top, np.float32(-60))
-        whole = np.floor(x)
-        f = x - whole
-        w[k] = _ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * _P4)))
-        scratch.power_bits[k] += np.int32(whole) << np.int32(23)
+        w[k] = max(out[first + k] - top, np.float32(-60))
+    power_of_two(w, scratch.power_bits)
     total, weighted = 0.0, 0.0
     for k in range(experts):
         total += np.float64(w[k])

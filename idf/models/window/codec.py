@@ -25,6 +25,7 @@ from idf.config.model_checks import window_problems
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.models.file import ModelFile, write_model_file
+from idf.models.prediction.start import CONSTANT as PREDICTION
 from idf.models.saved import check_finite, fitting, load_again
 from idf.models.window.latents import WindowBlocks, to_integers
 from idf.models.window.model import Part, WindowModel, build_window
@@ -44,7 +45,7 @@ class WindowCodec:
     """Codes runs of samples with one trained model. Implements :class:`idf.container.arrays.ChunkCodec`, and
     :class:`idf.coding.codec.BlockwiseCodec`.
 
-    A run is whitened first if the model says so. Then channels are coded one after the other, each without
+    A run is whitened first if the model says so, whole or in each window. Then channels are coded one after the other, each without
     regard to the others.
 
     Args:
@@ -74,10 +75,9 @@ class WindowCodec:
     ) -> None:
         self.model, self.fingerprint, self.coder = model, fingerprint, coder
         self.provenance, self._path = dict(provenance or {}), path
-        self.chunk_samples = max(CHUNK_SAMPLES // model.window, 1) * model.window
-        self.joins_channels = model.whitening is not None
-        if model.whitening is not None:
-            self.chunk_samples = model.whitening.block_samples
+        block = None if model.whitening is None else model.whitening.block_samples
+        self.chunk_samples = block or max(CHUNK_SAMPLES // model.window, 1) * model.window
+        self.joins_channels = block is not None
         self._arithmetic = Exact()
         self.parameters = {
             name: integers[name].astype(np.float64) * 2.0**-spec.bits for name, spec in model.specs.items()
@@ -200,7 +200,7 @@ def save_window(
     base_index = 0
     if log_scale is not None:
         base_index = round((log_scale / NATS_PER_OCTAVE + FULL_SCALE_OCTAVES) * 2**SCALE_BITS)
-    arrays = {_CONSTANT + name: value.astype(np.int32) for name, value in model.constants.items()}
+    arrays = {_CONSTANT + name: _as_int32(value) for name, value in model.constants.items()}
     for name, spec in model.specs.items():
         value = arithmetic.quantise(spec, np.asarray(parameters[name]))
         arrays[_PARAMETER + name] = (value * 2.0**spec.bits).astype(np.int32)
@@ -218,7 +218,9 @@ def open_window(path: Path | str, file: ModelFile, config: Config, coder: str = 
     with fitting(path):
         _check_sizes(config)
         constants = {
-            name.removeprefix(_CONSTANT): value for name, value in arrays.items() if name.startswith(_CONSTANT)
+            name.removeprefix(_CONSTANT): _constant(name.removeprefix(_CONSTANT), value)
+            for name, value in arrays.items()
+            if name.startswith(_CONSTANT)
         }
         if problems := list(window_problems(config)):
             raise ConfigError(problems)
@@ -241,6 +243,16 @@ def open_window(path: Path | str, file: ModelFile, config: Config, coder: str = 
         provenance=header["provenance"],
         path=Path(path).absolute(),
     )
+
+
+def _as_int32(constant: np.ndarray) -> np.ndarray:
+    """A constant as a model file keeps it: integers by value, floats by their bits."""
+    return constant.view(np.int32) if constant.dtype == np.float32 else constant.astype(np.int32)
+
+
+def _constant(name: str, stored: np.ndarray) -> np.ndarray:
+    """Undo :func:`_as_int32`."""
+    return stored.view(np.float32) if name.startswith(PREDICTION) else stored
 
 
 def _groups(config: Config) -> tuple[str, ...]:

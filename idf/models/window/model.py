@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,36 @@ from idf.priors.channelwise import ChannelwiseWidth
 from idf.priors.tracked import TrackedWidth
 
 if TYPE_CHECKING:
-    from idf.models.adaptive.whitening import Whitening
-
+    from idf.models.prediction.whitening import WindowWhitening
 
 GROUP_SAMPLES = 16384
 """Samples that go through the nets together when coding: enough to keep products large, few enough that
 intermediate results stay in a core's cache. Part of the format: groups are coded one after another."""
+
+
+class Step(Protocol):
+    """An integer step before windows are cut, one to one on 16-bit values.
+
+    Attributes:
+        name: changes whenever a residual would.
+        block_samples: it is reset after this many samples, and a residual depends on all channels; None where it is
+            reset in each window of each channel, so that windows stay independent.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def block_samples(self) -> int | None: ...
+
+    def forward(self, samples: np.ndarray) -> np.ndarray:
+        """Residuals of samples: int32 (time, channels)."""
+
+    def inverse(self, residuals: np.ndarray) -> np.ndarray:
+        """Undo :meth:`forward`."""
+
+    def apply(self, samples: np.ndarray) -> np.ndarray:
+        """:meth:`forward` for one channel, int32 (time,): a :class:`idf.datasets.dataset.Change`."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +70,8 @@ class WindowModel:
     Attributes:
         window: samples in a window; shorter ones work too, if a multiple of ``multiple``.
         specs: every trained array by name.
-        constants: arrays that are drawn once and stored with the model (the permutations).
+        constants: arrays that are made once and stored with the model: the permutations, int32, and the start of
+            prediction, float32.
         whitening: the step before windows are cut; None where the samples themselves are.
     """
 
@@ -54,12 +79,23 @@ class WindowModel:
     hierarchy: Hierarchy
     specs: Specs
     constants: dict[str, np.ndarray]
-    whitening: Whitening | None = None
+    whitening: Step | None = None
 
     @property
     def multiple(self) -> int:
         """Lengths of windows are multiples of this many samples."""
         return self.hierarchy.multiple
+
+    @property
+    def prediction(self) -> WindowWhitening | None:
+        """The step that the model applies inside each window; None where it has none."""
+        from idf.models.prediction.whitening import WindowWhitening  # deferred: loads the compiler
+
+        return self.whitening if isinstance(self.whitening, WindowWhitening) else None
+
+    def with_prediction(self, step: WindowWhitening) -> WindowModel:
+        """The same model with a prediction inside windows that starts elsewhere."""
+        return replace(self, whitening=step, constants=self.constants | step.arrays)
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
         """Return starting values of the trained arrays, float32, by name."""
@@ -123,11 +159,17 @@ def build_window(config: Config, constants: Mapping[str, np.ndarray] | None = No
             hierarchy = _tracked(config, base, kept)
         case _:
             hierarchy = _wavenet(config, base, kept)
-    whitening = None
+    whitening: Step | None = None
     if config.whitening.kind == "adaptive":
         from idf.models.adaptive.whitening import build_whitening  # deferred: loads the compiler
 
         whitening = build_whitening(config.whitening)
+    if config.whitening.kind == "window":
+        from idf.models.prediction.whitening import build_window_whitening  # deferred likewise
+
+        step = build_window_whitening(config.whitening, config.model.window, constants)
+        kept |= step.arrays
+        whitening = step
     return WindowModel(config.model.window, hierarchy, hierarchy.specs, kept, whitening)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ import tensorflow as tf
 
 from idf.config import Config
 from idf.datasets.batches import training_batches
-from idf.datasets.dataset import Clip, Dataset
+from idf.datasets.dataset import Clip, Dataset, spread
+from idf.models.prediction.fit import fitted_start
 from idf.models.window.codec import WindowCodec
 from idf.models.window.model import WindowModel
 from idf.models.window.sampling import draw
@@ -19,25 +21,37 @@ from idf.priors.predictors import Task, fit_predictors
 from idf.training.families.interface import WindowBits, cache_folder
 from idf.training.families.window_bits import training_bits
 
+_START_SAMPLES = 8_000_000
+"""Of the training clips that the start of prediction is fitted to; more would not change it."""
+
 
 class WindowFamily:
-    """Flows over independent windows, of the samples or of what whitening leaves of them.
-
-    Attributes:
-        dataset: its clips as the model's windows are cut from them.
-    """
+    """Flows over independent windows, of the samples or of what whitening leaves of them."""
 
     def __init__(self, config: Config, model: WindowModel, dataset: Dataset) -> None:
-        self.config, self.model, self.dataset = config, model, replace(dataset, change=model.whitening)
+        self.config, self.model, self._clips = config, model, dataset
         self._batch = config.training.batch_samples // config.model.window
 
+    @property
+    def dataset(self) -> Dataset:
+        """The clips as the model's windows are cut from them."""
+        return replace(self._clips, change=self.model.whitening)
+
     def start(self) -> dict[str, np.ndarray]:
+        step = self.model.prediction
+        if step is not None and self.config.training.start == "data":
+            total = sum(clip.samples for clip in self._clips.train)
+            count = math.ceil(len(self._clips.train) * min(1.0, _START_SAMPLES / max(total, 1)))
+            clips = [self._clips.read(clip).samples for clip in spread(self._clips.train, count)]
+            start = fitted_start(clips, step.start, self.config.seed)
+            self.model = self.model.with_prediction(step.with_start(start))
         return starting_parameters(self.config, self.model, self.dataset)
 
     def batches(self, first_step: int) -> tf.data.Dataset:
-        config = self.config
+        config, step = self.config, self.model.prediction
+        # Windows that are predicted each by itself are drawn first; others are cut from clips whitened whole.
         return training_batches(
-            self.dataset,
+            self.dataset if step is None else self._clips,
             window=config.model.window,
             batch=self._batch,
             seed=config.seed,
@@ -46,6 +60,7 @@ class WindowFamily:
             cache=cache_folder(config),
             short_clips=config.data.short_clips,
             sign_flips=config.training.sign_flips,
+            change=None if step is None else step.apply_to_windows,
         )
 
     def bits(self, parameters: Mapping[str, tf.Tensor], batch: tf.Tensor, sharpness: tf.Tensor | None) -> WindowBits:

@@ -20,7 +20,10 @@ from idf.config.schema import WhiteningConfig
 from idf.errors import RunError
 from idf.models.build import build_model
 from idf.models.load import load_codec, save_model
+from idf.models.prediction.fit import fitted_start
+from idf.models.prediction.whitening import WindowWhitening
 from idf.models.window.codec import WindowCodec
+from idf.models.window.model import WindowModel
 from idf.training.families.window import training_bits
 from tests.models.small import (
     CHANNELWISE,
@@ -28,6 +31,7 @@ from tests.models.small import (
     FLOW_ONE_SCALE,
     ORIGINAL,
     WINDOW,
+    predicted_config,
     random_parameters,
     save_small,
     window_config,
@@ -83,6 +87,61 @@ def test_whitening_codes_the_residual_of_the_whole_run(tmp_path: Path) -> None:
     assert whitened.fingerprint != plain.fingerprint
     assert (plain.joins_channels, whitened.joins_channels) == (False, True)
     assert whitened.chunk_samples == whitened.model.whitening.block_samples
+
+
+@pytest.fixture(scope="module")
+def predicting(tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
+    """The first codec with prediction inside its windows, from a start that is not the empty one."""
+    whole = predicted_config()
+    model = build_model(whole)
+    assert isinstance(model, WindowModel)
+    assert isinstance(model.whitening, WindowWhitening)
+    start = fitted_start([speech(20_000)], model.whitening.start, 0)
+    path = tmp_path_factory.mktemp("model") / "predicting.idfm"
+    save_model(
+        path, whole, model.with_prediction(model.whitening.with_start(start)), random_parameters(model), -5.0, {}
+    )
+    codec = load_codec(path)
+    assert isinstance(codec, WindowCodec)
+    return codec
+
+
+def test_the_file_keeps_where_prediction_starts(predicting: WindowCodec) -> None:
+    """What is coded is the residual of each window, from the fitted start, and not from an empty one."""
+    step, samples = predicting.model.whitening, speech(1000)
+    assert isinstance(step, WindowWhitening)
+    assert np.array_equal(step.start.means, fitted_start([speech(20_000)], step.start, 0).means)
+    assert (predicting.joins_channels, predicting.chunk_samples) == (False, 65536)
+    whole = len(samples) // step.window * step.window
+    windows = predicting.model.residual(samples[:, None])[:whole, 0].reshape(-1, step.window)
+    assert np.array_equal(windows, step.apply_to_windows(samples[:whole].reshape(windows.shape)))
+    assert np.abs(windows).mean() < 0.25 * np.abs(samples).mean()
+
+
+def test_another_start_is_another_model(predicting: WindowCodec, tmp_path: Path) -> None:
+    step = predicting.model.whitening
+    assert isinstance(step, WindowWhitening)
+    whole = replace(window_config(CHANNELWISE), whitening=step.config)
+    model = build_model(whole)
+    save_model(tmp_path / "m.idfm", whole, model, random_parameters(model), -5.0, {})
+    assert load_codec(tmp_path / "m.idfm").fingerprint != predicting.fingerprint
+
+
+def test_a_model_file_with_an_impossible_start_is_refused(predicting: WindowCodec, tmp_path: Path) -> None:
+    step = predicting.model.whitening
+    assert isinstance(step, WindowWhitening)
+    whole = replace(window_config(CHANNELWISE), whitening=step.config)
+    broken = replace(step.start, shares=np.zeros_like(step.start.shares))
+    model = predicting.model
+    model = replace(model, constants=model.constants | {"whitening/shares": broken.shares})
+    save_model(tmp_path / "m.idfm", whole, model, random_parameters(model), -5.0, {})
+    with pytest.raises(RunError, match=r"m\.idfm does not fit .*whitening: shares"):
+        load_codec(tmp_path / "m.idfm")
+
+
+def test_a_predicting_model_refuses_to_approximate(predicting: WindowCodec) -> None:
+    with pytest.raises(RunError, match="whitening=none"):
+        predicting.approximate(speech(300)[:, None], 1)
 
 
 def test_a_model_file_with_impossible_whitening_is_refused(tmp_path: Path) -> None:

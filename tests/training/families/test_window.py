@@ -14,15 +14,17 @@ from idf.config import Config
 from idf.datasets.dataset import open_dataset
 from idf.models.build import build_model
 from idf.models.load import load_codec
+from idf.models.prediction.whitening import WindowWhitening
 from idf.models.window.model import WindowModel
 from idf.training.coding_check import export_model
 from idf.training.families.load import model_nll_bits
 from idf.training.families.window import WindowFamily
 
 
-@pytest.fixture
-def config(tiny: Callable[..., Config]) -> Config:
-    return tiny("whitening=adaptive", "training.sign_flips=false")
+@pytest.fixture(params=["adaptive", "window"])
+def config(tiny: Callable[..., Config], request: pytest.FixtureRequest) -> Config:
+    fewer = ["whitening.classes=4"] if request.param == "window" else []
+    return tiny(f"whitening={request.param}", "training.sign_flips=false", *fewer)
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def model(config: Config) -> WindowModel:
     return built
 
 
+@pytest.mark.parametrize("config", ["adaptive"], indirect=True)
 def test_training_windows_are_cut_from_whitened_clips(config: Config, model: WindowModel) -> None:
     dataset = open_dataset(config.data)
     residuals = [model.residual(dataset.read(clip).samples[:, None])[:, 0] for clip in dataset.train]
@@ -41,6 +44,39 @@ def test_training_windows_are_cut_from_whitened_clips(config: Config, model: Win
     batches = list(WindowFamily(config, model, dataset).batches(0).as_numpy_iterator())
     assert len(batches) == 8
     assert all(window.tobytes() in known for batch in batches for window in batch)
+
+
+def test_each_training_window_is_predicted_by_itself(tiny: Callable[..., Config]) -> None:
+    config = tiny("whitening=window", "whitening.classes=4", "whitening.order=8", "training.sign_flips=false")
+    dataset = open_dataset(config.data)
+    built = build_model(config)
+    assert isinstance(built, WindowModel)
+    family = WindowFamily(config, built, dataset)
+    family.start()
+    model = family.model
+    assert not np.array_equal(model.constants["whitening/means"], built.constants["whitening/means"])
+    step = model.whitening
+    assert isinstance(step, WindowWhitening)
+    samples = {
+        window.tobytes()
+        for clip in dataset.train
+        for window in np.lib.stride_tricks.sliding_window_view(dataset.read(clip).samples, 64).copy()
+    }
+    batches = list(family.batches(0).as_numpy_iterator())
+    assert len(batches) == 8
+    for batch in batches:
+        windows = np.stack([step.inverse(row[:, None])[:, 0] for row in batch])
+        assert all(window.tobytes() in samples for window in windows)
+        assert not any(window.tobytes() in samples for window in batch)
+
+
+def test_random_starts_know_nothing(tiny: Callable[..., Config]) -> None:
+    config = tiny("whitening=window", "training.start=random")
+    built = build_model(config)
+    assert isinstance(built, WindowModel)
+    family = WindowFamily(config, built, open_dataset(config.data))
+    family.start()
+    assert family.model is built
 
 
 def test_the_start_is_fitted_to_residuals(config: Config, model: WindowModel) -> None:
