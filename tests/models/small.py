@@ -106,7 +106,7 @@ CONFIGS: dict[str, Callable[[], Config]] = {
     "window channelwise, one scale": lambda: window_config(ONE_SCALE),
     "window channelwise, learned sharpness": lambda: window_config(CHANNELWISE, sharpness="learned"),
     "window flow": lambda: window_config(FLOW),
-    "window flow, one scale": lambda: window_config(FLOW_ONE_SCALE, sharpness="learned"),
+    "window flow, one scale, learned sharpness": lambda: window_config(FLOW_ONE_SCALE, sharpness="learned"),
     "window original": lambda: window_config(ORIGINAL),
     "window original, equivariant": lambda: window_config(EQUIVARIANT),
     "window whitened": lambda: window_config(CHANNELWISE, whitening="adaptive"),

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from tests.models.adaptive.signals import tone
 
 from idf.config.model_checks import whitening_problems
 from idf.config.schema import WhiteningConfig
 from idf.models.prediction.start import Start, checked_start, empty_start, growing_predictors
 from idf.models.prediction.whitening import WindowWhitening, build_window_whitening
+from tests.signals import tone
 
 WINDOW = 96
 RNG = np.random.default_rng(5)
@@ -204,7 +204,7 @@ _CHILD = """
 import hashlib
 from tests.models.prediction.test_whitening import WINDOW, config, some_start
 from idf.models.prediction.whitening import build_window_whitening
-from tests.models.adaptive.signals import tone
+from tests.signals import tone
 step = build_window_whitening(config(), 1 << 14).with_start(some_start(config()))
 print(hashlib.sha256(step.forward(tone(4000)[:, None]).tobytes()).hexdigest())
 """
