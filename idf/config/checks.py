@@ -29,7 +29,6 @@ _CHOICES = {
     "model.family": ("window", "adaptive"),
     "context": ("none", "previous"),
     "permutation.kind": PERMUTATIONS,
-    "whitening.kind": ("none", "adaptive", "window"),
     "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
     "optimizer.kind": ("adam", "adadelta"),
     "optimizer.schedule": ("cosine", "constant"),

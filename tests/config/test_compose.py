@@ -24,6 +24,7 @@ COMPANIONS = {
     "data=folder": ["data.root=somewhere"],
     "data=mix": ["data.root=somewhere"],
     "whitening=adaptive": ["layout=channelwise"],
+    "whitening=window": ["layout=channelwise"],
     "width=original": ["layout=original"],
     **{f"permutation={kind}": ["layout=original"] for kind in ("reverse", "rotate", "identity")},
     **{f"sharpness={kind}": ["layout=original"] for kind in ("constant", "step", "linear", "cosine")},
