@@ -38,7 +38,6 @@ _CHOICES = {
     "context": ("none", "previous"),
     "layout.coupling": COUPLINGS,
     "permutation.kind": PERMUTATIONS,
-    "whitening.kind": ("none", "adaptive", "window"),
     "sharpness.kind": ("constant", "step", "linear", "cosine", "learned"),
     "optimizer.kind": ("adam", "adadelta"),
     "optimizer.schedule": ("cosine", "constant"),

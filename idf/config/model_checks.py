@@ -22,6 +22,7 @@ from idf.config.schema import (
 
 MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_PAST = 1024, 4096, 128, 1024, 16, 32, 64
 """Sizes of adaptive flows beyond which a model file is refused: no configuration comes near them."""
+WHITENINGS = ("none", "adaptive", "window")
 MAX_CLASSES, MAX_CLASS_ORDER, MAX_START_SAMPLES = 1024, 128, 1_000_000
 """Sizes of prediction inside windows beyond which a model file is refused."""
 MAX_LEVELS = 8
@@ -58,7 +59,7 @@ def band_problems(config: Config) -> Iterator[str]:
     yield from _sequential_coder(config)
     yield from _without_effect(config)
     yield from whitening_problems(config.whitening)
-    if config.whitening.kind != "none":
+    if config.whitening.kind in ("adaptive", "window"):
         yield (
             f"whitening={config.whitening.kind}: layout=bands has these predictors inside; "
             "whitening is for layout=flow, channelwise or original"
@@ -208,7 +209,9 @@ def width_problems(config: AdaptiveConfig, group: str) -> Iterator[str]:
 
 def whitening_problems(config: WhiteningConfig) -> Iterator[str]:
     """What is wrong with the step before a window flow, a sentence each."""
-    if config.kind == "none":
+    if config.kind not in WHITENINGS:
+        yield f"whitening.kind={config.kind}: it is one of {', '.join(WHITENINGS)}"
+    if config.kind not in ("adaptive", "window"):
         return
     yield from predictor_problems(config, "whitening")
     standard = WhiteningConfig()

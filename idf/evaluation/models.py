@@ -49,7 +49,7 @@ class Subject:
         if config.context != "none" and config.context not in config.model.name:
             name += f", context={config.context}"
         if config.whitening.kind != "none":
-            name += ", whitened"
+            name += ", whitened" if config.whitening.kind == "adaptive" else ", whitened in windows"
         return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
 
 

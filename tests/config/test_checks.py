@@ -63,7 +63,7 @@ def test_the_defaults_are_possible() -> None:
         ({"outputs": ""}, "outputs is empty"),
         ({"seed": -1}, "seed=-1"),
         ({"seed": 1 << 31}, "must be below 2^31"),
-        ({"whitening__kind": "lpc"}, "whitening.kind=lpc: it is one of none, adaptive"),
+        ({"whitening__kind": "lpc"}, "whitening.kind=lpc: it is one of none, adaptive, window"),
         ({"whitening__kind": "adaptive", "whitening__floor": 0.0}, "whitening.floor=0.0: above 0"),
         (
             {"model__family": "adaptive", "model__window": 1, "whitening__kind": "adaptive"},

@@ -24,6 +24,7 @@ COMPANIONS = {
     "data=folder": ["data.root=somewhere"],
     "data=mix": ["data.root=somewhere"],
     "whitening=adaptive": ["layout=channelwise"],
+    "whitening=window": ["layout=channelwise"],
     **{f"width={width}": ["layout=flow"] for width in ("slim", "original")},
     **{f"permutation={kind}": ["layout=flow"] for kind in ("reverse", "rotate", "identity", "bit_reversal")},
     **{f"sharpness={kind}": ["layout=flow"] for kind in ("constant", "step", "linear", "cosine")},
