@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from idf.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, DataError, run_main
+from idf.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, DataError, did_you_mean, nearest, run_main
+
+
+def test_suggestions() -> None:
+    assert did_you_mean("smal", ["small", "large"]) == "; did you mean small?"
+    assert did_you_mean("xyz", ["small", "large"]) == "; there are small, large"
+    assert did_you_mean("xyz", ["small", "large"], otherwise="; see the list") == "; see the list"
+    assert did_you_mean("xyz", []) == "; there are none"
+    assert nearest("smal", ["large", "small", "smaller", "smell"]) == ["small", "smaller"]
 
 
 def test_what_a_program_returns(capsys: pytest.CaptureFixture[str]) -> None:
