@@ -39,6 +39,7 @@ from idf.evaluation.results import (
     write_results,
 )
 from idf.files import output_errors
+from idf.models.interface import Codec
 from idf.models.load import load_codec
 from idf.runs.curves import plot_history
 from idf.runs.find import open_run
@@ -168,14 +169,14 @@ def track(target: Target, results: Results) -> None:
     log_table(Run(target.run.folder), target.config, "evaluation", columns, rows)
 
 
-def about(target: Target, codecs: Sequence[Any], dataset: Dataset) -> dict[str, Any]:
+def about(target: Target, codecs: Sequence[Codec], dataset: Dataset) -> dict[str, Any]:
     """All that is needed to repeat the evaluation: command, versions, machine, models, data.
 
     Args:
         codecs: of the evaluated models, of any family.
     """
 
-    def model(codec: Any) -> dict[str, Any]:
+    def model(codec: Codec) -> dict[str, Any]:
         provenance = {name: value for name, value in codec.provenance.items() if name != "config"}
         return {"fingerprint": codec.fingerprint.hex(), "coder": target.config.coder, **provenance}
 
