@@ -20,8 +20,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import idf
-from idf.config import Config
-from idf.config.compose import config_of, one_line, register_schema
+from idf.config import Config, check
+from idf.config.compose import config_of, explained, register_schema
 from idf.errors import ConfigError, run_main
 from idf.training.command_line import check_command_line
 from idf.training.launcher import JobFailedError, ProcessLauncher, register_launcher, run_in_fresh_process
@@ -45,7 +45,7 @@ def main() -> int:
     except JobFailedError as error:
         return error.exit_status
     except HydraException as error:
-        raise ConfigError([one_line(error)]) from error
+        raise ConfigError([explained(error)]) from error
     return next((status for status in (*statuses, *ProcessLauncher.failures) if status), 0)
 
 
@@ -59,8 +59,19 @@ def task(settings: DictConfig) -> float | None:
     job = HydraConfig.get()
     if job.mode == RunMode.MULTIRUN:
         return run_in_fresh_process(Path(__file__), job, settings)
-    statuses.append(run_main(lambda: train(config_of(settings), job.overrides.task)))
+    statuses.append(run_main(lambda: train(checked(config_of(settings)), job.overrides.task)))
     return None
+
+
+def checked(config: Config) -> Config:
+    """Return a configuration that Hydra composed, from files of the user's own perhaps.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    if problems := check(config):
+        raise ConfigError(problems)
+    return config
 
 
 def train(config: Config, overrides: Sequence[str] = ()) -> int:

@@ -23,7 +23,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -72,7 +72,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     try:
         config = _compose(usable)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError([*problems, one_line(error)]) from error
+        raise ConfigError([*problems, explained(error)]) from error
     problems += check(config)
     if problems:
         raise ConfigError(problems)
@@ -132,6 +132,8 @@ def normalise_override(text: str) -> str:
     if key in _FOLDERS and re.match(r"~[^,]*$", value):
         folder = os.path.expanduser(value)
         return f"{key}={folder}" if re.fullmatch(r"[\w./:+@%-]*", folder) else f"{key}='{folder}'"
+    if key.startswith("+") and key[1:] in groups():
+        return text[1:]  # every group has a default, which is replaced
     setting = settings().get(key)
     if separator and value == "None" and setting is not None and setting.optional:
         return f"{key}=null"
@@ -216,6 +218,8 @@ def _problems_of(override: Override) -> Iterator[str]:
         return
     values = list(_values(override))
     if key in groups():
+        if not values:
+            yield f"`{override.input_line}`: no option matches; {key} is one of {', '.join(groups()[key])}"
         for value in values:
             if value not in groups()[key]:
                 yield f"{key}={value}: {key} is one of {', '.join(groups()[key])}{did_you_mean(str(value), groups()[key], otherwise='')}"
@@ -232,6 +236,9 @@ def _problems_of(override: Override) -> Iterator[str]:
 def _values(override: Override) -> Iterator[object]:
     if not override.is_sweep_override():
         yield _unquoted(override.value())
+        return
+    if override.is_sweep_override() and isinstance(glob := override.value(), Glob):
+        yield from glob.filter(list(groups().get(override.key_or_group, ())))
         return
     try:
         # The strings are what each job's command line will hold, so they are read again as one.
@@ -264,5 +271,15 @@ def _did_you_mean_key(key: str) -> str:
     return f"; did you mean {' or '.join(close[:3])}?" if close else "; `python train.py --cfg job` lists them"
 
 
-def one_line(error: Exception) -> str:
-    return re.sub(r"\s+", " ", str(error).strip())
+def explained(error: Exception) -> str:
+    """Return what Hydra or OmegaConf found, in one sentence that says what to do where that is known."""
+    text = re.sub(r"\s+", " ", f"{error} {error.__cause__ or ''}").strip()
+    if found := re.search(r"not in .*?full_key: ([\w.]+)", text):
+        key = found[1]
+        if key.partition(".")[0] == "experiment":
+            return (
+                f"{key} is not a setting: the file of that experiment lacks its first line, "
+                "`# @package _global_`, without which its settings go below `experiment`"
+            )
+        return f"{key} is not a setting{_did_you_mean_key(key)}"
+    return text

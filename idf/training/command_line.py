@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Glob
 
 from idf.config.compose import check_overrides, compose, normalise_override
 from idf.errors import ConfigError
@@ -50,7 +51,8 @@ def check_command_line(arguments: Sequence[str]) -> list[str]:
     checked = check_overrides(overrides)
     if checked.problems:
         raise ConfigError(checked.problems)
-    if not any(text.startswith("hydra/sweeper=") for text in overrides):
+    globs = any(isinstance(override.value(), Glob) for override in checked.overrides)  # which Hydra resolves
+    if not globs and not any(text.startswith("hydra/sweeper=") for text in overrides):
         for run in BasicSweeper.split_arguments(list(checked.overrides), None)[0][:MAX_CHECKED_RUNS]:
             compose(run)
     return normalised

@@ -36,3 +36,9 @@ def test_settings_of_several_runs_are_not_shown() -> None:
 def test_where_a_run_lies_is_not_for_hydra_to_say(setting: str) -> None:
     with pytest.raises(ConfigError, match=r"set those"):
         check_command_line([f"{setting}=elsewhere"])
+
+
+def test_a_pattern_of_options() -> None:
+    assert check_command_line(["-m", "permutation=glob(*)", "layout=original"])
+    with pytest.raises(ConfigError, match="no option matches; model is one of"):
+        check_command_line(["-m", "model=glob(zz*)"])

@@ -89,3 +89,23 @@ def test_hydra_knows_the_launcher() -> None:
     register_launcher()
     register_launcher()
     assert Plugins.instance().class_name_to_class[LAUNCHER] is ProcessLauncher
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# @package _global_\ntraining: {stpes: 7}\n", "training.stpes is not a setting; did you mean training.steps"),
+        ("training: {steps: 7}\n", "lacks its first line, `# @package _global_`"),
+        ("# @package _global_\nmodel: {window: 100}\n", "it must be a power of two"),
+    ],
+)
+def test_mistakes_in_files_of_ones_own(tmp_path: Path, overrides: list[str], text: str, said: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(text)
+    own = ["--config-dir", str(tmp_path), "+experiment=mine"]
+    kept = [word for word in overrides if not word.startswith(("training.", "model."))]
+    command = [sys.executable, str(ROOT / "train.py"), *own, *kept]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
