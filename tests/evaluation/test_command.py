@@ -37,7 +37,7 @@ def run(tiny_model: Path, audio_folder: Path, tmp_path: Path) -> Path:
     config = dataclasses.replace(load_config(tiny_model.parent / "config.yaml"), data=data)
     (folder / "config.yaml").write_text(to_yaml(config))
     (folder / "history.jsonl").write_text(
-        json.dumps({"step": 1, "kind": "validation", "bits_per_sample": 9.0, "compression_ratio": 1.7}) + "\n"
+        json.dumps({"step": 1, "kind": "validation", "bits_per_dim": 9.0, "compression_ratio": 1.7}) + "\n"
     )
     return folder
 

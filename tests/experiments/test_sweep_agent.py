@@ -119,8 +119,10 @@ def test_a_sweep_ends_a_run_early_and_hands_it_out_again(
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert [record["step"] for record in history if record["kind"] == "validation"] == [1500, 3000]
 
-    # Both offline files are the sweep's, under the ids that the agent gave; what they hold adds up to the history.
-    files = {path.stem.removeprefix("run-"): list(records(path)) for path in run.glob("wandb/offline-run-*/*.wandb")}
+    # Both offline files are the sweep's, in WANDB_DIR, under the ids that the agent gave; what they hold adds up to the history.
+    files = {
+        path.stem.removeprefix("run-"): list(records(path)) for path in tmp_path.glob("wandb/offline-run-*/*.wandb")
+    }
     assert set(files) == {"run00001", "run00002"}
     logged: dict[tuple[int, str], float] = {}
     for made in files.values():

@@ -75,7 +75,7 @@ _PREDICTORS: dict[str, Any] = {
 def window_config(layout: LayoutConfig, *, sharpness: str = "constant", whitening: str = "none") -> Config:
     """A window flow: windows of 64 samples."""
     return Config(
-        model=ModelConfig("test", WINDOW),
+        model=ModelConfig("test", window=WINDOW),
         layout=layout,
         width=WIDTH,
         sharpness=SharpnessConfig(kind=sharpness),

@@ -68,7 +68,7 @@ LAYOUTS = {
 
 
 def config(layout: LayoutConfig, kind: str = "learned") -> Config:
-    return Config(model=ModelConfig("test", 64), layout=layout, width=TINY, sharpness=SharpnessConfig(kind=kind))
+    return Config(model=ModelConfig("test", window=64), layout=layout, width=TINY, sharpness=SharpnessConfig(kind=kind))
 
 
 def parameters(model: WindowModel) -> dict[str, np.ndarray]:

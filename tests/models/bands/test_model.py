@@ -49,8 +49,8 @@ def test_more_splits_than_a_window_has_samples_are_refused() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("sharpness.kind", "step", "take layout=channelwise or original"),
-        ("permutation.kind", "reverse", "take layout=original"),
+        ("sharpness.kind", "step", "take layout=flow, channelwise or original"),
+        ("permutation.kind", "reverse", "take layout=flow or original"),
         ("width.hidden", 128, "model.bands.hidden"),
         ("whitening.kind", "adaptive", "layout=bands has these predictors inside"),
     ],
