@@ -1,7 +1,7 @@
 """Which values and combinations are possible: every problem as one sentence that says what to do.
 
 Types and names are checked before (:mod:`idf.config.compose`); what concerns the network alone is
-checked where it is built (:func:`idf.config.model_checks.model_problems`) and reported together with the rest.
+checked in :mod:`idf.config.model_checks` and reported together with the rest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from idf.config.model_checks import model_problems
 from idf.config.schema import (
     COUPLINGS,
     PERMUTATIONS,
+    WANDB_MODES,
     Config,
     DataConfig,
     OptimizerConfig,
@@ -45,7 +46,7 @@ _CHOICES = {
     "data.name": ("demo", "ljspeech", "folder"),
     "data.short_clips": ("error", "skip"),
     "coder": ("rans", "craystack"),
-    "tracker.mode": (None, "online", "offline", "disabled"),
+    "tracker.mode": (None, *WANDB_MODES),
 }
 
 _LEAST: dict[str, float] = {

@@ -13,6 +13,7 @@ LANES = 8
 MAX_HALF_TAPS = 32
 """Half of the taps of a split's filters, at most."""
 PERMUTATIONS = ("random", "reverse", "rotate", "identity", "bit_reversal")
+WANDB_MODES = ("online", "offline", "disabled")
 COUPLINGS = ("update", "predict", "split")
 
 

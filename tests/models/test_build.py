@@ -25,20 +25,10 @@ from idf.models.window.sampling import draw
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import Mixture
 from idf.training.families.window import training_bits
+from tests.models.small import FLOW, WIDTH
 
 A = Exact()
-TINY = WidthConfig(
-    name="tiny",
-    components=2,
-    hidden=8,
-    blocks=1,
-    context_frames=1,
-    experts=3,
-    coupling_hidden=8,
-    wavenet_layers=2,
-    wavenet_channels=8,
-    wavenet_kernel=3,
-)
+TINY = replace(WIDTH, components=2)
 ORIGINAL = LayoutConfig(
     name="original",
     channels=16,
@@ -51,9 +41,6 @@ ORIGINAL = LayoutConfig(
     scales=1,
 )
 SMALL_ORIGINAL = replace(ORIGINAL, channels=4, factor_channels=2, steps_per_factor=1, split_fraction=0.5)
-FLOW = LayoutConfig(
-    name="flow", channels=4, prior="tracked", steps_per_factor=1, factor_channels=1, coupling="update", scales=2
-)
 LAYOUTS = {
     "flow": FLOW,
     "flow, one scale": replace(FLOW, channels=8, scales=1),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from idf.config.schema import TrackerConfig
+from idf.config.schema import WANDB_MODES, TrackerConfig
 from idf.errors import ConfigError, did_you_mean
 
 VARIABLES = {
@@ -24,7 +24,6 @@ VARIABLES = {
     "mode": "WANDB_MODE",
 }
 """Settings of ``tracker`` by the variable that W&B has for them; ``WANDB_TAGS`` is a list with commas."""
-MODES = ("online", "offline", "disabled")
 
 
 def with_environment(
@@ -44,9 +43,11 @@ def with_environment(
         for name, variable in VARIABLES.items()
         if environment.get(variable) and f"tracker.{name}" not in given
     }
-    if found.get("mode", "online") not in MODES:
+    if found.get("mode", "online") not in WANDB_MODES:
         raise ConfigError(
-            [f"WANDB_MODE={found['mode']}: it is one of {', '.join(MODES)}{did_you_mean(found['mode'], MODES)}"]
+            [
+                f"WANDB_MODE={found['mode']}: it is one of {', '.join(WANDB_MODES)}{did_you_mean(found['mode'], WANDB_MODES)}"
+            ]
         )
     tags = found.pop("tags", None)
     changed = replace(tracker, **found)  # type: ignore[arg-type]
