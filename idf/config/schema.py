@@ -299,7 +299,7 @@ class TrackerConfig:
 
 @dataclass
 class Config:
-    """One run."""
+    """One run. Defaults are those of ``layout=bands``; which options ``train.py`` starts from, ``conf/config.yaml`` says."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     whitening: WhiteningConfig = field(default_factory=WhiteningConfig)
