@@ -30,13 +30,17 @@ SIZES = ("small", "medium", "large")
 MODELS = tuple(
     [f"bands-{size}{context}" for size in SIZES for context in ("", "-previous")] + [f"flow-{size}" for size in SIZES]
 )
-SETTINGS = ("training=window", "data=ljspeech_mini", "data.root=LJSpeech-1.1", "optimizer.learning_rate=0.002")
+SETTINGS = {
+    "bands": ("optimizer.learning_rate=0.002",),
+    "flow": ("training.steps=4000",),
+}
 
 
 def command_of(model: str) -> str:
     """What trains a model."""
     layout, size, *context = model.split("-")
-    words = [f"layout={layout}", f"model={size}", *(f"context={kind}" for kind in context), *SETTINGS]
+    words = [f"layout={layout}", f"model={size}", *(f"context={kind}" for kind in context)]
+    words += ["training=window", "data=ljspeech_mini", "data.root=LJSpeech-1.1", *SETTINGS[layout]]
     return " ".join(["python train.py", *words])
 
 

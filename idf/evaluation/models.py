@@ -28,33 +28,32 @@ class Subject:
     Attributes:
         config: its settings, as far as its file knows them.
         model: the file.
-        note: what tells it from others of its name, for people.
+        label: for a table's first column.
     """
 
     config: Config
     model: Path
-    note: str = ""
+    label: str
 
     @property
     def window(self) -> int | None:
         """Samples of a window; None for the adaptive flow, which codes whole clips."""
         return self.config.model.window if self.config.model.family == "window" else None
 
-    @property
-    def label(self) -> str:
-        """For a table's first column."""
-        config, name = self.config, f"IDF {self.config.model.name}"
-        if config.model.family == "window":
-            if config.layout.name not in config.model.name:
-                name = f"IDF {config.layout.name}-{config.model.name}"
-            if config.context != "none" and config.context not in config.model.name:
-                name += f", context={config.context}"
-            usual_whitening, usual_width = usual_whitening_and_width(config.layout.name)
-            if config.whitening.kind != usual_whitening:
-                name += f", whitening={config.whitening.kind}"
-            if config.width.name != usual_width:
-                name += f", width={config.width.name}"
-        return f"{name} ({self.note})" if self.note else name
+
+def label_of_run(config: Config) -> str:
+    """What a run's model is called: layout and size, and what is unusual for that layout."""
+    if config.model.family != "window":
+        return f"IDF {config.model.name}"
+    parts = [f"IDF {config.layout.name}-{config.model.name}"]
+    usual_whitening, usual_width = usual_whitening_and_width(config.layout.name)
+    if config.context != "none":
+        parts.append(f"context={config.context}")
+    if config.whitening.kind != usual_whitening:
+        parts.append(f"whitening={config.whitening.kind}")
+    if config.width.name != usual_width:
+        parts.append(f"width={config.width.name}")
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def target_of_run(run: RunRecord, data: Sequence[str], names: Sequence[str] = ()
     """
     config = run.config()
     others = tuple(_open_model(name) for name in names)
-    own = Subject(config, run.model_path, "this run" if others else "")
+    own = Subject(config, run.model_path, label_of_run(config) + (" (this run)" if others else ""))
     return Target(run, replace(config, data=data_config(config, data)), (own, *others))
 
 
@@ -117,5 +116,5 @@ def _open_model(name: str) -> Subject:
     except OmegaConfBaseException as error:
         raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
     assert isinstance(config, Config)
-    # names of files say more than those of configurations: default, best, or what the user called it
-    return Subject(replace(config, model=replace(config.model, name=path.stem)), path)
+    # names of files say more than configurations: default, flow-small, or what the user called it
+    return Subject(config, path, f"IDF {path.stem}")

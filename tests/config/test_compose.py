@@ -23,11 +23,6 @@ COMPANIONS = {
     "data=ljspeech_mini": ["data.root=somewhere"],
     "data=folder": ["data.root=somewhere"],
     "data=mix": ["data.root=somewhere"],
-    "whitening=adaptive": ["layout=channelwise"],
-    "whitening=window": ["layout=channelwise"],
-    **{f"width={width}": ["layout=flow"] for width in ("slim", "original")},
-    **{f"permutation={kind}": ["layout=flow"] for kind in ("reverse", "rotate", "identity", "bit_reversal")},
-    **{f"sharpness={kind}": ["layout=flow"] for kind in ("constant", "step", "linear", "cosine")},
 }
 OPTIONS = [f"{group}={option}" for group, options in groups().items() for option in options]
 

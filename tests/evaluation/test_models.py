@@ -33,8 +33,8 @@ def test_two_models_in_one_table(
     folder = tmp_path / "outputs" / "models" / "model+other" / "evaluation"
     results = json.loads((folder / "results.json").read_text())
     assert [(row["codec"], row["window"]) for row in results["rows"]] == [
-        ("IDF model, channelwise layout", 64),
-        ("IDF other, channelwise layout", 128),
+        ("IDF model", 64),
+        ("IDF other", 128),
         ("FLAC -8", 4096),
     ]
     assert all(row["lossless"] for row in results["rows"])

@@ -83,9 +83,9 @@ def window_config(layout: LayoutConfig, *, sharpness: str = "constant", whitenin
     )
 
 
-def predicted_config() -> Config:
+def predicted_config(layout: LayoutConfig = CHANNELWISE) -> Config:
     """A window flow behind prediction inside each window, from four classes."""
-    config = window_config(CHANNELWISE)
+    config = window_config(layout)
     return replace(config, whitening=WhiteningConfig(kind="window", cascades=[], classes=4, order=6))
 
 
@@ -111,6 +111,8 @@ CONFIGS: dict[str, Callable[[], Config]] = {
     "window original, equivariant": lambda: window_config(EQUIVARIANT),
     "window whitened": lambda: window_config(CHANNELWISE, whitening="adaptive"),
     "window predicted": predicted_config,
+    "window flow, predicted": lambda: predicted_config(FLOW),
+    "window flow, no couplings": lambda: window_config(replace(FLOW, coupling="none")),
     "bands": bands_config,
     "bands previous": lambda: bands_config("previous"),
     "bands, no split": lambda: bands_config(levels=0),

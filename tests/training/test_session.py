@@ -374,6 +374,7 @@ def test_every_kind_of_model_trains(tiny: Tiny, layout: str, sharpness: str, opt
         ("rotate", "cosine", ("layout.steps_per_factor=2", "layout.coupling=split")),
         ("identity", "linear", ("training.start=random",)),
         ("bit_reversal", "constant", ("layout.scales=2",)),
+        ("random", "learned", ("layout.coupling=none",)),
     ],
 )
 def test_the_flow_trains_and_its_export_codes(
@@ -382,18 +383,20 @@ def test_the_flow_trains_and_its_export_codes(
     """A few steps, the exported model, and a clip there and back with the bits of the validation."""
     config = tiny(
         *("layout=flow", f"permutation={permutation}", f"sharpness={sharpness}", "layout.channels=4"),
-        *("layout.scales=1", "width.coupling_hidden=4"),
+        *("layout.scales=1", "width.coupling_hidden=4", "whitening.classes=2", "whitening.order=4"),
+        *("whitening.stages=8", "whitening.experts=[[1, 4], [3, 8]]"),
         # a last block that is much too sharp costs fewer bits than its likelihood says: the coder gives 28 at most
-        *([] if sharpness == "learned" else ["sharpness.start=-2", "sharpness.end=-2.5"]),
+        *([] if sharpness == "learned" else ["sharpness.end=-2.5"]),
+        *([] if sharpness in ("learned", "constant") else ["sharpness.start=-2"]),
         *more,
     )
     assert train(config).status == "finished"
     folder = run_folder(config)
     best = load_checkpoint(folder / "checkpoints" / "best.npz")
-    assert best.parameters["coupling/last"].any()
+    assert "layout.coupling=none" in more or best.parameters["coupling/last"].any()
     export(config, Run(folder))
     codec, dataset = load_codec(folder / "model.idfm"), open_dataset(config.data)
     samples = dataset.read(dataset.validation[0]).samples[:, None]
     message = codec.encode(samples)
     assert np.array_equal(codec.decode(message, len(samples), 1), samples)
-    assert 8 * len(message) / len(samples) == pytest.approx(best.meta["best"], rel=0.01, abs=8 * 12 / len(samples))
+    assert 8 * len(message) / len(samples) == pytest.approx(best.meta["best"], rel=0.02, abs=8 * 12 / len(samples))
