@@ -21,10 +21,17 @@ from omegaconf import DictConfig
 
 import idf
 from idf.config import Config, check
-from idf.config.compose import config_of, explained, register_schema
-from idf.errors import ConfigError, run_main
+from idf.config.compose import config_of, explained
+from idf.errors import EXIT_TERMINATED, ConfigError, run_main
 from idf.training.command_line import check_command_line
-from idf.training.launcher import JobFailedError, ProcessLauncher, register_launcher, run_in_fresh_process
+from idf.training.launcher import (
+    JobFailedError,
+    ProcessLauncher,
+    TerminatedError,
+    prepare_sweep,
+    register_launcher,
+    run_in_fresh_process,
+)
 from idf.training.tracking.wandb_environment import with_environment
 
 statuses: list[int] = []
@@ -38,10 +45,13 @@ def main() -> int:
         return 0
     sys.argv[1:] = check_command_line(sys.argv[1:])
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra would cut the traceback of a bug short
-    register_schema()
     register_launcher()
+    if {"-m", "--multirun"} & set(sys.argv[1:]):
+        prepare_sweep(Path(__file__))
     try:
         task()
+    except TerminatedError:
+        return EXIT_TERMINATED
     except JobFailedError as error:
         return error.exit_status
     except HydraException as error:

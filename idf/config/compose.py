@@ -3,15 +3,20 @@
 Hydra stops at the first mistake and says no more than "not in struct". Here every override is
 checked before Hydra sees it: groups, keys, types, with "did you mean"; then the composed
 configuration goes through :mod:`idf.config.checks`. All of it runs before TensorFlow is imported.
+
+Importing this module registers the schema with Hydra and the folder ``conf/`` as the package ``idf.conf``, so that
+``hydra.initialize_config_module("idf.conf")`` works in a notebook.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.util
 import os
 import pickle
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -46,12 +51,19 @@ def config_folder() -> Path:
     raise FileNotFoundError(f"the configuration folder conf/ is neither beside nor inside {package}")
 
 
-def register_schema() -> None:
-    """Tell Hydra about the dataclasses, so that it refuses keys and types they do not have, and about our launcher."""
+def _register() -> None:
+    """Tell Hydra about the dataclasses, so that it refuses unknown keys and wrong types, our launcher, and ``conf/``."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config, provider="idf")
     # The class itself is registered where runs are launched (idf.training.launcher).
     store.store(group="hydra/launcher", name="process", node={"_target_": LAUNCHER}, provider="idf")
+    # From a wheel idf.conf could be imported as it is; in a checkout conf/ lies beside the package.
+    spec = importlib.util.spec_from_file_location("idf.conf", config_folder() / "__init__.py")
+    if spec is not None:
+        sys.modules["idf.conf"] = importlib.util.module_from_spec(spec)
+
+
+_register()
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -85,7 +97,6 @@ def config_of(settings: DictConfig) -> Config:
 
 
 def _compose(overrides: Sequence[str]) -> Config:
-    register_schema()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
         return config_of(hydra_compose(CONFIG_NAME, overrides=list(overrides)))
 
@@ -206,7 +217,8 @@ def _settings_of(node: type, prefix: str) -> Iterator[Setting]:
 def groups() -> dict[str, tuple[str, ...]]:
     """The options of each group, from the files under ``conf/``."""
     folders = (folder for folder in sorted(config_folder().iterdir()) if folder.is_dir())
-    return {folder.name: tuple(sorted(file.stem for file in folder.glob("*.yaml"))) for folder in folders}
+    options = {folder.name: tuple(sorted(file.stem for file in folder.glob("*.yaml"))) for folder in folders}
+    return {name: files for name, files in options.items() if files}
 
 
 def _problems_of(override: Override) -> Iterator[str]:

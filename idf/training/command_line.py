@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
@@ -39,6 +40,7 @@ def check_command_line(arguments: Sequence[str]) -> list[str]:
         for text in overrides
         if text.split("=")[0].lstrip("+") in _PLACES
     ]
+    problems += _launcher_problems(overrides)
     if parsed.cfg and parsed.multirun:
         problems.append("--cfg shows the settings of one run: leave out -m and give one value for each setting")
     if problems:
@@ -56,3 +58,15 @@ def check_command_line(arguments: Sequence[str]) -> list[str]:
         for run in BasicSweeper.split_arguments(list(checked.overrides), None)[0][:MAX_CHECKED_RUNS]:
             compose(run)
     return normalised
+
+
+def _launcher_problems(overrides: Sequence[str]) -> Iterator[str]:
+    """Launchers that would start nothing, or nothing that works, and end in a traceback."""
+    for text in overrides:
+        key, _, launcher = text.partition("=")
+        if key != "hydra/launcher":
+            continue
+        if launcher == "submitit_slurm" and shutil.which("srun") is None:
+            yield f"{text}: there is no `srun` on PATH; start it on a SLURM machine, or take submitit_local"
+        if launcher.startswith("ray_aws"):
+            yield f"{text}: its machines have neither this checkout nor the data; use python -m experiments.ray address=…"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from idf.config import Config, load_config, to_yaml
 from idf.config.compose import check_overrides, compose, config_folder, groups, settings
 from idf.errors import ConfigError, RunError
+from tests.paths import ROOT
 
 
 def problems(*overrides: str) -> str:
@@ -162,3 +165,24 @@ def test_checking_a_configuration_does_not_load_tensorflow() -> None:
     program = "import sys; from idf.training.command_line import check_command_line as c; c(['model=large']); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_notebooks_compose_by_hydra(installed: bool, tmp_path: Path) -> None:
+    """As the README shows it; from a checkout, and from a package as a wheel installs it."""
+    folder = tmp_path if installed else ROOT
+    if installed:
+        shutil.copytree(ROOT / "idf", tmp_path / "idf", ignore=shutil.ignore_patterns("data", "__pycache__"))
+        shutil.copytree(ROOT / "conf", tmp_path / "idf" / "conf")
+    code = (
+        "import hydra, idf\n"
+        "from idf.config.compose import config_of\n"
+        "with hydra.initialize_config_module('idf.conf', version_base='1.3'):\n"
+        "    settings = hydra.compose('config', overrides=['model=medium', 'seed=3'])\n"
+        "print(idf.__file__, config_of(settings).model.window, settings.seed)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(folder / "idf" / "__init__.py"), "1024", "3"]

@@ -42,3 +42,12 @@ def test_a_pattern_of_options() -> None:
     assert check_command_line(["-m", "permutation=glob(*)", "layout=original"])
     with pytest.raises(ConfigError, match="no option matches; model is one of"):
         check_command_line(["-m", "model=glob(zz*)"])
+
+
+@pytest.mark.parametrize(
+    ("launcher", "said"), [("submitit_slurm", "no `srun` on PATH"), ("ray_aws", "experiments.ray")]
+)
+def test_launchers_that_cannot_work_here(launcher: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match=said):
+        check_command_line(["-m", f"hydra/launcher={launcher}", "seed=1,2"])
