@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
@@ -99,8 +100,9 @@ def train(config: Config, overrides: Sequence[str] = ()) -> int:
 
     config.tracker = with_environment(config.tracker, overrides, os.environ)
     dataset = open_dataset(config.data)
-    select_clips(dataset, config.model.window, config.data.short_clips)  # unusable data leaves no run behind
+    usable = select_clips(dataset, config.model.window, config.data.short_clips)  # unusable data leaves no run behind
     with claimed_run(config, data_fingerprint=dataset.fingerprint) as run:
+        dataset = replace(dataset, train=usable)
         if (status := ended(run)) is not None:
             return status
         checkpoint = resume_point(run)

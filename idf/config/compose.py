@@ -16,6 +16,7 @@ import importlib.util
 import os
 import pickle
 import re
+import shlex
 import sys
 import types
 import typing
@@ -68,7 +69,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     checked = check_overrides(overrides)
     problems = list(checked.problems)
     swept = [override for override in checked.overrides if override.is_sweep_override()]
-    problems += [f"`{override.input_line}` gives several values: add -m to run one after another" for override in swept]
+    problems += [_several(override) for override in swept]
     # What is right so far is composed even so: problems between settings should show in the same message.
     usable = [str(override.input_line) for override in checked.overrides if override not in swept]
     try:
@@ -79,6 +80,23 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def _several(override: Override) -> str:
+    line = str(override.input_line)
+    key, _, value = line.partition("=")
+    setting = settings().get(key)
+    one = (
+        f"; for one value with such characters, write {_pasted(key, value)}" if setting and setting.kind is str else ""
+    )
+    return f"`{line}` gives several values: add -m to run one after another{one}"
+
+
+def _pasted(key: str, value: str) -> str:
+    """Return an argument for a shell that sets ``key`` to exactly these characters."""
+    # In Hydra's quotes a backslash counts only before a quote, and OmegaConf would resolve ${...}.
+    escaped = re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), value)
+    return shlex.quote(f'{key}="' + escaped.replace("${", "\\${") + '"')
 
 
 def config_of(settings: DictConfig) -> Config:
@@ -100,6 +118,8 @@ class CheckedOverrides:
 
 
 _FOLDERS = ("data.root", "data.cache", "outputs")
+_NOT_TEXT = re.compile(r"[\d._e+-]*\d[\d._e+-]*|true|false|inf|nan", re.IGNORECASE)
+"""Names of folders that Hydra would read as something else."""
 
 
 def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
@@ -114,7 +134,14 @@ def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
         except HydraException:
             readable = False
         if not readable:
-            problems.append(f"`{text}` cannot be read: write setting=value, with quotes around unusual characters")
+            key, separator, value = text.partition("=")
+            known = separator and key in settings()
+            remedy = (
+                f"write {_pasted(key, value)}"
+                if known
+                else "write setting=value, with quotes around unusual characters"
+            )
+            problems.append(f"`{text}` cannot be read: {remedy}")
             continue
         found = list(_problems_of(override))
         problems += found
@@ -133,6 +160,8 @@ def normalise_override(text: str) -> str:
     if key in _FOLDERS and re.match(r"~[^,]*$", value):
         folder = os.path.expanduser(value)
         return f"{key}={folder}" if re.fullmatch(r"[\w./:+@%-]*", folder) else f"{key}='{folder}'"
+    if key in _FOLDERS and _NOT_TEXT.fullmatch(value):
+        return f"{key}='{value}'"
     if key.startswith("+") and key[1:] in groups():
         return text[1:]  # every group has a default, which is replaced
     setting = settings().get(key)
@@ -232,7 +261,8 @@ def _problems_of(override: Override) -> Iterator[str]:
         return
     for value in values:
         if not setting.accepts(value):
-            yield f"{key}={_plain(value)}: expected {setting.expected}"
+            paste = f": {_pasted(key, override.input_line.partition('=')[2])}" if setting.kind is str else ""
+            yield f"{key}={_plain(value)}: expected {setting.expected}{paste}"
 
 
 def _values(override: Override) -> Iterator[object]:

@@ -267,8 +267,12 @@ class DataConfig:
     test_clips: list[str] | None = None
     short_clips: str = "error"
     """Training clips shorter than a window: ``error`` or ``skip``."""
+    broken: str = "error"
+    """Files that cannot be used: ``error`` or ``skip``, which reads every file once and says what it leaves out."""
     cache: str | None = None
-    """Folder of the TFRecord shards; null takes ``outputs/cache``."""
+    """Folder of what is made of the training clips, to be read in random order; null takes ``outputs/cache``."""
+    cache_gb: float = 20.0
+    """GB (10^9 bytes) that the cache may take; what was used longest ago is removed, never what a run uses."""
 
 
 @dataclass

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Glob
 
 from idf.config.compose import check_overrides, compose, normalise_override
+from idf.config.identity import run_folder
 from idf.errors import ConfigError
 
 MAX_CHECKED_RUNS = 200
@@ -55,8 +57,14 @@ def check_command_line(arguments: Sequence[str]) -> list[str]:
         raise ConfigError(checked.problems)
     globs = any(isinstance(override.value(), Glob) for override in checked.overrides)  # which Hydra resolves
     if not globs and not any(text.startswith("hydra/sweeper=") for text in overrides):
+        folders: dict[Path, Sequence[str]] = {}
         for run in BasicSweeper.split_arguments(list(checked.overrides), None)[0][:MAX_CHECKED_RUNS]:
-            compose(run)
+            same = folders.setdefault(run_folder(compose(run)), run)
+            if same is not run:
+                different = [f"{one} and {other}" for one, other in zip(same, run, strict=True) if one != other]
+                raise ConfigError(
+                    [f"{'; '.join(different)} come to one and the same run; leave one out, or set study=NAME too"]
+                )
     return normalised
 
 

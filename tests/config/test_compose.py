@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -165,6 +166,25 @@ def test_checking_a_configuration_does_not_load_tensorflow() -> None:
     program = "import sys; from idf.training.command_line import check_command_line as c; c(['model=large']); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["/a(b)/c", "/a,b", "/a=b", "/é/日本", "/a'b", '/a"b\\"c', "/a&b;c#d", "/[x]", "[x]", "/a${b}", "glob(x)", "/(a\\"],
+)
+def test_a_message_shows_how_to_write_unusual_characters(folder: str) -> None:
+    [message, *_] = problems("data=folder", f"data.root={folder}").splitlines()[1:]
+    pasted = shlex.split(message[message.index("'data.root") :])
+    assert compose(["data=folder", *pasted]).data.root == folder
+
+
+@pytest.mark.parametrize("folder", ["1e5", "007", "true", "NaN", "/a b", "C:\\recordings"])
+def test_folders_are_text(folder: str) -> None:
+    assert compose(["data=folder", f"data.root={folder}"]).data.root == folder
+
+
+def test_folders_that_are_not_utf8() -> None:
+    assert "not UTF-8" in problems("data=folder", "data.root='/a\udcff'")
 
 
 @pytest.mark.parametrize("installed", [False, True])
