@@ -11,8 +11,6 @@ import hashlib
 import json
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -25,11 +23,11 @@ from rich.progress import Progress
 
 from idf.config import Config
 from idf.datasets.batches import hash64, permuted
+from idf.datasets.cache import cached
 from idf.datasets.dataset import Clip, Dataset, spread
-from idf.datasets.lock import exclusive
 from idf.datasets.shards import source_hash
-from idf.errors import DataError, OutputError
-from idf.files import output_errors, reserve, sync_folder
+from idf.errors import DataError
+from idf.files import output_errors, reserve
 from idf.models.adaptive.model import AdaptiveModel, Trace
 from idf.models.adaptive.state import Constants
 
@@ -172,14 +170,7 @@ def prepared_rows(config: Config, model: Traced, dataset: Dataset, cache: Path, 
     if not dataset.train:
         raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; give more clips")
     folder = cache / f"rows-{_name(config, dataset, made_by)}"
-    with exclusive(cache / f".{folder.name}.lock"):
-        rows = _open(folder, model)
-        if rows is None:
-            _build(config, model, dataset, folder)
-            rows = _open(folder, model)
-    if rows is None:
-        raise OutputError(f"{folder}: the rows just written cannot be read back; is the disk sound?")
-    return rows
+    return cached(folder, lambda found: _open(found, model), lambda scratch: _build(config, model, dataset, scratch))
 
 
 def _seen(settings: dict[str, object]) -> str:
@@ -213,7 +204,7 @@ def _open(folder: Path, model: Traced) -> list[Rows] | None:
     return found
 
 
-def _build(config: Config, model: Traced, dataset: Dataset, folder: Path) -> None:
+def _build(config: Config, model: Traced, dataset: Dataset, scratch: Path) -> None:
     clips: Sequence[Clip] = dataset.train
     share = min(1.0, config.training.max_rows / sum(clip.samples for clip in clips))
     if share < 0.5 and len(clips) > _FEWEST_CLIPS:
@@ -223,46 +214,37 @@ def _build(config: Config, model: Traced, dataset: Dataset, folder: Path) -> Non
     share = min(1.0, config.training.max_rows / total)
     counts = [[max(1, int(rows * share)) if rows else 0 for rows in model.row_counts(clip.samples)] for clip in clips]
     plan, tables = model.settings.plan, len(model.row_counts(1))
-    with output_errors(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        with output_errors(folder):
-            made = [
-                [
-                    _room(file, dtype, (sum(count[table] for count in counts), columns))
-                    for file, dtype, columns in zip(
-                        _files(scratch, table), (np.float16, np.float32), (plan.inputs, 2 + plan.experts), strict=True
-                    )
-                ]
-                for table in range(tables)
+    with output_errors(scratch.parent):
+        made = [
+            [
+                _room(file, dtype, (sum(count[table] for count in counts), columns))
+                for file, dtype, columns in zip(
+                    _files(scratch, table), (np.float16, np.float32), (plan.inputs, 2 + plan.experts), strict=True
+                )
             ]
-        with (
-            Progress(console=Console(stderr=True), transient=True) as bar,
-            ThreadPoolExecutor(config.threads or os.cpu_count() or 1) as pool,
-        ):
-            task = bar.add_task("running the predictors over the training clips", total=total)
+            for table in range(tables)
+        ]
+    with (
+        Progress(console=Console(stderr=True), transient=True) as bar,
+        ThreadPoolExecutor(config.threads or os.cpu_count() or 1) as pool,
+    ):
+        task = bar.add_task("running the predictors over the training clips", total=total)
 
-            def run(clip: Clip) -> list[Trace]:
-                return model.traces(dataset.read(clip).samples)
+        def run(clip: Clip) -> list[Trace]:
+            return model.traces(dataset.read(clip).samples)
 
-            first = [0] * tables
-            for clip, count, traces in zip(clips, counts, pool.map(run, clips), strict=True):
-                for table, trace in enumerate(traces):
-                    kept = np.linspace(0, len(trace.inputs) - 1, count[table]).astype(np.int64)
-                    place = slice(first[table], first[table] + count[table])
-                    made[table][0][place] = np.clip(trace.inputs[kept], -6e4, 6e4)
-                    made[table][1][place] = trace.targets[kept]
-                    first[table] = place.stop
-                bar.advance(task, clip.samples)
-        with output_errors(folder):
-            for array in (array for table in made for array in table):
-                array.flush()
-            os.chmod(scratch, 0o755)
-            os.rename(scratch, folder)
-            sync_folder(folder.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        first = [0] * tables
+        for clip, count, traces in zip(clips, counts, pool.map(run, clips), strict=True):
+            for table, trace in enumerate(traces):
+                kept = np.linspace(0, len(trace.inputs) - 1, count[table]).astype(np.int64)
+                place = slice(first[table], first[table] + count[table])
+                made[table][0][place] = np.clip(trace.inputs[kept], -6e4, 6e4)
+                made[table][1][place] = trace.targets[kept]
+                first[table] = place.stop
+            bar.advance(task, clip.samples)
+    with output_errors(scratch.parent):
+        for array in (array for table in made for array in table):
+            array.flush()
 
 
 def _room(file: Path, dtype: type, shape: tuple[int, int]) -> np.memmap:
