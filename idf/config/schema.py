@@ -239,7 +239,7 @@ class TrainingConfig:
     """``data`` fits the linear predictors to the training clips before the first step (channelwise and tracked
     only); ``random``."""
     max_rows: int = 12_000_000
-    """Adaptive flow only: samples of the training clips that are kept on disk to train on, about 400 bytes each."""
+    """Adaptive flow only: samples of the training clips that are kept on disk to train on, about 200 bytes each."""
     compile: bool = True
     """Compile the training step with XLA."""
     one_batch: bool = False

