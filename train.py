@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
@@ -21,10 +22,17 @@ from omegaconf import DictConfig
 
 import idf
 from idf.config import Config, check
-from idf.config.compose import config_of, explained, register_schema
-from idf.errors import ConfigError, run_main
+from idf.config.compose import config_of, explained
+from idf.errors import EXIT_TERMINATED, ConfigError, run_main
 from idf.training.command_line import check_command_line
-from idf.training.launcher import JobFailedError, ProcessLauncher, register_launcher, run_in_fresh_process
+from idf.training.launcher import (
+    JobFailedError,
+    ProcessLauncher,
+    TerminatedError,
+    prepare_sweep,
+    register_launcher,
+    run_in_fresh_process,
+)
 from idf.training.tracking.wandb_environment import with_environment
 
 statuses: list[int] = []
@@ -38,10 +46,13 @@ def main() -> int:
         return 0
     sys.argv[1:] = check_command_line(sys.argv[1:])
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra would cut the traceback of a bug short
-    register_schema()
     register_launcher()
+    if {"-m", "--multirun"} & set(sys.argv[1:]):
+        prepare_sweep(Path(__file__))
     try:
         task()
+    except TerminatedError:
+        return EXIT_TERMINATED
     except JobFailedError as error:
         return error.exit_status
     except HydraException as error:
@@ -89,8 +100,9 @@ def train(config: Config, overrides: Sequence[str] = ()) -> int:
 
     config.tracker = with_environment(config.tracker, overrides, os.environ)
     dataset = open_dataset(config.data)
-    select_clips(dataset, config.model.window, config.data.short_clips)  # unusable data leaves no run behind
+    usable = select_clips(dataset, config.model.window, config.data.short_clips)  # unusable data leaves no run behind
     with claimed_run(config, data_fingerprint=dataset.fingerprint) as run:
+        dataset = replace(dataset, train=usable)
         if (status := ended(run)) is not None:
             return status
         checkpoint = resume_point(run)

@@ -23,6 +23,7 @@ from rich.text import Text
 from experiments.launching.plan import read_manifest
 from idf.arguments import parse_arguments
 from idf.config.identity import NOT_SEMANTIC
+from idf.datasets.cache import entries
 from idf.errors import RunError, did_you_mean, run_main
 from idf.runs.find import DAMAGED, KILLED, OUTPUTS, RunRecord, find_runs, read_run
 from idf.tables import to_terminal
@@ -32,7 +33,7 @@ from idf.text import DASH, age, bits, size
 USAGE = """\
 python -m experiments.status [STUDY ...] [outputs=outputs]
 
-List the runs under outputs/: state, best validation bits/sample, age, size on disk.
+List the runs under outputs/: state, best validation bits/sample, age, size on disk; and the size of their cache.
 
   STUDY    only these folders of outputs/
   outputs  the folder of all runs"""
@@ -91,7 +92,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs = [run for run in runs if run.folder.parent.name in wanted]
     for part in render(runs, outputs, time.time()):
         console.print(part)
+    for cache in dict.fromkeys([outputs / "cache", *(Path(folder) for run in runs if (folder := _cache(run)))]):
+        if kept := entries(cache):
+            used, total = (
+                f"the oldest used {age(time.time() - kept[0].last_used)} ago",
+                sum(entry.bytes for entry in kept),
+            )
+            console.print(
+                f"cache {cache}/: {size(total)} in {len(kept)} entr{'y' if len(kept) == 1 else 'ies'}, {used}"
+            )
     return 0
+
+
+def _cache(run: RunRecord) -> str | None:
+    """Where a run was told to keep what it makes of its training clips."""
+    return run.settings.get("data.cache")
 
 
 def render(runs: Sequence[RunRecord], outputs: Path, now: float) -> list[RenderableType]:

@@ -19,8 +19,10 @@ from idf.audio.wav import WavReader, canonical_head, canonical_tail, is_wav, to_
 from idf.errors import DataError
 
 _FLAC_MAGIC = b"fLaC"
-# libsndfile reports this for a FLAC that does not state its length (one written to a pipe)
+_ID3_MAGIC = b"ID3"
+# libsndfile reports more for a FLAC that does not state its length (one written to a pipe); it is decoded to count
 _UNKNOWN_LENGTH = 2**40
+_COUNTED = 1 << 16
 _FLAC_SUBTYPES = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
@@ -115,6 +117,7 @@ class FlacSource:
     Args:
         file: binary, must seek.
         name: what to call it in messages.
+        place: of the file's first byte, behind tags that are not FLAC's.
 
     Raises:
         DataError: damaged, or of an unsupported kind.
@@ -123,15 +126,19 @@ class FlacSource:
     from_flac = True
     head = None
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(self, file: IO[bytes], name: str, place: int = 0) -> None:
         import soundfile  # deferred: loads a shared library
 
+        class Forwards(soundfile.SoundFile):  # else each read ends in a seek, which fails where the length is unknown
+            def seekable(self) -> bool:
+                return False
+
         self._name, self._broken = name, (soundfile.SoundFileError, OSError)
-        file.seek(0)
+        file.seek(place)
         self._expected_md5 = _stated_md5(file.read(42))
-        file.seek(0)
         try:
-            self._sound = soundfile.SoundFile(file)
+            file.seek(0)
+            self._sound = Forwards(file)
         except self._broken as error:
             raise DataError(f"{name}: not readable as FLAC ({_reason(error)}); get a fresh copy of the file") from error
         bits = _FLAC_SUBTYPES.get(self._sound.subtype)
@@ -140,17 +147,18 @@ class FlacSource:
         self.audio_format = AudioFormat(int(self._sound.samplerate), int(self._sound.channels), bits)
         self.announced = int(self._sound.frames)
         if self.announced >= _UNKNOWN_LENGTH:
-            raise DataError(f"{name}: the FLAC header does not state the length; re-encode it, for example with `flac`")
+            self.announced = 0
+            while count := len(self._read(_COUNTED)):
+                self.announced += count
+            file.seek(0)
+            self._sound = Forwards(file)
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._seen = 0
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
         bits = self.audio_format.sample_bits
         while self._seen < self.announced:
-            try:
-                data = self._sound.read(samples, dtype="int32" if bits == 24 else "int16", always_2d=True)
-            except self._broken as error:
-                raise DataError(f"{self._name}: corrupt audio ({_reason(error)}); get a fresh copy") from error
+            data = self._read(samples)
             if not len(data):
                 break
             # libsndfile left-justifies: 24 bits in 32, 8 bits in 16
@@ -172,6 +180,15 @@ class FlacSource:
     def file_digest(self) -> bytes | None:
         return None
 
+    def _read(self, samples: int) -> np.ndarray:
+        """The next samples as libsndfile has them: 24 bits in 32, 8 bits in the upper half of 16."""
+        try:
+            kind = "int32" if self.audio_format.sample_bits == 24 else "int16"
+            data: np.ndarray = self._sound.read(samples, dtype=kind, always_2d=True)
+        except self._broken as error:
+            raise DataError(f"{self._name}: corrupt audio ({_reason(error)}); get a fresh copy") from error
+        return data
+
 
 def open_source(file: IO[bytes], name: str) -> Source:
     """The source for a file, by its first bytes. FLAC must seek; WAV may be a pipe.
@@ -186,6 +203,11 @@ def open_source(file: IO[bytes], name: str) -> Source:
         raise DataError(f"{name}: the file is empty (0 bytes)")
     if start[:4] == _FLAC_MAGIC:
         return FlacSource(file, name)
+    if start[:3] == _ID3_MAGIC and file.seekable():
+        place = _behind_id3(file)
+        file.seek(place)
+        if file.read(4) == _FLAC_MAGIC:
+            return FlacSource(file, name, place)
     if is_wav(start):
         return WavSource(file, name, start)
     raise UnsupportedAudioError(name, "neither WAV nor FLAC")
@@ -215,6 +237,20 @@ def _stated_md5(head: bytes) -> bytes | None:
     if len(head) < 42 or head[4] & 0x7F != 0:
         return None
     return head[26:42] if any(head[26:42]) else None
+
+
+def _behind_id3(file: IO[bytes]) -> int:
+    """The place behind the ID3v2 tags that a file begins with (ID3 tag version 2.4.0, section 3.1)."""
+    place = 0
+    while True:
+        file.seek(place)
+        head = file.read(10)
+        if len(head) < 10 or head[:3] != _ID3_MAGIC:
+            return place
+        size = 0
+        for byte in head[6:]:  # seven bits each
+            size = size << 7 | byte & 0x7F
+        place += 10 + size + (10 if head[5] & 0x10 else 0)
 
 
 def _reason(error: Exception) -> str:

@@ -46,6 +46,7 @@ _CHOICES = {
     "training.start": ("data", "random"),
     "data.name": ("demo", "ljspeech", "folder"),
     "data.short_clips": ("error", "skip"),
+    "data.broken": ("error", "skip"),
     "coder": ("rans", "craystack"),
     "tracker.mode": (None, *WANDB_MODES),
 }
@@ -114,7 +115,7 @@ def _numbers(config: Config) -> Iterator[str]:
         value = _value(config, key)
         if isinstance(value, int | float) and value < least:
             yield f"{key}={value}: it must be at least {least:g}"
-    for key in ("optimizer.learning_rate", "training.diverged_bits"):
+    for key in ("optimizer.learning_rate", "training.diverged_bits", "data.cache_gb"):
         value = _value(config, key)
         if isinstance(value, int | float) and value <= 0:
             yield f"{key}={value}: it must be above 0"
@@ -136,6 +137,15 @@ def _floats(tree: dict[str, object], prefix: str) -> Iterator[tuple[str, float]]
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, float):
                 yield prefix + name, number
+
+
+def _texts(tree: dict[str, object], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _texts(value, f"{prefix}{name}.")
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                yield prefix + name, text
 
 
 def _window(config: Config) -> Iterator[str]:
@@ -228,5 +238,8 @@ def _coder(config: Config) -> Iterator[str]:
 def _names(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.study):
         yield f"study={config.study}: it names a folder; use letters, digits, dots, dashes and underscores"
+    for key, text in _texts(dataclasses.asdict(config), ""):
+        if "\0" in text or text != text.encode(errors="ignore").decode():
+            yield f"{key}={text!r}: it holds bytes that are not UTF-8; rename it, or link to it by another name"
     if not config.outputs:
         yield "outputs is empty: it names the folder of all runs"

@@ -3,15 +3,21 @@
 Hydra stops at the first mistake and says no more than "not in struct". Here every override is
 checked before Hydra sees it: groups, keys, types, with "did you mean"; then the composed
 configuration goes through :mod:`idf.config.checks`. All of it runs before TensorFlow is imported.
+
+Importing this module registers the schema with Hydra and the folder ``conf/`` as the package ``idf.conf``, so that
+``hydra.initialize_config_module("idf.conf")`` works in a notebook.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.util
 import os
 import pickle
 import re
+import shlex
+import sys
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -36,12 +42,19 @@ LAUNCHER = "hydra_plugins.idf.ProcessLauncher"
 """``hydra/launcher=process``, the default: one fresh process a run."""
 
 
-def register_schema() -> None:
-    """Tell Hydra about the dataclasses, so that it refuses keys and types they do not have, and about our launcher."""
+def _register() -> None:
+    """Tell Hydra about the dataclasses, so that it refuses unknown keys and wrong types, our launcher, and ``conf/``."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config, provider="idf")
     # The class itself is registered where runs are launched (idf.training.launcher).
     store.store(group="hydra/launcher", name="process", node={"_target_": LAUNCHER}, provider="idf")
+    # From a wheel idf.conf could be imported as it is; in a checkout conf/ lies beside the package.
+    spec = importlib.util.spec_from_file_location("idf.conf", config_folder() / "__init__.py")
+    if spec is not None:
+        sys.modules["idf.conf"] = importlib.util.module_from_spec(spec)
+
+
+_register()
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -56,7 +69,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     checked = check_overrides(overrides)
     problems = list(checked.problems)
     swept = [override for override in checked.overrides if override.is_sweep_override()]
-    problems += [f"`{override.input_line}` gives several values: add -m to run one after another" for override in swept]
+    problems += [_several(override) for override in swept]
     # What is right so far is composed even so: problems between settings should show in the same message.
     usable = [str(override.input_line) for override in checked.overrides if override not in swept]
     try:
@@ -69,13 +82,29 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     return config
 
 
+def _several(override: Override) -> str:
+    line = str(override.input_line)
+    key, _, value = line.partition("=")
+    setting = settings().get(key)
+    one = (
+        f"; for one value with such characters, write {_pasted(key, value)}" if setting and setting.kind is str else ""
+    )
+    return f"`{line}` gives several values: add -m to run one after another{one}"
+
+
+def _pasted(key: str, value: str) -> str:
+    """Return an argument for a shell that sets ``key`` to exactly these characters."""
+    # In Hydra's quotes a backslash counts only before a quote, and OmegaConf would resolve ${...}.
+    escaped = re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), value)
+    return shlex.quote(f'{key}="' + escaped.replace("${", "\\${") + '"')
+
+
 def config_of(settings: DictConfig) -> Config:
     """The dataclasses for what ``hydra.main`` composed from the registered schema."""
     return cast(Config, OmegaConf.to_object(settings))
 
 
 def _compose(overrides: Sequence[str]) -> Config:
-    register_schema()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
         return config_of(hydra_compose(CONFIG_NAME, overrides=list(overrides)))
 
@@ -89,6 +118,8 @@ class CheckedOverrides:
 
 
 _FOLDERS = ("data.root", "data.cache", "outputs")
+_NOT_TEXT = re.compile(r"[\d._e+-]*\d[\d._e+-]*|true|false|inf|nan", re.IGNORECASE)
+"""Names of folders that Hydra would read as something else."""
 
 
 def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
@@ -103,7 +134,14 @@ def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
         except HydraException:
             readable = False
         if not readable:
-            problems.append(f"`{text}` cannot be read: write setting=value, with quotes around unusual characters")
+            key, separator, value = text.partition("=")
+            known = separator and key in settings()
+            remedy = (
+                f"write {_pasted(key, value)}"
+                if known
+                else "write setting=value, with quotes around unusual characters"
+            )
+            problems.append(f"`{text}` cannot be read: {remedy}")
             continue
         found = list(_problems_of(override))
         problems += found
@@ -122,6 +160,8 @@ def normalise_override(text: str) -> str:
     if key in _FOLDERS and re.match(r"~[^,]*$", value):
         folder = os.path.expanduser(value)
         return f"{key}={folder}" if re.fullmatch(r"[\w./:+@%-]*", folder) else f"{key}='{folder}'"
+    if key in _FOLDERS and _NOT_TEXT.fullmatch(value):
+        return f"{key}='{value}'"
     if key.startswith("+") and key[1:] in groups():
         return text[1:]  # every group has a default, which is replaced
     setting = settings().get(key)
@@ -196,7 +236,8 @@ def _settings_of(node: type, prefix: str) -> Iterator[Setting]:
 def groups() -> dict[str, tuple[str, ...]]:
     """The options of each group, from the files under ``conf/``."""
     folders = (folder for folder in sorted(config_folder().iterdir()) if folder.is_dir())
-    return {folder.name: tuple(sorted(file.stem for file in folder.glob("*.yaml"))) for folder in folders}
+    options = {folder.name: tuple(sorted(file.stem for file in folder.glob("*.yaml"))) for folder in folders}
+    return {name: files for name, files in options.items() if files}
 
 
 def _problems_of(override: Override) -> Iterator[str]:
@@ -220,7 +261,8 @@ def _problems_of(override: Override) -> Iterator[str]:
         return
     for value in values:
         if not setting.accepts(value):
-            yield f"{key}={_plain(value)}: expected {setting.expected}"
+            paste = f": {_pasted(key, override.input_line.partition('=')[2])}" if setting.kind is str else ""
+            yield f"{key}={_plain(value)}: expected {setting.expected}{paste}"
 
 
 def _values(override: Override) -> Iterator[object]:

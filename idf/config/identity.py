@@ -28,9 +28,9 @@ NOT_SEMANTIC = frozenset(
         "profile",
         "force",
         "coder",  # both coders write the same messages
-        "data.root",  # the same data may lie elsewhere; a run refuses other data by its fingerprint
         "data.download",
         "data.cache",
+        "data.cache_gb",
         "training.log_every",
         "training.code_every",
         "training.code_clips",
@@ -42,8 +42,15 @@ NOT_SEMANTIC = frozenset(
 
 
 def semantic(config: Config) -> dict[str, Any]:
-    """The settings that decide the result, as plain nested dictionaries."""
-    return _without(dataclasses.asdict(config), "")
+    """The settings that decide the result, as plain nested dictionaries.
+
+    Of ``data.root`` the folder's name counts: the same data may lie elsewhere, and a run refuses other data by its
+    fingerprint.
+    """
+    tree = _without(dataclasses.asdict(config), "")
+    if config.data.root:
+        tree["data"]["root"] = Path(config.data.root).expanduser().resolve().name
+    return tree
 
 
 def _without(tree: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -239,7 +239,7 @@ class TrainingConfig:
     """``data`` fits the linear predictors to the training clips before the first step (channelwise and tracked
     only); ``random``."""
     max_rows: int = 12_000_000
-    """Adaptive flow only: samples of the training clips that are kept on disk to train on, about 400 bytes each."""
+    """Adaptive flow only: samples of the training clips that are kept on disk to train on, about 200 bytes each."""
     compile: bool = True
     """Compile the training step with XLA."""
     one_batch: bool = False
@@ -267,8 +267,12 @@ class DataConfig:
     test_clips: list[str] | None = None
     short_clips: str = "error"
     """Training clips shorter than a window: ``error`` or ``skip``."""
+    broken: str = "error"
+    """Files that cannot be used: ``error`` or ``skip``, which reads every file once and says what it leaves out."""
     cache: str | None = None
-    """Folder of the TFRecord shards; null takes ``outputs/cache``."""
+    """Folder of what is made of the training clips, to be read in random order; null takes ``outputs/cache``."""
+    cache_gb: float = 20.0
+    """GB (10^9 bytes) that the cache may take; what was used longest ago is removed, never what a run uses."""
 
 
 @dataclass

@@ -16,7 +16,8 @@ permutation: Feistel with cycle walking).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,6 @@ def training_batches(
     first_step: int,
     steps: int,
     cache: Path,
-    short_clips: str,
     sign_flips: bool,
     change: Callable[[npt.NDArray[np.int32]], npt.NDArray[np.int32]] | None = None,
 ) -> tf.data.Dataset:
@@ -58,7 +58,6 @@ def training_batches(
     Args:
         window: samples in a window.
         batch: windows in a batch.
-        short_clips: for training clips shorter than a window, ``error`` or ``skip``.
         sign_flips: multiply each window by a random sign (-32768 becomes 32767).
         change: what is done to the windows of a batch, int32 (batch, window), last; None for nothing.
 
@@ -69,10 +68,9 @@ def training_batches(
         DataError: no training clips, clips shorter than a window, or one cannot be read.
         OutputError: the cache cannot be written.
     """
-    usable = select_clips(dataset, window, short_clips)
     source = CropSource.of(
         build_shards(dataset, cache),
-        {clip.name for clip in usable},
+        {clip.name for clip in select_clips(dataset, window, "error")},
         window,
         batch,
         seed,
@@ -94,7 +92,7 @@ def training_batches(
 
 
 def select_clips(dataset: Dataset, window: int, short_clips: str) -> tuple[Clip, ...]:
-    """The training clips that hold at least one window.
+    """The training clips that hold at least one window; says on stderr how many others ``skip`` leaves out.
 
     Raises:
         DataError: some do not and ``short_clips`` is ``error``, or none does.
@@ -108,15 +106,21 @@ def select_clips(dataset: Dataset, window: int, short_clips: str) -> tuple[Clip,
         )
     short = [clip for clip in dataset.train if clip.samples < window]
     if short and (short_clips == "error" or len(short) == len(dataset.train)):
-        named = ", ".join(f"{clip.name} ({clip.samples})" for clip in short[:_SHOWN_CLIPS])
-        more = f" and {len(short) - _SHOWN_CLIPS} more" if len(short) > _SHOWN_CLIPS else ""
         all_short = len(short) == len(dataset.train)
         remedy = "" if all_short else "set data.short_clips=skip to train without them, or "
         raise DataError(
             f"{'all' if all_short else len(short)} of {len(dataset.train)} training clips are shorter than "
-            f"the window of {window} samples: {named}{more}; {remedy}choose a model with a shorter window"
+            f"the window of {window} samples: {_named(short)}; {remedy}choose a model with a shorter window"
         )
+    if short:
+        said = f"data.short_clips=skip: {len(short)} of {len(dataset.train)} training clips, shorter than the window of"
+        print(f"{said} {window} samples, are left out: {_named(short)}", file=sys.stderr)
     return tuple(clip for clip in dataset.train if clip.samples >= window)
+
+
+def _named(clips: Sequence[Clip]) -> str:
+    named = ", ".join(f"{clip.name} ({clip.samples})" for clip in clips[:_SHOWN_CLIPS])
+    return named + (f" and {len(clips) - _SHOWN_CLIPS} more" if len(clips) > _SHOWN_CLIPS else "")
 
 
 @dataclass(frozen=True)

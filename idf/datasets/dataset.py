@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,7 @@ from idf.datasets import ljspeech
 from idf.datasets.demo import demo_folder, read_demo_manifest
 from idf.datasets.splits import Split, split_by_hash, split_by_lists
 from idf.errors import DataError
-
-if TYPE_CHECKING:
-    pass
+from idf.text import printable
 
 _SUFFIXES = (".wav", ".flac")
 _SHOWN_PROBLEMS = 5
@@ -39,7 +38,9 @@ class Clip:
     """One recording, as its header describes it."""
 
     name: str
-    """Unique in its data set: the path below the root, without suffix, with ``/`` between folders."""
+    """Unique in its data set: the path below the root, without suffix, with ``/`` between folders.
+
+    What cannot be printed in it, such as bytes that are not UTF-8, is escaped."""
     path: Path
     samples: int
     """How many samples; after resampling, if the data set resamples."""
@@ -114,11 +115,13 @@ class Dataset:
 
 
 def open_dataset(config: DataConfig) -> Dataset:
-    """Find the clips of ``config``, read their headers and split them. Reads no samples.
+    """Find the clips of ``config``, read their headers and split them.
+
+    Samples are read, and forgotten, for ``data.broken=skip`` only, which says on stderr what it leaves out and why.
 
     Raises:
-        DataError: the root is missing or holds no audio, a file is of an unsupported kind (the first
-            few are listed), the lists name unknown clips or overlap, or a setting does not fit the
+        DataError: the root is missing or holds no audio, a file cannot be used (the first few are listed) and
+            ``data.broken`` is ``error``, none can be used, the lists name unknown clips or overlap, or a setting does not fit the
             source.
         OutputError: a download could not be written.
     """
@@ -170,7 +173,7 @@ def _open_ljspeech(config: DataConfig) -> Dataset:
         raise DataError(
             f"{root}: {state}; point data.root at an extracted LJSpeech, or set data.download=true to fetch it there"
         )
-    clips = _probe_all(ljspeech.ljspeech_files(folder), None)
+    clips = _probe_all(ljspeech.ljspeech_files(folder), None, config.broken)
     mini = clips.keys() == ljspeech.MINI_CLIPS
     split = _split_by_config(config, clips)
     if mini:
@@ -191,7 +194,7 @@ def _open_folder(config: DataConfig) -> Dataset:
         raise DataError(f"{root}: no such folder; data.root must be a tree of .wav and .flac files")
     if not root.is_dir():
         raise DataError(f"{root}: is a file; data.root must be a folder with .wav and .flac files")
-    clips = _probe_all(_audio_files(root), config.rate_hz)
+    clips = _probe_all(_audio_files(root), config.rate_hz, config.broken)
     split = _split_by_config(config, clips)
     if split is None:
         split = split_by_hash(list(clips), config.train_fraction, config.validation_fraction)
@@ -199,19 +202,27 @@ def _open_folder(config: DataConfig) -> Dataset:
 
 
 def _audio_files(root: Path) -> dict[str, Path]:
-    """Name and path of every WAV and FLAC below ``root``; hidden files and folders are left out."""
+    """Name and path of every WAV and FLAC below ``root``, through links too; hidden files and folders are left out."""
 
     def refuse(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
     files: dict[str, Path] = {}
-    for folder, folders, names in os.walk(root, onerror=refuse):
+    places: dict[str, str] = {}
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+        place = os.path.realpath(folder)
+        if place in places:
+            raise DataError(
+                f"{folder} and {places[place]} are one folder, by a link: its recordings would be in the data set "
+                "twice; remove the link"
+            )
+        places[place] = folder
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file_name in sorted(names):
             path = Path(folder, file_name)
             if file_name.startswith(".") or path.suffix.lower() not in _SUFFIXES:
                 continue
-            name = path.relative_to(root).with_suffix("").as_posix()
+            name = printable(path.relative_to(root).with_suffix("").as_posix())
             if name in files:
                 raise DataError(
                     f"{files[name]} and {path} would both be the clip {name!r}; rename one or remove it from the tree"
@@ -222,36 +233,44 @@ def _audio_files(root: Path) -> dict[str, Path]:
     return files
 
 
-def _probe_all(files: Mapping[str, Path], resample_hz: int | None) -> dict[str, Clip]:
+def _probe_all(files: Mapping[str, Path], resample_hz: int | None, broken: str) -> dict[str, Clip]:
     clips: dict[str, Clip] = {}
     problems: list[str] = []
     items: Iterable[tuple[str, Path]] = files.items()
-    if len(files) >= _BAR_FROM_FILES:
+    if len(files) >= _BAR_FROM_FILES or broken == "skip":
         items = track(
             list(files.items()),
-            "reading the headers of the clips",
+            "reading the clips" if broken == "skip" else "reading the headers of the clips",
             console=Console(stderr=True),
             transient=True,
         )
     for name, path in items:
         try:
             info = probe_pcm16(path)
+            if broken == "skip":
+                read_pcm16(path)  # an intact header may stand before corrupt audio
         except DataError as error:
-            problems.append(str(error))
+            problems.append(printable(str(error)))
             continue
         samples, rate_hz = info.samples, info.rate_hz
         if resample_hz is not None and rate_hz != resample_hz:
             samples, rate_hz = math.ceil(samples * resample_hz / rate_hz), resample_hz
         clips[name] = Clip(name, path, samples, rate_hz)
+    if not problems:
+        return clips
+    if broken == "skip" and clips:
+        for problem in problems:
+            print(f"skipped {problem}", file=sys.stderr)
+        print(f"data.broken=skip: {len(problems)} of {len(files)} files are left out", file=sys.stderr)
+        return clips
+    remedy = "; data.broken=skip leaves such files out" if clips else ""
     if len(problems) == 1:
-        raise DataError(problems[0])
-    if problems:
-        more = len(problems) - _SHOWN_PROBLEMS
-        lines = problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
-        raise DataError(
-            f"{len(problems)} of {len(files)} files cannot be used:\n" + "\n".join(f"  - {line}" for line in lines)
-        )
-    return clips
+        raise DataError(problems[0] + remedy)
+    more = len(problems) - _SHOWN_PROBLEMS
+    lines = problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
+    raise DataError(
+        f"{len(problems)} of {len(files)} files cannot be used{remedy}:\n" + "\n".join(f"  - {line}" for line in lines)
+    )
 
 
 def _split_by_config(config: DataConfig, clips: Mapping[str, Clip]) -> Split | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from idf.files import output_errors
 
@@ -35,3 +36,23 @@ def exclusive(path: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def try_lock(file: IO[bytes]) -> bool:
+    """Lock a file for this process alone if nobody holds it; False as well where there are no locks."""
+    return _flock(file, "LOCK_EX")
+
+
+def lock_shared(file: IO[bytes]) -> bool:
+    """Lock a file together with others; False where one holds it alone."""
+    return fcntl is None or _flock(file, "LOCK_SH")
+
+
+def _flock(file: IO[bytes], kind: str) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, getattr(fcntl, kind) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -15,8 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,10 +25,10 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import Progress
 
+from idf.datasets.cache import cached
 from idf.datasets.dataset import Clip, Dataset
-from idf.datasets.lock import exclusive
 from idf.errors import DataError, OutputError
-from idf.files import output_errors, sync_folder
+from idf.files import output_errors
 
 _FORMAT = 1
 _HEAD_BYTES, _FOOT_BYTES = 12, 4
@@ -66,8 +64,7 @@ class Shards:
 def build_shards(dataset: Dataset, cache: Path) -> Shards:
     """The shards of ``dataset.train`` under ``cache``: built if they are missing or damaged, else reused.
 
-    Two processes that want the same shards wait for each other. Other data, another rate, or a source
-    file that was changed give another folder; old ones may be deleted at any time.
+    Other data, another rate, or a source file that was changed give another entry of the cache.
 
     Raises:
         DataError: there are no training clips, or one cannot be read.
@@ -78,35 +75,7 @@ def build_shards(dataset: Dataset, cache: Path) -> Shards:
             f"{dataset.name}: no training clips in the split {dataset.split!r} of {len(dataset.clips)} clips; "
             f"give more clips, another data.train_fraction, or data.train_clips"
         )
-    folder = cache / source_hash(dataset)
-    found = _open_folder(folder)
-    if found is not None:
-        return found
-    with exclusive(cache / f".{folder.name}.lock"):
-        found = _open_folder(folder)  # another process may have built it while this one waited
-        if found is not None:
-            return found
-        with output_errors(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            scratch = Path(tempfile.mkdtemp(dir=cache, prefix=f".{folder.name}."))
-        try:
-            _write(dataset, scratch)
-            with output_errors(folder):
-                os.chmod(scratch, 0o755)  # mkdtemp makes private folders; a cache may be shared
-                os.rename(scratch, folder)
-                sync_folder(cache)
-        except (OSError, OutputError):
-            # Without locks another process may have been first; its result is as good.
-            found = _open_folder(folder)
-            if found is None:
-                raise
-            return found
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    found = _open_folder(folder)
-    if found is None:
-        raise OutputError(f"{folder}: the shards just written cannot be read back; is the disk sound?")
-    return found
+    return cached(cache / source_hash(dataset), _open_folder, lambda folder: _write(dataset, folder))
 
 
 def source_hash(dataset: Dataset) -> str:

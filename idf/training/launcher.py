@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,11 +29,17 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from idf.config.compose import CONFIG_NAME, LAUNCHER, config_of
 from idf.config.identity import run_folder
-from idf.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 from idf.runs.run import Run
 
 _OF_THE_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep.")
 """Settings of Hydra that concern all runs together and not the one in its process."""
+
+_CHECKPOINT_SECONDS = 60
+"""How long runs that are to stop may write their checkpoints."""
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM to a sweep: launchers other than ours stop their jobs on Ctrl-C only."""
 
 
 class JobFailedError(Exception):
@@ -68,7 +75,7 @@ class ProcessLauncher(Launcher):
             For each job its best validation (bits per dimension), or the exception that says its exit status.
 
         Raises:
-            JobFailedError: a job was stopped by Ctrl-C or SIGTERM; the rest of the batch is not run.
+            KeyboardInterrupt: this process was stopped by Ctrl-C or SIGTERM; the rest of the batch is not run.
         """
         returns = []
         for index, overrides in enumerate(job_overrides, initial_job_idx):
@@ -86,11 +93,50 @@ class ProcessLauncher(Launcher):
             except JobFailedError as error:
                 print(f"run {index + 1} ended with status {error.exit_status}", flush=True)
                 self.failures.append(error.exit_status)
-                if error.exit_status in (EXIT_INTERRUPTED, EXIT_TERMINATED):
-                    raise
                 job.return_value, job.status = error, JobStatus.FAILED
             returns.append(job)
         return returns
+
+
+def prepare_sweep(program: Path) -> None:
+    """Make Hydra's other launchers work: their jobs find this checkout, and SIGTERM stops their runs.
+
+    Args:
+        program: ``train.py``.
+    """
+    folders = [str(program.resolve().parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)
+
+    def stop(number: int, frame: object) -> None:
+        runs = _runs_below(program)
+        for run in runs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(run, signal.SIGTERM)
+        deadline = time.monotonic() + _CHECKPOINT_SECONDS
+        while set(runs) & set(_runs_below(program)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        raise TerminatedError
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _runs_below(program: Path) -> list[int]:
+    """Return the ids of the runs that this process started, through whatever processes of a launcher."""
+    command = ["ps", "-A", "-o", "pid=,ppid=,args="]
+    with contextlib.suppress(OSError):
+        rows = [
+            row.split(None, 2) for row in subprocess.check_output(command, text=True, errors="replace").splitlines()
+        ]
+        parents = {int(row[0]): int(row[1]) for row in rows}
+        return [int(row[0]) for row in rows if str(program) in row[2:][-1] and _is_below(int(row[0]), parents)]
+    return []
+
+
+def _is_below(process: int, parents: dict[int, int]) -> bool:
+    while process := parents.get(process, 0):
+        if process == os.getpid():
+            return True
+    return False
 
 
 def register_launcher() -> None:
@@ -123,12 +169,15 @@ def run_in_fresh_process(program: Path, hydra: DictConfig, settings: DictConfig)
 
     Raises:
         JobFailedError: it ended with a status other than 0.
+        KeyboardInterrupt: this process was stopped, by Ctrl-C or (:class:`TerminatedError`) by SIGTERM.
     """
     command = [sys.executable, str(program), *_arguments(hydra)]
     # A session of its own: a signal from the terminal reaches this process alone, which passes it on, once.
     process = subprocess.Popen(command, start_new_session=True)
-    with _passing_on_signals(process):
+    with _passing_on_signals(process) as received:
         status = process.wait()
+    if received:
+        raise KeyboardInterrupt if received[0] == signal.SIGINT else TerminatedError
     if status:
         raise JobFailedError(status if status > 0 else 128 - status)
     best = Run(run_folder(config_of(settings))).status().get("best")
@@ -148,20 +197,26 @@ def _arguments(hydra: DictConfig) -> list[str]:
 
 
 @contextlib.contextmanager
-def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Give Ctrl-C, SIGTERM and a hang-up to the run, which ends in order and is waited for."""
+def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """Give Ctrl-C, SIGTERM and a hang-up to the run, which ends in order and is waited for.
+
+    Yields:
+        The signals so far.
+    """
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
-        yield
+        yield received
         return
 
     def pass_on(number: int, frame: object) -> None:
+        received.append(number)
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
     numbers = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
     before = {number: signal.signal(number, pass_on) for number in numbers}
     try:
-        yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

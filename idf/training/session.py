@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from idf.config import Config
+from idf.datasets.cache import trim
 from idf.datasets.dataset import Dataset
 from idf.models.build import build_model
 from idf.models.interface import Model
@@ -13,7 +14,7 @@ from idf.runs.checkpoints import Checkpoint, load_checkpoint
 from idf.runs.run import EXIT_STATUS, Run
 from idf.training.coding_check import export_model
 from idf.training.devices import Devices
-from idf.training.families.interface import Family
+from idf.training.families.interface import Family, cache_folder
 from idf.training.loop import Loop, Outcome
 from idf.training.signals import stop_on_signals
 from idf.training.state import TrainingState
@@ -70,6 +71,8 @@ def fit(config: Config, model: Model, dataset: Dataset, run: Run, checkpoint: Ch
         parameters = model.initial_parameters(config.seed) if checkpoint else family.start()
         state = TrainingState(parameters, config.optimizer)
         batches = _batches(config, family, first)
+        for sentence in trim(cache_folder(config), config.data.cache_gb * 1e9):
+            print(sentence)
         trackers, tracker_id = open_trackers(config, run, checkpoint.meta["tracker_id"] if checkpoint else None)
         status, exit_status = "failed", EXIT_STATUS["failed"]
         outcome: Outcome | None = None

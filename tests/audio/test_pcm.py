@@ -198,16 +198,63 @@ def test_truncated_flac(tmp_path: Path) -> None:
         read_pcm16(path)
 
 
+def of_unknown_length(path: Path, samples: np.ndarray) -> None:
+    """A FLAC file as an encoder writes it to a pipe: neither length nor MD5."""
+    soundfile.write(path, samples, 8000, subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    # STREAMINFO: the 36-bit number of samples ends at byte 26, the MD5 follows.
+    data[21] &= 0xF0
+    data[22:42] = bytes(20)
+    path.write_bytes(data)
+
+
 def test_flac_of_unknown_length(tmp_path: Path) -> None:
     path = tmp_path / "clip.flac"
-    soundfile.write(path, np.zeros(1000, np.int16), 8000, subtype="PCM_16")
-    data = bytearray(path.read_bytes())
-    # STREAMINFO: the 36-bit number of samples ends at byte 26.
-    data[21] &= 0xF0
-    data[22:26] = bytes(4)
-    path.write_bytes(data)
-    with pytest.raises(DataError, match="does not state the length"):
+    samples = np.random.default_rng(0).integers(-3000, 3000, 70_000).astype(np.int16)
+    of_unknown_length(path, samples)
+    assert probe_pcm16(path) == PcmInfo(70_000, 8000)
+    np.testing.assert_array_equal(read_pcm16(path).samples, samples)
+    with open(path, "rb") as file:
+        source = open_source(file, path.name)
+        assert source.announced == 70_000
+        np.testing.assert_array_equal(np.concatenate(list(source.blocks(999)))[:, 0], samples)
+    for damage in (lambda data: data[: len(data) // 2], lambda data: data[:20_000] + b"!!" + data[20_002:]):
+        of_unknown_length(path, samples)
+        path.write_bytes(damage(path.read_bytes()))
+        with pytest.raises(DataError, match=r"clip\.flac: corrupt audio"):
+            probe_pcm16(path)
+    of_unknown_length(path, samples[:1])
+    path.write_bytes(path.read_bytes()[:-13])  # nothing but the headers
+    with pytest.raises(DataError, match=r"clip\.flac: (holds no samples|corrupt audio)"):
+        probe_pcm16(path)
+
+
+def test_flac_behind_id3_tags(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    samples = np.arange(5000, dtype=np.int16)
+    soundfile.write(path, samples, 8000)
+    flac = path.read_bytes()
+    tag = b"ID3\x04\x00\x00\x00\x00\x02\x2c" + bytes(300)
+    path.write_bytes(tag + flac)
+    assert probe_pcm16(path) == PcmInfo(5000, 8000)
+    np.testing.assert_array_equal(read_pcm16(path).samples, samples)
+    path.write_bytes(tag[:-1] + flac)
+    with pytest.raises(DataError, match=r"neither WAV nor FLAC"):
         read_pcm16(path)
+    path.write_bytes(tag + flac[:26] + b"another MD5, say" + flac[42:])
+    with pytest.raises(DataError, match=r"do not match the file's MD5"):
+        read_pcm16(path)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0xFFFFFFFF, 0x7FFFFFFF])
+@pytest.mark.parametrize("name", ["pipe.wav", "PIPE.WAV"])
+def test_wav_from_a_pipe(tmp_path: Path, size: int, name: str) -> None:
+    write_wav16(tmp_path / name, np.arange(1000), 8000)
+    data = bytearray((tmp_path / name).read_bytes())
+    data[4:8] = data[40:44] = size.to_bytes(4, "little")
+    (tmp_path / name).write_bytes(data)
+    assert probe_pcm16(tmp_path / name) == PcmInfo(1000, 8000)
+    np.testing.assert_array_equal(read_pcm16(tmp_path / name).samples, np.arange(1000))
 
 
 @given(st.integers(0, 60), st.binary(max_size=8), st.integers(0, 64))

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 from idf.config import Config, load_config, to_yaml
 from idf.config.compose import check_overrides, compose, config_folder, groups, settings
 from idf.errors import ConfigError, RunError
+from tests.paths import ROOT
 
 
 def problems(*overrides: str) -> str:
@@ -158,3 +162,43 @@ def test_checking_a_configuration_does_not_load_tensorflow() -> None:
     program = "import sys; from idf.training.command_line import check_command_line as c; c(['model=large']); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["/a(b)/c", "/a,b", "/a=b", "/é/日本", "/a'b", '/a"b\\"c', "/a&b;c#d", "/[x]", "[x]", "/a${b}", "glob(x)", "/(a\\"],
+)
+def test_a_message_shows_how_to_write_unusual_characters(folder: str) -> None:
+    [message, *_] = problems("data=folder", f"data.root={folder}").splitlines()[1:]
+    pasted = shlex.split(message[message.index("'data.root") :])
+    assert compose(["data=folder", *pasted]).data.root == folder
+
+
+@pytest.mark.parametrize("folder", ["1e5", "007", "true", "NaN", "/a b", "C:\\recordings"])
+def test_folders_are_text(folder: str) -> None:
+    assert compose(["data=folder", f"data.root={folder}"]).data.root == folder
+
+
+def test_folders_that_are_not_utf8() -> None:
+    assert "not UTF-8" in problems("data=folder", "data.root='/a\udcff'")
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_notebooks_compose_by_hydra(installed: bool, tmp_path: Path) -> None:
+    """As the README shows it; from a checkout, and from a package as a wheel installs it."""
+    folder = tmp_path if installed else ROOT
+    if installed:
+        shutil.copytree(ROOT / "idf", tmp_path / "idf", ignore=shutil.ignore_patterns("data", "__pycache__"))
+        shutil.copytree(ROOT / "conf", tmp_path / "idf" / "conf")
+    code = (
+        "import hydra, idf\n"
+        "from idf.config.compose import config_of\n"
+        "with hydra.initialize_config_module('idf.conf', version_base='1.3'):\n"
+        "    settings = hydra.compose('config', overrides=['model=medium', 'seed=3'])\n"
+        "print(idf.__file__, config_of(settings).model.window, settings.seed)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(folder / "idf" / "__init__.py"), "1024", "3"]

@@ -20,9 +20,9 @@ SILENT = [
     "profile",
     "force",
     "coder",
-    "data.root",
     "data.download",
     "data.cache",
+    "data.cache_gb",
     "training.log_every",
     "training.code_every",
     "training.code_clips",
@@ -67,6 +67,12 @@ def changed(key: str) -> Config:
 @pytest.mark.parametrize("key", sorted(settings()))
 def test_a_setting_changes_the_signature_unless_it_cannot_change_the_result(key: str) -> None:
     assert (signature(changed(key)) == signature(Config())) == (key in SILENT)
+
+
+def test_the_folder_of_the_data_counts_wherever_it_lies() -> None:
+    roots = [["data=folder", f"data.root={root}"] for root in ("/a/wavs", "/b/wavs/", "/a/other")]
+    here, there, other = (signature(compose(overrides)) for overrides in roots)
+    assert here == there != other
 
 
 def test_signature_does_not_depend_on_the_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import soundfile
 from idf.audio.pcm import write_wav16
 from idf.config.schema import DataConfig
 from idf.datasets.dataset import open_dataset
+from idf.datasets.shards import build_shards
 from idf.errors import DataError
 
 from .conftest import MakeClips, noise
@@ -105,6 +107,57 @@ class TestFolder:
         soundfile.write(tmp_path / "a.flac", noise(10).astype(np.int16), 8000)
         with pytest.raises(DataError, match=r"a\.flac and .*a\.wav would both be the clip 'a'"):
             open_dataset(folder_config(tmp_path))
+
+    def test_links_are_followed_once(self, make_clips: MakeClips, tmp_path: Path) -> None:
+        root, other = make_clips({"a": 10}), make_clips({"b": 10, "c": 10}, folder="other")
+        (root / "linked").symlink_to(other)
+        (root / "d.wav").symlink_to(other / "c.wav")
+        assert [clip.name for clip in open_dataset(folder_config(root)).clips] == ["a", "d", "linked/b", "linked/c"]
+        (root / "again").symlink_to(other)
+        with pytest.raises(DataError, match=r"linked and \S*again are one folder, by a link"):
+            open_dataset(folder_config(root))
+        (root / "again").unlink()
+        (root / "loop").symlink_to(root)
+        with pytest.raises(DataError, match=r"loop and \S*clips are one folder"):
+            open_dataset(folder_config(root))
+
+    def test_a_link_to_nothing(self, make_clips: MakeClips) -> None:
+        root = make_clips({"a": 10})
+        (root / "b.wav").symlink_to(root / "gone.wav")
+        with pytest.raises(DataError, match=r"b\.wav: no such file"):
+            open_dataset(folder_config(root))
+
+    @pytest.mark.skipif(sys.platform == "darwin", reason="the file system takes UTF-8 only")
+    def test_names_that_are_not_utf8(self, make_clips: MakeClips, tmp_path: Path) -> None:
+        root = make_clips({"a": 100})
+        os.rename(root / "a.wav", os.fsencode(root) + b"/caf\xe9.wav")
+        dataset = open_dataset(folder_config(root, train_clips=["*"]))
+        assert [clip.name for clip in dataset.train] == [r"caf\xe9"]
+        assert len(dataset.read(dataset.train[0]).samples) == 100
+        assert dataset.fingerprint
+        assert build_shards(dataset, tmp_path / "cache").records[0].clip == r"caf\xe9"
+
+    def test_broken_files_may_be_skipped(self, make_clips: MakeClips, capsys: pytest.CaptureFixture[str]) -> None:
+        root = make_clips({"a": 10, "b": 10})
+        soundfile.write(root / "c.wav", np.zeros((10, 2), np.int16), 8000)
+        soundfile.write(root / "d.flac", noise(5000).astype(np.int16), 8000)
+        damaged = bytearray((root / "d.flac").read_bytes())
+        damaged[len(damaged) // 2] ^= 255  # the header is whole
+        (root / "d.flac").write_bytes(damaged)
+        (root / "e.wav").write_bytes(b"")
+        with pytest.raises(DataError, match=r"2 of 5 files cannot be used; data\.broken=skip leaves such files out"):
+            open_dataset(folder_config(root))
+        dataset = open_dataset(folder_config(root, broken="skip"))
+        assert [clip.name for clip in dataset.clips] == ["a", "b"]
+        said = capsys.readouterr().err
+        assert "c.wav: found 2 channels" in said
+        assert "d.flac: corrupt audio" in said
+        assert "e.wav: the file is empty" in said
+        assert "data.broken=skip: 3 of 5 files are left out" in said
+        for name in "ab":
+            (root / f"{name}.wav").unlink()
+        with pytest.raises(DataError, match="3 of 3 files cannot be used:"):
+            open_dataset(folder_config(root, broken="skip"))
 
     def test_one_unsupported_file_gives_its_message(self, tmp_path: Path) -> None:
         write_wav16(tmp_path / "a.wav", noise(10), 8000)

@@ -65,3 +65,13 @@ def test_a_run_of_a_study_goes_on_with_the_study(make_run, outputs: Path, capsys
     (outputs / "a" / "study.json").write_text("{")
     lines = lines_of(capsys, f"outputs={outputs}")
     assert len([line for line in lines if "go on with: python train.py study=a seed=" in line]) == 2
+
+
+def test_the_cache_is_shown(make_run, outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run("study=a", f"data.cache={tmp_path / 'elsewhere'}")
+    for cache in (outputs / "cache", tmp_path / "elsewhere"):
+        (cache / "rows-1").mkdir(parents=True)
+        (cache / "rows-1" / "inputs-0.npy").write_bytes(bytes(2048))
+    lines = "".join(lines_of(capsys, f"outputs={outputs}"))
+    assert f"cache {outputs / 'cache'}/: 2.0 KiB in 1 entry, the oldest used 0 s ago" in lines
+    assert f"cache {tmp_path / 'elsewhere'}/: 2.0 KiB" in lines

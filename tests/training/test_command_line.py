@@ -42,3 +42,18 @@ def test_a_pattern_of_options() -> None:
     assert check_command_line(["-m", "permutation=glob(*)", "layout=original"])
     with pytest.raises(ConfigError, match="no option matches; model is one of"):
         check_command_line(["-m", "model=glob(zz*)"])
+
+
+@pytest.mark.parametrize(
+    ("launcher", "said"), [("submitit_slurm", "no `srun` on PATH"), ("ray_aws", "experiments.ray")]
+)
+def test_launchers_that_cannot_work_here(launcher: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match=said):
+        check_command_line(["-m", f"hydra/launcher={launcher}", "seed=1,2"])
+
+
+def test_data_are_a_part_of_the_run() -> None:
+    assert check_command_line(["-m", "data=folder", "data.root=/a/one,/a/two"])
+    with pytest.raises(ConfigError, match=r"data.root=/a/wavs and data.root=/b/wavs come to one and the same run"):
+        check_command_line(["-m", "data=folder", "data.root=/a/wavs,/b/wavs"])

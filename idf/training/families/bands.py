@@ -39,7 +39,7 @@ class BandFamily(SequentialFamily):
             clips = (dataset.read(clip).samples for clip in spread(dataset.train, count))
             self.model = fitted(self.model, clips, config.model.bands.start_samples)
         rows = self._rows()
-        if empty := [name for name, table in zip(self.model.names, rows, strict=True) if not len(table.inputs)]:
+        if empty := [name for name, table in zip(self.model.names, rows, strict=True) if not len(table.codes)]:
             raise DataError(f"{dataset.name}: the training clips are too short for band {empty[0]}; give longer ones")
         mean, deviation = (np.stack(values) for values in zip(*(table.statistics() for table in rows), strict=True))
         self.model = self.model.standardised(mean, deviation)

@@ -58,7 +58,6 @@ class WindowFamily:
             first_step=first_step,
             steps=config.training.steps - first_step,
             cache=cache_folder(config),
-            short_clips=config.data.short_clips,
             sign_flips=config.training.sign_flips,
             change=None if step is None else step.apply_to_windows,
         )

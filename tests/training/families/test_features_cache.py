@@ -16,7 +16,7 @@ from idf.datasets.dataset import Dataset, open_dataset
 from idf.errors import DataError, OutputError
 from idf.models.adaptive.model import AdaptiveModel, build_adaptive
 from idf.training.families import features_cache as rows_module
-from idf.training.families.features_cache import Rows, row_batches, training_rows
+from idf.training.families.features_cache import Rows, decoded, encoded, row_batches, training_rows
 from tests.tiny import TINY_ADAPTIVE
 
 Settings = Callable[..., Config]
@@ -49,16 +49,26 @@ def rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache: Path) ->
 
 def numbered(count: int) -> Rows:
     """Rows that hold their own number."""
-    inputs = np.arange(count, dtype=np.float16)[:, None]
-    return Rows(inputs, np.zeros((count, 3), np.float32), np.ones(1, np.float32))
+    targets = np.arange(count, dtype=np.float32)[:, None] * np.ones(2, np.float32)
+    return Rows(np.zeros((count, 1), np.int8), targets, np.zeros((count, 1), np.float16), np.ones(1, np.float32), 1)
 
 
 def test_rows_are_the_trace_of_all_training_clips(rows: Rows, model: AdaptiveModel, dataset: Dataset) -> None:
     traces = [model.trace(dataset.read(clip).samples[:, None]) for clip in dataset.train]
     inputs, targets = (np.concatenate([getattr(trace, part) for trace in traces]) for part in ("inputs", "targets"))
-    np.testing.assert_array_equal(rows.targets, targets)
-    np.testing.assert_array_equal(rows.inputs, inputs.astype(np.float16))
-    assert np.isfinite(rows.inputs).all()
+    np.testing.assert_array_equal(rows.targets, targets[:, :2])
+    np.testing.assert_array_equal(rows.deviations, targets[:, 2:].astype(np.float16))
+    kept, logs = decoded(rows.codes, rows.logs), rows.logs
+    np.testing.assert_allclose(kept[:, :logs], inputs[:, :logs], atol=1 / 16)  # half a step
+    np.testing.assert_allclose(kept[:, logs:], inputs[:, logs:], rtol=0.014, atol=0.007)
+
+
+def test_inputs_in_a_byte() -> None:
+    everything = np.arange(-127, 128).astype(np.int8)[:, None] * np.ones(2, np.int8)
+    np.testing.assert_array_equal(encoded(decoded(everything, 1), 1), everything)
+    np.testing.assert_array_equal(decoded(-everything, 1), -decoded(everything, 1))
+    beyond = np.array([[1e9, 1e9], [-1e9, -1e9]], np.float32)
+    np.testing.assert_allclose(decoded(encoded(beyond, 1), 1), [[127 / 8, 16], [-127 / 8, -16]], rtol=1e-6)
 
 
 def test_a_batch_is_a_function_of_data_seed_and_step(
@@ -66,7 +76,7 @@ def test_a_batch_is_a_function_of_data_seed_and_step(
 ) -> None:
     batch = rows.batch_at(3, 256, 7, flip=True)
     assert batch.dtype == np.float32
-    assert batch.shape == (256, rows.inputs.shape[1] + rows.targets.shape[1])
+    assert batch.shape == (256, rows.width)
     again = training_rows(config, model, dataset, cache)
     again.batch_at(5, 256, 7, flip=True)
     np.testing.assert_array_equal(again.batch_at(3, 256, 7, flip=True), batch)
@@ -85,7 +95,7 @@ def test_the_stream_of_a_resumed_run_is_the_rest_of_the_whole(rows: Rows, config
 def test_every_row_is_seen_once_an_epoch_each_in_another_order() -> None:
     rows = numbered(1000)
     epochs = [
-        np.stack([rows.batch_at(step, 100, 1, flip=False)[:, 0] for step in range(10 * e, 10 * e + 10)]) for e in (0, 1)
+        np.stack([rows.batch_at(step, 100, 1, flip=False)[:, 2] for step in range(10 * e, 10 * e + 10)]) for e in (0, 1)
     ]
     for epoch in epochs:
         np.testing.assert_array_equal(np.sort(epoch.ravel()), np.arange(1000))
@@ -94,19 +104,19 @@ def test_every_row_is_seen_once_an_epoch_each_in_another_order() -> None:
 
 def test_batches_that_cross_the_end_of_an_epoch_lose_no_row() -> None:
     rows = numbered(100)
-    seen = np.concatenate([rows.batch_at(step, 64, 1, flip=True)[:, 0] for step in range(25)])  # 16 epochs
+    seen = np.concatenate([rows.batch_at(step, 64, 1, flip=True)[:, 2] for step in range(25)])  # 16 epochs
     np.testing.assert_array_equal(np.bincount(seen.astype(int), minlength=100), 16)
 
 
 def test_batches_larger_than_the_data() -> None:
-    seen = numbered(10).batch_at(2, 35, 1, flip=False)[:, 0]
+    seen = numbered(10).batch_at(2, 35, 1, flip=False)[:, 2]
     assert set(np.bincount(seen.astype(int), minlength=10)) <= {3, 4}
 
 
 def test_flips_negate_what_changes_its_sign_with_the_signal(rows: Rows) -> None:
     plain, flipped = (rows.batch_at(1, 256, 7, flip=flip) for flip in (False, True))
-    width = rows.inputs.shape[1]
-    odd = np.concatenate([rows.signs, np.where(np.arange(rows.targets.shape[1]) == 1, 1, -1)]).astype(np.float32)
+    width = rows.codes.shape[1]
+    odd = np.concatenate([rows.signs, np.where(np.arange(rows.width - width) == 1, 1, -1)]).astype(np.float32)
     assert odd[width + 1] == 1  # the level
     changed = (flipped != plain).any(axis=1)
     assert 0.3 < changed.mean() < 0.7
@@ -124,7 +134,7 @@ def test_a_flipped_row_is_the_row_of_the_negated_signal(model: AdaptiveModel, ro
 
 def test_statistics_are_those_of_the_inputs(rows: Rows) -> None:
     mean, deviation = rows.statistics()
-    inputs = rows.inputs.astype(np.float64)
+    inputs = decoded(rows.codes, rows.logs).astype(np.float64)
     np.testing.assert_allclose(mean, inputs.mean(0), rtol=1e-5, atol=1e-6)
     moving = inputs.std(0) > 1e-4
     np.testing.assert_allclose(deviation[moving], inputs.std(0)[moving], rtol=1e-5)
@@ -132,7 +142,8 @@ def test_statistics_are_those_of_the_inputs(rows: Rows) -> None:
 
 
 def test_an_input_that_never_changes_has_deviation_one() -> None:
-    rows = Rows(np.full((50, 2), 3, np.float16), np.zeros((50, 3), np.float32), np.ones(2, np.float32))
+    codes, targets = np.full((50, 2), 24, np.int8), np.zeros((50, 2), np.float32)
+    rows = Rows(codes, targets, np.zeros((50, 1), np.float16), np.ones(2, np.float32), 2)
     mean, deviation = rows.statistics()
     assert mean.tolist() == [3, 3]
     assert deviation.tolist() == [1, 1]
@@ -150,10 +161,10 @@ def test_the_cache_is_used_again(
 
     monkeypatch.setattr(AdaptiveModel, "trace", never)
     again = training_rows(config, model, dataset, cache)
-    np.testing.assert_array_equal(again.inputs, rows.inputs)
+    np.testing.assert_array_equal(again.codes, rows.codes)
 
 
-@pytest.mark.parametrize("part", ["inputs-0.npy", "targets-0.npy"])
+@pytest.mark.parametrize("part", ["inputs-0.npy", "targets-0.npy", "deviations-0.npy"])
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut in its header", "cut", "foreign", "shorter", "narrower"])
 def test_damaged_rows_are_made_anew(
     rows: Rows, config: Config, model: AdaptiveModel, dataset: Dataset, tmp_path: Path, part: str, damage: str
@@ -172,7 +183,7 @@ def test_damaged_rows_are_made_anew(
             {"empty": b"", "cut in its header": data[:20], "cut": data[:-100], "foreign": b"x" * 500}[damage]
         )
     again = training_rows(config, model, dataset, tmp_path)
-    np.testing.assert_array_equal(again.inputs, rows.inputs)
+    np.testing.assert_array_equal(again.codes, rows.codes)
     np.testing.assert_array_equal(again.targets, rows.targets)
     assert folders(tmp_path) == [name]
 
@@ -198,10 +209,10 @@ def test_rows_are_kept_by_what_they_depend_on(clips: Path, config: Config, datas
 def test_of_too_many_rows_an_even_part_is_kept(clips: Path, rows: Rows, dataset: Dataset, tmp_path: Path) -> None:
     thin = compose([*TINY_ADAPTIVE, f"data.root={clips}", "training.max_rows=500"])
     some = training_rows(thin, build_adaptive(thin), dataset, tmp_path)
-    assert len(some.inputs) == 500
+    assert len(some.codes) == 500
     kept = np.concatenate([np.linspace(first, first + 999, 250).astype(np.int64) for first in (0, 1000)])
     np.testing.assert_array_equal(some.targets, rows.targets[kept])
-    np.testing.assert_array_equal(some.inputs, rows.inputs[kept])
+    np.testing.assert_array_equal(some.codes, rows.codes[kept])
 
 
 def test_no_training_clips(config: Config, model: AdaptiveModel, dataset: Dataset, tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""The cache: what is made of training clips once, an entry (a folder) each, bounded in size.
+
+An entry appears by one rename and is made under a lock, so that processes that want the same wait for each other.
+A process holds the entries it uses until it ends, by a lock that the system releases however it dies;
+:func:`trim` removes what nobody holds, first what was used longest ago. Where a file system has no locks, nothing
+is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeVar
+
+from idf.datasets.lock import exclusive, lock_shared, try_lock
+from idf.errors import OutputError
+from idf.files import output_errors, sync_folder
+from idf.text import size as size_text
+
+_USED = "used"
+"""File in each entry: locked while it is used; its time is that of the last use."""
+_held: dict[Path, IO[bytes]] = {}
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder of the cache."""
+
+    folder: Path
+    bytes: int
+    last_used: float
+    """Seconds since 1970."""
+
+
+def cached(folder: Path, open_entry: Callable[[Path], Found | None], build: Callable[[Path], None]) -> Found:
+    """Return the entry ``folder``, which this process then holds; made if it is missing or damaged.
+
+    Args:
+        open_entry: returns what is in a folder, None where it is missing, damaged or of another format.
+        build: writes an entry into an empty folder.
+
+    Raises:
+        OutputError: the cache cannot be written, or the disk is full.
+    """
+    found = open_entry(folder)
+    if found is not None and _hold(folder):
+        return found
+    with exclusive(folder.parent / f".{folder.name}.lock"):
+        if open_entry(folder) is None:  # else another process has built it while this one waited
+            _build(folder, open_entry, build)
+        with contextlib.suppress(OSError):
+            (folder / _USED).touch()
+        _hold(folder)
+        found = open_entry(folder)
+    if found is None:
+        raise OutputError(f"{folder}: what was just written cannot be read back; is the disk sound?")
+    return found
+
+
+def _build(folder: Path, open_entry: Callable[[Path], object | None], build: Callable[[Path], None]) -> None:
+    with output_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        build(scratch)
+        with output_errors(folder):
+            os.chmod(scratch, 0o755)  # mkdtemp makes private folders; a cache may be shared
+            os.rename(scratch, folder)
+            sync_folder(folder.parent)
+    except (OSError, OutputError):
+        # Without locks another process may have been first; its result is as good.
+        if open_entry(folder) is None:
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _hold(folder: Path) -> bool:
+    """Keep others from removing an entry while this process lives; False where it is just being removed."""
+    path = folder / _USED
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - kept open on purpose
+    except OSError:
+        return False
+    if not lock_shared(file):
+        file.close()
+        return False
+    with contextlib.suppress(OSError):  # a cache may be another's, read-only
+        os.utime(path)
+    if folder in _held:  # the entry may have been made again, so the new lock counts
+        _held[folder].close()
+    _held[folder] = file
+    return True
+
+
+def entries(cache: Path) -> list[Entry]:
+    """What is in a cache, the entry that was used longest ago first; nothing where there is no cache."""
+    found = []
+    for folder in cache.iterdir() if cache.is_dir() else ():
+        with contextlib.suppress(OSError):  # removed meanwhile
+            if folder.is_dir() and not folder.name.startswith("."):
+                size = sum(file.stat().st_size for file in folder.iterdir())
+                used = folder / _USED
+                found.append(Entry(folder, size, (used if used.exists() else folder).stat().st_mtime))
+    return sorted(found, key=lambda entry: entry.last_used)
+
+
+def trim(cache: Path, limit_bytes: float) -> list[str]:
+    """Remove what was used longest ago until the cache is within its limit, and what crashed builds left behind.
+
+    Returns:
+        A sentence for each thing done, and one where more is in use than the limit allows.
+    """
+    sentences = []
+    for scratch in cache.glob(".*.*/"):
+        with _unused(cache / f".{scratch.name.split('.')[1]}.lock") as free:
+            if free:
+                shutil.rmtree(scratch, ignore_errors=True)
+    found = entries(cache)
+    total = sum(entry.bytes for entry in found)
+    for entry in found:
+        if total <= limit_bytes:
+            break
+        with (
+            _unused(cache / f".{entry.folder.name}.lock") as no_builder,
+            _unused(entry.folder / _USED) as no_user,
+        ):
+            if no_builder and no_user:
+                shutil.rmtree(entry.folder, ignore_errors=True)
+                total -= entry.bytes
+                sentences.append(
+                    f"removed {entry.folder} ({size_text(entry.bytes)}) to keep the cache within data.cache_gb"
+                )
+    if total > limit_bytes:
+        sentences.append(f"{cache} takes {size_text(total)}, more than data.cache_gb allows: all of it is in use")
+    return sentences
+
+
+@contextlib.contextmanager
+def _unused(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file if nobody else does; whether that is so."""
+    try:
+        file = open(path, "ab")  # noqa: SIM115 - closed below
+    except OSError:
+        yield False
+        return
+    with file:
+        yield try_lock(file)
