@@ -20,6 +20,7 @@ FLOORS = (
         "terminal",
         "arguments",
         "plotting",
+        "quiet_tensorflow",
         "audio",
         "arithmetic",
         "nets",

@@ -101,7 +101,7 @@ class Rows:
 
 def row_batches(rows: Rows, config: Config, first_step: int) -> tf.data.Dataset:
     """The batches of all steps from ``first_step`` on: float32 (batch, inputs + 2 + experts)."""
-    import tensorflow as tf  # deferred: slow to load
+    from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     settings, width = config.training, rows.inputs.shape[1] + rows.targets.shape[1]
 
@@ -120,7 +120,7 @@ def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step:
 
     Of each N rows, as many are of each band as in a window; but each row is drawn for itself.
     """
-    import tensorflow as tf  # deferred: slow to load
+    from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     settings, width = config.training, rows[0].inputs.shape[1] + rows[0].targets.shape[1]
     windows, lengths = settings.batch_samples // model.window, model.lengths(model.window)
