@@ -20,6 +20,7 @@ FLOORS = (
         "terminal",
         "arguments",
         "plotting",
+        "page",
         "quiet_tensorflow",
         "audio",
         "arithmetic",
