@@ -54,7 +54,7 @@ caption {{ text-align: left; padding: 0.5rem 0.75rem; color: var(--muted); }}
 caption span {{ position: sticky; left: 0.75rem; display: inline-block; max-width: calc(100vw - 4rem); }}
 th, td {{ padding: 0.4rem 0.75rem; text-align: left; white-space: nowrap; border-top: 1px solid var(--line); }}
 tbody th {{ font-weight: 400; }}
-tbody th, thead th:first-child {{ position: sticky; left: 0; background: var(--raised); max-width: 11rem; white-space: normal; }}
+tbody th, thead th:first-child {{ position: sticky; left: 0; background: var(--raised); min-width: 7rem; max-width: 11rem; white-space: normal; }}
 .own th, .own td {{ font-weight: 600; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .bars {{ list-style: none; padding: 0; display: grid; gap: 0.4rem; font-size: 0.875rem; }}
