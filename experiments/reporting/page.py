@@ -55,7 +55,8 @@ def _figures(result: StudyResult) -> list[tuple[str, str]]:
 
 
 def _question(result: StudyResult) -> Markup:
-    parts = [element("p", f"{result.description.rstrip('.')}.")] if result.description else []
+    asked = result.description if result.description.endswith((".", "?", "!")) else f"{result.description}."
+    parts = [element("p", asked)] if result.description else []
     lines = [f"{cell.name}\n  {cell.seeds[0].command}" for cell in result.cells if cell.seeds]
     parts.append(folded("The cells, each as the command of its first seed", preformatted("\n".join(lines))))
     return join(parts)

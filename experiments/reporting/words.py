@@ -17,7 +17,7 @@ MOST_NAMES = 12
 def progress(result: StudyResult) -> str:
     """How many runs are in which state, and when that was read."""
     states = Counter(seed.run.state.name for cell in result.cells for seed in cell.seeds)
-    counts = ", ".join(f"{count} {_state(state)}" for state, count in states.most_common())
+    counts = ", ".join(f"{count} {state_name(state)}" for state, count in states.most_common())
     return f"{sum(states.values())} runs: {counts}. Read on {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC."
 
 
@@ -25,7 +25,7 @@ def incomplete(result: StudyResult) -> str | None:
     """Which runs the figures lack; None when they lack none."""
     if not result.missing:
         return None
-    names = ", ".join(f"{seed.name} ({_state(seed.run.state.name)})" for seed in result.missing[:MOST_NAMES])
+    names = ", ".join(f"{seed.name} ({state_name(seed.run.state.name)})" for seed in result.missing[:MOST_NAMES])
     more = f" and {len(result.missing) - MOST_NAMES} more" if len(result.missing) > MOST_NAMES else ""
     return f"{names}{more}. The figures are over what is there."
 
@@ -80,5 +80,6 @@ def _signed(value: float) -> str:
     return f"{value:+.4f}".replace("-", "−")
 
 
-def _state(name: str) -> str:
+def state_name(name: str) -> str:
+    """A state of a run in words."""
     return "not started" if name == "new" else name

@@ -40,7 +40,7 @@ def test_everything_is_on_the_page(make_page: Callable[[], Path]) -> None:
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     for words in (
-        "Why?.",
+        "<p>Why?</p>",
         "4 of 6",  # finished
         "9.2000 ± 0.1414",
         "b takes 0.2500 bits/sample fewer than",
