@@ -22,7 +22,7 @@ $(STAMP): constraints.txt pyproject.toml
 
 demo: $(STAMP)  ## Train a small flow on the bundled speech, code the held-out clips, compare with FLAC.
 	@$(BIN)/python train.py experiment=demo
-	@$(BIN)/python evaluate.py run=demo/latest
+	@$(BIN)/python evaluate.py run=demo/latest model=flow-small,bands-small,default
 
 test: $(STAMP)  ## Run all tests.
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -1,4 +1,4 @@
-"""Train a model: ``python train.py model=small layout=flow seed=3 permutation=reverse sharpness=step``.
+"""Train a model: ``python train.py model=small seed=3 permutation=reverse sharpness=step``.
 
 Settings are ``name=value``; ``--help`` lists the groups, ``--cfg job`` prints all of them. ``-m`` runs
 every combination of comma-separated values, one after another. The same command again resumes a run

@@ -33,7 +33,7 @@ from idf.plotting import GREY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHIPPED = {256: "small", 1024: "medium", 16384: "large"}
+SHIPPED = {256: "bands-small", 1024: "bands-medium", 16384: "bands-large"}
 WINDOWS = tuple(1 << power for power in range(8, 15))
 SECONDS = (10, 60, 600)
 WINDOW_SECONDS = 60

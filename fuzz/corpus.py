@@ -62,7 +62,7 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
             struct.pack("BB", len(symbols) - 1, components - 1) + message.to_bytes(),
         )
 
-    for name, path in (("window", TINY), ("adaptive", find_model("fast")), ("bands", find_model("small"))):
+    for name, path in (("window", TINY), ("adaptive", find_model("fast")), ("bands", find_model("bands-small"))):
         header = read_model_file(path).header | {"provenance": {}}
         yield "model", name, json.dumps(header).encode()
 

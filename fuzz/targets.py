@@ -60,7 +60,7 @@ def adaptive_codec() -> ChunkCodec:
 @functools.cache
 def bands_codec() -> ChunkCodec:
     """The window flow of the shortest windows that comes with the package."""
-    return load_codec(find_model("small"))
+    return load_codec(find_model("bands-small"))
 
 
 def container(data: bytes) -> None:
@@ -146,9 +146,9 @@ def _like(header: bytes) -> Path:
         config = json.loads(header)["config"]
         if config["model"].get("family") == "adaptive":
             return find_model("fast")
-        return find_model("small") if config["layout"]["name"] == "bands" else TINY
+        return find_model("bands-small") if config["layout"]["name"] == "bands" else TINY
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return (TINY, find_model("fast"), find_model("small"))[len(header) % 3]
+        return (TINY, find_model("fast"), find_model("bands-small"))[len(header) % 3]
 
 
 @functools.cache

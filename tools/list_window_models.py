@@ -26,14 +26,17 @@ from idf.files import atomic_write_text
 from idf.models.registry import SHIPPED, read_card
 
 HERE = Path(__file__).resolve().parent
-MODELS = tuple(f"{size}{context}" for size in ("small", "medium", "large") for context in ("", "-previous"))
-SETTINGS = ("training=bands", "data=ljspeech_mini", "data.root=LJSpeech-1.1", "optimizer.learning_rate=0.002")
+SIZES = ("small", "medium", "large")
+MODELS = tuple(
+    [f"bands-{size}{context}" for size in SIZES for context in ("", "-previous")] + [f"flow-{size}" for size in SIZES]
+)
+SETTINGS = ("training=window", "data=ljspeech_mini", "data.root=LJSpeech-1.1", "optimizer.learning_rate=0.002")
 
 
 def command_of(model: str) -> str:
     """What trains a model."""
-    size, _, context = model.partition("-")
-    words = [f"model={size}", *([f"context={context}"] if context else []), *SETTINGS]
+    layout, size, *context = model.split("-")
+    words = [f"layout={layout}", f"model={size}", *(f"context={kind}" for kind in context), *SETTINGS]
     return " ".join(["python train.py", *words])
 
 

@@ -38,6 +38,8 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIPS = ("something-terribly-wrong", "vm-tocallback", "vm-forward")
+SHIPPED = {"flow": "flow-small", "bands": "bands-small", "channelwise": "channelwise", "adaptive": "default"}
+"""Shipped models by the name they have here."""
 TINY_SAMPLES = 6000
 """Of each clip for the second model, whose window is short."""
 STEREO_DELAY = 9
@@ -164,12 +166,12 @@ def prepare(folder: Path) -> None:
 
     for name in ("models", "clips", "files", "numba"):
         (folder / name).mkdir()
-    for name, shipped in (("bands", "small"), ("channelwise", "channelwise"), ("adaptive", "default")):
+    for name, shipped in SHIPPED.items():
         (folder / "models" / f"{name}.idfm").write_bytes(find_model(shipped).read_bytes())
     write_tiny_model(folder / "models" / "original.idfm")
     for clip in CLIPS:
         samples, _ = soundfile.read(demo_folder() / f"{clip}.flac", dtype="int16")
-        for name in ("bands", "channelwise"):
+        for name in ("flow", "bands", "channelwise"):
             np.save(folder / "clips" / f"{name}-{clip}.npy", samples)
         np.save(folder / "clips" / f"original-{clip}.npy", samples[:TINY_SAMPLES])
         np.save(folder / "clips" / f"adaptive-{clip}.npy", stereo(samples))

@@ -24,6 +24,7 @@ from idf.config.schema import (
     SharpnessConfig,
     TrainingConfig,
 )
+from idf.config.unused import unused_settings
 
 MAX_WINDOW = 1 << 20
 """A window goes through the nets as a whole; longer ones do not fit into memory."""
@@ -85,6 +86,7 @@ def check(config: Config) -> list[str]:
     problems = [*_choices(config), *_numbers(config)]
     problems += _window(config)
     problems += model_problems(config)
+    problems += unused_settings(config)
     problems += _sharpness(config.sharpness)
     problems += _optimizer(config.optimizer, config.training)
     problems += _data(config.data)

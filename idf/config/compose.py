@@ -16,7 +16,6 @@ import types
 import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose as hydra_compose
@@ -29,21 +28,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from idf.config.checks import check
+from idf.config.folder import CONFIG_NAME, config_folder
 from idf.config.schema import Config
 from idf.errors import ConfigError, did_you_mean, nearest
 
-CONFIG_NAME = "config"
 LAUNCHER = "hydra_plugins.idf.ProcessLauncher"
 """``hydra/launcher=process``, the default: one fresh process a run."""
-
-
-def config_folder() -> Path:
-    """The folder of the YAML groups: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package.parent / "conf", package / "conf"):
-        if (folder / f"{CONFIG_NAME}.yaml").is_file() and (folder / "layout").is_dir():
-            return folder
-    raise FileNotFoundError(f"the configuration folder conf/ is neither beside nor inside {package}")
 
 
 def register_schema() -> None:

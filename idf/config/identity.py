@@ -64,10 +64,16 @@ def run_folder(config: Config) -> Path:
     return Path(config.outputs) / config.study / f"{signature(config)}-s{config.seed}"
 
 
+def usual_whitening_and_width(layout: str) -> tuple[str, str]:
+    """The options that come with a layout where nobody chose others (``conf/layout``)."""
+    return ("window", "slim") if layout == "flow" else ("none", "cpu")
+
+
 def setting_name(config: Config) -> str:
     """What a configuration is called, such as ``small-flow-reverse-step``; several may share a name.
 
-    Size and layout, and of flows that have them the permutation, the sharpness and what goes before.
+    Size and layout, of flows that have them the permutation and the sharpness, and the whitening where it is not the
+    layout's usual one.
     """
     parts, family = [config.model.name], family_name(config)
     if family != ADAPTIVE:
@@ -75,7 +81,8 @@ def setting_name(config: Config) -> str:
     if family == WINDOW:
         parts += [config.permutation.kind] if config.layout.steps_per_factor else []
         parts.append(config.sharpness.kind)
-        parts += [config.whitening.kind] if config.whitening.kind != "none" else []
+        usual = usual_whitening_and_width(config.layout.name)[0]
+        parts += [f"whitening_{config.whitening.kind}"] if config.whitening.kind != usual else []
     return "-".join(parts)
 
 

@@ -12,10 +12,8 @@ from idf.config.schema import (
     MAX_HALF_TAPS,
     AdaptiveConfig,
     Config,
-    LayoutConfig,
     PredictorsConfig,
     WhiteningConfig,
-    WidthConfig,
     family_name,
     seen_channels,
 )
@@ -57,7 +55,6 @@ def band_problems(config: Config) -> Iterator[str]:
     """What is wrong with the subband flow of a configuration."""
     yield from _band_sizes(config)
     yield from _sequential_coder(config)
-    yield from _without_effect(config)
     yield from whitening_problems(config.whitening)
     if config.whitening.kind in ("adaptive", "window"):
         yield (
@@ -129,13 +126,9 @@ def window_problems(config: Config) -> Iterator[str]:
             yield (f"layout.split_fraction={layout.split_fraction} leaves nothing to shift among {fewest} channels")
 
 
-_WAVENETS = {"slim": (4, 48, 3), "cpu": (4, 48, 3), "original": (8, 256, 3)}
-"""Layers, channels and kernel of the WaveNets of each width."""
-
-
 def _tracked_problems(config: Config) -> Iterator[str]:
-    """What is wrong with the flow of ``layout=flow``, and which settings it would pass over in silence."""
-    layout, width = config.layout, config.width
+    """What is wrong with the flow of ``layout=flow``."""
+    layout = config.layout
     if layout.factor_channels != 1:
         yield (
             f"layout.prior=tracked factors one channel at a time, not layout.factor_channels={layout.factor_channels}"
@@ -149,22 +142,8 @@ def _tracked_problems(config: Config) -> Iterator[str]:
         yield (
             "layout.prior=tracked is always level-equivariant with a linear skip; layout.prior=wavenet can do without"
         )
-    if layout.coupling_offset:
-        yield f"layout.coupling_offset={layout.coupling_offset}: it is of layout.prior=wavenet only"
-    if layout.coupling == "split":
-        if not 0 < layout.split_fraction < 1:
-            yield f"layout.split_fraction={layout.split_fraction} must lie between 0 and 1"
-    elif layout.split_fraction != LayoutConfig().split_fraction:
-        yield (
-            f"layout.split_fraction={layout.split_fraction}: layout.coupling={layout.coupling} does not use it; "
-            "take layout.coupling=split"
-        )
-    wavenet = (width.wavenet_layers, width.wavenet_channels, width.wavenet_kernel)
-    if wavenet != _WAVENETS.get(width.name, wavenet):
-        yield (
-            "width.wavenet_layers, wavenet_channels and wavenet_kernel: layout=flow has no WaveNets; its nets are set "
-            "by width.hidden, blocks and coupling_hidden"
-        )
+    if layout.coupling == "split" and not 0 < layout.split_fraction < 1:
+        yield f"layout.split_fraction={layout.split_fraction} must lie between 0 and 1"
 
 
 def predictor_problems(config: PredictorsConfig, group: str) -> Iterator[str]:
@@ -214,17 +193,10 @@ def whitening_problems(config: WhiteningConfig) -> Iterator[str]:
     if config.kind not in ("adaptive", "window"):
         return
     yield from predictor_problems(config, "whitening")
-    standard = WhiteningConfig()
     if config.kind == "adaptive":
-        for name in ("classes", "order", "start_samples"):
-            if getattr(config, name) != getattr(standard, name):
-                yield f"whitening.{name}={getattr(config, name)}: only whitening=window has it; leave it as it is"
         return
     if config.cascades:
         yield f"whitening.cascades={config.cascades}: whitening=window has none; set whitening.cascades=[]"
-    for name in ("filter_orders", "filter_rates"):
-        if getattr(config, name) != getattr(standard, name):
-            yield f"whitening.{name}={getattr(config, name)}: only whitening=adaptive has it; leave it as it is"
     for name, most in (("classes", MAX_CLASSES), ("order", MAX_CLASS_ORDER)):
         if not 1 <= getattr(config, name) <= most:
             yield f"whitening.{name}={getattr(config, name)}: it must lie between 1 and {most}"
@@ -247,22 +219,3 @@ def _band_sizes(config: Config) -> Iterator[str]:
         yield f"{group}.half_taps={settings.half_taps}: numbers from 1 to {MAX_HALF_TAPS}"
     if settings.start_samples <= 0:
         yield f"{group}.start_samples={settings.start_samples}: it must be above 0"
-
-
-def _without_effect(config: Config) -> Iterator[str]:
-    """Settings that ``layout=bands`` would pass over in silence."""
-    if config.sharpness.kind in ("constant", "step", "linear", "cosine"):
-        yield (
-            f"sharpness={config.sharpness.kind}: layout=bands has no last block whose sharpness is set; "
-            "leave sharpness as it is, or take layout=flow, channelwise or original"
-        )
-    if config.permutation.kind in ("reverse", "rotate", "identity", "bit_reversal"):
-        yield (
-            f"permutation={config.permutation.kind}: layout=bands has no channels to permute; "
-            "leave permutation as it is, or take layout=flow or original"
-        )
-    if config.width != WidthConfig():
-        yield (
-            f"width={config.width.name}: width and its settings are of layout=flow, channelwise and original; "
-            "the networks of layout=bands are set by model.bands.hidden, layers and components"
-        )

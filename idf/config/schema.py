@@ -14,7 +14,7 @@ MAX_HALF_TAPS = 32
 """Half of the taps of a split's filters, at most."""
 PERMUTATIONS = ("random", "reverse", "rotate", "identity", "bit_reversal")
 WANDB_MODES = ("online", "offline", "disabled")
-COUPLINGS = ("update", "predict", "split")
+COUPLINGS = ("update", "predict", "split", "none")
 
 
 @dataclass
@@ -130,7 +130,7 @@ class LayoutConfig:
     """m, the channels that leave at each factor-out."""
     coupling: str = "split"
     """``split``: a coupling's net sees the first channels and shifts the others. ``tracked`` only: ``update``, the
-    channel that leaves next shifts those that stay; ``predict``, the reverse."""
+    channel that leaves next shifts those that stay; ``predict``, the reverse; ``none``, permutations alone."""
     split_fraction: float = 0.25
     """Fraction of the channels that the net of a ``split`` sees."""
     coupling_offset: int = 0
@@ -299,7 +299,7 @@ class TrackerConfig:
 
 @dataclass
 class Config:
-    """One run."""
+    """One run. Defaults are those of ``layout=bands``; which options ``train.py`` starts from, ``conf/config.yaml`` says."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     whitening: WhiteningConfig = field(default_factory=WhiteningConfig)

@@ -63,7 +63,7 @@ def partial_codec(codec: ChunkCodec, blocks: int) -> PartialCodec:
     if not isinstance(codec, BlockwiseCodec):
         raise RunError(
             "the model is an adaptive flow, which codes sample after sample and has no latent blocks; "
-            "take a window flow, such as small (idf compress --model small FILE)"
+            "take a window flow, such as bands-small (idf compress --model bands-small FILE)"
         )
     count = len(codec.block_names)
     if not 1 <= blocks <= count:

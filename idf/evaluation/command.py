@@ -39,6 +39,7 @@ from idf.evaluation.results import (
     results_terminal,
     write_results,
 )
+from idf.evaluation.training_windows import training_windows_bits
 from idf.files import output_errors
 from idf.models.interface import Codec
 from idf.models.load import load_codec
@@ -69,10 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0
     options = parse_options(argv)
-    if options.models:
-        target = target_of_models(options.models, options.data)
+    if options.run:
+        target = target_of_run(open_run(options.run, with_model=True), options.data, options.models)
     else:
-        target = target_of_run(open_run(options.run, with_model=True), options.data)
+        target = target_of_models(options.models, options.data)
     dataset = open_dataset(target.config.data)
     _check_early(target.run)
     results, example, sounds = evaluate(target, dataset, options)
@@ -124,7 +125,7 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
             measured = _measure_model(entry, laid_out, _subfolder(own, "files"), bar(entry.codec, 2)[1])
             prepare_tensorflow(target.config)
             nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1)[1])
-            rows.append(make_row(entry, *names, measured, nll))
+            rows.append(make_row(entry, *names, measured, nll, _training_windows(subject, model, dataset)))
             per_clip[entry.codec] = clip_records(measured.clips, nll)
             kept.append((model, measured))
         for number, baseline in enumerate(baselines):
@@ -147,6 +148,12 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
         example = make_example_clip(codecs[0], dataset, clips, results)
         progress.advance(task)
     return results, example, sounds
+
+
+def _training_windows(subject: Subject, model: Path, dataset: Dataset) -> float | None:
+    if subject.window is None or subject.config.context != "none":
+        return None
+    return training_windows_bits(load_codec(model, subject.config.coder), dataset, subject.window)
 
 
 def model_entry(subject: Subject, model: Path) -> Entry:

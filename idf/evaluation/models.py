@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from idf.config import Config
 from idf.config.compose import compose
+from idf.config.identity import usual_whitening_and_width
 from idf.errors import RunError
 from idf.evaluation.options import data_config
 from idf.files import output_errors
@@ -27,10 +28,12 @@ class Subject:
     Attributes:
         config: its settings, as far as its file knows them.
         model: the file.
+        note: what tells it from others of its name, for people.
     """
 
     config: Config
     model: Path
+    note: str = ""
 
     @property
     def window(self) -> int | None:
@@ -40,17 +43,18 @@ class Subject:
     @property
     def label(self) -> str:
         """For a table's first column."""
-        config = self.config
-        if config.model.family != "window":
-            return f"IDF {config.model.name}"
-        name = f"IDF {config.model.name}"
-        if config.layout.name not in ("bands", config.model.name):
-            name += f", {config.layout.name} layout"
-        if config.context != "none" and config.context not in config.model.name:
-            name += f", context={config.context}"
-        if config.whitening.kind != "none":
-            name += ", whitened" if config.whitening.kind == "adaptive" else ", whitened in windows"
-        return name if config.width.name == "cpu" else f"{name}, {config.width.name} width"
+        config, name = self.config, f"IDF {self.config.model.name}"
+        if config.model.family == "window":
+            if config.layout.name not in config.model.name:
+                name = f"IDF {config.layout.name}-{config.model.name}"
+            if config.context != "none" and config.context not in config.model.name:
+                name += f", context={config.context}"
+            usual_whitening, usual_width = usual_whitening_and_width(config.layout.name)
+            if config.whitening.kind != usual_whitening:
+                name += f", whitening={config.whitening.kind}"
+            if config.width.name != usual_width:
+                name += f", width={config.width.name}"
+        return f"{name} ({self.note})" if self.note else name
 
 
 @dataclass(frozen=True)
@@ -68,19 +72,21 @@ class Target:
     subjects: tuple[Subject, ...]
 
 
-def target_of_run(run: RunRecord, data: Sequence[str]) -> Target:
-    """The model that a run has exported.
+def target_of_run(run: RunRecord, data: Sequence[str], names: Sequence[str] = ()) -> Target:
+    """The model that a run has exported, and others beside it.
 
     Args:
+        names: of shipped or imported models, or paths of model files.
         data: ``data=NAME`` and ``data.KEY=VALUE``; the run's own data if there are none.
 
     Raises:
-        RunError: the run's settings cannot be read.
+        RunError: the run's settings cannot be read, or there is no such model.
         ConfigError: wrong settings of the data.
     """
     config = run.config()
-    subject = Subject(config, run.model_path)
-    return Target(run, replace(config, data=data_config(config, data)), (subject,))
+    others = tuple(_open_model(name) for name in names)
+    own = Subject(config, run.model_path, "this run" if others else "")
+    return Target(run, replace(config, data=data_config(config, data)), (own, *others))
 
 
 def target_of_models(names: Sequence[str], data: Sequence[str], outputs: Path = OUTPUTS) -> Target:

@@ -25,7 +25,7 @@ RUN_USAGE = """\
 """What ``run=`` takes, for the usage of all commands that look at one run."""
 
 USAGE = f"""\
-python evaluate.py run=RUN [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
+python evaluate.py run=RUN [model=NAME|FILE,...] [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
 python evaluate.py model=NAME|FILE[,NAME|FILE ...] [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
 
 Code every clip of a split to a file with the run's model, decode it in a fresh process, compare, count
@@ -33,7 +33,7 @@ the bytes, do the same with other codecs, and write the table to the run's folde
 one table is made, under outputs/models/.
 
 {RUN_USAGE}
-  model      models that idf models lists, or model files, instead of a run
+  model      models that idf models lists, or model files: instead of a run, or as further rows beside it
   data       another data set than the run's: one of the files in conf/data/; of models demo unless given
   data.KEY   one setting of the data set, such as data.root=/audio
   split      {", ".join(SPLITS)}; test unless given
@@ -70,9 +70,7 @@ def parse_options(argv: Sequence[str]) -> Options:
     problems += [f"`{plain}` cannot be read: write setting=value{_meant_as_run(plain)}" for plain in arguments.plain]
     problems += check_overrides(arguments.passed).problems
     models = arguments.listed("model") or ()
-    if "run" in given and "model" in given:
-        problems.append("run= and model= exclude each other: a run has one model, its own")
-    elif "run" not in given and "model" not in given:
+    if "run" not in given and "model" not in given:
         problems.append(
             "run is missing: write run=RUN, or run=latest for the newest run under outputs/, or model=NAME for a model "
             "that idf models lists"

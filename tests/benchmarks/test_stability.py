@@ -121,7 +121,7 @@ def test_lattices_that_begin_anew_are_counted(codec: AdaptiveCodec) -> None:
 
 
 def test_bad_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    for words, message in ((["--hours", "0"], "--hours"), (["--model", "small"], "no adaptive model")):
+    for words, message in ((["--hours", "0"], "--hours"), (["--model", "bands-small"], "no adaptive model")):
         monkeypatch.setattr(sys, "argv", ["stability", *words])
         with pytest.raises(ConfigError, match=message):
             stability.main()

@@ -75,7 +75,7 @@ def test_models_without_blocks_say_what_to_do(idf: Callable[..., object], wav: P
     result = idf("decompress", "--blocks", 3, wav.with_suffix(".idf"))
     assert result.status == 1
     assert "in.idf: the model is an adaptive flow" in result.err
-    assert "idf compress --model small" in result.err
+    assert "idf compress --model bands-small" in result.err
     assert list(wav.parent.glob("*blocks*")) == []
 
 

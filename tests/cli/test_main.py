@@ -351,7 +351,7 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
     # A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [*COMMAND, "-j", "2", "-m", "small", str(folder)],
+        [*COMMAND, "-j", "2", "-m", "bands-small", str(folder)],
         env={**os.environ, **ENVIRONMENT},
         stderr=subprocess.PIPE,
         text=True,

@@ -76,6 +76,7 @@ def test_the_defaults_are_possible() -> None:
 def test_each_impossible_combination(values: dict[str, Any], expected: str) -> None:
     found = check(config_with(**values))
     assert any(expected in problem for problem in found), found
+    found = [problem for problem in found if "has no effect" not in problem]  # of settings that another family has
     assert len(found) <= 2, found  # a wrong window does not divide either
 
 

@@ -45,7 +45,7 @@ def test_every_file_says_what_it_is_for(path: Path) -> None:
 
 
 def test_yaml_defaults_and_dataclass_defaults_agree() -> None:
-    assert compose() == Config()
+    assert compose(["layout=bands"]) == Config()
 
 
 def test_experiment_original_is_the_originals_recipe_and_gives_way_to_the_command_line() -> None:
@@ -117,6 +117,7 @@ def test_values_as_a_sweep_agent_passes_them() -> None:
         [
             "permutation.seed=None",
             "data.rate_hz=None",
+            "sharpness=step",
             "sharpness.boundaries=[0.1, 0.9]",
             "optimizer.learning_rate=1e-05",
         ]

@@ -91,7 +91,12 @@ def test_run_folder_names_study_signature_and_seed() -> None:
             ["model=small", "layout=original", "permutation=reverse", "sharpness=step", "seed=3"],
             "small-original-reverse-step-s3",
         ),
-        (["model=large", "layout=channelwise", "whitening=adaptive"], "large-channelwise-learned-adaptive-s0"),
+        (
+            ["model=large", "layout=channelwise", "whitening=adaptive"],
+            "large-channelwise-learned-whitening_adaptive-s0",
+        ),
+        (["model=small", "permutation=reverse", "sharpness=step", "seed=3"], "small-flow-reverse-step-s3"),
+        (["whitening=none"], "small-flow-random-learned-whitening_none-s0"),
         (["model=medium", "layout=bands"], "medium-bands-s0"),
         (["model=adaptive"], "adaptive-s0"),
     ],

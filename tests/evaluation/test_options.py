@@ -22,6 +22,11 @@ def test_models_instead_of_a_run() -> None:
     assert (options.run, options.models) == ("", ("small", "medium"))
 
 
+def test_models_beside_a_run() -> None:
+    options = parse_options(["run=latest", "model=flow-small"])
+    assert (options.run, options.models) == ("latest", ("flow-small",))
+
+
 def test_no_baselines() -> None:
     assert parse_options(["run=latest", "baselines=none"]).baselines == ()
 
@@ -37,7 +42,6 @@ def test_no_baselines() -> None:
         (["run=latest", "data.rot=/x"], "data.rot is not a setting; did you mean data.root?"),
         (["run=latest", "data=ljspech"], "did you mean ljspeech"),
         (["run=latest", "data.train_fraction=lots"], "data.train_fraction=lots: expected a number"),
-        (["run=latest", "model=small"], "exclude each other"),
         (["model=small,small"], "a model is there twice"),
         (["run=latest", "width=cpu"], "width is not a setting of this command"),
         (["run=a", "run=b"], "run is given twice"),

@@ -49,6 +49,7 @@ def test_the_example_grid_and_the_example_search() -> None:
 def test_values_go_the_way_that_wandb_takes() -> None:
     values = {
         "permutation.seed": None,
+        "sharpness": "step",
         "sharpness.boundaries": [0.1, 0.9],
         "training.sign_flips": False,
         "model": "medium",

@@ -46,7 +46,13 @@ def test_the_same_bytes_without_vector_instructions(tool: ModuleType, folder: Pa
     cell = tool.Cell(plain.name, plain.variables, {"clips": [tool.CLIPS[0]], "jobs": 2})
     result = tool.run(cell, folder)
     assert tool.difference(first, result) == ""
-    assert {name.partition("/")[0] for name in result.digests} == {"bands", "channelwise", "original", "adaptive"}
+    assert {name.partition("/")[0] for name in result.digests} == {
+        "flow",
+        "bands",
+        "channelwise",
+        "original",
+        "adaptive",
+    }
     assert "baseline" in result.in_force  # of NumPy
     assert "generic" in result.in_force  # of numba
 

@@ -204,14 +204,18 @@ def _tracked(config: Config, base: Base, constants: Mapping[str, np.ndarray]) ->
     places, splits, known = np.arange(layout.channels), [], []
     for number, order in enumerate(orders):
         places = places[order]
-        splits.append(split_of(layout.coupling, places, layout.split_fraction))
+        if layout.coupling != "none":
+            splits.append(split_of(layout.coupling, places, layout.split_fraction))
         if number % k == k - 1:
             places = places[:-1]
             known.append(places)
-    couplings = GatedCouplings(
-        "coupling", layout.channels, splits, hidden=width.coupling_hidden, context_frames=width.context_frames
-    )
-    steps = [(Permutation(order), couplings.step(number)) for number, order in enumerate(orders)]
+    steps: list[list[FlowStep]] = [[Permutation(order)] for order in orders]
+    if splits:
+        couplings = GatedCouplings(
+            "coupling", layout.channels, splits, hidden=width.coupling_hidden, context_frames=width.context_frames
+        )
+        for number, step in enumerate(steps):
+            step.append(couplings.step(number))
     levels = [[half for step in steps[first : first + k] for half in step] for first in range(0, len(steps), k)]
     sizes = TrackedWidth(width.hidden, width.blocks, width.context_frames, width.experts, width.components)
     prior = TrackedPrior("prior", known[::-1], sizes)

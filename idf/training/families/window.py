@@ -23,6 +23,8 @@ from idf.training.families.window_bits import training_bits
 
 _START_SAMPLES = 8_000_000
 """Of the training clips that the start of prediction is fitted to; more would not change it."""
+_PATCH_SAMPLES, _WHITENED_PATCH_SAMPLES = 20_000_000, 1_500_000
+"""Of the training clips that runs are drawn from; whitening takes 3 µs a sample."""
 
 
 class WindowFamily:
@@ -40,9 +42,7 @@ class WindowFamily:
     def start(self) -> dict[str, np.ndarray]:
         step = self.model.prediction
         if step is not None and self.config.training.start == "data":
-            total = sum(clip.samples for clip in self._clips.train)
-            count = math.ceil(len(self._clips.train) * min(1.0, _START_SAMPLES / max(total, 1)))
-            clips = [self._clips.read(clip).samples for clip in spread(self._clips.train, count)]
+            clips = [self._clips.read(clip).samples for clip in _holding(self._clips.train, _START_SAMPLES)]
             start = fitted_start(clips, step.start, self.config.seed)
             self.model = self.model.with_prediction(step.with_start(start))
         return starting_parameters(self.config, self.model, self.dataset)
@@ -218,18 +218,21 @@ def starting_parameters(config: Config, model: WindowModel, dataset: Dataset) ->
     return parameters
 
 
+def _holding(clips: Sequence[Clip], samples: int) -> list[Clip]:
+    """Clips evenly spread over ``clips`` that have about so many samples together; all of them if those have fewer."""
+    total = sum(clip.samples for clip in clips)
+    return spread(clips, math.ceil(len(clips) * min(1.0, samples / max(total, 1))))
+
+
 def draw_patches(dataset: Dataset, length: int, count: int, seed: int) -> np.ndarray:
     """About ``count`` runs of ``length`` samples from the training clips: float64 (n, length).
 
     Long clips give more; clips shorter than a run give none. The same for the same clips and seed.
     """
     usable = [clip for clip in dataset.train if clip.samples >= length]
+    usable = _holding(usable, _PATCH_SAMPLES if dataset.change is None else _WHITENED_PATCH_SAMPLES)
     total = sum(clip.samples for clip in usable)
     rng = np.random.default_rng((seed, length))
-    # of a large collection a few hundred clips say enough; reading all of it would take minutes
-    if len(usable) > 400:
-        usable = [usable[i] for i in sorted(rng.choice(len(usable), 400, replace=False))]
-        total = sum(clip.samples for clip in usable)
     drawn = [np.zeros((0, length))]
     for clip in usable:
         samples = dataset.read(clip).samples

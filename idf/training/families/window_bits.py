@@ -116,10 +116,12 @@ def _traced(hierarchy: Hierarchy, p: Parameters, h: tf.Tensor) -> tuple[tf.Tenso
     Returns:
         frames (nets, batch, time, channels), what leaves (nets, batch, time), what is left (batch, time, 1).
     """
-    coupling = hierarchy.steps[0][-1]
-    assert isinstance(coupling, GatedCoupling)
-    every = coupling.couplings.trace(_ARITHMETIC, p, h)
-    frames = every[len(hierarchy.steps[0]) // 2 - 1 :: len(hierarchy.steps[0]) // 2][::-1]
+    couplings = [step for step in hierarchy.steps[0] if isinstance(step, GatedCoupling)]
+    if couplings:
+        every = couplings[0].couplings.trace(_ARITHMETIC, p, h)
+        frames = every[len(couplings) - 1 :: len(couplings)][::-1]
+    else:
+        frames = tf.repeat(h[None], hierarchy.channels - 1, 0)
     orders = hierarchy.channel_orders()[::-1]
     latents = tf.stack([frames[net, ..., int(leaving[0])] for net, (_, leaving) in enumerate(orders)])
     last = int(orders[0][0][0])

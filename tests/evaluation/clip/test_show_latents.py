@@ -32,7 +32,7 @@ def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.Capture
     assert sorted(path.name for path in output.iterdir()) == names
     printed = capsys.readouterr().out
     assert "a chirp by small: 0.50 s" in printed
-    codec = load_model("small")
+    codec = load_model("bands-small")
     assert isinstance(codec, BlockwiseCodec)
     assert all(name in printed for name in codec.block_names)
     assert "latents.svg" in printed

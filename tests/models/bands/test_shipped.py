@@ -16,7 +16,7 @@ from idf.evaluation.clip.progressive import progressive_steps
 from idf.models.bands.codec import BandCodec
 from idf.models.registry import find_model, load_model
 
-MODELS = ("small", "medium", "large")
+MODELS = ("bands-small", "bands-medium", "bands-large")
 
 
 @pytest.fixture(scope="module")

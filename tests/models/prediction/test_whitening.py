@@ -188,8 +188,6 @@ def test_a_start_of_another_shape_is_refused(step: WindowWhitening) -> None:
         ({"start_samples": 0.0}, "whitening.start_samples=0.0"),
         ({"experts": [[0, 65]]}, "stages=64"),
         ({"cascades": [3]}, r"whitening.cascades=[3]: whitening=window has none"),
-        ({"filter_rates": [0.1, 0.1, 0.1]}, "only whitening=adaptive has it"),
-        ({"kind": "adaptive", "cascades": [3]}, "only whitening=window has it"),
     ],
 )
 def test_what_cannot_be_built_is_told(change: dict[str, Any], said: str) -> None:

@@ -1,0 +1,150 @@
+"""Settings that a configuration does not use: given a value of their own all the same, they are refused.
+
+"Of their own" means another value than the one the chosen option's file, or else the schema, gives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from idf.config.folder import config_folder
+from idf.config.schema import ADAPTIVE, BANDS, WINDOW, Config, family_name
+
+_NETS = ("hidden", "blocks", "context_frames", "experts")
+_WAVENETS = ("wavenet_layers", "wavenet_channels", "wavenet_kernel")
+_SCHEDULES = {
+    "learned": (),
+    "constant": ("end",),
+    "step": ("start", "end", "boundaries"),
+    "linear": ("start", "end", "begin_fraction", "end_fraction"),
+    "cosine": ("start", "end", "begin_fraction", "end_fraction"),
+}
+_PREDICTORS = ("forgetting", "stages", "experts", "floor")
+_WHITENINGS = {
+    "none": (),
+    "adaptive": (*_PREDICTORS, "cascades", "filter_orders", "filter_rates"),
+    "window": (*_PREDICTORS, "classes", "order", "start_samples"),
+}
+
+
+def unused_settings(config: Config) -> Iterator[str]:
+    """A sentence for each setting that has a value of its own and no effect."""
+    for owner, used, why in _groups(config):
+        own = [key for key in _keys(config, owner) if key.rpartition(".")[2] not in used and _is_own(config, key)]
+        named = [f"{owner}={config_name(config, owner)}"] if f"{owner}.name" in own or f"{owner}.kind" in own else []
+        for key in named or own:
+            value = "" if key in named else f"={_value(config, key)}"
+            yield f"{key}{value} has no effect: {why}"
+
+
+def _groups(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Groups or settings, the fields of each that are used, and why the others are not."""
+    family, layout = family_name(config), config.layout
+    named = f"layout={layout.name}"
+    if family == ADAPTIVE:
+        named = f"model={config.model.name}"
+        yield "layout", (), f"{named} has no windows to lay out"
+    else:
+        yield "model.adaptive", (), "it is of model=adaptive"
+    if family == BANDS:
+        yield "layout", ("name", "prior"), f"{named} is set by model.bands"
+    else:
+        yield "model.bands", (), "it is of layout=bands"
+    if family != WINDOW:
+        yield "permutation", (), f"{named} has no channels to permute; take layout=flow or original"
+        yield "sharpness", (), f"{named} has no last block whose sharpness is set; take layout=flow"
+        where = "model.bands" if family == BANDS else "model.adaptive"
+        yield "width", (), f"the networks of {named} are set by {where}.hidden, layers and components"
+        if family == ADAPTIVE:
+            yield "training.start", (), f"nothing in {named} is fitted before training"
+        return
+    yield from _layout(config)
+    yield from _width(config)
+    if not layout.steps_per_factor:
+        yield "permutation", (), f"{named} leaves samples in place; take layout=flow or original"
+    elif config.permutation.kind != "random":
+        yield "permutation.seed", (), "only permutation=random is drawn from a seed"
+    used = ("kind", *_SCHEDULES.get(config.sharpness.kind, _SCHEDULES["linear"]))
+    yield "sharpness", used, f"sharpness={config.sharpness.kind} does not use it"
+    used = ("kind", *_WHITENINGS.get(config.whitening.kind, _WHITENINGS["adaptive"] + _WHITENINGS["window"]))
+    yield "whitening", used, f"whitening={config.whitening.kind} does not use it"
+    if layout.prior == "wavenet" and config.whitening.kind != "window":
+        yield "training.start", (), f"nothing in {named} is fitted to clips before training"
+
+
+def _layout(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    layout = config.layout
+    if not layout.steps_per_factor:
+        for key in ("coupling", "split_fraction", "coupling_offset"):
+            yield f"layout.{key}", (), f"layout={layout.name} has no couplings"
+    elif layout.prior == "tracked":
+        yield "layout.coupling_offset", (), "it is of layout=original"
+        if layout.coupling != "split":
+            yield "layout.split_fraction", (), f"layout.coupling={layout.coupling} does not use it; take split"
+    if layout.prior == "wavenet":
+        yield "layout.scales", (), f"layout={layout.name} squeezes once"
+
+
+def _width(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    layout = config.layout
+    nets = _NETS if layout.prior == "wavenet" else _WAVENETS
+    for key in nets if layout.prior == "tracked" else (*nets, "coupling_hidden"):
+        yield f"width.{key}", (), f"layout={layout.name} has no such nets"
+
+
+def config_name(config: Config, group: str) -> str:
+    """The option of ``group`` that was chosen."""
+    node = _value(config, group)
+    return str(getattr(node, "name", None) or getattr(node, "kind", ""))
+
+
+def _keys(config: Config, owner: str) -> list[str]:
+    node = _value(config, owner)
+    if not dataclasses.is_dataclass(node):
+        return [owner]
+    return [f"{owner}.{field.name}" for field in dataclasses.fields(node)]
+
+
+def _is_own(config: Config, key: str) -> bool:
+    return bool(_value(config, key) != _usual(config, key))
+
+
+def _usual(config: Config, key: str) -> Any:
+    """The value of ``key`` that nobody chose."""
+    group, _, name = key.partition(".")
+    given: Any = _option(group, _expected(config, group))
+    for part in name.split("."):
+        given = given.get(part) if isinstance(given, dict) else None
+    return _value(Config(), key) if given is None else given
+
+
+def _expected(config: Config, group: str) -> str:
+    """The option of a group that a configuration has where nobody chose another."""
+    family = family_name(config)
+    standard = {"layout": "flow", "permutation": "random", "sharpness": "learned"}
+    standard["width"] = "cpu" if family == BANDS else "slim"
+    whole = [owner for owner, used, _ in _groups(config) if not used and "." not in owner]
+    return standard[group] if group in whole else config_name(config, group)
+
+
+@functools.cache
+def _option(group: str, name: str) -> dict[str, Any]:
+    """What ``conf/GROUP/NAME.yaml`` sets of its group; nothing for an option of the user's own."""
+    path = config_folder() / group / f"{name}.yaml"
+    if not path.is_file():
+        return {}
+    tree = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(tree, dict)
+    return tree.get(group, tree)
+
+
+def _value(config: Config, key: str) -> Any:
+    node: Any = config
+    for name in key.split("."):
+        node = getattr(node, name)
+    return node
