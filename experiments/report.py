@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.markdown import Markdown
+from rich.console import RenderableType
+from rich.text import Text
 
 from experiments.launching.plan import MANIFEST
 from experiments.reporting.figures import draw_curves, draw_seeds
+from experiments.reporting.page import page
 from experiments.reporting.results import StudyResult, read_results
 from experiments.reporting.tables import (
     Table,
@@ -21,16 +20,19 @@ from experiments.reporting.tables import (
     comparisons_table,
     runs_table,
 )
+from experiments.reporting.words import compared, diverged, incomplete, progress
 from idf.arguments import parse_arguments
 from idf.errors import RunError, did_you_mean, run_main
 from idf.files import atomic_write_text
 from idf.plotting import save_figure
 from idf.runs.find import OUTPUTS
+from idf.terminal import open_console
 
 USAGE = """\
 python -m experiments.report STUDY [budget=NAME] [target=BITS] [outputs=outputs]
 
-Write statistics, tables (Markdown, CSV, LaTeX) and figures (SVG, PNG) of a study to its folder under outputs/.
+Write what a study came to into report/ of its folder under outputs/: one page (report.html) and the same as Markdown,
+tables (CSV, LaTeX) and figures (SVG, PNG).
 
   STUDY    table, stability, ablation, adaptive or another that was run; or its folder
   budget   which budget, if it was run at several; the latest unless given
@@ -41,7 +43,7 @@ PLAIN_WIDTH = 170
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the report and print its text. Returns 0.
+    """Write the report and print its tables. Returns 0.
 
     Raises:
         UserError: no such study, or its folder cannot be written.
@@ -58,12 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     outputs = Path(arguments.settings.get("outputs", OUTPUTS))
     result = read_results(find_folder(arguments.plain[0], arguments.settings.get("budget"), outputs), target)
     paths = write_report(result)
-    console = Console()
-    if not console.is_terminal:
-        print(paths[0].read_text(encoding="utf-8"))
-    else:
-        console.print(Markdown(paths[0].read_text(encoding="utf-8")))
-    print(f"written to {paths[0].parent}/: {', '.join(path.name for path in paths)}")
+    console = open_console(PLAIN_WIDTH)
+    for part in to_terminal(result):
+        console.print(part)
+    names = ", ".join(path.name for path in paths)
+    console.print(Text(f"written to {paths[0].parent}/: {names}"), soft_wrap=True)
     return 0
 
 
@@ -91,15 +92,13 @@ def find_folder(word: str, budget: str | None, outputs: Path) -> Path:
 
 
 def write_report(result: StudyResult) -> list[Path]:
-    """Write everything into ``report/`` of the study's folder; ``report.md`` comes first in what is returned.
+    """Write everything into ``report/`` of the study's folder; ``report.html`` and ``report.md`` come first.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     folder = result.folder / "report"
-    commands: list[str] = []
-    found = [cells_table(result), comparisons_table(result), codecs_table(result, commands), runs_table(result)]
-    tables = [table for table in found if table is not None]
+    tables, commands = make_tables(result)
     figures = {"seeds": draw_seeds(result), "curves": draw_curves(result)}
     paths = []
     for table in tables:
@@ -110,27 +109,31 @@ def write_report(result: StudyResult) -> list[Path]:
         if figure is not None:
             paths += save_figure(figure, folder, name)
     drawn = [path.name for path in paths if path.suffix == ".png"]
-    text = to_text(result, tables, commands, drawn)
-    atomic_write_text(folder / "report.md", text)
-    return [folder / "report.md", *paths]
+    reports = {"report.html": page(result, tables, commands), "report.md": to_text(result, tables, commands, drawn)}
+    for name, text in reports.items():
+        atomic_write_text(folder / name, text)
+    return [*(folder / name for name in reports), *paths]
+
+
+def make_tables(result: StudyResult) -> tuple[list[Table], list[str]]:
+    """The tables that there are, and the commands that the table of codecs numbers."""
+    commands: list[str] = []
+    found = [cells_table(result), comparisons_table(result), codecs_table(result, commands), runs_table(result)]
+    return [table for table in found if table is not None], commands
 
 
 def to_text(result: StudyResult, tables: Sequence[Table], commands: Sequence[str], figures: Sequence[str]) -> str:
     """The report as Markdown."""
-    states = Counter(seed.run.state.name for cell in result.cells for seed in cell.seeds)
-    counts = ", ".join(f"{count} {'not started' if state == 'new' else state}" for state, count in states.most_common())
     parts = [f"# {result.name}\n"]
     if result.description:
         parts.append(f"{result.description}.\n")
-    parts.append(
-        f"{sum(states.values())} runs: {counts}. Read on {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC.\n"
-    )
-    if result.missing:
-        names = ", ".join(f"{seed.name} ({_state(seed.run.state.name)})" for seed in result.missing[:12])
-        more = f" and {len(result.missing) - 12} more" if len(result.missing) > 12 else ""
-        parts.append(f"**Not complete:** {names}{more}. The figures are over what is there.\n")
+    parts.append(f"{progress(result)} The same as a page with all figures: [report.html](report.html).\n")
+    if missing := incomplete(result):
+        parts.append(f"**Not complete:** {missing}\n")
     for table in tables:
         parts.append(table.markdown())
+        if table.name == "comparisons":
+            parts.append("\n".join(f"- {compared(*comparison)}" for comparison in result.comparisons) + "\n")
         if table.name == "codecs" and commands:
             parts.append("\n".join(f"[{number}] `{command}`  " for number, command in enumerate(commands, 1)) + "\n")
     parts += [f"![{name.removesuffix('.png')}]({name})\n" for name in figures]
@@ -138,8 +141,23 @@ def to_text(result: StudyResult, tables: Sequence[Table], commands: Sequence[str
     return "\n".join(parts)
 
 
-def _state(name: str) -> str:
-    return "not started" if name == "new" else name
+def to_terminal(result: StudyResult) -> list[RenderableType]:
+    """The report for rich, in the order to print; what the columns mean is in the files."""
+    tables, commands = make_tables(result)
+    parts: list[RenderableType] = [Text(result.name, style="bold")]
+    if result.description:
+        parts.append(Text(f"{result.description}."))
+    parts.append(Text(progress(result)))
+    if missing := incomplete(result):
+        parts.append(Text(f"not complete: {missing}", style="yellow"))
+    for table in tables:
+        parts += [Text(), table.terminal()]
+        if table.name == "comparisons":
+            parts += [Text(compared(*comparison)) for comparison in result.comparisons]
+        if table.name == "codecs":
+            parts += [Text(f"[{number}] {command}", style="dim") for number, command in enumerate(commands, 1)]
+    parts += [Text(words, style="red") for _, words in diverged(result)]
+    return parts
 
 
 if __name__ == "__main__":

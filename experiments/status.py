@@ -21,6 +21,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from experiments.launching.plan import read_manifest
+from experiments.watching import watch
 from idf.arguments import parse_arguments
 from idf.config.identity import NOT_SEMANTIC
 from idf.datasets.cache import entries
@@ -31,11 +32,12 @@ from idf.terminal import open_console
 from idf.text import DASH, age, bits, size
 
 USAGE = """\
-python -m experiments.status [STUDY ...] [outputs=outputs]
+python -m experiments.status [STUDY ...] [--watch] [outputs=outputs]
 
 List the runs under outputs/: state, best validation bits/sample, age, size on disk; and the size of their cache.
 
   STUDY    only these folders of outputs/
+  --watch  follow these studies, or those that are running, until their runs have ended
   outputs  the folder of all runs"""
 
 STYLES = {
@@ -79,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0
-    arguments = parse_arguments(argv, settings=("outputs",))
+    arguments = parse_arguments(argv, settings=("outputs",), flags=("--watch",))
     arguments.check()
     outputs = Path(arguments.settings.get("outputs", OUTPUTS))
     runs = [read_run(folder) for folder in find_runs(outputs)]
@@ -87,9 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in arguments.plain:
         if Path(name).name not in studies:
             raise RunError(f"there is no study {name} under {outputs}/{did_you_mean(name, studies)}")
-    wanted = {Path(name).name for name in arguments.plain} or set(studies)
+    wanted = {Path(name).name for name in arguments.plain}
     console = open_console(PLAIN_WIDTH)
-    runs = [run for run in runs if run.folder.parent.name in wanted]
+    if "--watch" in arguments.flags:
+        return watch(console, outputs, wanted, render)
+    runs = [run for run in runs if not wanted or run.folder.parent.name in wanted]
     for part in render(runs, outputs, time.time()):
         console.print(part)
     for cache in dict.fromkeys([outputs / "cache", *(Path(folder) for run in runs if (folder := _cache(run)))]):

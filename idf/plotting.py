@@ -47,15 +47,17 @@ def label_figure(figure: Figure, title: str) -> None:
 
 def label_axes(axes: Axes, title: str, x: str, y: str) -> None:
     """A title at the left, and what the axes mean."""
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=16)
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=24)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
 
 
-def add_legend(axes: Axes) -> None:
-    """A legend without a box, if anything is labelled."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=9)
+def add_legend(figure: Figure, axes: Axes) -> None:
+    """A legend without a box below the panel, where it covers no curve, if anything is labelled."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = 2 if figure.get_figwidth() >= WIDTH_INCHES else 1
+        figure.legend(handles, labels, loc="outside lower left", ncols=columns, frameon=False, fontsize=9)
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:

@@ -20,6 +20,8 @@ FLOORS = (
         "terminal",
         "arguments",
         "plotting",
+        "page",
+        "quiet_tensorflow",
         "audio",
         "arithmetic",
         "nets",

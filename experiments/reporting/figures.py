@@ -6,6 +6,7 @@ Colours are those of Okabe and Ito, as in :mod:`idf.plotting`.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,23 +22,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 3
+NARROW = 5.0
+"""Figures less wide than this, in inches, are for phones."""
 SKIPPED = 0.1
 """Share of the steps whose steep fall would flatten all the rest of a curve."""
 
 
-def draw_seeds(result: StudyResult) -> Figure | None:
+def draw_seeds(result: StudyResult, width: float = WIDTH_INCHES) -> Figure | None:
     """Bits/sample of every seed, a row for each cell; None when nothing finished.
 
     Dots are seeds that finished, the line is the mean with its 95 % interval, crosses at the right
     are seeds that diverged.
+
+    Args:
+        width: inches; a narrow figure has the cells' names above their rows.
     """
     values = [seed.bits for cell in result.cells for seed in cell.seeds if seed.bits is not None]
     if not values:
         return None
     from matplotlib.figure import Figure
 
-    count = len(result.cells)
-    figure = Figure(figsize=(WIDTH_INCHES, 1.5 + 0.42 * count), dpi=DPI, layout="constrained")
+    count, narrow = len(result.cells), width < NARROW
+    figure = Figure(figsize=(width, (2.0 if narrow else 1.7) + 0.42 * count), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     style_axes(axes)
     low, high = min(values), max(values)
@@ -46,50 +52,71 @@ def draw_seeds(result: StudyResult) -> Figure | None:
     for row, cell in enumerate(result.cells):
         _draw_cell(axes, row, cell, edge)
     diverged = any(cell.count("diverged") for cell in result.cells)
-    axes.set_xlim(low - room, (edge if diverged else high) + room)
-    axes.set_ylim(count - 0.5, -0.5)
-    axes.set_yticks(range(count), [cell.name for cell in result.cells])
+    axes.set_xlim(low - room, (edge + room if diverged else high) + room)
+    axes.set_ylim(count - 0.5, -0.75 if narrow else -0.5)
+    names = [cell.name for cell in result.cells]
+    if narrow:
+        axes.set_yticks([])
+        for row, name in enumerate(names):
+            axes.annotate(name, (0.01, row - 0.38), xycoords=axes.get_yaxis_transform(), fontsize=8, va="center")
+    else:
+        axes.set_yticks(range(count), names)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("bits per sample on validation clips (smaller is better)")
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=3, frameon=False, fontsize=8)
+    axes.set_xlabel("bits per sample of validation clips; less is better", fontsize=8 if narrow else 10)
+    axes.locator_params(axis="x", nbins=4 if narrow else 8)
+    _legend(figure, [axes], 1 if narrow else 3)
     label_figure(figure, "Bits per sample by seed")
     return figure
 
 
-def draw_curves(result: StudyResult) -> Figure | None:
-    """Validation over training, a panel for each cell; None when nothing was validated."""
+def draw_curves(result: StudyResult, width: float | None = None) -> Figure | None:
+    """Validation over training, a panel for each cell; None when nothing was validated.
+
+    Args:
+        width: inches; None for as many as three panels side by side need.
+    """
     cells = [cell for cell in result.cells if any(seed.curve for seed in cell.seeds)]
     if not cells:
         return None
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    columns = 2 if len(cells) == 4 else min(COLUMNS, len(cells))
+    narrow = width is not None and width < NARROW
+    columns = 2 if len(cells) == 4 or narrow else min(COLUMNS, len(cells))
+    columns = min(columns, len(cells))
     rows = math.ceil(len(cells) / columns)
-    figure = Figure(figsize=(max(WIDTH_INCHES, 3.2 * columns), 1.2 + 2.1 * rows), dpi=DPI, layout="constrained")
+    across = max(WIDTH_INCHES, 3.2 * columns) if width is None else width
+    figure = Figure(figsize=(across, 1.7 + 2.1 * rows), dpi=DPI, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, cell in zip(grid.flat, cells, strict=False):
         style_axes(axes)
         _draw_curves(axes, cell)
-        axes.set_title(cell.name, loc="left", fontsize=9)
+        # Long names break at their hyphens, so that neighbours do not touch.
+        axes.set_title(textwrap.fill(cell.name, int(11 * across / columns)), loc="left", fontsize=8 if narrow else 9)
         axes.tick_params(labelsize=8)
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5, integer=True))
     for axes in list(grid.flat)[len(cells) :]:
         axes.set_axis_off()
     for column in range(columns):
-        grid[(len(cells) - 1 - column) // columns, column].tick_params(labelbottom=True)
+        lowest = grid[(len(cells) - 1 - column) // columns, column]
+        lowest.tick_params(labelbottom=True)
+        lowest.set_xlabel("optimiser step", fontsize=9)
     _limit(grid[0, 0], [seed.curve for cell in cells for seed in cell.seeds if seed.curve])
     label_figure(figure, "Validation over training")
-    figure.supxlabel("optimiser step", fontsize=10)
     figure.supylabel("bits per sample", fontsize=10)
+    _legend(figure, list(grid.flat), 1 if narrow else 4)
+    return figure
+
+
+def _legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
+    """One legend below all panels, each sign once."""
     unique: dict[str, Artist] = {}
-    for axes in grid.flat:
+    for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
         unique |= dict(zip(labels, handles, strict=True))
-    figure.legend(list(unique.values()), list(unique), loc="outside upper right", ncols=4, frameon=False, fontsize=8)
-    return figure
+    figure.legend(
+        list(unique.values()), list(unique), loc="outside lower left", ncols=columns, frameon=False, fontsize=8
+    )
 
 
 def sharpness_steps(config: Config) -> list[int]:
@@ -131,7 +158,6 @@ def _draw_cell(axes: Axes, row: int, cell: CellResult, edge: float) -> None:
             textcoords="offset points",
             va="center",
             fontsize=9,
-            color=VERMILION,
         )
 
 

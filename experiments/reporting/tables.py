@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from experiments.reporting.results import CellResult, SeedResult, StudyResult
 from experiments.reporting.statistics import Interval, rate_interval, summarise
+from idf.page.markup import Markup, element, join
+from idf.page.markup import table as markup_table
 from idf.runs.history import finite_number
-from idf.tables import to_csv, to_latex, to_markdown
+from idf.tables import to_csv, to_latex, to_markdown, to_terminal
 from idf.text import DASH, bits, formatted, times
+
+if TYPE_CHECKING:
+    import rich.table
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,19 @@ class Table:
     def markdown(self) -> str:
         """A heading, the table, and its note."""
         return f"## {self.title}\n\n{to_markdown(self.columns, self.rows, self.alignment)}\n{self.note}\n"
+
+    def terminal(self) -> rich.table.Table:
+        """For rich; the first columns may take several lines."""
+        return to_terminal(
+            self.columns, self.rows, self.alignment, title=self.title, wrapped=self.columns[: self.texts]
+        )
+
+    def html(self) -> Markup:
+        """In a frame of its own, and its note."""
+        numbers = [letter == "r" for letter in self.alignment]
+        return join(
+            [markup_table(self.title, self.columns, self.rows, numbers), element("p", self.note, class_="note")]
+        )
 
     def csv(self) -> str:
         """One header line and full precision."""

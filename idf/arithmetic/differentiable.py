@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from idf.arithmetic import ParameterSpec, unit_formula
 from idf.arithmetic.levels import LAST_LEVEL, LEVELS_PER_OCTAVE
+from idf.quiet_tensorflow import tf
 
 
 def _straight_through(x: tf.Tensor, rounded: tf.Tensor) -> tf.Tensor:

@@ -81,7 +81,7 @@ def training_batches(
         windows = draw(step)
         return windows if change is None else change(windows)
 
-    import tensorflow as tf  # deferred: slow to load
+    from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     def load(step: tf.Tensor) -> tf.Tensor:
         crops = tf.numpy_function(make, [step], tf.int32, stateful=False)

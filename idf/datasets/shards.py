@@ -102,7 +102,7 @@ def source_hash(dataset: Dataset) -> str:
 
 def _write(dataset: Dataset, folder: Path) -> None:
     """Write the shards and, last, ``meta.json``."""
-    import tensorflow as tf  # deferred: slow to load
+    from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     shards = _assign_shards(dataset.train)
     with Progress(console=Console(stderr=True), transient=True) as bar:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from idf.evaluation.options import USAGE, Options, parse_options
 from idf.evaluation.report.example_clip import ExampleClip, make_example_clip
 from idf.evaluation.report.html import write_page
 from idf.evaluation.report.markdown import write_report
+from idf.evaluation.report.sounds import Sounds, make_sounds
 from idf.evaluation.results import (
     Results,
     Row,
@@ -51,6 +52,9 @@ from idf.training.families.load import model_nll_bits
 from idf.training.framework import prepare_tensorflow
 from idf.training.tracking.trackers import log_table
 
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
 PLAIN_WIDTH = 150
 """Characters of a line when the output is not a terminal."""
 
@@ -72,18 +76,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         target = target_of_models(options.models, options.data)
     dataset = open_dataset(target.config.data)
     _check_early(target.run)
-    results, example = evaluate(target, dataset, options)
-    paths = write_evaluation(target.run, results, example)
+    results, example, sounds = evaluate(target, dataset, options)
+    paths = write_evaluation(target.run, results, example, sounds)
     track(target, results)
     _print(results, paths[-1])
     return 0
 
 
-def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Results, ExampleClip]:
+def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Results, ExampleClip, Sounds]:
     """Measure models and the baselines on one split. Keeps the first model's files in ``evaluation/files/``.
 
     Returns:
-        what was found, and the clip that the page shows.
+        what was found, the clip that the page shows, and what it lets one hear.
 
     Raises:
         RunError: the split has no clips, or a codec is not lossless, or the model cannot code.
@@ -107,9 +111,9 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
         laid_out = lay_out(dataset, clips, _subfolder(folder, "clips"))
         total = sum(clip.samples for clip in laid_out)
 
-        def bar(label: str, passes: int) -> Callable[[int], None]:
+        def bar(label: str, passes: int) -> tuple[TaskID, Callable[[int], None]]:
             task = progress.add_task(label, total=passes * total)
-            return lambda samples: progress.advance(task, samples)
+            return task, lambda samples: progress.advance(task, samples)
 
         kept = []
         for number, subject in enumerate(target.subjects):
@@ -118,16 +122,18 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
             with output_errors(own):
                 model = Path(shutil.copy(subject.model, own))
             entry = model_entry(subject, model)
-            measured = _measure_model(entry, laid_out, _subfolder(own, "files"), bar(entry.codec, 2))
+            measured = _measure_model(entry, laid_out, _subfolder(own, "files"), bar(entry.codec, 2)[1])
             prepare_tensorflow(target.config)
-            nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1))
+            nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1)[1])
             rows.append(make_row(entry, *names, measured, nll, _training_windows(subject, model, dataset)))
             per_clip[entry.codec] = clip_records(measured.clips, nll)
             kept.append((model, measured))
         for number, baseline in enumerate(baselines):
+            task, advance = bar(baseline.codec, 2)
             try:
-                found = measure(baseline, laid_out, _subfolder(folder, f"baseline-{number}"), bar(baseline.codec, 2))
+                found = measure(baseline, laid_out, _subfolder(folder, f"baseline-{number}"), advance)
             except CodecError as error:
+                progress.remove_task(task)  # it will never be full; the table says why
                 not_made.append(unavailable(baseline, error))
                 continue
             rows.append(make_row(baseline, *names, found))
@@ -137,9 +143,11 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
         _keep_files(kept[0][1], target.run.evaluation / "files")
         warnings += [excess for row in rows[: len(kept)] if (excess := excess_warning(row))]
         results = Results(tuple(rows), tuple(not_made), tuple(warnings), facts, per_clip)
-        progress.add_task("one clip for the page", total=None)
+        sounds = make_sounds(codecs[0], dataset, clips, bar("sounds for the page", 1)[1])
+        task = progress.add_task("one clip for the page", total=1)
         example = make_example_clip(codecs[0], dataset, clips, results)
-    return results, example
+        progress.advance(task)
+    return results, example, sounds
 
 
 def _training_windows(subject: Subject, model: Path, dataset: Dataset) -> float | None:
@@ -154,7 +162,7 @@ def model_entry(subject: Subject, model: Path) -> Entry:
     return Entry(subject.label, f"idf, {coder}", subject.window, ModelCodec(str(model.resolve()), coder))
 
 
-def write_evaluation(run: RunFolder, results: Results, example: ExampleClip) -> list[Path]:
+def write_evaluation(run: RunFolder, results: Results, example: ExampleClip, sounds: Sounds) -> list[Path]:
     """Write results, tables, figures, the page and the report under the run's ``evaluation/``; the report comes last.
 
     Raises:
@@ -165,7 +173,7 @@ def write_evaluation(run: RunFolder, results: Results, example: ExampleClip) -> 
     figures = plot_codecs(results.rows, folder / "plots")
     if run.history_path.is_file():
         figures += plot_history(run.history_path, folder / "plots")
-    paths.append(write_page(results, run, example, folder))
+    paths.append(write_page(results, run, example, sounds, folder))
     return [*paths, *figures, write_report(results, figures, folder, run.folder)]
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 
-import tensorflow as tf
-
 from idf.priors.mixture import Mixture
+from idf.quiet_tensorflow import tf
 
 _OPEN = 1e4
 """An argument of the logistic function that stands for infinity in float32."""

@@ -14,6 +14,7 @@ from idf.plotting import (
     BLUE,
     DPI,
     GREY,
+    HEIGHT_INCHES,
     ORANGE,
     VERMILION,
     WIDTH_INCHES,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 MAX_MARKS = 12
 """More changes of the sharpness than this are a smooth schedule: shaded as a span instead of marked one by one."""
+MARK_INCHES = 0.45
+"""Room for the value at a mark."""
 
 
 Points = tuple[list[float], list[float]]
@@ -70,8 +73,8 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
     Args:
         history_path: a run's ``history.jsonl``. If the ``config.yaml`` beside it says that the sharpness is
             learned, its drift is not marked: only a schedule's changes explain jumps of the curves.
-        folder: gets ``loss``, ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as
-            ``.svg`` and ``.png``; a figure without any data is left out.
+        folder: gets ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as ``.svg`` and
+            ``.png``; a figure without any data is left out.
 
     Returns:
         the files written.
@@ -95,10 +98,9 @@ def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, F
     """
     history = read_series(Path(history_path))
     changes = _Changes() if _learns_sharpness(Path(history_path).parent) else _sharpness_changes(history)
-    bits = _Curves("Bits per dimension", "bits per sample", "bits_per_dim", "loss")
+    bits = _Curves("Bits per dimension", "bits per sample", "bits_per_dim", "loss", "likelihood_bits_per_dim")
     ratio = _Curves("Compression ratio", "16 bits / bits per sample", "compression_ratio", "compression_ratio")
     figures = {
-        "loss": _loss(history, changes, width),
         "bits_per_dimension": _curves(history, changes, bits, width),
         "compression_ratio": _curves(history, changes, ratio, width),
         "log_scales": _log_scales(history, width),
@@ -108,12 +110,20 @@ def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, F
 
 @dataclass(frozen=True)
 class _Curves:
-    """Title and unit of a figure; its metric of validation and coding records, and that of training records."""
+    """What one figure shows.
+
+    Args:
+        title, unit: of the figure.
+        metric: of validation and coding records.
+        train: of training records; the loss is the bits per dimension of the training windows.
+        likelihood: of coding records, what the model says of the clips that were coded; None for none.
+    """
 
     title: str
     unit: str
     metric: str
     train: str
+    likelihood: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,42 +150,42 @@ def _sharpness_changes(history: Series) -> _Changes:
     return _Changes(tuple(((steps[index - 1] + steps[index]) / 2, values[index]) for index in moved))
 
 
-def _loss(history: Series, changes: _Changes, width: float) -> Figure | None:
-    steps, loss = history.points("train", "loss")
-    if not steps:
-        return None
-    figure, axes = new_figure(width)
-    axes.plot(steps, loss, color=BLUE, alpha=0.35, linewidth=0.9, label="training windows")
-    axes.plot(steps, _smooth(loss), color=BLUE, linewidth=1.6, label="the same, smoothed")
-    _limit(axes, [(steps, loss)])
-    _mark(axes, changes)
-    label_axes(axes, "Training loss", "optimiser step", "−log₂ p, bits per sample")
-    add_legend(axes)
-    return figure
-
-
 def _curves(history: Series, changes: _Changes, which: _Curves, width: float) -> Figure | None:
-    curves: list[tuple[Points, dict[str, Any]]] = []
-    steps, values = history.points("train", which.train)
-    curves.append(((steps, _smooth(values)), {"color": GREY, "linewidth": 1.2, "label": "training windows, smoothed"}))
-    style = {"linewidth": 1.8, "marker": "o", "markersize": 3.5}
-    curves.append(
-        (history.points("validation", which.metric), {"color": BLUE, "label": "validation clips, −log₂ p", **style})
-    )
+    train = history.points("train", which.train)
+    validation = history.points("validation", which.metric)
     coded = history.points("coded", which.metric)
-    marker = {"linestyle": "none", "marker": "D", "markersize": 5}
-    curves.append((coded, {"color": VERMILION, "label": "a few of them, really coded", **marker}))
+    own = history.points("coded", which.likelihood) if which.likelihood else ([], [])
+    count = _clips(history, "coded")
+    line = {"linewidth": 1.6, "color": BLUE}
+    sign = {"linestyle": "none", "color": VERMILION, "markersize": 5}
+    hollow = {**sign, "marker": "o", "markersize": 9, "markerfacecolor": "none"}
+    curves: list[tuple[Points, dict[str, Any]]] = [
+        (train, {"color": GREY, "linewidth": 0.8, "alpha": 0.45, "label": "training windows"}),
+        ((train[0], smoothed(train[1])), {"color": GREY, "linewidth": 1.4, "label": "the same, mean of the last ones"}),
+        (validation, {**line, "marker": "o", "markersize": 3.5, "label": f"{_clips(history, 'validation')}, −log₂ p"}),
+        (own, {**hollow, "label": f"{count} of them, −log₂ p"}),
+        (coded, {**sign, "marker": "D", "label": f"{count} of them, really coded"}),
+    ]
     drawn = [(points, look) for points, look in curves if points[0]]
     if not drawn:
         return None
-    figure, axes = new_figure(width)
+    figure, axes = new_figure(width, HEIGHT_INCHES + 0.2 * len(drawn))
     for (at, of), look in drawn:
         axes.plot(at, of, **look)
     _limit(axes, [points for points, _ in drawn])
-    _mark(axes, changes)
+    _mark(axes, changes, width)
     label_axes(axes, which.title, "optimiser step", which.unit)
-    add_legend(axes)
+    add_legend(figure, axes)
     return figure
+
+
+def _clips(history: Series, kind: str) -> str:
+    """How many clips the records of a kind are about."""
+    counts = {record.get("clips") for record in history.records.get(kind, [])}
+    count = counts.pop() if len(counts) == 1 else None
+    if kind == "coded":
+        return "some" if count is None else str(count)
+    return "validation clips" if count is None else f"{count} validation clip{'s' * (count != 1)}"
 
 
 def _log_scales(history: Series, width: float) -> Figure | None:
@@ -211,20 +221,29 @@ def _log_scales(history: Series, width: float) -> Figure | None:
     # The legend stands beside the title.
     label_figure(figure, "Log-scale of each block's logistics" if across >= WIDTH_INCHES else "Log-scales")
     figure.supxlabel("optimiser step", fontsize=10)
-    figure.supylabel("log-scale, nats on the [−1, 1) scale", fontsize=10)
+    figure.supylabel("nats, amplitudes in [−1, 1)", fontsize=10)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
-def _mark(axes: Axes, changes: _Changes) -> None:
-    """Show the sharpness changes without moving the axes' limits."""
+def _mark(axes: Axes, changes: _Changes, width: float) -> None:
+    """Show the sharpness changes without moving the axes' limits, in a figure so many inches wide."""
+    left, right = axes.get_xlim()
+    room = (right - left) * MARK_INCHES / (0.75 * width)
+    free = [left, left]  # where the next label may begin, at each of two heights
     for step, value in changes.marks:
         axes.axvline(step, color=ORANGE, linestyle="--", linewidth=1.1, zorder=1)
+        height = next((height for height in (0, 1) if step - room / 2 >= free[height] or free[height] == left), None)
+        if height is None:  # as close to its neighbours as this, a line alone must do
+            continue
+        free[height] = step + room / 2
         axes.annotate(
             f"{value:g}",
-            (step, 1.01),
+            (step, 1.0),
+            xytext=(0, 2 + 10 * height),
             xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
             color="#8A5F00",
             fontsize=8,
             ha="center",
@@ -247,13 +266,7 @@ def _limit(axes: Axes, curves: Sequence[Points]) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def _smooth(values: list[float]) -> list[float]:
-    """A centred moving average over about a twentieth of the curve: unlike a running one it does not lag."""
-    reach = max(1, len(values) // 40)
-    smooth = []
-    for index in range(len(values)):
-        # The reach shrinks towards the ends, so that the average stays centred.
-        near = min(reach, index, len(values) - 1 - index)
-        part = values[index - near : index + near + 1]
-        smooth.append(sum(part) / len(part))
-    return smooth
+def smoothed(values: Sequence[float]) -> list[float]:
+    """The mean of each value and those before it, over about a twentieth of the curve; nothing shows before it happens."""
+    reach = max(2, len(values) // 20)
+    return [sum(part) / len(part) for part in (values[max(0, end - reach) : end] for end in range(1, len(values) + 1))]

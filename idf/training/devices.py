@@ -41,7 +41,7 @@ class Devices:
         self.strategy: tf.distribute.Strategy | None = None
         """None for one device."""
         if len(names) > 1:
-            import tensorflow as tf
+            from idf.quiet_tensorflow import tf
 
             # GPUs use NCCL; between parts of a CPU only copying works.
             gpus = "GPU" in names[0]
@@ -70,7 +70,7 @@ class MirroredStep:
     """
 
     def __init__(self, loss: Loss, state: TrainingState, config: Config, strategy: tf.distribute.Strategy) -> None:
-        import tensorflow as tf
+        from idf.quiet_tensorflow import tf
 
         self.block_names: tuple[str, ...] = ()
         self._tf, self._state, self._strategy = tf, state, strategy

@@ -104,7 +104,7 @@ class Loop:
         self._step = step
         self._scorer = family.scorer(state.weights)
         self._validation_clips = spread(dataset.validation, self._settings.validate_clips)
-        self._coded_clips = spread(dataset.validation, self._settings.code_clips)
+        self._coded_clips = spread(self._validation_clips, self._settings.code_clips)
         self.position = Position()
         self._guard = DivergenceGuard(self._settings.diverged_bits)
         self._clock = Clock()
@@ -251,7 +251,8 @@ class Loop:
             position.best, position.best_step = bits, position.step
             self._run.checkpoints.save_best(self._snapshot())
             self._export(self._run.model_path, sharpness)
-        self._record("validation", {"bits_per_dim": bits, "compression_ratio": _ratio(bits)})
+        figures = {"bits_per_dim": bits, "compression_ratio": _ratio(bits)}
+        self._record("validation", figures, clips=len(self._validation_clips))
         self._write_status()
         self._display.validation(position.step, bits, position.best)
         return True
@@ -271,10 +272,11 @@ class Loop:
             return False
         bits = size.bits_per_sample
         figures = {"bits_per_dim": bits, "compression_ratio": _ratio(bits)}
-        self._record("coded", {**figures, "likelihood_bits_per_dim": likelihood})
+        count = len(self._coded_clips)
+        self._record("coded", {**figures, "likelihood_bits_per_dim": likelihood}, clips=count)
         self._display.say(
-            f"step {self.position.step}: {len(self._coded_clips)} validation clips really coded to {bits:.3f} "
-            f"bits/sample, ratio {_ratio(bits):.3f} (likelihood {likelihood:.3f})"
+            f"step {self.position.step}: {count} of {len(self._validation_clips)} validation clips really coded to "
+            f"{bits:.3f} bits/sample, ratio {_ratio(bits):.3f} (likelihood of the same {likelihood:.3f})"
         )
         return True
 
@@ -301,8 +303,8 @@ class Loop:
         self.position.losses += losses
         self._reason = self._reason or self._guard.update(losses)
 
-    def _record(self, kind: str, figures: dict[str, float]) -> None:
-        self._reporter.record(kind, self.position.step, self._clock.seconds, figures)
+    def _record(self, kind: str, figures: dict[str, float], **facts: int) -> None:
+        self._reporter.record(kind, self.position.step, self._clock.seconds, figures, **facts)
 
     def _weights(self) -> dict[str, np.ndarray]:
         return {name: variable.numpy() for name, variable in self._state.weights.items()}

@@ -24,7 +24,7 @@ class TrainingState:
     """
 
     def __init__(self, initial: Mapping[str, np.ndarray], optimizer: OptimizerConfig) -> None:
-        import tensorflow as tf
+        from idf.quiet_tensorflow import tf
 
         self.parameters: dict[str, tf.Variable] = {
             name: tf.Variable(value, name=_safe(name)) for name, value in initial.items()

@@ -37,7 +37,7 @@ def differentiate(
     loss: Loss, state: TrainingState, windows: tf.Tensor, sharpness: tf.Tensor | None
 ) -> tuple[WindowBits, tf.Tensor, list[tf.Tensor]]:
     """Return the bits of a batch, their mean a sample, and its gradients; to be traced."""
-    import tensorflow as tf
+    from idf.quiet_tensorflow import tf
 
     with tf.GradientTape() as tape:
         bits = loss(state.parameters, windows, sharpness)
@@ -48,7 +48,7 @@ def differentiate(
 
 def update(state: TrainingState, gradients: list[tf.Tensor], settings: OptimizerConfig) -> tf.Tensor:
     """Clip and apply gradients, move the average along, and return the norm before clipping; to be traced."""
-    import tensorflow as tf
+    from idf.quiet_tensorflow import tf
 
     norm = tf.linalg.global_norm(gradients)
     if settings.clip_norm:
@@ -67,7 +67,7 @@ class CompiledStep:
     """
 
     def __init__(self, loss: Loss, state: TrainingState, config: Config) -> None:
-        import tensorflow as tf
+        from idf.quiet_tensorflow import tf
 
         self.block_names: tuple[str, ...] = ()
         """Of the rows of :attr:`StepResult.log_scales`; known after the first step."""

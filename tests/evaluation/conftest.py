@@ -17,9 +17,11 @@ from idf.evaluation.codecs.interface import ClipFile, FileCodec, Unavailable
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
 from idf.evaluation.report.example_clip import make_example_clip
 from idf.evaluation.report.html import page
+from idf.evaluation.report.sounds import Sounds
 from idf.evaluation.results import Results, Row
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.model import build_adaptive
+from idf.page.document import to_flac
 from idf.runs.run import RunFolder
 from tests.blockwise_fake import Interlaced
 
@@ -135,7 +137,7 @@ def page_run(tiny_model: Path, tmp_path: Path) -> RunFolder:
     (folder / "environment.json").write_text(json.dumps({"command": ["/here/train.py", f"x={NASTY}"]}))
     lines = []
     for step in range(0, 100, 10):
-        line: dict[str, Any] = {"step": step, "kind": "train", "loss": 12 - step / 40}
+        line: dict[str, Any] = {"step": step, "kind": "train", "loss": 12 - step / 40, "compression_ratio": 1.4}
         for block in range(1, 17):
             line |= {f"log_scale/z{block}/{end}": -5 + at for end, at in (("mean", 0), ("min", -1), ("max", 1))}
         lines += [line, {"step": step, "kind": "validation", "bits_per_dim": 12 - step / 40}]
@@ -154,14 +156,25 @@ def page_dataset(fakes: types.ModuleType, tmp_path: Path, page_results: Results)
 
 
 @pytest.fixture
+def page_sounds(page_dataset: Dataset) -> Sounds:
+    """A second of each clip, and one as if drawn."""
+    clips = [to_flac(page_dataset.read(clip).samples, 8000) for clip in page_dataset.test]
+    return Sounds(tuple(clips), None, clips[0])
+
+
+@pytest.fixture
 def make_page(
-    page_results: Results, page_run: RunFolder, page_dataset: Dataset, make_adaptive: Callable[[int], AdaptiveCodec]
+    page_results: Results,
+    page_run: RunFolder,
+    page_dataset: Dataset,
+    page_sounds: Sounds,
+    make_adaptive: Callable[[int], AdaptiveCodec],
 ) -> Callable[[int], str]:
     """The page's text for a codec with so many blocks; none is an adaptive flow."""
 
     def make(blocks: int) -> str:
         codec = Interlaced(blocks) if blocks else make_adaptive(4096)
         example = make_example_clip(codec, page_dataset, page_dataset.test, page_results)
-        return page(page_results, page_run, example)
+        return page(page_results, page_run, example, page_sounds)
 
     return make

@@ -3,8 +3,15 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
+from matplotlib.figure import Figure
+
+from idf.evaluation import codec_plots
 from idf.evaluation.codec_plots import Mark, plot_codecs, plot_speed
 from idf.evaluation.results import Row
+from tests.collisions import collisions
+
+ROW = Row("IDF", "idf", "demo", "test", 1, 10, 256, 10, 8.0, 2.0, 7.9, 5.0, 5.0, 100.0, True)
 
 MARKS = [
     Mark("idf best", 7.8, 1.5, 1.6, 3.0, 3.1, ours=True),
@@ -28,23 +35,30 @@ def test_reads_on_a_dark_page(tmp_path: Path) -> None:
     assert "fill: #ffffff" in ground
 
 
-def test_names_of_equal_codecs_do_not_cover_each_other(tmp_path: Path, monkeypatch) -> None:
-    drawn = []
-    from matplotlib.axes import Axes
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Figures in the order in which they are written."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(codec_plots, "save_figure", lambda figure, folder, name: figures.append(figure) or [])
+    return figures
 
-    plain = Axes.annotate
 
-    def annotate(self, text, *places, **style):
-        note = plain(self, text, *places, **style)
-        drawn.append((self, note))
-        return note
-
-    monkeypatch.setattr(Axes, "annotate", annotate)
+def test_names_of_equal_codecs_do_not_cover_each_other(tmp_path: Path, saved: list[Figure]) -> None:
     plot_speed(MARKS, "clips", tmp_path, "speed")
-    assert len(drawn) == 2 * len(MARKS)
-    for panel in {axes for axes, _ in drawn}:
-        boxes = [note.get_window_extent() for axes, note in drawn if axes is panel]
-        assert not [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.overlaps(b)]
+    plot_speed(
+        [*MARKS, *(Mark(f"other {n}", 9 + n / 50, 1000 + n, 2000 - n) for n in range(5))], "clips", tmp_path, "x"
+    )
+    for figure in saved:
+        assert {mark.name for mark in MARKS} <= {text.get_text() for text in figure.axes[0].texts}
+        assert collisions(figure) == []
+
+
+def test_bars_do_not_cover_their_figures(tmp_path: Path, saved: list[Figure]) -> None:
+    rows = [
+        dataclasses.replace(ROW, codec=f"a codec with a long name {n}", bits_per_sample=8 + n / 9) for n in range(14)
+    ]
+    plot_codecs(rows, tmp_path)
+    assert collisions(saved[0]) == []
 
 
 def test_one_codec_alone(tmp_path: Path) -> None:
@@ -52,8 +66,7 @@ def test_one_codec_alone(tmp_path: Path) -> None:
 
 
 def test_bars_of_the_codecs(tmp_path: Path) -> None:
-    row = Row("IDF", "idf", "demo", "test", 1, 10, 256, 10, 8.0, 2.0, 7.9, 5.0, 5.0, 100.0, True)
-    rows = [row, *(dataclasses.replace(row, codec=f"other {n}", bits_per_sample=8.5 + n) for n in range(3))]
+    rows = [ROW, *(dataclasses.replace(ROW, codec=f"other {n}", bits_per_sample=8.5 + n) for n in range(3))]
     paths = plot_codecs(rows, tmp_path)
     assert [path.name for path in paths] == ["codecs.svg", "codecs.png"]
     text = paths[0].read_text()

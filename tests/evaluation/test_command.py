@@ -46,7 +46,7 @@ def run(tiny_model: Path, audio_folder: Path, tmp_path: Path) -> Path:
 def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what the page shows of one clip, and the page: half a minute of drawing that one test is enough for."""
     monkeypatch.setattr(command, "make_example_clip", lambda codec, dataset, clips, results: None)
-    monkeypatch.setattr(command, "write_page", lambda results, run, example, folder: folder / "report.html")
+    monkeypatch.setattr(command, "write_page", lambda results, run, example, sounds, folder: folder / "report.html")
 
 
 def test_everything(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

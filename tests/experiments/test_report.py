@@ -5,7 +5,6 @@ import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from matplotlib.image import imread
@@ -18,54 +17,6 @@ from idf.config.compose import compose
 from idf.errors import ConfigError, RunError
 
 Make = Callable[..., Path]
-
-
-def row(codec: str, bits: float, window: int | None = 256) -> dict[str, Any]:
-    where = {"dataset": "demo", "split": "test of demo-v1"}
-    return {"codec": codec, "bits_per_sample": bits, "window": window, "encode_x_realtime": 12.3, **where}
-
-
-@pytest.fixture
-def study(make_run: Make, outputs: Path) -> Make:
-    """A study of two cells with three seeds: one diverged, one was never started."""
-
-    def make(name: str = "mine-smoke", **report: object) -> Path:
-        stepped = ["model=medium", "layout=original", "sharpness=step"]
-        words = {"a": ["model=small", f"study={name}"], "b": [*stepped, f"study={name}"]}
-        curves = {
-            ("a", 0): {100: 9.6, 200: 9.10},
-            ("a", 1): {100: 9.5, 200: 9.30},
-            ("a", 2): {100: 9.4, 200: 9.20},
-            ("b", 0): {100: 9.2, 200: 8.90},
-            ("b", 1): {100: 9.0, 200: 9.15},
-        }
-        entries = []
-        for (cell, seed), curve in curves.items():
-            diverged = (cell, seed) == ("a", 2)
-            evaluated = [row("IDF", curve[200] - 0.2)]
-            if seed == 0:
-                evaluated += [row("FLAC -8", 9.5, 4096), row(f"FLAC -8 -b {cell}", 9.8)]
-            overrides = [*words[cell], f"seed={seed}"]
-            status = "diverged" if diverged else "finished"
-            reason = "the loss became nan" if diverged else None
-            folder = make_run(
-                *overrides, curve=curve, status=status, reason=reason, evaluated=None if diverged else evaluated
-            )
-            entries.append({"cell": cell, "seed": seed, "run": folder.name, "overrides": overrides, "evaluate": []})
-        missing = {"cell": "b", "seed": 2, "run": f"{folder.name[:-1]}2", "overrides": ["x=1"], "evaluate": []}
-        published = {"a": {"source": "the original", "bits_per_sample": 7.92, "note": "on its training windows"}}
-        manifest = {
-            "study": "mine",
-            "budget": "smoke",
-            "description": "A question",
-            "command": ["python", "-m", "experiments.study", "mine"],
-            "report": {"comparisons": [["a", "b"]], "target": None, "published": published, **report},
-            "runs": [*entries, missing],
-        }
-        (outputs / name / "study.json").write_text(json.dumps(manifest))
-        return outputs / name
-
-    return make
 
 
 def test_the_statistics_of_each_cell(study: Make) -> None:
@@ -154,7 +105,10 @@ def test_the_whole_report(study: Make, outputs: Path, capsys: pytest.CaptureFixt
     folder = study()
     assert main(["mine", f"outputs={outputs}"]) == 0
     text = (folder / "report" / "report.md").read_text()
-    assert capsys.readouterr().out.startswith(text)
+    shown = capsys.readouterr().out
+    assert not any(line.startswith(("#", "|", "!")) for line in shown.splitlines())  # tables, not their source
+    assert "b takes 0.2500 bits/sample fewer than a, over seeds 0, 1" in shown
+    assert "a-s2 diverged at step 200: the loss became nan." in shown
     assert "**Not complete:** b-s2 (not started)." in text
     assert "6 runs: 4 finished, 1 diverged, 1 not started." in text
     assert "Made by `python -m experiments.study mine`." in text
@@ -162,7 +116,7 @@ def test_the_whole_report(study: Make, outputs: Path, capsys: pytest.CaptureFixt
     stems = ("cells", "comparisons", "codecs", "runs")
     assert names == {f"{stem}.{form}" for stem in stems for form in ("csv", "tex")} | {
         f"{stem}.{form}" for stem in ("seeds", "curves") for form in ("svg", "png")
-    } | {"report.md"}
+    } | {"report.md", "report.html"}
     for stem in ("seeds", "curves"):
         assert imread(folder / "report" / f"{stem}.png").std() > 0.01
         ElementTree.parse(folder / "report" / f"{stem}.svg")

@@ -10,10 +10,11 @@ from typing import Any
 import matplotlib
 import pytest
 
-from idf.runs.curves import draw_history, plot_history, read_series
+from idf.runs.curves import draw_history, plot_history, read_series, smoothed
+from tests.collisions import collisions
 from tests.paths import ROOT
 
-NAMES = ("loss", "bits_per_dimension", "compression_ratio", "log_scales")
+NAMES = ("bits_per_dimension", "compression_ratio", "log_scales")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -28,8 +29,10 @@ def records(sharpness: list[float | None], blocks: int = 5) -> list[dict[str, An
             record |= {f"log_scale/z{block + 1}/{kind}": -6.0 - block for kind in ("mean", "max", "min")}
         lines.append(record)
     last = lines[-1]["step"]
-    lines.append({"step": last, "kind": "validation", "bits_per_dim": 9.0, "compression_ratio": 16 / 9})
-    lines.append({"step": last, "kind": "coded", "bits_per_dim": 9.1, "compression_ratio": 16 / 9.1})
+    ratio = {"compression_ratio": 16 / 9}
+    lines.append({"step": last, "kind": "validation", "bits_per_dim": 9.0, "clips": 8, **ratio})
+    own = {"likelihood_bits_per_dim": 9.05, "clips": 2}
+    lines.append({"step": last, "kind": "coded", "bits_per_dim": 9.1, **own, **ratio})
     lines.append({"step": last, "kind": "event", "event": "checkpoint"})
     return lines
 
@@ -102,11 +105,26 @@ def test_every_block_has_its_panel(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [4.2, 7.0])
 @pytest.mark.parametrize("blocks", [4, 31])
-def test_a_title_and_its_legend_stand_apart(tmp_path: Path, blocks: int, width: float) -> None:
-    figure = draw_history(write(tmp_path, records([None] * 5, blocks=blocks)), width)["log_scales"]
-    figure.draw_without_rendering()
-    assert figure._suptitle is not None
-    assert not figure._suptitle.get_window_extent().overlaps(figure.legends[0].get_window_extent())
+@pytest.mark.parametrize("sharpness", [[-4.0] * 9 + [-5.25] + [-5.5] + [-6.5] * 9, [-0.1 * n for n in range(20)]])
+def test_words_do_not_collide(tmp_path: Path, blocks: int, width: float, sharpness: list[float]) -> None:
+    for name, figure in draw_history(write(tmp_path, records(sharpness, blocks)), width).items():
+        assert collisions(figure) == [], name
+
+
+def test_smoothed_curves_know_the_past_only() -> None:
+    jump = [9.0] * 50 + [12.0] * 50
+    curve = smoothed(jump)
+    assert curve[:50] == jump[:50]
+    assert 9.0 < curve[50] < 12.0
+    assert curve[-40:] == jump[-40:]
+    assert smoothed([1.0, 3.0]) == [1.0, 2.0]
+    assert smoothed([]) == []
+
+
+def test_curves_say_which_clips_they_are_of(tmp_path: Path) -> None:
+    figure = draw_history(write(tmp_path, records([None] * 4)))["bits_per_dimension"]
+    shown = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {"8 validation clips, −log₂ p", "2 of them, −log₂ p", "2 of them, really coded"} <= shown
 
 
 def test_history_after_a_resume_and_a_crash(tmp_path: Path) -> None:

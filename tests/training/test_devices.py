@@ -60,14 +60,16 @@ def test_devices_that_do_not_divide_the_batch_or_are_not_there(tiny: Any, monkey
     monkeypatch.setattr(devices, "device_names", lambda config: ["GPU:0", "GPU:1", "GPU:2"])
     with pytest.raises(ConfigError, match="devices=all: 3 do not divide the batch of 4 windows"):
         Devices(tiny("devices=all"))
-    tf = framework.import_tensorflow()
+    from idf.quiet_tensorflow import tf
+
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a", "b"] if kind == "GPU" else [])
     with pytest.raises(ConfigError, match="devices=4: TensorFlow sees 2 GPUs"):
         framework.prepare_tensorflow(tiny("devices=4"))
 
 
 def test_names_as_many_as_asked_for(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    tf = framework.import_tensorflow()
+    from idf.quiet_tensorflow import tf
+
     found = [tf.config.LogicalDevice(f"/device:GPU:{index}", "GPU") for index in range(4)]
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: found if kind == "GPU" else [])
     monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda name: {"peak": int(name[-1]) * 2**20})

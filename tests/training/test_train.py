@@ -28,8 +28,6 @@ Tiny = Callable[..., Config]
 
 def start(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "train.py"), *arguments]
-    # Set, as it is once TensorFlow is loaded here, it would make the child talk.
-    options["env"] = {k: v for k, v in options.get("env", os.environ).items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, text=True, **pipes, **options)  # type: ignore[call-overload,no-any-return]
 

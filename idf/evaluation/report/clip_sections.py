@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+
+import numpy as np
 
 from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales
 from idf.evaluation.clip.latents import CodedClip
 from idf.evaluation.clip.progressive import Step
-from idf.evaluation.report.example_clip import ExampleClip, audio_uri
-from idf.evaluation.report.markup import Markup, element, join
-from idf.evaluation.report.svg import inline_svg
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-NARROW_INCHES, WIDE_INCHES = 3.6, 9.2
-"""Widths of figures over time, for phones and for larger screens."""
+from idf.evaluation.report.example_clip import ExampleClip
+from idf.page.document import player, to_flac, two_widths
+from idf.page.markup import Markup, element, join
 
 
 def one_clip(example: ExampleClip) -> Markup:
@@ -35,7 +30,7 @@ def one_clip(example: ExampleClip) -> Markup:
     return join(
         [
             element("p", about),
-            player(coded, "the clip as it is"),
+            _sound(coded, coded.samples, "the clip as it is"),
             two_widths(functools.partial(draw_bits, coded), "bits", _bits_in_words(coded)),
             element("p", f"Loud and noisy sounds cost most, pauses least. {seen}", class_="note"),
         ]
@@ -76,7 +71,7 @@ def reconstruction(example: ExampleClip) -> Markup:
         "li",
         element("h3", f"All {last.blocks} blocks: the clip itself"),
         element("p", f"{last.bits_per_sample:.3f} bits/sample, every sample as it was"),
-        player(example.coded, f"the clip from all {last.blocks} blocks"),
+        _sound(example.coded, example.coded.samples, f"the clip from all {last.blocks} blocks"),
     )
     return join(
         [
@@ -91,27 +86,17 @@ def reconstruction(example: ExampleClip) -> Markup:
     )
 
 
-def player(coded: CodedClip, what: str) -> Markup:
-    """The clip to be heard."""
-    source = audio_uri(coded.samples, coded.rate_hz)
-    return element("audio", controls=True, preload="none", src=source, aria_label=f"Listen: {what}")
-
-
-def two_widths(draw: Callable[[float], Figure], name: str, alternative: str) -> Markup:
-    """A figure, drawn for a width in inches, in two forms of which the page shows the one that fits."""
-    narrow = inline_svg(draw(NARROW_INCHES), f"{name}-narrow", alternative)
-    wide = inline_svg(draw(WIDE_INCHES), f"{name}-wide", alternative)
-    return element("figure", element("div", narrow, class_="narrow"), element("div", wide, class_="wide"))
-
-
 def _step(coded: CodedClip, step: Step, of: int) -> Markup:
     many = f"The first {step.blocks} of {of} blocks, up to {step.name}"
     first = many if step.blocks > 1 else f"The first of {of} blocks, {step.name}"
     cost = f"{step.bits_per_sample:.3f} bits/sample, {100 * step.share:.0f} % of all"
     quality = f"SNR {decibels(step.snr_db)}, log-spectral distance {decibels(step.log_spectral_distance_db)}"
-    source = audio_uri(step.samples, coded.rate_hz)
-    audio = element("audio", controls=True, preload="none", src=source, aria_label=f"Listen: {first.lower()}")
-    return element("li", element("h3", first), element("p", cost), element("p", quality), audio)
+    heard = _sound(coded, step.samples, first.lower())
+    return element("li", element("h3", first), element("p", cost), element("p", quality), heard)
+
+
+def _sound(coded: CodedClip, samples: np.ndarray, what: str) -> Markup:
+    return player(to_flac(samples, coded.rate_hz), what)
 
 
 def decibels(value: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -100,16 +98,3 @@ def steps_by_bits(bits: Sequence[float], most: int) -> list[int]:
     wanted = spent[0] + (spent[-1] - spent[0]) * np.arange(most) / (most - 1)
     nearest = np.abs(spent[:, None] - wanted).argmin(axis=0) + 1
     return sorted({1, len(bits), *nearest.tolist()})
-
-
-def audio_uri(samples: np.ndarray, rate_hz: int) -> str:
-    """A clip as a ``data:`` address of a FLAC file, which every browser plays.
-
-    Args:
-        samples: int32 (n,), 16-bit values.
-    """
-    import soundfile  # deferred: loads a shared library
-
-    file = io.BytesIO()
-    soundfile.write(file, samples.astype(np.int16), rate_hz, format="FLAC", subtype="PCM_16")
-    return "data:audio/flac;base64," + base64.b64encode(file.getvalue()).decode()

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from idf.evaluation.report.markdown import METHOD, made_with
-from idf.evaluation.report.markup import Markup, element, join, table
+from idf.evaluation.report.sounds import DRAWN_SECONDS, Sounds
 from idf.evaluation.results import ALIGNMENT, HEADINGS, NOTE, Results, Row, caption, cells
+from idf.page.document import bullets, command_line, folded, player, preformatted, tiles
+from idf.page.markup import Markup, element, join, table
 from idf.text import times
 
 MOST_CLIPS = 100
 """Clips in the table; of more the half that takes the fewest bits a sample and the half that takes the most."""
+MOST_OPEN = 12
+"""Players that are shown at once; more are shown when the reader asks for them."""
 
 
 def headline(results: Results) -> Markup:
     """The model's figures, large."""
     model, *others = results.rows
-    tiles = [
+    figures = [
         ("bits per sample", f"{model.bits_per_sample:.4f}"),
         ("compression ratio", f"{model.compression_ratio:.3f}"),
     ]
     if others:
         best = min(others, key=lambda row: row.bits_per_sample)
-        tiles.append((f"size against {best.codec}", f"{_percent(model.bits_per_sample / best.bits_per_sample - 1)}"))
-    tiles += [
+        figures.append((f"size against {best.codec}", f"{_percent(model.bits_per_sample / best.bits_per_sample - 1)}"))
+    figures += [
         ("encoding, × real time", times(model.encode_x_realtime)),
         ("decoding, × real time", times(model.decode_x_realtime)),
         ("lossless", f"{model.clips} of {model.clips}"),
     ]
-    found = [element("div", element("dt", name), element("dd", value)) for name, value in tiles]
-    return element("dl", *found, class_="tiles")
+    return tiles(figures)
 
 
 def warnings(results: Results) -> Markup:
@@ -50,14 +52,13 @@ def codecs(results: Results) -> Markup:
         parts.append(element("h3", "Bits per sample, the smallest files first"))
         parts.append(_bars(results.rows))
     if results.not_made:
-        missing = [element("li", f"{row.codec}: {row.reason}. Remedy: {row.remedy}.") for row in results.not_made]
-        summary = element("summary", f"Not made here: {len(missing)} codec{'s' * (len(missing) != 1)}")
-        parts.append(element("details", summary, element("ul", *missing)))
+        missing = [f"{row.codec}: {row.reason}. Remedy: {row.remedy}." for row in results.not_made]
+        parts.append(folded(f"Not made here: {len(missing)} codec{'s' * (len(missing) != 1)}", bullets(missing)))
     return join(parts)
 
 
-def clips(results: Results) -> Markup:
-    """Bits per sample of each clip with each codec; the smallest file of a clip stands out."""
+def clips(results: Results, sounds: Sounds) -> Markup:
+    """Bits per sample of each clip with each codec, the smallest file of a clip standing out; and all of them to hear."""
     names = [row.codec for row in results.rows]
     model = results.per_clip[names[0]]
     scores = {
@@ -82,7 +83,22 @@ def clips(results: Results) -> Markup:
         half = len(rows) // 2
         about += f"; the {half} with the fewest and the {half} with the most bits per sample of {len(model)} clips, all of which are in results.json"
     headings = ["clip", "seconds", "−log2 p", *scores]
-    return table(about, headings, rows, [False, *[True] * (len(headings) - 1)])
+    return join([table(about, headings, rows, [False, *[True] * (len(headings) - 1)]), _players(results, sounds)])
+
+
+def drawn(sounds: Sounds) -> Markup:
+    """What the model makes of random bits, to be heard."""
+    return join(
+        [
+            element(
+                "p",
+                f"{DRAWN_SECONDS:g} seconds that nobody recorded: what decoding makes of random bits. What sounds like the "
+                "training clips is what the model knows of them, such as their loudness and colour; what does not, it "
+                "has to spend bits on.",
+            ),
+            player(sounds.drawn, "audio drawn from the model"),
+        ]
+    )
 
 
 def method(results: Results, run: Path, commands: Sequence[Sequence[str]], settings: str | None) -> Markup:
@@ -93,7 +109,7 @@ def method(results: Results, run: Path, commands: Sequence[Sequence[str]], setti
         commands: command lines, in order.
         settings: the run's, as YAML.
     """
-    lines = "\n".join(_command(command) for command in commands)
+    lines = "\n".join(map(command_line, commands))
     about = results.about
     facts = [f"run {run.name}", *made_with(about)]
     if model := about.get("model"):
@@ -102,13 +118,27 @@ def method(results: Results, run: Path, commands: Sequence[Sequence[str]], setti
         facts.append("data " + ", ".join(f"{name} {value}" for name, value in data.items()))
     if evaluated := about.get("evaluated"):
         facts.append(f"evaluated {evaluated}")
-    parts = [element("p", "Made by"), element("pre", lines, tabindex=0)] if lines else []
-    parts.append(element("ul", *(element("li", paragraph) for paragraph in METHOD)))
-    parts += [element("h3", "Versions and machine"), element("ul", *(element("li", fact) for fact in facts))]
+    parts = [element("p", "Made by"), preformatted(lines)] if lines else []
+    parts += [bullets(METHOD), element("h3", "Versions and machine"), bullets(facts)]
     if settings:
-        text = element("pre", settings, tabindex=0)
-        parts.append(element("details", element("summary", "All settings of the run"), text))
+        parts.append(folded("All settings of the run", preformatted(settings)))
     return join(parts)
+
+
+def _players(results: Results, sounds: Sounds) -> Markup:
+    items = []
+    for clip, flac in zip(results.per_clip[results.rows[0].codec], sounds.clips, strict=True):
+        about = (
+            f"{clip['samples'] / clip['rate_hz']:.2f} seconds, {8 * clip['bytes'] / clip['samples']:.4f} bits/sample"
+        )
+        items.append(element("li", element("h3", clip["name"]), element("p", about), player(flac, clip["name"])))
+    heard = element("ul", *items, class_="steps")
+    if sounds.seconds is not None:
+        first = f"Of each clip the first {sounds.seconds:.1f} seconds: all of it would make the page too large."
+        heard = join([element("p", first, class_="note"), heard])
+    if len(items) > MOST_OPEN:
+        return folded(f"Listen to the {len(items)} clips", heard)
+    return join([element("h3", "Listen"), heard])
 
 
 def _bars(rows: Sequence[Row]) -> Markup:
@@ -133,9 +163,3 @@ def _shown(scores: Sequence[float]) -> list[int]:
 
 def _percent(change: float) -> str:
     return f"{100 * change:+.2f} %".replace("-", "−")
-
-
-def _command(argv: Sequence[str]) -> str:
-    """As it is typed: ``sys.argv`` has neither Python nor, for most people, a path that means anything."""
-    program, *arguments = argv
-    return "$ " + shlex.join(["python", Path(program).name, *arguments])

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from idf.config import Config
 from idf.datasets.dataset import Dataset
@@ -20,6 +19,7 @@ from idf.models.adaptive.network import HIGHEST_OCTAVE, LOWEST_OCTAVE, MEAN_STEP
 from idf.models.adaptive.state import Constants
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
+from idf.quiet_tensorflow import tf
 from idf.training.families.features_cache import Rows, row_batches, training_rows
 from idf.training.families.interface import WindowBits, cache_folder
 from idf.training.families.sequential import SequentialFamily

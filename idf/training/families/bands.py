@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import tensorflow as tf
 
 from idf.config import Config
 from idf.datasets.dataset import Dataset, spread
@@ -14,6 +13,7 @@ from idf.errors import DataError
 from idf.models.bands.codec import BandCodec, codec_of
 from idf.models.bands.initial_state import fitted
 from idf.models.bands.model import BandModel, of_band
+from idf.quiet_tensorflow import tf
 from idf.training.families.adaptive import adaptive_bits, row_scorer
 from idf.training.families.features_cache import Rows, band_batches, band_rows
 from idf.training.families.interface import WindowBits, cache_folder

@@ -146,7 +146,7 @@ _LEVELS = _levels()
 
 def row_batches(rows: Rows, config: Config, first_step: int) -> tf.data.Dataset:
     """The batches of all steps from ``first_step`` on: float32 (batch, inputs + 2 + experts)."""
-    import tensorflow as tf  # deferred: slow to load
+    from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     settings, width = config.training, rows.width
 
@@ -165,7 +165,7 @@ def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step:
 
     Of each N rows, as many are of each band as in a window; but each row is drawn for itself.
     """
-    import tensorflow as tf  # deferred: slow to load
+    from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     settings, width = config.training, rows[0].width
     windows, lengths = settings.batch_samples // model.window, model.lengths(model.window)

@@ -1,4 +1,4 @@
-"""Which family trains and scores a model: the one place that chooses."""
+"""Which family trains a model, scores it and draws from it: the one place that chooses."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from idf.models.interface import Codec, Model
 from idf.models.load import load_codec
 from idf.models.window.codec import WindowCodec
 from idf.models.window.model import WindowModel
+from idf.models.window.sampling import draw
 from idf.training.families.adaptive import AdaptiveFamily, adaptive_score
 from idf.training.families.bands import BandFamily, band_score
 from idf.training.families.interface import Family
@@ -65,6 +66,16 @@ def model_nll_bits(
         totals.append(score(samples))
         advance(len(samples))
     return totals
+
+
+def draw_audio(codec: Codec, samples: int, seed: int) -> np.ndarray:
+    """Return audio drawn from a model file's model: int32 (samples,), 16-bit values."""
+    match codec:
+        case AdaptiveCodec() | BandCodec():
+            return codec.draw(samples, seed)
+        case WindowCodec():
+            return draw(codec.model, codec.parameters, samples, seed, codec.log_scale)
+    raise TypeError(f"no family draws from {type(codec).__name__}")
 
 
 def _score(codec: Codec) -> Callable[[np.ndarray], float]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import tensorflow as tf
 
 from idf.config import Config
 from idf.datasets.batches import training_batches
@@ -18,6 +17,7 @@ from idf.models.window.model import WindowModel
 from idf.models.window.sampling import draw
 from idf.priors import ChannelwisePrior, TrackedPrior
 from idf.priors.predictors import Task, fit_predictors
+from idf.quiet_tensorflow import tf
 from idf.training.families.interface import WindowBits, cache_folder
 from idf.training.families.window_bits import training_bits
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import tensorflow as tf
-
 from idf.arithmetic import Parameters
 from idf.arithmetic.differentiable import Differentiable
 from idf.flows import GatedCoupling
@@ -20,6 +18,7 @@ from idf.models.window.model import WindowModel
 from idf.priors import ChannelwisePrior, TrackedPrior
 from idf.priors.likelihood import mixture_bits
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture
+from idf.quiet_tensorflow import tf
 from idf.training.families.interface import WindowBits
 
 _ARITHMETIC = Differentiable()

@@ -29,7 +29,7 @@ class StepProfiler:
         """Do ``work``; if ``step`` is the one to trace, under the profiler and until ``wait`` has its result."""
         if step != self.at:
             return work()
-        import tensorflow as tf
+        from idf.quiet_tensorflow import tf
 
         with tf.profiler.experimental.Profile(str(self.folder)), tf.profiler.experimental.Trace("train", step_num=step):
             result = work()

@@ -19,9 +19,9 @@ class Reporter:
         self._run = run
         self._trackers = tuple(trackers)
 
-    def record(self, kind: str, step: int, seconds: float, figures: Mapping[str, float]) -> None:
-        """Log figures of one kind (``train``, ``validation`` or ``coding``)."""
-        self._run.history.append({"step": step, "seconds": round(seconds, 3), "kind": kind, **figures})
+    def record(self, kind: str, step: int, seconds: float, figures: Mapping[str, float], **facts: Any) -> None:
+        """Log figures of one kind (``train``, ``validation`` or ``coded``); ``facts`` go to the history only."""
+        self._run.history.append({"step": step, "seconds": round(seconds, 3), "kind": kind, **figures, **facts})
         for tracker in self._trackers:
             tracker.scalars(step, {f"{kind}/{name}": value for name, value in figures.items()})
 

@@ -74,19 +74,19 @@ class TensorBoardTracker:
     """Scalars and audio under ``tensorboard/`` of the run's folder."""
 
     def __init__(self, run: Run) -> None:
-        import tensorflow as tf
+        from idf.quiet_tensorflow import tf
 
         self._writer = tf.summary.create_file_writer(str(run.folder / "tensorboard"))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        import tensorflow as tf
+        from idf.quiet_tensorflow import tf
 
         with self._writer.as_default():
             for name, value in values.items():
                 tf.summary.scalar(name, value, step=step)
 
     def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
-        import tensorflow as tf
+        from idf.quiet_tensorflow import tf
 
         wave = samples.astype(np.float32)[None, :, None] / 2**15
         with self._writer.as_default():

@@ -12,8 +12,9 @@ import pytest
 from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales, save_vector
 from idf.evaluation.clip.latents import CodedClip, look_into
 from idf.evaluation.clip.progressive import Step, progressive_steps
-from idf.evaluation.report.svg import inline_svg
+from idf.page.svg import inline_svg
 from tests.blockwise_fake import Interlaced
+from tests.collisions import collisions
 
 SVG = "{http://www.w3.org/2000/svg}"
 MakeClip = Callable[..., CodedClip]
@@ -54,6 +55,16 @@ def test_many_blocks_stay_readable(make_clip: MakeClip, width: float) -> None:
     assert sum("…" in text for text in bits) == 5
     names = texts(inline_svg(draw_scales(clip, width), "n", "x"))
     assert names.count("base") == 2
+
+
+@pytest.mark.parametrize("width", [3.4, 3.6, 9.2])
+@pytest.mark.parametrize("blocks", [4, 11])
+def test_words_do_not_collide(make_clip: MakeClip, blocks: int, width: float) -> None:
+    clip = make_clip(blocks)
+    steps = progressive_steps(Interlaced(blocks), clip.samples, 8000)
+    figures = [draw(clip, width) for draw in (draw_bits, draw_latents, draw_scales)]
+    for figure in (*figures, draw_quality(steps, width)):
+        assert collisions(figure) == []
 
 
 def test_titles_end_within_a_column(make_clip: MakeClip) -> None:

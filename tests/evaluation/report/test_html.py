@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import html.parser
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +11,13 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-import soundfile
 
 from idf.audio.pcm import Pcm
 from idf.datasets.dataset import Clip, Dataset
 from idf.errors import RunError
-from idf.evaluation.report.example_clip import ExampleClip, audio_uri, make_example_clip, steps_by_bits, typical_clip
+from idf.evaluation.report.example_clip import ExampleClip, make_example_clip, steps_by_bits, typical_clip
 from idf.evaluation.report.html import write_page
+from idf.evaluation.report.sounds import Sounds
 from idf.evaluation.results import Results
 from idf.runs.run import RunFolder
 from tests.blockwise_fake import Interlaced
@@ -74,7 +72,9 @@ def test_the_page_stands_alone_and_says_what_it_shows(make_page: MakePage, block
     assert "rate" in links
     for attributes in [*outline.all("svg"), *outline.all("audio")]:
         assert attributes["aria-label"]
-    assert len(outline.all("audio")) == 1 if not blocks else 5 <= len(outline.all("audio")) <= 7
+    # every clip, the shown one, what is drawn, and the first blocks
+    assert len(outline.all("audio")) == 5 if not blocks else 9 <= len(outline.all("audio")) <= 11
+    assert "Compression ratio over optimiser steps" in text
     assert all(attributes.get("scope") for attributes in outline.all("th"))
     assert "python train.py" in text
     assert "python evaluate.py" in text
@@ -84,11 +84,13 @@ def test_the_same_evaluation_gives_the_same_page(make_page: MakePage) -> None:
     assert make_page(0) == make_page(0)
 
 
-def test_a_run_with_nothing_but_a_model(page_results: Results, page_dataset: Dataset, tmp_path: Path) -> None:
+def test_a_run_with_nothing_but_a_model(
+    page_results: Results, page_dataset: Dataset, page_sounds: Sounds, tmp_path: Path
+) -> None:
     alone = dataclasses.replace(page_results, rows=page_results.rows[:1], not_made=(), warnings=(), about={})
     run = RunFolder(tmp_path / "empty")
     example = make_example_clip(Interlaced(), page_dataset, page_dataset.test, alone)
-    text = write_page(alone, run, example, tmp_path / "out").read_text()
+    text = write_page(alone, run, example, page_sounds, tmp_path / "out").read_text()
     Outline(text)
     assert 'id="training"' not in text
     assert "Made by" not in text
@@ -145,23 +147,19 @@ def test_steps_are_even_in_bits() -> None:
     assert all(step > 16 for step in steps[1:])
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 192000])
-def test_audio_comes_back(fakes: ModuleType, rate_hz: int) -> None:
-    samples = fakes.speech_like(500)
-    kind, _, data = audio_uri(samples, rate_hz).partition("base64,")
-    assert kind == "data:audio/flac;"
-    decoded, rate = soundfile.read(io.BytesIO(base64.b64decode(data)), dtype="int16")
-    assert rate == rate_hz
-    assert np.array_equal(decoded, samples)
-
-
-def test_of_very_many_clips_the_extremes_are_listed(page_results: Results) -> None:
+def test_of_very_many_clips_the_extremes_are_listed_and_all_are_heard(
+    page_results: Results, page_sounds: Sounds
+) -> None:
     from idf.evaluation.report.result_sections import clips
 
     [name, *_] = page_results.per_clip
     record = page_results.per_clip[name][0]
     many = tuple(record | {"name": f"clip{number}", "bytes": 5000 + number} for number in range(150))
-    text = clips(dataclasses.replace(page_results, rows=page_results.rows[:1], per_clip={name: many}))
+    sounds = Sounds((page_sounds.drawn,) * 150, 0.5, page_sounds.drawn)
+    text = clips(dataclasses.replace(page_results, rows=page_results.rows[:1], per_clip={name: many}), sounds)
+    assert text.count("<audio") == 150
+    assert "Of each clip the first 0.5 seconds" in text
+    text = text[: text.index("<details>")]
     assert len(re.findall("clip[0-9]+", text)) == 100
     assert "the 50 with the fewest and the 50 with the most bits per sample of 150 clips" in text
     assert "clip49<" in text

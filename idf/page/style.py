@@ -1,20 +1,22 @@
-"""The style sheet of a run's page: one column on a phone, light or dark as the reader's system is."""
+"""The style sheet of every page: one column on a phone, light or dark as the reader's system is."""
 
 from __future__ import annotations
 
 WIDE = "52rem"
 """From this width on, figures over time have their wide form."""
 
+# A table that is wider than its box shows that it scrolls: a scroll bar, and at its right edge a shade, which a
+# ground that moves with the table covers at its end.
 STYLE = f"""\
 :root {{
   color-scheme: light dark;
-  --paper: #ffffff; --raised: #f4f5f7; --ink: #1a1c1f; --muted: #5f6368; --line: #d5d8dc; --grid: #e3e3e3;
+  --paper: #ffffff; --raised: #f4f5f7; --ink: #1a1c1f; --muted: #5f6368; --line: #d5d8dc; --grid: #e3e3e3; --shade: #00000059;
   --blue: #0072b2; --orange: #e69f00; --green: #009e73; --vermilion: #d55e00; --sky: #56b4e9; --pink: #cc79a7;
   --other: #a9aeb4; --link: #005a9c; --warning: #8a3b00;
 }}
 @media (prefers-color-scheme: dark) {{
   :root {{
-    --paper: #15171a; --raised: #1f2226; --ink: #e8e9eb; --muted: #a3a8ae; --line: #3a3f45; --grid: #33373c;
+    --paper: #15171a; --raised: #1f2226; --ink: #e8e9eb; --muted: #a3a8ae; --line: #3a3f45; --grid: #33373c; --shade: #ffffff59;
     --blue: #4ba3dd; --orange: #f0b429; --green: #2fc49a; --vermilion: #ff8646; --sky: #85cbf5; --pink: #e29bc3;
     --other: #6b7178; --link: #7cc0f5; --warning: #ffb27a;
   }}
@@ -37,14 +39,22 @@ nav a {{ display: inline-block; padding: 0.25rem 0; }}
 .tiles div {{ background: var(--raised); border-radius: 0.5rem; padding: 0.6rem 0.75rem; }}
 .tiles dt {{ color: var(--muted); font-size: 0.8125rem; }}
 .tiles dd {{ margin: 0; font-size: 1.3rem; font-weight: 600; font-variant-numeric: tabular-nums; }}
-.scroll {{ overflow-x: auto; border: 1px solid var(--line); border-radius: 0.5rem; margin: 0.75rem 0; }}
+.scroll {{
+  overflow-x: auto; border: 1px solid var(--line); border-radius: 0.5rem; margin: 0.75rem 0;
+  background:
+    linear-gradient(to left, var(--paper) 2rem, transparent) right / 4rem 100% no-repeat local,
+    linear-gradient(to left, var(--shade), transparent) right / 1.5rem 100% no-repeat scroll,
+    var(--paper);
+}}
+.scroll::-webkit-scrollbar {{ height: 0.625rem; }}
+.scroll::-webkit-scrollbar-track {{ background: var(--raised); }}
+.scroll::-webkit-scrollbar-thumb {{ background: var(--other); border-radius: 0.3rem; }}
 table {{ border-collapse: collapse; width: 100%; font-size: 0.875rem; overflow-wrap: normal; }}
 caption {{ text-align: left; padding: 0.5rem 0.75rem; color: var(--muted); }}
 caption span {{ position: sticky; left: 0.75rem; display: inline-block; max-width: calc(100vw - 4rem); }}
 th, td {{ padding: 0.4rem 0.75rem; text-align: left; white-space: nowrap; border-top: 1px solid var(--line); }}
-thead th {{ background: var(--raised); }}
 tbody th {{ font-weight: 400; }}
-tbody th, thead th:first-child {{ position: sticky; left: 0; background: var(--raised); max-width: 11rem; white-space: normal; }}
+tbody th, thead th:first-child {{ position: sticky; left: 0; background: var(--raised); min-width: 7rem; max-width: 11rem; white-space: normal; }}
 .own th, .own td {{ font-weight: 600; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .bars {{ list-style: none; padding: 0; display: grid; gap: 0.4rem; font-size: 0.875rem; }}

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from idf.evaluation.report.markup import Markup, element, join, table
+from idf.page.markup import Markup, element, join, table
 
 NASTY = "<script>alert('&\"')</script>"
 

@@ -10,7 +10,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from idf.evaluation.report.markup import Markup, element
+from idf.page.markup import Markup, element
 from idf.plotting import BLUE, GREEN, GREY, GRID, ORANGE, PINK, SKY, VERMILION
 
 if TYPE_CHECKING:
