@@ -17,6 +17,7 @@ try:
     import fcntl
 except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]
+_HAS_LOCKS = fcntl is not None
 
 
 @contextlib.contextmanager
@@ -45,11 +46,11 @@ def try_lock(file: IO[bytes]) -> bool:
 
 def lock_shared(file: IO[bytes]) -> bool:
     """Lock a file together with others; False where one holds it alone."""
-    return fcntl is None or _flock(file, "LOCK_SH")
+    return not _HAS_LOCKS or _flock(file, "LOCK_SH")
 
 
 def _flock(file: IO[bytes], kind: str) -> bool:
-    if fcntl is None:
+    if not _HAS_LOCKS:
         return False
     try:
         fcntl.flock(file, getattr(fcntl, kind) | fcntl.LOCK_NB)
