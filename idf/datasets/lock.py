@@ -7,16 +7,16 @@ where a file system has no locks, the block simply runs.
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from idf.files import output_errors
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system
-    fcntl = None  # type: ignore[assignment]
+fcntl: Any = None  # stays so where the system is not POSIX
+with contextlib.suppress(ImportError):
+    fcntl = importlib.import_module("fcntl")
 
 
 @contextlib.contextmanager

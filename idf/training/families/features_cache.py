@@ -250,7 +250,8 @@ def _open(folder: Path, model: Traced) -> list[Rows] | None:
             return None
         if [array.shape for array in arrays] != [(len(arrays[0]), columns) for columns in _columns(model)]:
             return None
-        found.append(Rows(*arrays, signs, plan.logs))
+        codes, targets, deviations = arrays
+        found.append(Rows(codes, targets, deviations, signs, plan.logs))
     return found
 
 
