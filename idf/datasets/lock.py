@@ -7,17 +7,16 @@ where a file system has no locks, the block simply runs.
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from idf.files import output_errors
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system
-    fcntl = None  # type: ignore[assignment]
-_HAS_LOCKS = fcntl is not None
+fcntl: Any = None  # stays so where the system is not POSIX
+with contextlib.suppress(ImportError):
+    fcntl = importlib.import_module("fcntl")
 
 
 @contextlib.contextmanager
@@ -46,11 +45,11 @@ def try_lock(file: IO[bytes]) -> bool:
 
 def lock_shared(file: IO[bytes]) -> bool:
     """Lock a file together with others; False where one holds it alone."""
-    return not _HAS_LOCKS or _flock(file, "LOCK_SH")
+    return fcntl is None or _flock(file, "LOCK_SH")
 
 
 def _flock(file: IO[bytes], kind: str) -> bool:
-    if not _HAS_LOCKS:
+    if fcntl is None:
         return False
     try:
         fcntl.flock(file, getattr(fcntl, kind) | fcntl.LOCK_NB)
