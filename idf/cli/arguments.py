@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
+from typing import IO, Any
+
+from idf.cli.ends import standard_output_errors
 
 COMMANDS = ("compress", "decompress", "verify", "info", "models")
 
@@ -37,6 +41,16 @@ exit status:
   1  some files failed, are damaged, or were salvaged with losses; the others are done
   2  the command line is wrong, or nothing could be begun
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose help is not lost in silence where standard output is closed or full."""
+
+    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+        if file is not sys.stdout:
+            return super()._print_message(message, file)
+        with standard_output_errors():
+            print(message, end="", flush=True)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -72,7 +86,7 @@ def with_command(argv: Sequence[str]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     from idf import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="idf",
         description="Lossless audio compression by integer discrete flows: WAV and FLAC, "
         "8, 16 and 24 bits, 1 to 8 channels.",
@@ -89,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_compress(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "compress",
         help="WAV and FLAC files to .idf files",
@@ -115,7 +129,7 @@ def _add_compress(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     _add_common(command)
 
 
-def _add_decompress(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_decompress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "decompress",
         help=".idf files to WAV or FLAC",
@@ -143,7 +157,7 @@ def _add_decompress(commands: argparse._SubParsersAction[argparse.ArgumentParser
     _add_common(command)
 
 
-def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_verify(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "verify", help="decode .idf files to nowhere and check them", description="Decode files and check every byte."
     )
@@ -152,7 +166,7 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_common(command, writes=False)
 
 
-def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_info(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "info",
         help="what .idf files hold",
@@ -162,7 +176,7 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
-def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_models(commands: argparse._SubParsersAction[Any]) -> None:
     models = commands.add_parser(
         "models",
         help="list, export and import models",

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import errno
 import itertools
-import os
 import sys
 import tempfile
 import time
@@ -17,7 +16,9 @@ from typing import IO, Any
 
 from idf.audio.sources import open_path, open_source
 from idf.cli.console import Report
+from idf.cli.ends import StandardOutput, standard_output_errors
 from idf.cli.info import info
+from idf.cli.models import models
 from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
@@ -28,13 +29,14 @@ from idf.container.files import (
     check_target,
     compress_file,
     compress_source,
+    copy_stream,
     copy_to,
     decompress_file,
     naming,
     read_file_header,
     verify_file,
 )
-from idf.container.records import FINGERPRINT_BYTES, read_header
+from idf.container.records import read_header
 from idf.container.salvage import salvage_stream, survey
 from idf.container.stream import Decoder, Size, checked_samples, decode_stream
 from idf.errors import OutputError, RunError, UserError, WorkerError
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         "decompress": _decompress,
         "verify": _verify,
         "info": info,
-        "models": _models,
+        "models": models,
     }[arguments.command]
     return work(arguments)
 
@@ -64,7 +66,7 @@ def _compress(arguments: argparse.Namespace) -> int:
     existing, check = _existing(arguments), _check(arguments)
 
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
-        if task.source is not None and task.target is not None:
+        if task.source is not None and task.target is not None and task.seeks:
             return compress_file(
                 *(processes(codec), task.source, task.target),
                 existing=existing,
@@ -96,7 +98,7 @@ def _decompress(arguments: argparse.Namespace) -> int:
             return _salvage(task, arguments, report)
         if arguments.blocks is not None:
             return _approximate(task, arguments, jobs, report)
-        if task.source is not None and task.target is not None:
+        if task.source is not None and task.target is not None and task.seeks:
             codec = processes(_codec_for(task.source, arguments.model))
             return decompress_file(
                 codec, task.source, task.target, existing=existing, jobs=jobs, progress=report.advance
@@ -117,7 +119,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     tasks = plan(arguments.files, None, (SUFFIX,), None)
 
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
-        if task.source is not None:
+        if task.source is not None and task.seeks:
             codec = processes(_codec_for(task.source, arguments.model))
             return verify_file(codec, task.source, jobs=jobs, progress=report.advance)
         with _input(task) as file, naming(task.name):
@@ -129,46 +131,6 @@ def _verify(arguments: argparse.Namespace) -> int:
             return Size(samples, decoder.audio_format, counted.count)
 
     return _each("verifying", tasks, work, arguments)
-
-
-def _models(arguments: argparse.Namespace) -> int:
-    if arguments.action == "export":
-        target = registry.export_model(arguments.model, arguments.target)
-        print(f"wrote {target} (model {_short(registry.read_card(target))})")
-    elif arguments.action == "import":
-        card = registry.import_model(arguments.source, arguments.name)
-        print(f"{card.name} is model {_short(card)}, kept as {card.path}")
-    else:
-        return _list_models()
-    return 0
-
-
-def _list_models() -> int:
-    failed = False
-    count = 0
-    for card in registry.iter_cards():
-        count += 1
-        if isinstance(card, RunError):
-            print(f"error: {card}", file=sys.stderr)
-            failed = True
-            continue
-        default = " (default)" if card.name == (os.environ.get("IDF_MODEL") or registry.DEFAULT_MODEL) else ""
-        print(f"{card.name}{default}")
-        print(f"  model        {_short(card)} (in full {card.fingerprint.hex()})")
-        coded = f"windows of {card.window} samples" if card.window else "whole blocks, learning on the way"
-        print(f"  coded in     {coded}; {card.parameters} weights")
-        for key in ("data", "step", "idf"):
-            if key in card.provenance:
-                print(f"  {key:<12} {card.provenance[key]}")
-        print(f"  file         {card.path} ({'comes with idf' if card.is_shipped else 'imported'})")
-    if not count:
-        print(f"no models are installed; import one with idf models import FILE (kept in {registry.user_folder()})")
-    return int(failed)
-
-
-def _short(card: registry.ModelCard) -> str:
-    """A model's fingerprint as compressed files carry it."""
-    return card.fingerprint[:FINGERPRINT_BYTES].hex()
 
 
 def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namespace) -> int:
@@ -188,8 +150,6 @@ def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namesp
             report.error(f"{task.name}: {error}")
         except UserError as error:
             report.error(str(error))
-        except BrokenPipeError:
-            raise
         except OSError as error:
             report.error(f"{task.name}: {_reason(error)}")
         else:
@@ -271,23 +231,17 @@ def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: R
 
 @contextlib.contextmanager
 def _input(task: Task, *, seek: bool = False) -> Iterator[IO[bytes]]:
-    """The source to read from. Standard input is kept in a temporary file where it must seek."""
-    if task.source is not None:
-        with open_path(task.source) as file:
-            yield file
-        return
-    stream = sys.stdin.buffer
-    if not seek:
+    """The source to read from. Standard input and FIFOs are kept in a temporary file where they must seek."""
+    with contextlib.ExitStack() as stack:
+        stream: Any = sys.stdin.buffer if task.source is None else stack.enter_context(open_path(task.source))
         # a FLAC must seek; its reader needs a real file
-        start = stream.peek(4)[:4] if hasattr(stream, "peek") else b""
-        if start != b"fLaC":
+        if task.seeks or not (seek or stream.peek(4)[:4] == b"fLaC"):
             yield stream
             return
-    with tempfile.TemporaryFile() as file:
-        while data := stream.read(1 << 20):
-            file.write(data)
-        file.seek(0)
-        yield file
+        with tempfile.TemporaryFile() as file:
+            copy_stream(stream, file.write)
+            file.seek(0)
+            yield file
 
 
 @contextlib.contextmanager
@@ -305,12 +259,13 @@ def _output(task: Task, arguments: argparse.Namespace, *, scratch: bool) -> Iter
     if sys.stdout.isatty() and not arguments.force:
         raise OutputError("binary data is not written to a terminal; name a file with -o, or use --force")
     if not scratch:
-        yield sys.stdout.buffer
+        yield StandardOutput()  # type: ignore[misc]
     else:
         with tempfile.TemporaryFile() as file:
             yield file
-            copy_to(file, sys.stdout.buffer.write)
-    sys.stdout.buffer.flush()
+            copy_to(file, StandardOutput().write)
+    with standard_output_errors():
+        sys.stdout.buffer.flush()
 
 
 class _Counted:
@@ -344,7 +299,7 @@ def _codec_for(path: Path, model: str | None) -> Any:
 def _original_suffix(path: Path) -> str:
     """Of what a compressed file is restored to; the error about a broken file comes later."""
     try:
-        return FLAC_SUFFIX if read_file_header(path).from_flac else ".wav"
+        return FLAC_SUFFIX if path.is_file() and read_file_header(path).from_flac else ".wav"
     except (UserError, OSError):
         return ".wav"
 
@@ -354,7 +309,7 @@ def _total_samples(tasks: list[Task]) -> int | None:
     total = 0
     for task in tasks:
         try:
-            if task.source is None:
+            if task.source is None or not task.seeks:
                 return None
             if task.source.suffix.lower() == SUFFIX:
                 samples = read_file_header(task.source).samples

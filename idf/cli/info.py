@@ -9,6 +9,7 @@ from pathlib import Path
 
 from idf.audio.sources import open_path
 from idf.cli.console import amount
+from idf.cli.ends import say
 from idf.cli.plan import plan
 from idf.container.files import SUFFIX, naming
 from idf.container.index import Index, read_index
@@ -24,11 +25,12 @@ def info(arguments: argparse.Namespace) -> int:
             raise DataError("info needs files that can be read from both ends; name files")
         try:
             with open_path(task.source) as file, naming(task.name):
-                index = read_index(file)
-            print((_as_json if arguments.json else _as_text)(task.source, index))
+                text = (_as_json if arguments.json else _as_text)(task.source, read_index(file))
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             failed = True
+        else:
+            say(text)
     return int(failed)
 
 

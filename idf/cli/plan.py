@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idf.errors import DataError, OutputError
+from idf.files import is_stream
 
 STREAM = "-"
 AUDIO_SUFFIXES = (".wav", ".wave", ".flac")
@@ -30,6 +31,11 @@ class Task:
     def name(self) -> str:
         """What to call the source in messages."""
         return "standard input" if self.source is None else str(self.source)
+
+    @property
+    def seeks(self) -> bool:
+        """Whether the source is a file, not standard input, a FIFO or a device, of which all is read once."""
+        return self.source is not None and not is_stream(self.source)
 
 
 def plan(

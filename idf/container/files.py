@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
-import numpy as np
-
-from idf.audio.format import AudioFormat
+from idf.audio.flac import write_flac
 from idf.audio.sources import Source, open_path, open_source
 from idf.coding.codec import ChunkCodec
 from idf.container.records import Header, read_header
@@ -33,7 +31,7 @@ from idf.container.stream import (
 )
 from idf.container.tail import FollowedFile
 from idf.errors import DataError, FormatError, OutputError
-from idf.files import atomic_write, output_errors
+from idf.files import atomic_write, is_stream, output_errors
 
 SUFFIX = ".idf"
 FLAC_SUFFIX = ".flac"
@@ -183,49 +181,17 @@ def read_file_header(path: Path | str) -> Header:
         return read_header(file)
 
 
-def write_flac(
-    output: IO[bytes], audio_format: AudioFormat, blocks: Iterator[np.ndarray], *, progress: Progress = no_progress
-) -> int:
-    """Write samples, int32 (n, channels) a block, as FLAC; returns how many.
-
-    Raises:
-        OutputError: FLAC has no place for them.
-    """
-    import soundfile  # deferred: loads a shared library
-
-    subtype = {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"}[audio_format.sample_bits]
-    written = 0
-    try:
-        sound: Any = soundfile.SoundFile(
-            output, "w", audio_format.rate_hz, audio_format.channels, subtype, format="FLAC", compression_level=0.625
-        )
-    except (soundfile.SoundFileError, ValueError) as error:
-        raise OutputError(
-            f"FLAC cannot hold this audio at {audio_format.rate_hz} Hz ({error}); write a .wav file"
-        ) from error
-    with sound:
-        for block in blocks:
-            # libsndfile wants 24 bits in the upper part of 32, 8 bits in the upper part of 16
-            sound.write(
-                (block << 8)
-                if audio_format.sample_bits == 24
-                else (block << (16 - audio_format.sample_bits)).astype(np.int16)
-            )
-            written += len(block)
-            progress(len(block))
-    return written
-
-
 def check_target(source: Path | None, target: Path, existing: Existing) -> None:
-    """Refuse early, before any work is done.
+    """Refuse early, before any work is done. FIFOs and character devices are written to, not replaced.
 
     Raises:
-        OutputError: the target exists and may not be replaced, or is the source.
+        OutputError: the target exists (a link that leads nowhere does, too) and may not be replaced, or is the
+            source, or a block device.
     """
     with output_errors(target):
-        if not target.exists():
+        if not os.path.lexists(target) or is_stream(target):
             return
-        if source is not None and source.exists() and target.samefile(source):
+        if source is not None and source.exists() and target.exists() and target.samefile(source):
             raise OutputError(f"{target} is the file to be read; choose another name")
     if existing == "refuse":
         raise OutputError(f"{target} exists; choose another name, or replace it with --force")
@@ -256,5 +222,10 @@ def _output(source: Path, target: Path) -> Iterator[IO[bytes]]:
 def copy_to(file: IO[bytes], write: Callable[[bytes], object]) -> None:
     """Give a whole file, from its start, to ``write``."""
     file.seek(0)
+    copy_stream(file, write)
+
+
+def copy_stream(file: IO[bytes], write: Callable[[bytes], object]) -> None:
+    """Give all that a file still holds to ``write``."""
     while data := file.read(_COPY):
         write(data)
