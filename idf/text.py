@@ -5,6 +5,21 @@ from __future__ import annotations
 DASH = "–"
 
 
+def printable(text: str) -> str:
+    """``text`` with everything that is no printable character escaped, such as controls in the name of a file.
+
+    >>> printable("a\\x1b[31mb\\n"), printable("\\udcff")
+    ('a\\\\x1b[31mb\\\\n', '\\\\xff')
+    """
+    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+
+
+def _escape(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # a byte that is no UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode()
+
+
 def age(seconds: float) -> str:
     """How long ago, in the largest unit that fits: ``"40 s"``, ``"3 min"``, ``"5 h"``, ``"12 d"``."""
     for unit, size, upto in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):

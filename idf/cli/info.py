@@ -15,23 +15,31 @@ from idf.container.files import SUFFIX, naming
 from idf.container.index import Index, read_index
 from idf.errors import DataError, RunError, UserError
 from idf.models import registry
+from idf.text import printable
 
 
 def info(arguments: argparse.Namespace) -> int:
     """Print what the files hold; returns the exit status."""
-    failed = False
-    for task in plan(arguments.files, None, (SUFFIX,), None):
+    todo = plan(arguments.files, None, (SUFFIX,), None)
+    for problem in todo.problems:
+        _complain(problem)
+    failed = bool(todo.problems)
+    for task in todo.tasks:
         if task.source is None:
             raise DataError("info needs files that can be read from both ends; name files")
         try:
             with open_path(task.source) as file, naming(task.name):
                 text = (_as_json if arguments.json else _as_text)(task.source, read_index(file))
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            _complain(str(error))
             failed = True
         else:
             say(text)
     return int(failed)
+
+
+def _complain(text: str) -> None:
+    print(f"error: {printable(text)}", file=sys.stderr)
 
 
 def _as_text(path: Path, index: Index) -> str:
@@ -42,7 +50,7 @@ def _as_text(path: Path, index: Index) -> str:
     wav = f"WAV, {'its own header kept' if header.has_head else 'plain header'}"
     original = "FLAC, its samples kept" if header.from_flac else wav
     lines = [
-        str(path),
+        printable(str(path)),
         f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.sample_bits} bits, "
         f"{header.rate_hz} Hz, {samples} samples ({samples / header.rate_hz:.3f} s)",
         f"  size         {amount(size)} for {amount(samples * header.audio_format.frame_bytes)}"
