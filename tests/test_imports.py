@@ -21,13 +21,14 @@ FLOORS = (
         "arguments",
         "plotting",
         "audio",
+        "samples",
         "arithmetic",
         "nets",
         "flows",
         "priors",
         "coding",
     ),
-    *("workers", "container", "datasets", "models", "runs", "training", "evaluation", "api", "cli"),
+    *("workers", "container", "datasets", "models", "runs", "training", "evaluation", "reader", "api", "cli"),
 )
 """Folders and modules of ``idf``, the lowest first."""
 APART = [("flows", "priors"), ("container", "models"), ("container", "datasets")]

@@ -13,12 +13,13 @@ from idf.cli.console import Report
 from idf.cli.info import info
 from idf.cli.models import models
 from idf.cli.plan import AUDIO_SUFFIXES, STREAM, Task, plan
-from idf.cli.streams import Counted, existing, task_input, task_output
+from idf.cli.streams import existing, task_input, task_output
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
     FLAC_SUFFIX,
     SUFFIX,
     Check,
+    Counted,
     check_target,
     compress_file,
     compress_source,

@@ -56,18 +56,6 @@ def task_output(task: Task, arguments: argparse.Namespace, *, scratch: bool) -> 
         sys.stdout.buffer.flush()
 
 
-class Counted:
-    """A stream that counts what is read from it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.count = file, 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self.count += len(data)
-        return data
-
-
 def existing(arguments: argparse.Namespace) -> Existing:
     """What to do where a target exists."""
     return "replace" if arguments.force else "refuse"

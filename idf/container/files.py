@@ -229,3 +229,15 @@ def copy_stream(file: IO[bytes], write: Callable[[bytes], object]) -> None:
     """Give all that a file still holds to ``write``."""
     while data := file.read(_COPY):
         write(data)
+
+
+class Counted:
+    """A stream that counts what is read from it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.count = file, 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.count += len(data)
+        return data
