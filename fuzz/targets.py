@@ -179,7 +179,9 @@ def with_right_checksums(data: bytes) -> bytes:
     fixed = bytearray(data)
     fixed[:5] = records.MAGIC + bytes([records.VERSION])
     try:
-        place = _skip(fixed, 6, 2 if fixed[5] & 4 else 3)
+        place = _skip(fixed, 7, 2 if fixed[5] & 128 else 3)
+        if fixed[6] & 8:
+            place = _skip(fixed, place, 1) + _number(fixed, place)
         fixed[place : place + records.FINGERPRINT_BYTES] = codec().fingerprint[: records.FINGERPRINT_BYTES]
         place += records.FINGERPRINT_BYTES
         seed = zlib.crc32(fixed[:place])

@@ -92,7 +92,8 @@ def compress(samples: np.ndarray | File, rate_hz: int | None = None, *, model: M
     codec = registry.load_model(model)
     jobs = min(jobs, _blocks(len(array), codec.chunk_samples))
     with Processes(jobs) as processes:
-        return compress_array(processes(codec), array, audio_format, jobs=jobs)
+        is_column = np.ndim(samples) == 2 and array.shape[1] == 1  # type: ignore[arg-type]
+        return compress_array(processes(codec), array, audio_format, is_column=is_column, jobs=jobs)
 
 
 def decompress(data: bytes | File, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
@@ -118,7 +119,7 @@ def decompress(data: bytes | File, *, model: Model = None, jobs: int = 1) -> tup
         jobs = min(jobs, _blocks(header.samples, header.chunk_samples))
     with Processes(jobs) as processes:
         samples, audio_format = decompress_array(processes(codec), data, jobs=jobs)
-    return from_integers(samples, audio_format), audio_format.rate_hz
+    return from_integers(samples, header), audio_format.rate_hz
 
 
 @dataclass(frozen=True)
@@ -156,14 +157,15 @@ def approximate(data: bytes, blocks: int, *, model: Model = None) -> Approximati
         RunError: the model that made it is not here, or is no window flow; says what to do.
     """
     file = io.BytesIO(data)
-    codec = partial_codec(registry.load_for(read_header(file).fingerprint, model), blocks)
+    header = read_header(file)
+    codec = partial_codec(registry.load_for(header.fingerprint, model), blocks)
     audio_format, _, found = approximate_blocks(codec, file, blocks)
     known, bits = [np.empty((0, audio_format.channels), np.int32)], np.zeros(len(codec.block_names))
     for samples, spent in found:
         known.append(samples)
         bits += spent
     share = float(bits[:blocks].sum() / bits.sum()) if bits.any() else 1.0
-    samples = from_integers(np.concatenate(known), audio_format)
+    samples = from_integers(np.concatenate(known), header)
     return Approximation(samples, audio_format.rate_hz, codec.block_names, blocks, share)
 
 
@@ -184,7 +186,7 @@ def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]
     empty = np.empty((0, found.audio_format.channels), np.int32)
     samples = np.concatenate([empty, *salvage_blocks(codec, file, found, lost)])
     return (
-        from_integers(samples, found.audio_format),
+        from_integers(samples, found.header),
         found.audio_format.rate_hz,
         Loss(tuple(lost), tuple(found.notes)),
     )

@@ -31,7 +31,7 @@ class Reader:
     Attributes:
         rate_hz: samples a second.
         channels: 1 to 8.
-        sample_bits: 8, 16 or 24.
+        sample_bits: 8, 16, 24 or 32.
         samples: in each channel.
     """
 
@@ -57,7 +57,7 @@ class Reader:
         """
         if self._file.closed:
             raise ValueError("the reader is closed")
-        return from_integers(self._reader.read(start, stop), self._reader.audio_format)
+        return from_integers(self._reader.read(start, stop), self._reader.header)
 
     def __getitem__(self, part: Any) -> np.ndarray:
         """A part, with the rules of arrays.

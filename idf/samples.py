@@ -1,4 +1,4 @@
-"""Arrays of programs: int8, int16 and int32 as soundfile gives them, and back from the codec's integers."""
+"""Arrays of programs: int8, int16, int32 and float32 as soundfile gives them, and back from the codec's integers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from idf.audio.format import MAX_CHANNELS, AudioFormat
+from idf.container.records import Header
 from idf.errors import DataError
 
-_BITS = {"int8": 8, "int16": 16, "int32": 24}
+_BITS = {"int8": 8, "int16": 16, "int32": 24, "float32": 32}
+"""An int32 that uses its lowest byte is of 32 bits."""
 
 
 def to_integers(samples: Any, rate_hz: int | None) -> tuple[np.ndarray, AudioFormat]:
@@ -30,34 +32,29 @@ def to_integers(samples: Any, rate_hz: int | None) -> tuple[np.ndarray, AudioFor
             f"samples have shape {np.shape(samples)}; it must be (time,) or (time, channels) with up to 8 channels"
         )
     bits = _BITS[array.dtype.name]
+    if array.dtype.kind == "f":
+        whole = np.ascontiguousarray(array, np.float32).view(np.int32)
+        return whole, AudioFormat(int(rate_hz), array.shape[1], bits, is_float=True)
     whole = array.astype(np.int32)
-    if bits == 24:
-        if np.any(whole & 255):
-            raise DataError(
-                "int32 samples are taken as 24 bits in the upper three bytes (as soundfile reads them), and these use "
-                "the lowest byte: for 16-bit values pass samples.astype(np.int16), for 24-bit values samples << 8; "
-                "32-bit audio cannot be compressed"
-            )
-        whole >>= 8
-    return whole, AudioFormat(int(rate_hz), array.shape[1], bits)
+    if bits == 24 and np.any(whole & 255):
+        bits = 32
+    return whole >> 8 if bits == 24 else whole, AudioFormat(int(rate_hz), array.shape[1], bits)
 
 
 def _remedy(array: np.ndarray) -> str:
     if array.dtype.kind == "f":
-        return (
-            "float audio cannot be compressed without loss here: read the file as integers "
-            '(soundfile.read(path, dtype="int16"), or "int32" for 24 bits)'
-        )
+        return 'pass float32 if the file holds that (soundfile.read(path, dtype="float32")), and integers otherwise'
     if array.dtype == np.uint8:
         return "for unsigned 8-bit audio pass (samples.astype(np.int16) - 128).astype(np.int8)"
     return "pass int16 (or int8 for 8-bit, int32 with 24 bits in the upper three bytes)"
 
 
-def from_integers(samples: np.ndarray, audio_format: AudioFormat) -> np.ndarray:
-    """Undo :func:`to_integers`."""
-    whole = (
-        samples << 8
-        if audio_format.sample_bits == 24
-        else samples.astype({8: np.int8, 16: np.int16}[audio_format.sample_bits])
-    )
-    return whole[:, 0] if audio_format.channels == 1 else whole
+def from_integers(samples: np.ndarray, header: Header) -> np.ndarray:
+    """Undo :func:`to_integers`, for samples of a file with that header."""
+    if header.is_float:
+        whole: np.ndarray = np.ascontiguousarray(samples, np.int32).view(np.float32)
+    elif header.sample_bits == 24:
+        whole = samples << 8
+    else:
+        whole = samples.astype({8: np.int8, 16: np.int16, 32: np.int32}[header.sample_bits])
+    return whole[:, 0] if header.channels == 1 and not header.is_column else whole

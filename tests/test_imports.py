@@ -21,14 +21,25 @@ FLOORS = (
         "arguments",
         "plotting",
         "audio",
-        "samples",
         "arithmetic",
         "nets",
         "flows",
         "priors",
         "coding",
     ),
-    *("workers", "container", "datasets", "models", "runs", "training", "evaluation", "reader", "api", "cli"),
+    *(
+        "workers",
+        "container",
+        "datasets",
+        "models",
+        "runs",
+        "training",
+        "evaluation",
+        "samples",
+        "reader",
+        "api",
+        "cli",
+    ),
 )
 """Folders and modules of ``idf``, the lowest first."""
 APART = [("flows", "priors"), ("container", "models"), ("container", "datasets")]

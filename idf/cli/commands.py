@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from idf.audio.flac import MAX_RATE_HZ
+from idf.audio.format import Original
 from idf.audio.sources import open_source
 from idf.cli.batch import do_all
 from idf.cli.console import Report
@@ -16,14 +19,16 @@ from idf.cli.plan import AUDIO_SUFFIXES, STREAM, Task, plan
 from idf.cli.streams import existing, task_input, task_output
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
-    FLAC_SUFFIX,
+    OTHER_SUFFIXES,
     SUFFIX,
+    SUFFIXES,
     Check,
     Counted,
     check_target,
     compress_file,
     compress_source,
     decompress_file,
+    kind_of_target,
     naming,
     read_file_header,
     verify_file,
@@ -81,7 +86,7 @@ def _decompress(arguments: argparse.Namespace) -> int:
         if arguments.blocks is not None:
             return f"{path.stem}.blocks{arguments.blocks}.wav"
         # what is salvaged is written as WAV, which has room for what is not sure
-        return path.with_suffix(".wav" if arguments.salvage else _original_suffix(path)).name
+        return path.with_suffix(".wav").name if arguments.salvage else _original_name(path)
 
     todo = plan(arguments.files, arguments.output, (SUFFIX,), rename)
     replace = existing(arguments)
@@ -100,8 +105,8 @@ def _decompress(arguments: argparse.Namespace) -> int:
             counted = Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
             codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
-            if task.target is not None and task.target.suffix.lower() == FLAC_SUFFIX:
-                raise OutputError("standard input can be restored as WAV only; name a .wav file")
+            if task.target is not None and kind_of_target(task.target, decoder.header) is not Original.WAV:
+                raise OutputError(f"{task.name} can be restored as WAV only; name a .wav file")
             samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=report.advance)
             return Size(samples, decoder.audio_format, counted.count)
 
@@ -119,7 +124,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             counted = Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
             codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
-            decoder.skip_head()
+            decoder.kept_head()
             samples = sum(map(len, checked_samples(codec, decoder, jobs=jobs)))
             return Size(samples, decoder.audio_format, counted.count)
 
@@ -128,10 +133,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
     """Restore what is whole; a loss counts as a failure, and the file is written all the same."""
-    if task.target is not None:
-        check_target(task.source, task.target, existing(arguments))
-        if task.target.suffix.lower() == FLAC_SUFFIX and arguments.output is not None:
-            raise OutputError(f"{task.target}: what is salvaged is written as WAV; name a .wav file")
+    _check_wav_target(task, arguments, "what is salvaged is written as WAV")
     with task_input(task, seek=True) as file, naming(task.name):
         header = survey(file).header
         codec = registry.load_for(header.fingerprint, arguments.model)
@@ -162,10 +164,7 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
 
 def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: Report) -> Size:
     """Write what the first latent blocks tell, of a file that decodes exactly."""
-    if task.target is not None:
-        check_target(task.source, task.target, existing(arguments))
-        if task.target.suffix.lower() == FLAC_SUFFIX:
-            raise OutputError(f"{task.target}: what the first blocks tell is written as WAV; name a .wav file")
+    _check_wav_target(task, arguments, "what the first blocks tell is written as WAV")
     with task_input(task, seek=True) as file, naming(task.name):
         fingerprint = read_header(file).fingerprint
         try:
@@ -183,6 +182,13 @@ def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: R
     return Size(spent.samples, spent.audio_format, size)
 
 
+def _check_wav_target(task: Task, arguments: argparse.Namespace, why: str) -> None:
+    if task.target is not None:
+        check_target(task.source, task.target, existing(arguments))
+        if task.target.suffix.lower() in (*SUFFIXES[Original.FLAC], *OTHER_SUFFIXES):
+            raise OutputError(f"{task.target}: {why}; name a .wav file")
+
+
 def _check(arguments: argparse.Namespace) -> Check:
     return "none" if arguments.no_verify else "decode"
 
@@ -195,9 +201,24 @@ def _codec_for(path: Path, model: str | None) -> Any:
         raise RunError(f"{path}: {error}") from error
 
 
-def _original_suffix(path: Path) -> str:
-    """Of what a compressed file is restored to; the error about a broken file comes later."""
+def _original_name(path: Path) -> str:
+    """What a compressed file is restored to: the original's name, or if it was renamed, what it is called now with the
+    original's ending. The error about a broken file comes later."""
     try:
-        return FLAC_SUFFIX if path.is_file() and read_file_header(path).from_flac else ".wav"
+        header = read_file_header(path) if path.is_file() else None
     except (UserError, OSError):
-        return ".wav"
+        header = None
+    if header is None:
+        return path.with_suffix(".wav").name
+    usual = SUFFIXES[header.original if header.rate_hz <= MAX_RATE_HZ else Original.WAV]
+    name = os.fsdecode(header.name)
+    if name and Path(name).with_suffix(SUFFIX).name == path.name and Path(name).suffix.lower() not in OTHER_SUFFIXES:
+        return name if _suits(Path(name), usual) else path.with_suffix(usual[0]).name
+    suffix = Path(name).suffix
+    return path.with_suffix(suffix if suffix.lower() in usual else usual[0]).name
+
+
+def _suits(name: Path, usual: Sequence[str]) -> bool:
+    """Whether a name says nothing else than what is in the file."""
+    suffix = name.suffix.lower()
+    return suffix in usual or all(suffix not in suffixes for suffixes in SUFFIXES.values())

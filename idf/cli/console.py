@@ -122,10 +122,13 @@ class Report:
             self.totals.add(outcome)
             values = size.samples * size.audio_format.channels
             self._rows.append((shortened(name), *columns(values, size, seconds)))
-        facts = {"bytes_before": outcome.before, "bytes_after": outcome.after, "samples": size.samples}
+        facts: dict[str, Any] = {"bytes_before": outcome.before, "bytes_after": outcome.after, "samples": size.samples}
         about = size.audio_format
         facts |= {"channels": about.channels, "bits": about.sample_bits, "rate_hz": about.rate_hz}
+        facts |= {"note": size.note} if size.note else {}
         self._result(task, "done", seconds=round(seconds, 3), **facts)
+        if size.note:
+            self.note(f"{task.name}: {size.note}")
         if self.gives_verdicts and not self.as_json and not self.quiet:
             self._put(f"{name}: OK")
         elif self.verbose and not self.quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -47,11 +48,12 @@ def _as_text(path: Path, index: Index) -> str:
     samples, size = index.end.samples, path.stat().st_size
     values = samples * header.channels
     model = _model_name(header.fingerprint)
-    wav = f"WAV, {'its own header kept' if header.has_head else 'plain header'}"
-    original = "FLAC, its samples kept" if header.from_flac else wav
+    kept = "its metadata kept" if header.from_flac else "its own header kept" if header.has_head else "plain header"
+    name = f"{printable(os.fsdecode(header.name))} (" if header.name else ""
+    original = f"{name}{header.original.name}, {kept}{')' if name else ''}"
     lines = [
         printable(str(path)),
-        f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.sample_bits} bits, "
+        f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.audio_format.sample_name}, "
         f"{header.rate_hz} Hz, {samples} samples ({samples / header.rate_hz:.3f} s)",
         f"  size         {amount(size)} for {amount(samples * header.audio_format.frame_bytes)}"
         + (
@@ -61,6 +63,7 @@ def _as_text(path: Path, index: Index) -> str:
         ),
         f"  original     {original}",
         f"  model        {header.fingerprint.hex()} ({model or 'not installed'})",
+        f"  SHA-256      {index.end.digest.hex()} (of the samples)",
         f"  blocks       {len(index.starts)} of {header.chunk_samples} samples",
     ]
     return "\n".join(lines)
@@ -76,12 +79,14 @@ def _as_json(path: Path, index: Index) -> str:
             "bits": header.sample_bits,
             "rate_hz": header.rate_hz,
             "samples": index.end.samples,
-            "original": "flac" if header.from_flac else "wav",
+            "float": header.is_float,
+            "original": header.original.name.lower(),
+            "name": os.fsdecode(header.name) or None,
             "model": header.fingerprint.hex(),
             "model_name": _model_name(header.fingerprint),
             "blocks": len(index.starts),
             "block_samples": header.chunk_samples,
-            "sha256_of_samples_start": index.end.digest.hex(),
+            "sha256_of_samples": index.end.digest.hex(),
         }
     )
 
