@@ -8,6 +8,7 @@ Source: RFC 9639.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import IO
 
@@ -19,6 +20,8 @@ STREAMINFO_BYTES = 34
 MAX_METADATA_BYTES = 1 << 28
 """Kept in memory; a picture has at most 16 MiB."""
 _ID3V1_BYTES = 128
+_MAX_TRIES = 1 << 12
+"""Two bytes that look like the start of a frame come about once in 32 kB by chance."""
 _LAST_BYTES = 1 << 21
 """The longest frame is shorter: 65,535 samples of 8 channels, 24 bits."""
 
@@ -113,7 +116,10 @@ def count_samples(file: IO[bytes], start: int, info: bytes, name: str) -> int:
     file.seek(begin)
     data = file.read(end - begin)
     place = len(data)
-    while (place := data.rfind(b"\xff", 0, place)) >= 0:
+    for _ in range(_MAX_TRIES):
+        place = max(data.rfind(b"\xff\xf8", 0, place), data.rfind(b"\xff\xf9", 0, place))
+        if place < 0:
+            break
         if samples := _frame_end(data, place, int.from_bytes(info[2:4], "big")):
             return samples
     raise DataError(f"{name}: corrupt audio: the last frame of the FLAC file is cut off; get a fresh copy")
@@ -155,7 +161,7 @@ class Stripped:
 def _frame_end(data: bytes, place: int, block_samples: int) -> int:
     """The number of the sample behind a frame that begins at ``place`` and fills the rest; 0 if none does."""
     head = data[place : place + 16]
-    if len(head) < 10 or head[1] & 0xFE != 0xF8:
+    if len(head) < 10:
         return 0
     code, rate_code = head[2] >> 4, head[2] & 15
     number, size = _coded_number(head[4:])
@@ -190,13 +196,18 @@ def _coded_number(data: bytes) -> tuple[int, int]:
 
 
 def _crc(data: bytes, width: int, polynomial: int) -> int:
-    top, mask, crc = 1 << (width - 1), (1 << width) - 1, 0
-    table = []
+    table, mask, crc = _crc_table(width, polynomial), (1 << width) - 1, 0
+    for byte in data:
+        crc = (crc << 8 & mask) ^ table[crc >> (width - 8) ^ byte]
+    return crc
+
+
+@functools.cache
+def _crc_table(width: int, polynomial: int) -> list[int]:
+    top, mask, table = 1 << (width - 1), (1 << width) - 1, []
     for byte in range(256):
         value = byte << (width - 8)
         for _ in range(8):
             value = (value << 1 ^ polynomial if value & top else value << 1) & mask
         table.append(value)
-    for byte in data:
-        crc = (crc << 8 & mask) ^ table[crc >> (width - 8) ^ byte]
-    return crc
+    return table

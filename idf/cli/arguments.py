@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="idf",
         description="Lossless audio compression by integer discrete flows: WAV and FLAC, "
-        "8, 16 and 24 bits, 1 to 8 channels.",
+        "8 to 32 bits, 32-bit floats, 1 to 8 channels.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -116,8 +116,8 @@ def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "compress",
         help="WAV and FLAC files to .idf files",
-        description="Compress WAV and FLAC files. A WAV file will come back byte for byte, a FLAC file as the same "
-        "samples (its tags are not kept). What is written is decoded and compared before it counts.",
+        description="Compress WAV and FLAC files. A WAV file will come back byte for byte, a FLAC file with all its "
+        "metadata, and byte for byte too where its frames can be made again. What is written is decoded and compared before it counts.",
     )
     _add_files(command, "WAV or FLAC files, folders of them, or - for standard input (WAV)")
     _add_output(command, "file or folder to write to (default: beside the source, as .idf); - for standard output")
@@ -143,7 +143,8 @@ def _add_decompress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "decompress",
         help=".idf files to WAV or FLAC",
-        description="Restore what was compressed: WAV files byte for byte, FLAC files as FLAC with the same samples.",
+        description="Restore what was compressed: WAV files byte for byte, FLAC files as FLAC with the same metadata and "
+        "samples. What the target has no place for is said.",
     )
     _add_files(command, ".idf files, folders of them, or - for standard input")
     _add_output(
