@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-from idf.audio.flac import Kept, write_flac
+from idf.audio.flac import MAX_RATE_HZ, Kept, write_flac
 from idf.audio.format import Original
 from idf.audio.sources import Source, open_path, open_source
 from idf.audio.wav import chunk_names
@@ -204,8 +204,10 @@ def _restore_wav(
     codec: ChunkCodec, decoder: Decoder, output: IO[bytes], jobs: int, progress: Progress
 ) -> tuple[int, str]:
     samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=progress)
-    lost = "WAV has no place for the FLAC file's metadata; restore it as .flac" if decoder.header.from_flac else ""
-    return samples, lost
+    if not decoder.header.from_flac:
+        return samples, ""
+    remedy = "; restore it as .flac" if decoder.header.rate_hz <= MAX_RATE_HZ else ", which stay in the .idf file"
+    return samples, f"WAV has no place for the FLAC file's metadata{remedy}"
 
 
 def _restore_flac(
