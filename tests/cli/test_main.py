@@ -129,8 +129,8 @@ def test_folders(idf: Idf, wav: Path, tmp_path: Path, jobs: int) -> None:
     assert done.err.splitlines()[-1].startswith("3 done, 0 skipped, 0 failed; ")
     assert idf("verify", tmp_path / "packed", "-j", jobs).status == 0
     assert idf("decompress", tmp_path / "packed", "-o", tmp_path / "back", "-j", jobs).status == 0
-    assert names(tmp_path / "back") == ["a.wav", "c.flac", "deep/b.wav"]
-    assert (tmp_path / "back" / "deep" / "b.wav").read_bytes() == wav.read_bytes()
+    assert names(tmp_path / "back") == ["a.wav", "c.flac", "deep/b.WAV"]
+    assert (tmp_path / "back" / "deep" / "b.WAV").read_bytes() == wav.read_bytes()
 
 
 def test_one_bad_file_does_not_stop_the_others(idf: Idf, wav: Path, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     idf(tmp_path / "b.flac")
     listed = idf("info", tmp_path / "in.idf", tmp_path / "b.idf").out
     assert b"WAV, plain header" in listed
-    assert b"FLAC, its samples kept" in listed
+    assert b"FLAC, its metadata kept" in listed
     (models / "default.idfm").unlink()
     assert b"not installed" in idf("info", tmp_path / "in.idf").out
     (tmp_path / "bad.idf").write_text("no")
