@@ -13,11 +13,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from fuzz.targets import CORPUS, TINY, adaptive_codec, bands_codec, codec
+from idf.audio.flac import write_flac
 from idf.audio.format import AudioFormat
-from idf.audio.sources import ArraySource, WavSource
+from idf.audio.sources import ArraySource, FlacSource, WavSource
 from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
+from idf.container.floats import encode_float_block
 from idf.container.planes import encode_block
 from idf.container.stream import encode_stream
 from idf.models.file import read_model_file
@@ -51,6 +53,8 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
     file = io.BytesIO()
     encode_stream(codec(), WavSource(io.BytesIO(odd), "odd"), file)
     yield "container", "odd", file.getvalue()
+    yield from _floats()
+    yield from _flac()
     for components in (1, 3):
         symbols = np.arange(-20, 20, dtype=np.int32)
         message = Message()
@@ -65,6 +69,40 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
     for name, path in (("window", TINY), ("adaptive", find_model("fast")), ("bands", find_model("bands-small"))):
         header = read_model_file(path).header | {"provenance": {}}
         yield "model", name, json.dumps(header).encode()
+
+
+def _floats() -> Iterator[tuple[str, str, bytes]]:
+    rng = np.random.default_rng(0)
+    wave = np.rint(3000 * np.sin(np.arange(100) / 9)).astype(np.float32)[:, None]
+    kinds = {
+        "scaled": np.where(wave == 0, np.float32(-0.0), wave / np.float32(32768)),
+        "divided": wave / np.float32(32767),
+        "split": np.concatenate([wave / 30011, rng.normal(size=(100, 1))], axis=1).astype(np.float32),
+        "as-is": rng.integers(0, 2**32, (40, 2), dtype=np.uint32).view(np.float32),
+    }
+    for name, values in kinds.items():
+        samples = np.ascontiguousarray(values).view(np.int32)
+        yield "floats", name, bytes([len(samples) - 1, samples.shape[1] - 1]) + encode_float_block(codec(), samples)
+        file = io.BytesIO()
+        encode_stream(codec(), ArraySource(samples, AudioFormat(8000, samples.shape[1], 32, True)), file)
+        yield "container", f"float-{name}", file.getvalue()
+
+
+def _flac() -> Iterator[tuple[str, str, bytes]]:
+    for name, samples, bits in _signals():
+        file = io.BytesIO()
+        write_flac(file, AudioFormat(8000, samples.shape[1], bits), [samples])
+        data = bytearray(file.getvalue())
+        yield "flac", name, bytes(data)
+        source = FlacSource(io.BytesIO(data), name)
+        yield "flac", f"{name}-kept", source.head
+        data[21] &= 0xF0
+        data[22:26] = bytes(4)
+        tagged = b"ID3\4\0\0\0\0\0\4tags" + bytes(data) + b"TAG" + bytes(125)
+        yield "flac", f"{name}-tagged-of-unknown-length", tagged
+        packed = io.BytesIO()
+        encode_stream(codec(), FlacSource(io.BytesIO(tagged), name), packed, name=b"name.flac")
+        yield "container", f"flac-{name}", packed.getvalue()
 
 
 def _signals() -> Iterator[tuple[str, np.ndarray, int]]:

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the decoder's parts.
 
-    python -m fuzz.run TARGET [SECONDS]      TARGET: container, planes, adaptive, bands, message, wav, model, or all
+    python -m fuzz.run TARGET [SECONDS]      TARGET: container, planes, floats, adaptive, bands, flac, message, wav, model, or all
 
 Needs atheris (``pip install atheris``), which this package does not depend on. New inputs are kept
 under ``fuzz/found`` (not in the repository); those worth keeping go to ``fuzz/corpus/TARGET``.

@@ -8,6 +8,7 @@ the corpus and a few thousand random edits of them through the same functions.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import io
 import json
@@ -18,11 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from idf.audio.flac import Kept
+from idf.audio.sources import FlacSource
 from idf.audio.wav import WavReader
 from idf.coding.codec import ChunkCodec
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.container import records
+from idf.container.floats import decode_float_block
 from idf.container.planes import decode_block
 from idf.container.reading import RangeReader
 from idf.container.salvage import salvage_stream
@@ -77,7 +81,7 @@ def planes(data: bytes, model: ChunkCodec | None = None) -> None:
     """An audio block: three bytes say what is expected, the rest is the payload. Of :func:`codec` if no model is given."""
     if len(data) < 3:
         return
-    count, channels, sample_bits = data[0] + 1, data[1] % 8 + 1, (8, 16, 24)[data[2] % 3]
+    count, channels, sample_bits = data[0] + 1, data[1] % 8 + 1, (8, 16, 24, 32)[data[2] % 4]
     try:
         samples = decode_block(model or codec(), data[3:], count, channels, sample_bits)
     except FormatError:
@@ -85,6 +89,35 @@ def planes(data: bytes, model: ChunkCodec | None = None) -> None:
     assert samples.shape == (count, channels)
     assert samples.min() >= -(1 << (sample_bits - 1))
     assert samples.max() < 1 << (sample_bits - 1)
+
+
+def floats(data: bytes) -> None:
+    """An audio block of floats: two bytes say what is expected, the rest is the payload."""
+    if len(data) < 3:
+        return
+    count, channels = data[0] + 1, data[1] % 8 + 1
+    try:
+        samples = decode_float_block(codec(), data[2:], count, channels)
+    except FormatError:
+        return
+    assert samples.shape == (count, channels)
+
+
+def flac(data: bytes) -> None:
+    """A FLAC file, and what is kept of one."""
+    with contextlib.suppress(DataError):
+        Kept.unpack(data)
+    try:
+        source = FlacSource(io.BytesIO(data), "x.flac")
+        Kept.unpack(source.head)
+        seen = 0
+        for block in source.blocks(1 << 16):
+            seen += len(block)
+            if seen > MAX_SAMPLES:
+                raise Enough
+        assert seen == source.announced
+    except (DataError, Enough):
+        return
 
 
 def message(data: bytes) -> None:
@@ -168,6 +201,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "planes": planes,
     "adaptive": adaptive,
     "bands": bands,
+    "floats": floats,
+    "flac": flac,
     "message": message,
     "wav": wav,
     "model": model,
@@ -179,7 +214,9 @@ def with_right_checksums(data: bytes) -> bytes:
     fixed = bytearray(data)
     fixed[:5] = records.MAGIC + bytes([records.VERSION])
     try:
-        place = _skip(fixed, 6, 2 if fixed[5] & 4 else 3)
+        place = _skip(fixed, 7, 2 if fixed[5] & 128 else 3)
+        if fixed[6] & 8:
+            place = _skip(fixed, place, 1) + _number(fixed, place)
         fixed[place : place + records.FINGERPRINT_BYTES] = codec().fingerprint[: records.FINGERPRINT_BYTES]
         place += records.FINGERPRINT_BYTES
         seed = zlib.crc32(fixed[:place])

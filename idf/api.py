@@ -19,42 +19,57 @@ int8 for 8 bits. Decompressing gives the same type back.
 
 from __future__ import annotations
 
-import builtins
+import contextlib
 import io
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import IO, TypeGuard
 
 import numpy as np
 
-from idf.audio.format import MAX_CHANNELS, AudioFormat
 from idf.audio.sources import open_path, open_source
 from idf.container import files
 from idf.container.approximation import approximate_blocks, partial_codec
 from idf.container.arrays import compress_array, decompress_array
-from idf.container.files import Existing
-from idf.container.reading import RangeReader
+from idf.container.files import Check, Existing
 from idf.container.records import read_header
 from idf.container.salvage import Loss, salvage_blocks, survey
 from idf.container.stream import Decoder, Size, decode_stream
 from idf.errors import DataError
+from idf.files import atomic_write
 from idf.models import registry
+from idf.reader import Model, Reader, open
+from idf.samples import from_integers, to_integers
 from idf.workers.pool import Processes
 
-Model = str | Path | None
-"""A model by name or path; None for the default, or for the one that made the file."""
+__all__ = [
+    "Approximation",
+    "Loss",
+    "Reader",
+    "approximate",
+    "compress",
+    "compress_file",
+    "compress_stream",
+    "decompress",
+    "decompress_file",
+    "decompress_stream",
+    "open",
+    "salvage",
+]
 
-_BITS = {"int8": 8, "int16": 16, "int32": 24}
+File = Path | str | IO[bytes]
+"""A path, or an open binary file."""
 
 
-def compress(samples: np.ndarray, rate_hz: int, *, model: Model = None, jobs: int = 1) -> bytes:
-    """Compress an array without loss.
+def compress(samples: np.ndarray | File, rate_hz: int | None = None, *, model: Model = None, jobs: int = 1) -> bytes:
+    """Compress an array, or a WAV or FLAC file, without loss.
 
     Args:
         samples: int8, int16 or int32 (24 bits in the upper three bytes), (time,) or (time, channels) with
-            up to 8 channels; may be empty.
-        rate_hz: samples a second.
+            up to 8 channels; may be empty. Or a path or an open file, which is checked to come back.
+        rate_hz: samples a second of an array.
         model: name or path of a model; None for the default.
         jobs: blocks coded at the same time, in as many processes, which are started for this call and
             end with it: worth their while from about half a minute of sound. The bytes are the same.
@@ -63,21 +78,29 @@ def compress(samples: np.ndarray, rate_hz: int, *, model: Model = None, jobs: in
         The content of an ``.idf`` file.
 
     Raises:
-        DataError: an array of another type or shape; says what to do.
+        DataError: an array of another type or shape, or a file that is missing, damaged or of an unsupported
+            kind; says what to do.
         RunError: there is no such model.
     """
-    array, audio_format = _to_integers(samples, rate_hz)
+    if _is_file(samples):
+        if rate_hz is not None:
+            raise DataError("a file has a rate of its own; leave rate_hz out")
+        packed = io.BytesIO()
+        compress_file(samples, packed, model=model, jobs=jobs)  # type: ignore[arg-type]
+        return packed.getvalue()
+    array, audio_format = to_integers(samples, rate_hz)
     codec = registry.load_model(model)
     jobs = min(jobs, _blocks(len(array), codec.chunk_samples))
     with Processes(jobs) as processes:
-        return compress_array(processes(codec), array, audio_format, jobs=jobs)
+        is_column = np.ndim(samples) == 2 and array.shape[1] == 1  # type: ignore[arg-type]
+        return compress_array(processes(codec), array, audio_format, is_column=is_column, jobs=jobs)
 
 
-def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
+def decompress(data: bytes | File, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
     """Undo :func:`compress`; reads any ``.idf`` file.
 
     Args:
-        data: the whole file.
+        data: the whole file, or its path, or the open file.
         model: name or path of the model that made it; None to look it up.
         jobs: blocks decoded at the same time, as for :func:`compress`.
 
@@ -89,13 +112,14 @@ def decompress(data: bytes, *, model: Model = None, jobs: int = 1) -> tuple[np.n
         FormatError: the file is damaged or of another version.
         RunError: the model that made it is not here; says how to get it.
     """
+    data = _content(data)
     header = read_header(io.BytesIO(data))
     codec = registry.load_for(header.fingerprint, model)
     if header.samples is not None:
         jobs = min(jobs, _blocks(header.samples, header.chunk_samples))
     with Processes(jobs) as processes:
         samples, audio_format = decompress_array(processes(codec), data, jobs=jobs)
-    return _from_integers(samples, audio_format), audio_format.rate_hz
+    return from_integers(samples, header), audio_format.rate_hz
 
 
 @dataclass(frozen=True)
@@ -133,14 +157,15 @@ def approximate(data: bytes, blocks: int, *, model: Model = None) -> Approximati
         RunError: the model that made it is not here, or is no window flow; says what to do.
     """
     file = io.BytesIO(data)
-    codec = partial_codec(registry.load_for(read_header(file).fingerprint, model), blocks)
+    header = read_header(file)
+    codec = partial_codec(registry.load_for(header.fingerprint, model), blocks)
     audio_format, _, found = approximate_blocks(codec, file, blocks)
     known, bits = [np.empty((0, audio_format.channels), np.int32)], np.zeros(len(codec.block_names))
     for samples, spent in found:
         known.append(samples)
         bits += spent
     share = float(bits[:blocks].sum() / bits.sum()) if bits.any() else 1.0
-    samples = _from_integers(np.concatenate(known), audio_format)
+    samples = from_integers(np.concatenate(known), header)
     return Approximation(samples, audio_format.rate_hz, codec.block_names, blocks, share)
 
 
@@ -161,19 +186,21 @@ def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]
     empty = np.empty((0, found.audio_format.channels), np.int32)
     samples = np.concatenate([empty, *salvage_blocks(codec, file, found, lost)])
     return (
-        _from_integers(samples, found.audio_format),
+        from_integers(samples, found.header),
         found.audio_format.rate_hz,
         Loss(tuple(lost), tuple(found.notes)),
     )
 
 
 def compress_file(
-    source: Path | str, target: Path | str, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
+    source: File, target: File, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
 ) -> Size:
     """Compress a WAV or FLAC file, a block at a time, and check that it comes back.
 
     Args:
-        existing: what to do where the target exists: ``refuse`` or ``replace``.
+        source, target: paths, or open files: a WAV may be a pipe, a FLAC must seek; a target is checked if it can
+            be read and seek and is empty, and otherwise only written to.
+        existing: what to do where the target's path exists: ``refuse`` or ``replace``.
         model, jobs: as for :func:`compress`.
 
     Raises:
@@ -183,13 +210,21 @@ def compress_file(
     """
     with Processes(jobs) as processes:
         codec = processes(registry.load_model(model))
-        return files.compress_file(codec, source, target, existing=existing, jobs=jobs)
+        if _is_path(source) and _is_path(target):
+            return files.compress_file(codec, source, target, existing=existing, jobs=jobs)
+        with _opened(source, target, existing) as (read, write):
+            name = _name(source)
+            check: Check = "decode" if _is_empty_file(write) else "none"
+            return files.compress_source(codec, open_source(read, name), write, name, check=check, jobs=jobs)
 
 
 def decompress_file(
-    source: Path | str, target: Path | str, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
+    source: File, target: File, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
 ) -> Size:
-    """Undo :func:`compress_file`: a WAV file, or the samples as FLAC if the target's name ends in ``.flac``.
+    """Undo :func:`compress_file`: a WAV file, or the samples as FLAC if the target's path ends in ``.flac``.
+
+    Args:
+        source, target: paths, or open files.
 
     Raises:
         DataError: the source is missing.
@@ -197,9 +232,17 @@ def decompress_file(
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
         RunError: the model that made it is not here; says how to get it.
     """
-    codec = registry.load_for(files.read_file_header(source).fingerprint, model)
-    with Processes(jobs) as processes:
-        return files.decompress_file(processes(codec), source, target, existing=existing, jobs=jobs)
+    if _is_path(source) and _is_path(target):
+        codec = registry.load_for(files.read_file_header(source).fingerprint, model)
+        with Processes(jobs) as processes:
+            return files.decompress_file(processes(codec), source, target, existing=existing, jobs=jobs)
+    with _opened(source, target, existing) as (read, write), files.naming(_name(source)):
+        counted = files.Counted(read)
+        decoder = Decoder(counted)  # type: ignore[arg-type]
+        codec = registry.load_for(decoder.header.fingerprint, model)
+        with Processes(jobs) as processes:
+            samples = decode_stream(processes(codec), decoder, write.write, jobs=jobs)
+        return Size(samples, decoder.audio_format, counted.count)
 
 
 def compress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
@@ -233,126 +276,46 @@ def decompress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = No
         decode_stream(processes(codec), decoder, target.write, jobs=jobs)
 
 
-class Reader:
-    """A compressed file of which parts can be read; made by :func:`open`.
-
-    Attributes:
-        rate_hz: samples a second.
-        channels: 1 to 8.
-        sample_bits: 8, 16 or 24.
-        samples: in each channel.
-    """
-
-    def __init__(self, file: IO[bytes], model: Model) -> None:
-        self._file = file
-        file.seek(0)
-        header = read_header(file)
-        self._reader = RangeReader(registry.load_for(header.fingerprint, model), file)
-        self.rate_hz, self.channels = header.rate_hz, header.channels
-        self.sample_bits, self.samples = header.sample_bits, self._reader.samples
-
-    def __len__(self) -> int:
-        return self.samples
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """The samples ``start`` to ``stop`` (exclusive) as :func:`decompress` gives them.
-
-        Only the blocks that they lie in are decoded.
-
-        Raises:
-            ValueError: not 0 <= start <= stop <= samples.
-            FormatError: a block is damaged; names its samples.
-        """
-        return _from_integers(self._reader.read(start, stop), self._reader.audio_format)
-
-    def __getitem__(self, part: slice) -> np.ndarray:
-        """``reader[start:stop]``, with the rules of slices."""
-        start, stop, step = part.indices(self.samples)
-        if step != 1:
-            raise ValueError("only slices without a step can be read")
-        return self.read(start, max(start, stop))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+def _is_path(file: object) -> TypeGuard[Path | str]:
+    return isinstance(file, str | os.PathLike)
 
 
-def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
-    """Open a compressed file to read parts of it without decoding the rest.
+def _is_file(source: object) -> bool:
+    return _is_path(source) or hasattr(source, "read")
 
-    Args:
-        file: a path, or an open file that seeks (it is closed with the reader).
-        model: name or path of the model that made it; None to look it up.
 
-    Raises:
-        DataError: there is no such file.
-        FormatError: it is damaged or of another version.
-        RunError: the model that made it is not here; says how to get it.
-    """
-    if not isinstance(file, str | Path):
-        return Reader(file, model)
-    opened = open_path(Path(file))
-    try:
-        with files.naming(str(file)):
-            return Reader(opened, model)
-    except BaseException:
-        opened.close()
-        raise
+def _name(file: File) -> str:
+    return str(file) if _is_path(file) else str(getattr(file, "name", "the input"))
+
+
+def _content(data: bytes | File) -> bytes:
+    if _is_path(data):
+        with open_path(Path(data)) as file:
+            return file.read()
+    return data.read() if hasattr(data, "read") else data  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def _opened(source: File, target: File, existing: Existing) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Both files open, whichever were paths; a target by path appears when it is whole."""
+    with contextlib.ExitStack() as stack:
+        read = stack.enter_context(open_path(Path(source))) if _is_path(source) else source
+        if _is_path(target):
+            files.check_target(Path(source) if _is_path(source) else None, Path(target), existing)
+            target = stack.enter_context(atomic_write(target))
+        yield read, target  # type: ignore[misc]
+
+
+def _is_empty_file(file: IO[bytes]) -> bool:
+    """Whether what is written can be read again, and is all that there will be."""
+    if not (file.seekable() and file.readable()):
+        return False
+    place = file.tell()
+    is_empty = file.seek(0, io.SEEK_END) == 0
+    file.seek(place)
+    return is_empty
 
 
 def _blocks(samples: int, chunk_samples: int) -> int:
     """How many blocks there are to be worked on at once."""
     return -(-samples // chunk_samples)
-
-
-def _to_integers(samples: Any, rate_hz: int) -> tuple[np.ndarray, AudioFormat]:
-    array = np.asarray(samples)
-    if not isinstance(rate_hz, builtins.int | np.integer) or not 0 < rate_hz < 1 << 32:
-        raise DataError(f"rate_hz is {rate_hz!r}; it must be a whole number of samples a second, 1 to 2^32 - 1")
-    if array.dtype.name not in _BITS:
-        raise DataError(f"samples are {array.dtype}; {_remedy(array)}")
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2 or not 1 <= array.shape[1] <= MAX_CHANNELS:
-        raise DataError(
-            f"samples have shape {np.shape(samples)}; it must be (time,) or (time, channels) with up to 8 channels"
-        )
-    bits = _BITS[array.dtype.name]
-    whole = array.astype(np.int32)
-    if bits == 24:
-        if np.any(whole & 255):
-            raise DataError(
-                "int32 samples are taken as 24 bits in the upper three bytes (as soundfile reads them), and these use "
-                "the lowest byte: for 16-bit values pass samples.astype(np.int16), for 24-bit values samples << 8; "
-                "32-bit audio cannot be compressed"
-            )
-        whole >>= 8
-    return whole, AudioFormat(int(rate_hz), array.shape[1], bits)
-
-
-def _remedy(array: np.ndarray) -> str:
-    if array.dtype.kind == "f":
-        return (
-            "float audio cannot be compressed without loss here: read the file as integers "
-            '(soundfile.read(path, dtype="int16"), or "int32" for 24 bits)'
-        )
-    if array.dtype == np.uint8:
-        return "for unsigned 8-bit audio pass (samples.astype(np.int16) - 128).astype(np.int8)"
-    return "pass int16 (or int8 for 8-bit, int32 with 24 bits in the upper three bytes)"
-
-
-def _from_integers(samples: np.ndarray, audio_format: AudioFormat) -> np.ndarray:
-    whole = (
-        samples << 8
-        if audio_format.sample_bits == 24
-        else samples.astype({8: np.int8, 16: np.int16}[audio_format.sample_bits])
-    )
-    return whole[:, 0] if audio_format.channels == 1 else whole

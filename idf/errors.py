@@ -6,6 +6,7 @@ Any other exception is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -16,6 +17,18 @@ EXIT_TERMINATED = 143
 
 class UserError(Exception):
     """Something the user can mend. The message names the file, the finding and the remedy."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal told the program to end: cleaned up after like Ctrl-C, with an exit status of its own.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.status = 128 + number
 
 
 class ConfigError(UserError):
@@ -86,25 +99,23 @@ def run_main(main: Callable[[], int | None]) -> int:
 
     Returns:
         The exit status: what ``main`` returned (None is 0), 2 after a :class:`UserError`,
-        130 after Ctrl-C.
+        130 after Ctrl-C, 128 and the signal's number after :class:`Stopped`.
     """
     try:
         return main() or 0
-    except UserError as error:
-        if _interrupted(error):
-            print("interrupted", file=sys.stderr)
-            return EXIT_INTERRUPTED
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except (UserError, KeyboardInterrupt) as error:
+        text, status = f"error: {error}", EXIT_USER_ERROR
+        if interrupt := _interrupt(error):
+            text, status = "interrupted", getattr(interrupt, "status", EXIT_INTERRUPTED)
+        with contextlib.suppress(OSError):  # a terminal that is gone
+            print(text, file=sys.stderr)
+        return status
 
 
-def _interrupted(error: BaseException | None) -> bool:
-    """Whether an error came of an interrupt: a library that is interrupted in the middle may fail as it cleans up."""
+def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that an error came of: a library that is interrupted in the middle may fail as it cleans up."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
-            return True
+            return error
         error = error.__cause__ or error.__context__
-    return False
+    return None

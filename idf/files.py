@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,8 @@ _REMEDIES = {
 
 _CHUNK = 1 << 20
 _READ = 1 << 22
+_MAX_NAME_BYTES = 200
+"""Of a target's name in the name of its temporary file, so that the longest names (255 bytes) can be written."""
 
 
 @contextlib.contextmanager
@@ -80,19 +84,30 @@ def atomic_write(path: Path | str, *, mode: int | None = None) -> Iterator[IO[by
 
     The bytes go to a hidden file in the same folder, are flushed to disk (fsync) and renamed over
     ``path`` when the block ends; if the block raises, the hidden file is removed and ``path`` is as
-    it was. Parent folders are made.
+    it was. Parent folders are made. A link stays, and what it points to is written. A FIFO or a
+    character device stays what it is, and gets the bytes when the block ends; they are kept in a
+    temporary file until then.
 
     Args:
         mode: permissions of the file; None for what the user's umask leaves of 0666.
 
     Raises:
-        OutputError: the disk is full, the place is read-only, and the like.
+        OutputError: the disk is full, the place is read-only, ``path`` is a block device, and the like.
     """
     path = Path(path)
     with output_errors(path):
+        if is_stream(path):
+            with tempfile.NamedTemporaryFile() as scratch:
+                yield scratch
+                scratch.seek(0)
+                with open(path, "wb") as stream:
+                    shutil.copyfileobj(scratch, stream, _CHUNK)
+            return
+        path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
+        hidden = path.name.encode(errors="replace")[:_MAX_NAME_BYTES].decode(errors="ignore")
         handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed below, before the rename)
-            dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
+            dir=path.parent, prefix=f".{hidden}.", suffix=".part", delete=False
         )
         try:
             with handle:
@@ -107,6 +122,21 @@ def atomic_write(path: Path | str, *, mode: int | None = None) -> Iterator[IO[by
                 os.unlink(handle.name)
             raise
         sync_folder(path.parent)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether ``path`` is a FIFO or a character device, which are written to and never replaced.
+
+    Raises:
+        OutputError: it is a block device or a socket.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise OutputError(f"{path} is a {'block device' if stat.S_ISBLK(mode) else 'socket'}; name a file")
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def atomic_write_text(path: Path | str, text: str) -> None:

@@ -29,7 +29,19 @@ FLOORS = (
         "priors",
         "coding",
     ),
-    *("workers", "container", "datasets", "models", "runs", "training", "evaluation", "api", "cli"),
+    *(
+        "workers",
+        "container",
+        "datasets",
+        "models",
+        "runs",
+        "training",
+        "evaluation",
+        "samples",
+        "reader",
+        "api",
+        "cli",
+    ),
 )
 """Folders and modules of ``idf``, the lowest first."""
 APART = [("flows", "priors"), ("container", "models"), ("container", "datasets")]

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from idf.errors import DataError
 
 MAX_CHANNELS = 8
-SAMPLE_BITS = (8, 16, 24)
-SUPPORTED = "integer PCM of 8, 16 or 24 bits, 1 to 8 channels, as WAV or FLAC"
+SAMPLE_BITS = (8, 16, 24, 32)
+SUPPORTED = "integer PCM of 8, 16, 24 or 32 bits or 32-bit floats, 1 to 8 channels, as WAV; FLAC of 8, 16 or 24 bits"
+
+
+class Original(IntEnum):
+    """What a file was before it was compressed: how its samples are laid out as bytes."""
+
+    WAV, FLAC = range(2)
 
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """Rate, channels, and bits of the container of a sample (8, 16, 24)."""
+    """Rate, channels, and bits of the container of a sample (8, 16, 24, 32).
+
+    Attributes:
+        is_float: 32 bits are an IEEE float. Samples are then int32 of the same bits wherever there are arrays.
+    """
 
     rate_hz: int
     channels: int
     sample_bits: int
+    is_float: bool = False
+
+    @property
+    def sample_name(self) -> str:
+        """Such as ``16 bits`` or ``32-bit float``."""
+        return "32-bit float" if self.is_float else f"{self.sample_bits} bits"
 
     @property
     def frame_bytes(self) -> int:

@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from idf.audio.format import AudioFormat, UnsupportedAudioError
+from idf.audio.format import AudioFormat, Original, UnsupportedAudioError
 from idf.audio.sources import Source, open_path, open_source
 from idf.audio.wav import canonical_head
 from idf.errors import DataError
@@ -57,7 +57,7 @@ def probe_pcm16(path: Path | str) -> PcmInfo:
     """
     with _opened(Path(path)) as (file, source):
         samples = source.announced
-        if not source.from_flac:
+        if source.original is not Original.FLAC:
             held = (os.fstat(file.fileno()).st_size - file.tell()) // source.audio_format.frame_bytes
             samples = held if samples is None else min(samples, held)
         if not samples:
@@ -125,8 +125,9 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], Source]]:
                     str(path), f"found {found.channels} channels", supported=_SUPPORTED, remedy=_SPLIT
                 )
             if found.sample_bits != 16:
+                kind = "float" if found.is_float else "PCM"
                 raise UnsupportedAudioError(
-                    str(path), f"found {found.sample_bits}-bit PCM samples", supported=_SUPPORTED, remedy=_CONVERT
+                    str(path), f"found {found.sample_bits}-bit {kind} samples", supported=_SUPPORTED, remedy=_CONVERT
                 )
             yield file, source
     except OSError as error:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import numpy as np
 
+_TYPES = {8: "i1", 16: "<i2", 32: "<i4"}
+
 
 def pcm_bytes(samples: np.ndarray, sample_bits: int) -> bytes:
-    """Samples (n, channels) as interleaved little-endian signed PCM of 8, 16 or 24 bits."""
+    """Samples (n, channels) as interleaved little-endian signed PCM of 8, 16, 24 or 32 bits."""
     if sample_bits == 24:
         return np.ascontiguousarray(samples, "<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-    return samples.astype("<i2" if sample_bits == 16 else np.int8).tobytes()
+    return samples.astype(_TYPES[sample_bits]).tobytes()
 
 
 def from_pcm_bytes(data: bytes, channels: int, sample_bits: int) -> np.ndarray:
@@ -26,4 +28,4 @@ def from_pcm_bytes(data: bytes, channels: int, sample_bits: int) -> np.ndarray:
         padded = np.zeros((len(data) // 3, 4), np.uint8)
         padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
         return (padded.view("<i4").astype(np.int32) >> 8).reshape(-1, channels)
-    return np.frombuffer(data, "<i2" if sample_bits == 16 else np.int8).astype(np.int32).reshape(-1, channels)
+    return np.frombuffer(data, _TYPES[sample_bits]).astype(np.int32).reshape(-1, channels)

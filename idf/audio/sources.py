@@ -6,6 +6,7 @@ so that a restored file can be compared with the original without keeping either
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +14,24 @@ from typing import IO, Protocol
 
 import numpy as np
 
-from idf.audio.format import MAX_CHANNELS, AudioFormat, UnsupportedAudioError
+from idf.audio.flac import HeldErrors, Kept, find_level
+from idf.audio.flac_reading import (
+    MAX_METADATA_BYTES,
+    Stripped,
+    count_samples,
+    frames_end,
+    read_metadata,
+    stated_samples,
+    streaminfo,
+)
+from idf.audio.format import MAX_CHANNELS, AudioFormat, Original, UnsupportedAudioError
 from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.wav import WavReader, canonical_head, canonical_tail, is_wav, to_wav_bytes
 from idf.errors import DataError
 
-_FLAC_MAGIC = b"fLaC"
-_ID3_MAGIC = b"ID3"
-# libsndfile reports more for a FLAC that does not state its length (one written to a pipe); it is decoded to count
-_UNKNOWN_LENGTH = 2**40
-_COUNTED = 1 << 16
+_FLAC_MAGICS = (b"fLaC", b"ID3")
+"""A FLAC file, or one behind a tag that MP3 files have."""
+_TRIAL_BLOCK = 1 << 16
 _FLAC_SUBTYPES = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
@@ -33,7 +42,9 @@ class Source(Protocol):
         audio_format: rate, channels and bits.
         announced: samples in each channel, if that is known beforehand.
         head: the bytes before the samples if they must come back; None for the canonical WAV header.
-        from_flac: whether this was a FLAC file.
+        original: what kind of file this is; ``WAV`` for arrays.
+        is_column: an array of shape (n, 1) of one channel.
+        note: what will not come back, a sentence; empty where all will. Known once the head was asked for.
     """
 
     @property
@@ -43,7 +54,11 @@ class Source(Protocol):
     @property
     def head(self) -> bytes | None: ...
     @property
-    def from_flac(self) -> bool: ...
+    def original(self) -> Original: ...
+    @property
+    def is_column(self) -> bool: ...
+    @property
+    def note(self) -> str: ...
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
         """int32 (n, channels); ``samples`` each but the last. Raises DataError where the file is broken."""
@@ -61,10 +76,10 @@ class Source(Protocol):
 class ArraySource:
     """An array. ``samples``: int32 (n, channels) within the bits of ``audio_format``."""
 
-    from_flac = False
+    original, note = Original.WAV, ""
 
-    def __init__(self, samples: np.ndarray, audio_format: AudioFormat) -> None:
-        self._samples, self.audio_format = samples, audio_format
+    def __init__(self, samples: np.ndarray, audio_format: AudioFormat, *, is_column: bool = False) -> None:
+        self._samples, self.audio_format, self.is_column = samples, audio_format, is_column
         self.announced = len(samples)
         self.head = None
 
@@ -83,7 +98,7 @@ class ArraySource:
 class WavSource:
     """A WAV file, read forwards. Raises as :class:`idf.audio.wav.WavReader`."""
 
-    from_flac = False
+    original, is_column, note = Original.WAV, False, ""
 
     def __init__(self, file: IO[bytes], name: str, start: bytes = b"") -> None:
         self._reader = WavReader(file, name, start)
@@ -117,77 +132,90 @@ class FlacSource:
     Args:
         file: binary, must seek.
         name: what to call it in messages.
-        place: of the file's first byte, behind tags that are not FLAC's.
 
     Raises:
         DataError: damaged, or of an unsupported kind.
     """
 
-    from_flac = True
-    head = None
+    original, is_column = Original.FLAC, False
 
-    def __init__(self, file: IO[bytes], name: str, place: int = 0) -> None:
+    def __init__(self, file: IO[bytes], name: str) -> None:
         import soundfile  # deferred: loads a shared library
 
-        class Forwards(soundfile.SoundFile):  # else each read ends in a seek, which fails where the length is unknown
-            def seekable(self) -> bool:
-                return False
-
         self._name, self._broken = name, (soundfile.SoundFileError, OSError)
-        file.seek(place)
-        self._expected_md5 = _stated_md5(file.read(42))
+        self._file, self._tail = file, b""
+        self._metadata = read_metadata(file, name)
+        start, info = len(self._metadata), streaminfo(self._metadata, name)
+        self._expected_md5 = info[18:] if any(info[18:]) else None
+        # a FLAC written to a pipe does not state its length
+        self.announced = stated_samples(info) or count_samples(file, start, info, name)
+        info = info[:13] + (info[13] & 0xF0 | self.announced >> 32).to_bytes(1, "big") + info[14:]
+        info = info[:14] + (self.announced & 0xFFFFFFFF).to_bytes(4, "big") + info[18:]
+        self._held = HeldErrors(Stripped(file, start, info))
         try:
-            file.seek(0)
-            self._sound = Forwards(file)
+            self._sound = soundfile.SoundFile(self._held)
         except self._broken as error:
+            self._held.check()
             raise DataError(f"{name}: not readable as FLAC ({_reason(error)}); get a fresh copy of the file") from error
         bits = _FLAC_SUBTYPES.get(self._sound.subtype)
         if bits is None or not 1 <= self._sound.channels <= MAX_CHANNELS:
             raise UnsupportedAudioError(name, f"found {self._sound.subtype}, {self._sound.channels} channels")
         self.audio_format = AudioFormat(int(self._sound.samplerate), int(self._sound.channels), bits)
-        self.announced = int(self._sound.frames)
-        if self.announced >= _UNKNOWN_LENGTH:
-            self.announced = 0
-            while count := len(self._read(_COUNTED)):
-                self.announced += count
-            file.seek(0)
-            self._sound = Forwards(file)
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._seen = 0
+
+    @functools.cached_property
+    def head(self) -> bytes:
+        """What is kept besides the samples: :class:`idf.audio.flac.Kept`. All samples are read once for it."""
+        start = len(self._metadata)
+        level, digest, end = find_level(self._file, start, self.audio_format, lambda: self._read(_TRIAL_BLOCK))
+        self._file.seek(frames_end(self._file, start) if level is None else end)
+        self._tail = self._file.read(MAX_METADATA_BYTES)
+        return Kept(level, digest, self._metadata).pack()
+
+    @property
+    def note(self) -> str:
+        """See :class:`Source`."""
+        if Kept.unpack(self.head).level is None:
+            return "its samples and metadata will come back, but not its very bytes: another encoder made it"
+        return ""
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
-        bits = self.audio_format.sample_bits
-        while self._seen < self.announced:
-            data = self._read(samples)
-            if not len(data):
-                break
-            # libsndfile left-justifies: 24 bits in 32, 8 bits in 16
-            block = data.astype(np.int32) >> (0 if bits == 16 else 8)
-            self._md5.update(pcm_bytes(block, bits))
-            self._seen += len(block)
+        md5, seen = hashlib.md5(usedforsecurity=False), 0
+        for block in self._read(samples):
+            md5.update(pcm_bytes(block, self.audio_format.sample_bits))
+            seen += len(block)
             yield block
-        if self._seen != self.announced:
+        if seen != self.announced:
             raise DataError(
-                f"{self._name}: corrupt audio: {self._seen} of {self.announced} samples could be read; get a fresh copy"
+                f"{self._name}: corrupt audio: {seen} of {self.announced} samples could be read; get a fresh copy"
             )
-        if self._expected_md5 not in (None, self._md5.digest()):
+        if self._expected_md5 not in (None, md5.digest()):
             raise DataError(f"{self._name}: corrupt audio: the samples do not match the file's MD5; get a fresh copy")
 
     def tail(self) -> Iterator[bytes]:
-        if tail := canonical_tail(self.announced, self.audio_format):
-            yield tail
+        if self._tail:
+            yield self._tail
+
+    def _read(self, samples: int) -> Iterator[np.ndarray]:
+        """All samples from the start, as far as they can be read."""
+        bits = self.audio_format.sample_bits
+        left = self.announced
+        try:
+            if left:
+                self._sound.seek(0)
+            while left > 0:
+                data = self._sound.read(min(samples, left), dtype="int32" if bits == 24 else "int16", always_2d=True)
+                self._held.check()
+                if not len(data):
+                    return
+                # libsndfile left-justifies: 24 bits in 32, 8 bits in 16
+                yield data.astype(np.int32) >> (0 if bits == 16 else 8)
+                left -= len(data)
+        except self._broken as error:
+            self._held.check()
+            raise DataError(f"{self._name}: corrupt audio ({_reason(error)}); get a fresh copy") from error
 
     def file_digest(self) -> bytes | None:
         return None
-
-    def _read(self, samples: int) -> np.ndarray:
-        """The next samples as libsndfile has them: 24 bits in 32, 8 bits in the upper half of 16."""
-        try:
-            kind = "int32" if self.audio_format.sample_bits == 24 else "int16"
-            data: np.ndarray = self._sound.read(samples, dtype=kind, always_2d=True)
-        except self._broken as error:
-            raise DataError(f"{self._name}: corrupt audio ({_reason(error)}); get a fresh copy") from error
-        return data
 
 
 def open_source(file: IO[bytes], name: str) -> Source:
@@ -201,13 +229,8 @@ def open_source(file: IO[bytes], name: str) -> Source:
         start += more
     if not start:
         raise DataError(f"{name}: the file is empty (0 bytes)")
-    if start[:4] == _FLAC_MAGIC:
+    if start.startswith(_FLAC_MAGICS):
         return FlacSource(file, name)
-    if start[:3] == _ID3_MAGIC and file.seekable():
-        place = _behind_id3(file)
-        file.seek(place)
-        if file.read(4) == _FLAC_MAGIC:
-            return FlacSource(file, name, place)
     if is_wav(start):
         return WavSource(file, name, start)
     raise UnsupportedAudioError(name, "neither WAV nor FLAC")
@@ -229,28 +252,6 @@ def open_path(path: Path) -> IO[bytes]:
         raise DataError(f"{path}: permission denied; make it readable and try again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _stated_md5(head: bytes) -> bytes | None:
-    """The MD5 of the samples that STREAMINFO states; None when it was left out."""
-    # Layout: "fLaC", a 4-byte block header of type 0, then 18 bytes of sizes and counts and the MD5.
-    if len(head) < 42 or head[4] & 0x7F != 0:
-        return None
-    return head[26:42] if any(head[26:42]) else None
-
-
-def _behind_id3(file: IO[bytes]) -> int:
-    """The place behind the ID3v2 tags that a file begins with (ID3 tag version 2.4.0, section 3.1)."""
-    place = 0
-    while True:
-        file.seek(place)
-        head = file.read(10)
-        if len(head) < 10 or head[:3] != _ID3_MAGIC:
-            return place
-        size = 0
-        for byte in head[6:]:  # seven bits each
-            size = size << 7 | byte & 0x7F
-        place += 10 + size + (10 if head[5] & 0x10 else 0)
 
 
 def _reason(error: Exception) -> str:

@@ -21,7 +21,7 @@ from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
 from idf.errors import DataError
 from idf.files import read_fully
 
-PCM_TAG = 1
+PCM_TAG, FLOAT_TAG = 1, 3
 EXTENSIBLE_TAG = 0xFFFE
 MAX_HEAD_BYTES = 1 << 28
 """A head is kept in memory while it is read; none comes near this."""
@@ -33,7 +33,7 @@ _OPEN_SIZES = (0, 0xFFFFFFFF)
 """What writers that do not know the length yet leave in its place."""
 _READ = 1 << 16
 _REMEDY = "convert it first (that changes the samples)"
-_TAGS = {2: "ADPCM", 3: "float", 6: "A-law", 7: "µ-law", 0x11: "IMA ADPCM", 0x55: "MP3"}
+_TAGS = {2: "ADPCM", FLOAT_TAG: "float", 6: "A-law", 7: "µ-law", 0x11: "IMA ADPCM", 0x55: "MP3"}
 
 
 def canonical_head(samples: int, audio_format: AudioFormat) -> bytes:
@@ -53,7 +53,7 @@ def canonical_head(samples: int, audio_format: AudioFormat) -> bytes:
             b"WAVE",
             b"fmt ",
             16,
-            PCM_TAG,
+            FLOAT_TAG if audio_format.is_float else PCM_TAG,
             audio_format.channels,
         ),
         *(
@@ -89,6 +89,17 @@ def from_wav_bytes(data: bytes, audio_format: AudioFormat) -> np.ndarray:
 def is_wav(start: bytes) -> bool:
     """Whether a file that begins like this (12 bytes are enough) is a WAV file."""
     return start[:4] in (b"RIFF", b"RF64", b"BW64") and start[8:12] == b"WAVE"
+
+
+def chunk_names(data: bytes, start: int = 12) -> list[str]:
+    """Names of the chunks in a head, or from ``start`` 0 in a tail, but for format and samples."""
+    names, place = [], start
+    while place + 8 <= len(data):
+        kind, size = struct.unpack_from("<4sI", data, place)
+        if kind not in (b"fmt ", b"data", b"ds64", b"fact") and kind.isalnum():
+            names.append(kind.decode())
+        place += 8 + size + size % 2
+    return names
 
 
 class WavReader:
@@ -186,16 +197,16 @@ def _format(fmt: bytes, name: str) -> AudioFormat:
     tag, channels, rate_hz, _, block, bits = struct.unpack_from("<HHIIHH", fmt)
     if tag == EXTENSIBLE_TAG and fmt[24:40][2:] == _PCM_SUBFORMAT[2:]:
         tag = struct.unpack_from("<H", fmt, 24)[0]
-    if tag != PCM_TAG:
+    if tag != PCM_TAG and (tag, bits) != (FLOAT_TAG, 32):
         kind = f"{bits}-bit {_TAGS[tag]} samples" if tag in _TAGS else f"samples of WAV format {tag:#06x}"
         raise UnsupportedAudioError(name, f"found {kind}", remedy=_REMEDY)
     if not 1 <= channels <= MAX_CHANNELS:
         raise UnsupportedAudioError(name, f"found {channels} channels")
-    if not 1 <= bits <= 24:
+    if not 1 <= bits <= 32:
         raise UnsupportedAudioError(name, f"found {bits}-bit PCM samples", remedy=_REMEDY)
     width = -(-bits // 8)
     if block != width * channels:
         raise UnsupportedAudioError(name, f"found {channels} x {bits} bits in {block} bytes")
     if rate_hz == 0:
         raise DataError(f"{name}: the WAV file says 0 samples a second")
-    return AudioFormat(int(rate_hz), int(channels), 8 * width)
+    return AudioFormat(int(rate_hz), int(channels), 8 * width, tag == FLOAT_TAG)

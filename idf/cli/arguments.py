@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
+from typing import Any
+
+from idf.cli.ends import standard_output_errors
 
 COMMANDS = ("compress", "decompress", "verify", "info", "models")
 
@@ -32,11 +36,30 @@ as with flac and zstd:
   idf FILE = idf compress FILE, idf -d = idf decompress, idf -t = idf verify, idf -l = idf info;
   -k is understood (the source is always kept)
 
+targets:
+  files are never replaced without --force; a link stays and what it points to is written; a FIFO or a
+  character device gets the bytes and stays what it is; block devices are refused
+
+folders:
+  hidden files and folders, links to folders, and files of other kinds are passed over; the last line counts and
+  names them. What cannot be read, or would become the same file as another, is an error; the rest is done.
+
 exit status:
-  0  all is well
-  1  some files failed, are damaged, or were salvaged with losses; the others are done
-  2  the command line is wrong, or nothing could be begun
+  0    all is well
+  1    some files failed, are damaged, or were salvaged with losses; the others are done
+  2    the command line is wrong, or nothing could be begun
+  130  Ctrl-C; 143 SIGTERM; 129 SIGHUP: nothing unfinished is left
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose help is not lost in silence where standard output is closed or full."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is not sys.stdout:
+            return super()._print_message(message, file)
+        with standard_output_errors():
+            print(message, end="", flush=True)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -72,10 +95,10 @@ def with_command(argv: Sequence[str]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     from idf import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="idf",
         description="Lossless audio compression by integer discrete flows: WAV and FLAC, "
-        "8, 16 and 24 bits, 1 to 8 channels.",
+        "8 to 32 bits, 32-bit floats, 1 to 8 channels.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,12 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_compress(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "compress",
         help="WAV and FLAC files to .idf files",
-        description="Compress WAV and FLAC files. A WAV file will come back byte for byte, a FLAC file as the same "
-        "samples (its tags are not kept). What is written is decoded and compared before it counts.",
+        description="Compress WAV and FLAC files. A WAV file will come back byte for byte, a FLAC file with all its "
+        "metadata, and byte for byte too where its frames can be made again. What is written is decoded and compared before it counts.",
     )
     _add_files(command, "WAV or FLAC files, folders of them, or - for standard input (WAV)")
     _add_output(command, "file or folder to write to (default: beside the source, as .idf); - for standard output")
@@ -112,14 +135,16 @@ def _add_compress(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         )
     choice.add_argument("-m", "--model", metavar="NAME|PATH", help="model to compress with (see idf models)")
     command.add_argument("--no-verify", action="store_true", help="do not decode and compare what was written")
+    _add_json(command)
     _add_common(command)
 
 
-def _add_decompress(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_decompress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "decompress",
         help=".idf files to WAV or FLAC",
-        description="Restore what was compressed: WAV files byte for byte, FLAC files as FLAC with the same samples.",
+        description="Restore what was compressed: WAV files byte for byte, FLAC files as FLAC with the same metadata and "
+        "samples. What the target has no place for is said.",
     )
     _add_files(command, ".idf files, folders of them, or - for standard input")
     _add_output(
@@ -143,26 +168,29 @@ def _add_decompress(commands: argparse._SubParsersAction[argparse.ArgumentParser
     _add_common(command)
 
 
-def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_verify(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
-        "verify", help="decode .idf files to nowhere and check them", description="Decode files and check every byte."
+        "verify",
+        help="decode .idf files to nowhere and check them",
+        description="Decode files and check every byte. For each file, standard output says OK or what is wrong.",
     )
     _add_files(command, ".idf files, folders of them, or - for standard input")
     _add_model_of_file(command)
+    _add_json(command)
     _add_common(command, writes=False)
 
 
-def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_info(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "info",
         help="what .idf files hold",
         description="Tell what files hold, without decoding them; the model is not needed.",
     )
     _add_files(command, ".idf files, or folders of them")
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    _add_json(command)
 
 
-def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_models(commands: argparse._SubParsersAction[Any]) -> None:
     models = commands.add_parser(
         "models",
         help="list, export and import models",
@@ -188,13 +216,21 @@ def _add_output(command: argparse.ArgumentParser, text: str) -> None:
     command.add_argument("-c", "--stdout", action="store_const", const="-", dest="output", help="the same as -o -")
 
 
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="one JSON object a file, a line each, on standard output")
+
+
 def _add_model_of_file(command: argparse.ArgumentParser) -> None:
     command.add_argument("-m", "--model", metavar="NAME|PATH", help="model that made the file (default: looked up)")
 
 
 def _add_common(command: argparse.ArgumentParser, *, writes: bool = True) -> None:
     if writes:
-        command.add_argument("-f", "--force", action="store_true", help="replace files that exist")
+        existing = command.add_mutually_exclusive_group()
+        existing.add_argument("-f", "--force", action="store_true", help="replace files that exist")
+        existing.add_argument(
+            "--skip-existing", action="store_true", help="pass over files whose target exists: go on with a batch"
+        )
         command.add_argument("-k", "--keep", action="store_true", help="keep the source (always so)")
     command.add_argument(
         "-j",

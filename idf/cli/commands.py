@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import errno
-import itertools
 import os
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from idf.audio.sources import open_path, open_source
+from idf.audio.flac import MAX_RATE_HZ
+from idf.audio.format import Original
+from idf.audio.sources import open_source
+from idf.cli.batch import do_all
 from idf.cli.console import Report
 from idf.cli.info import info
-from idf.cli.plan import AUDIO_SUFFIXES, Task, plan
+from idf.cli.models import models
+from idf.cli.plan import AUDIO_SUFFIXES, STREAM, Task, plan
+from idf.cli.streams import existing, task_input, task_output
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
-    FLAC_SUFFIX,
+    OTHER_SUFFIXES,
     SUFFIX,
+    SUFFIXES,
     Check,
-    Existing,
+    Counted,
     check_target,
     compress_file,
     compress_source,
-    copy_to,
     decompress_file,
+    kind_of_target,
     naming,
     read_file_header,
     verify_file,
 )
-from idf.container.records import FINGERPRINT_BYTES, read_header
+from idf.container.records import read_header
 from idf.container.salvage import salvage_stream, survey
 from idf.container.stream import Decoder, Size, checked_samples, decode_stream
-from idf.errors import OutputError, RunError, UserError, WorkerError
-from idf.files import atomic_write
+from idf.errors import OutputError, RunError, UserError
 from idf.models import registry
 from idf.workers.pool import Processes
-
-Worker = Callable[[Task, int, Processes, Report], Size]
-"""Does one task, with so many blocks at once."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,32 +48,37 @@ def run(arguments: argparse.Namespace) -> int:
         "decompress": _decompress,
         "verify": _verify,
         "info": info,
-        "models": _models,
+        "models": models,
     }[arguments.command]
     return work(arguments)
 
 
 def _compress(arguments: argparse.Namespace) -> int:
-    tasks = plan(arguments.files, arguments.output, AUDIO_SUFFIXES, lambda path: path.with_suffix(SUFFIX).name)
+    def rename(path: Path) -> str:
+        return path.with_suffix(SUFFIX).name
+
+    if arguments.json and arguments.output == STREAM:
+        raise OutputError("standard output cannot have both the file and --json; name a file with -o")
+    todo = plan(arguments.files, arguments.output, AUDIO_SUFFIXES, rename, beside=(SUFFIX,))
     codec = registry.load_model(arguments.model)
-    existing, check = _existing(arguments), _check(arguments)
+    replace, check = existing(arguments), _check(arguments)
 
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
-        if task.source is not None and task.target is not None:
+        if task.source is not None and task.target is not None and task.seeks:
             return compress_file(
                 *(processes(codec), task.source, task.target),
-                existing=existing,
+                existing=replace,
                 check=check,
                 jobs=jobs,
                 progress=report.advance,
             )
-        with _input(task) as file, _output(task, arguments, scratch=check == "decode") as output:
+        with task_input(task) as file, task_output(task, arguments, scratch=check == "decode") as output:
             source = open_source(file, task.name)
             return compress_source(
                 *(processes(codec), source, output, task.name), check=check, jobs=jobs, progress=report.advance
             )
 
-    return _each("compressing", tasks, work, arguments)
+    return do_all("compressing", todo, work, arguments)
 
 
 def _decompress(arguments: argparse.Namespace) -> int:
@@ -86,139 +86,55 @@ def _decompress(arguments: argparse.Namespace) -> int:
         if arguments.blocks is not None:
             return f"{path.stem}.blocks{arguments.blocks}.wav"
         # what is salvaged is written as WAV, which has room for what is not sure
-        return path.with_suffix(".wav" if arguments.salvage else _original_suffix(path)).name
+        return path.with_suffix(".wav").name if arguments.salvage else _original_name(path)
 
-    tasks = plan(arguments.files, arguments.output, (SUFFIX,), rename)
-    existing = _existing(arguments)
+    todo = plan(arguments.files, arguments.output, (SUFFIX,), rename)
+    replace = existing(arguments)
 
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
         if arguments.salvage:
             return _salvage(task, arguments, report)
         if arguments.blocks is not None:
             return _approximate(task, arguments, jobs, report)
-        if task.source is not None and task.target is not None:
+        if task.source is not None and task.target is not None and task.seeks:
             codec = processes(_codec_for(task.source, arguments.model))
             return decompress_file(
-                codec, task.source, task.target, existing=existing, jobs=jobs, progress=report.advance
+                codec, task.source, task.target, existing=replace, jobs=jobs, progress=report.advance
             )
-        with _input(task) as file, _output(task, arguments, scratch=False) as output, naming(task.name):
-            counted = _Counted(file)
+        with task_input(task) as file, task_output(task, arguments, scratch=False) as output, naming(task.name):
+            counted = Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
             codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
-            if task.target is not None and task.target.suffix.lower() == FLAC_SUFFIX:
-                raise OutputError("standard input can be restored as WAV only; name a .wav file")
+            if task.target is not None and kind_of_target(task.target, decoder.header) is not Original.WAV:
+                raise OutputError(f"{task.name} can be restored as WAV only; name a .wav file")
             samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=report.advance)
             return Size(samples, decoder.audio_format, counted.count)
 
-    return _each("decompressing", tasks, work, arguments)
+    return do_all("decompressing", todo, work, arguments)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    tasks = plan(arguments.files, None, (SUFFIX,), None)
+    todo = plan(arguments.files, None, (SUFFIX,), None)
 
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
-        if task.source is not None:
+        if task.source is not None and task.seeks:
             codec = processes(_codec_for(task.source, arguments.model))
             return verify_file(codec, task.source, jobs=jobs, progress=report.advance)
-        with _input(task) as file, naming(task.name):
-            counted = _Counted(file)
+        with task_input(task) as file, naming(task.name):
+            counted = Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
             codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
-            decoder.skip_head()
+            decoder.kept_head()
             samples = sum(map(len, checked_samples(codec, decoder, jobs=jobs)))
             return Size(samples, decoder.audio_format, counted.count)
 
-    return _each("verifying", tasks, work, arguments)
-
-
-def _models(arguments: argparse.Namespace) -> int:
-    if arguments.action == "export":
-        target = registry.export_model(arguments.model, arguments.target)
-        print(f"wrote {target} (model {_short(registry.read_card(target))})")
-    elif arguments.action == "import":
-        card = registry.import_model(arguments.source, arguments.name)
-        print(f"{card.name} is model {_short(card)}, kept as {card.path}")
-    else:
-        return _list_models()
-    return 0
-
-
-def _list_models() -> int:
-    failed = False
-    count = 0
-    for card in registry.iter_cards():
-        count += 1
-        if isinstance(card, RunError):
-            print(f"error: {card}", file=sys.stderr)
-            failed = True
-            continue
-        default = " (default)" if card.name == (os.environ.get("IDF_MODEL") or registry.DEFAULT_MODEL) else ""
-        print(f"{card.name}{default}")
-        print(f"  model        {_short(card)} (in full {card.fingerprint.hex()})")
-        coded = f"windows of {card.window} samples" if card.window else "whole blocks, learning on the way"
-        print(f"  coded in     {coded}; {card.parameters} weights")
-        for key in ("data", "step", "idf"):
-            if key in card.provenance:
-                print(f"  {key:<12} {card.provenance[key]}")
-        print(f"  file         {card.path} ({'comes with idf' if card.is_shipped else 'imported'})")
-    if not count:
-        print(f"no models are installed; import one with idf models import FILE (kept in {registry.user_folder()})")
-    return int(failed)
-
-
-def _short(card: registry.ModelCard) -> str:
-    """A model's fingerprint as compressed files carry it."""
-    return card.fingerprint[:FINGERPRINT_BYTES].hex()
-
-
-def _each(what: str, tasks: list[Task], work: Worker, arguments: argparse.Namespace) -> int:
-    """Do all tasks, several at once if there are several, and say how it went; returns the exit status."""
-    report = Report(arguments.quiet, arguments.verbose)
-    # one file more than there are workers, so that none waits while a file is opened or renamed
-    many = min(arguments.jobs + 1, len(tasks)) if arguments.jobs > 1 else 1
-    started = time.perf_counter()
-
-    def one(number: int, task: Task, processes: Processes) -> None:
-        begun = time.perf_counter()
-        # blocks at once: as many as keep all workers busy, also when one of these files has come to its end
-        blocks = min(arguments.jobs, -(-2 * arguments.jobs // min(many, len(tasks) - number)))
-        try:
-            size = work(task, blocks, processes, report)
-        except WorkerError as error:
-            report.error(f"{task.name}: {error}")
-        except UserError as error:
-            report.error(str(error))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            report.error(f"{task.name}: {_reason(error)}")
-        else:
-            report.done(task.name, size, time.perf_counter() - begun)
-
-    with report.progress(what, lambda: _total_samples(tasks)), Processes(arguments.jobs) as processes:
-        if many == 1:
-            for number, task in enumerate(tasks):
-                one(number, task, processes)
-        else:
-            with ThreadPoolExecutor(many) as pool:
-                try:
-                    for _ in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
-                        pass
-                except BaseException:
-                    processes.close()  # else the files that are under way would be waited for
-                    pool.shutdown(cancel_futures=True)
-                    raise
-    report.summary(time.perf_counter() - started)
-    return 1 if report.totals.failed else 0
+    return do_all("verifying", todo, work, arguments)
 
 
 def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
     """Restore what is whole; a loss counts as a failure, and the file is written all the same."""
-    if task.target is not None:
-        check_target(task.source, task.target, _existing(arguments))
-        if task.target.suffix.lower() == FLAC_SUFFIX and arguments.output is not None:
-            raise OutputError(f"{task.target}: what is salvaged is written as WAV; name a .wav file")
-    with _input(task, seek=True) as file, naming(task.name):
+    _check_wav_target(task, arguments, "what is salvaged is written as WAV")
+    with task_input(task, seek=True) as file, naming(task.name):
         header = survey(file).header
         codec = registry.load_for(header.fingerprint, arguments.model)
         size = file.seek(0, 2)
@@ -229,7 +145,7 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
             samples += done
             report.advance(done)
 
-        with _output(task, arguments, scratch=False) as output:
+        with task_output(task, arguments, scratch=False) as output:
             loss = salvage_stream(codec, file, output.write, progress=count)
     for note in loss.notes:
         report.warning(f"{task.name}: {note}")
@@ -248,18 +164,15 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
 
 def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: Report) -> Size:
     """Write what the first latent blocks tell, of a file that decodes exactly."""
-    if task.target is not None:
-        check_target(task.source, task.target, _existing(arguments))
-        if task.target.suffix.lower() == FLAC_SUFFIX:
-            raise OutputError(f"{task.target}: what the first blocks tell is written as WAV; name a .wav file")
-    with _input(task, seek=True) as file, naming(task.name):
+    _check_wav_target(task, arguments, "what the first blocks tell is written as WAV")
+    with task_input(task, seek=True) as file, naming(task.name):
         fingerprint = read_header(file).fingerprint
         try:
             codec = partial_codec(registry.load_for(fingerprint, arguments.model), arguments.blocks)
         except RunError as error:
             raise RunError(f"{task.name}: {error}") from error
         size = file.seek(0, 2)
-        with _output(task, arguments, scratch=False) as output:
+        with task_output(task, arguments, scratch=False) as output:
             spent = approximate_stream(codec, file, output.write, arguments.blocks, jobs=jobs, progress=report.advance)
     place = "" if task.target is None else f", written to {task.target}"
     report.note(
@@ -269,64 +182,11 @@ def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: R
     return Size(spent.samples, spent.audio_format, size)
 
 
-@contextlib.contextmanager
-def _input(task: Task, *, seek: bool = False) -> Iterator[IO[bytes]]:
-    """The source to read from. Standard input is kept in a temporary file where it must seek."""
-    if task.source is not None:
-        with open_path(task.source) as file:
-            yield file
-        return
-    stream = sys.stdin.buffer
-    if not seek:
-        # a FLAC must seek; its reader needs a real file
-        start = stream.peek(4)[:4] if hasattr(stream, "peek") else b""
-        if start != b"fLaC":
-            yield stream
-            return
-    with tempfile.TemporaryFile() as file:
-        while data := stream.read(1 << 20):
-            file.write(data)
-        file.seek(0)
-        yield file
-
-
-@contextlib.contextmanager
-def _output(task: Task, arguments: argparse.Namespace, *, scratch: bool) -> Iterator[IO[bytes]]:
-    """Where to write to.
-
-    Args:
-        scratch: what is written must be readable again: standard output gets it when it is whole.
-    """
+def _check_wav_target(task: Task, arguments: argparse.Namespace, why: str) -> None:
     if task.target is not None:
-        check_target(task.source, task.target, _existing(arguments))
-        with atomic_write(task.target) as file:
-            yield file
-        return
-    if sys.stdout.isatty() and not arguments.force:
-        raise OutputError("binary data is not written to a terminal; name a file with -o, or use --force")
-    if not scratch:
-        yield sys.stdout.buffer
-    else:
-        with tempfile.TemporaryFile() as file:
-            yield file
-            copy_to(file, sys.stdout.buffer.write)
-    sys.stdout.buffer.flush()
-
-
-class _Counted:
-    """A stream that counts what is read from it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.count = file, 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self.count += len(data)
-        return data
-
-
-def _existing(arguments: argparse.Namespace) -> Existing:
-    return "replace" if arguments.force else "refuse"
+        check_target(task.source, task.target, existing(arguments))
+        if task.target.suffix.lower() in (*SUFFIXES[Original.FLAC], *OTHER_SUFFIXES):
+            raise OutputError(f"{task.target}: {why}; name a .wav file")
 
 
 def _check(arguments: argparse.Namespace) -> Check:
@@ -341,35 +201,24 @@ def _codec_for(path: Path, model: str | None) -> Any:
         raise RunError(f"{path}: {error}") from error
 
 
-def _original_suffix(path: Path) -> str:
-    """Of what a compressed file is restored to; the error about a broken file comes later."""
+def _original_name(path: Path) -> str:
+    """What a compressed file is restored to: the original's name, or if it was renamed, what it is called now with the
+    original's ending. The error about a broken file comes later."""
     try:
-        return FLAC_SUFFIX if read_file_header(path).from_flac else ".wav"
+        header = read_file_header(path) if path.is_file() else None
     except (UserError, OSError):
-        return ".wav"
+        header = None
+    if header is None:
+        return path.with_suffix(".wav").name
+    usual = SUFFIXES[header.original if header.rate_hz <= MAX_RATE_HZ else Original.WAV]
+    name = os.fsdecode(header.name)
+    if name and Path(name).with_suffix(SUFFIX).name == path.name and Path(name).suffix.lower() not in OTHER_SUFFIXES:
+        return name if _suits(Path(name), usual) else path.with_suffix(usual[0]).name
+    suffix = Path(name).suffix
+    return path.with_suffix(suffix if suffix.lower() in usual else usual[0]).name
 
 
-def _total_samples(tasks: list[Task]) -> int | None:
-    """Samples in all tasks, where the files say so in their headers."""
-    total = 0
-    for task in tasks:
-        try:
-            if task.source is None:
-                return None
-            if task.source.suffix.lower() == SUFFIX:
-                samples = read_file_header(task.source).samples
-            else:
-                with open_path(task.source) as file:
-                    samples = open_source(file, task.name).announced
-        except (UserError, OSError):
-            continue
-        if samples is None:
-            return None
-        total += samples
-    return total
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.EIO:
-        return "the disk cannot be read or written (I/O error)"
-    return (error.strerror or str(error)).lower()
+def _suits(name: Path, usual: Sequence[str]) -> bool:
+    """Whether a name says nothing else than what is in the file."""
+    suffix = name.suffix.lower()
+    return suffix in usual or all(suffix not in suffixes for suffixes in SUFFIXES.values())

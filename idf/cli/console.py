@@ -1,20 +1,38 @@
-"""What the user sees while files are worked on and afterwards; all of it goes to standard error."""
+"""What the user sees while files are worked on and afterwards; what is no result goes to standard error."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from idf.cli.ends import say
+from idf.cli.plan import Task, names
 from idf.container.stream import Size
+from idf.text import printable
 
 HEADINGS = ("file", "sound", "compressed", "bits/sample", "ratio", "× real time")
 NAME_WIDTH = 60
 MAX_ROWS = 40
 """Of the table at the end; with more files it tells the sum only, unless the user wants to know."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a file came to.
+
+    Attributes:
+        before: bytes of the source: a file, or of its samples where it was none.
+        after: bytes of the target, likewise.
+    """
+
+    size: Size
+    before: int
+    after: int
 
 
 @dataclass
@@ -23,18 +41,24 @@ class Totals:
 
     files: int = 0
     failed: int = 0
+    skipped: int = 0
     samples: int = 0
     raw_bytes: int = 0
     compressed_bytes: int = 0
     sound_seconds: float = 0.0
+    before: int = 0
+    after: int = 0
 
-    def add(self, size: Size) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Count one more file."""
+        size = outcome.size
         self.files += 1
         self.samples += size.samples * size.audio_format.channels
         self.raw_bytes += size.raw_bytes
         self.compressed_bytes += size.compressed_bytes
         self.sound_seconds += size.seconds
+        self.before += outcome.before
+        self.after += outcome.after
 
 
 @dataclass
@@ -44,10 +68,14 @@ class Report:
     Args:
         quiet: errors only.
         verbose: a line for each file when it is done, and a row for each even where there are many.
+        as_json: an object for each file on standard output, in place of the table.
+        gives_verdicts: OK or what is wrong for each file on standard output, in place of the table.
     """
 
     quiet: bool
     verbose: bool
+    as_json: bool = False
+    gives_verdicts: bool = False
     totals: Totals = field(default_factory=Totals)
     _rows: list[tuple[str, ...]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,26 +83,55 @@ class Report:
     _task: Any = None
 
     def error(self, text: str) -> None:
-        """A file failed."""
+        """Something failed."""
         with self._lock:
             self.totals.failed += 1
-        self._say(f"error: {text}")
+        self._say(f"error: {printable(text)}")
 
     def warning(self, text: str) -> None:
         """Something the user should know, even if quiet."""
-        self._say(f"warning: {text}")
+        self._say(f"warning: {printable(text)}")
 
     def note(self, text: str) -> None:
         """Something that was asked for."""
         if not self.quiet:
-            self._say(text)
+            self._say(printable(text))
 
-    def done(self, name: str, size: Size, seconds: float) -> None:
-        """A file is done."""
+    def failed(self, task: Task, text: str) -> None:
+        """A file failed."""
+        self._result(task, "failed", error=text)
+        if self.gives_verdicts and not self.as_json and not self.quiet:
+            with self._lock:
+                self.totals.failed += 1
+            self._put(printable(text))
+        else:
+            self.error(text)
+
+    def skipped(self, task: Task) -> None:
+        """A file's target existed."""
         with self._lock:
-            self.totals.add(size)
-            self._rows.append((shortened(name), *columns(size.samples * size.audio_format.channels, size, seconds)))
+            self.totals.skipped += 1
+        self._result(task, "skipped")
         if self.verbose and not self.quiet:
+            self._say(f"{printable(task.name)}: skipped, {printable(str(task.target))} exists")
+
+    def done(self, task: Task, outcome: Outcome, seconds: float) -> None:
+        """A file is done."""
+        size, name = outcome.size, printable(task.name)
+        with self._lock:
+            self.totals.add(outcome)
+            values = size.samples * size.audio_format.channels
+            self._rows.append((shortened(name), *columns(values, size, seconds)))
+        facts: dict[str, Any] = {"bytes_before": outcome.before, "bytes_after": outcome.after, "samples": size.samples}
+        about = size.audio_format
+        facts |= {"channels": about.channels, "bits": about.sample_bits, "rate_hz": about.rate_hz}
+        facts |= {"note": size.note} if size.note else {}
+        self._result(task, "done", seconds=round(seconds, 3), **facts)
+        if size.note:
+            self.note(f"{task.name}: {size.note}")
+        if self.gives_verdicts and not self.as_json and not self.quiet:
+            self._put(f"{name}: OK")
+        elif self.verbose and not self.quiet:
             self._say(f"{name}: done in {seconds:.1f} s")
 
     def advance(self, samples: int) -> None:
@@ -82,16 +139,38 @@ class Report:
         if self._bar is not None:
             self._bar.advance(self._task, samples)
 
-    def summary(self, seconds: float) -> None:
-        """What it all came to: a row for each file, unless there are very many, and one for all."""
+    def summary(self, seconds: float, passed_over: Sequence[str]) -> None:
+        """What it all came to: a row for each file, unless there are very many, one for all, and a line of counts."""
         totals = self.totals
-        if self.quiet or not totals.files:
+        if self.quiet:
             return
-        rows = sorted(self._rows) if len(self._rows) <= MAX_ROWS or self.verbose else []
-        failed = f" ({totals.failed} failed)" if totals.failed else ""
-        if len(self._rows) > 1:
-            rows.append((f"{totals.files} files{failed}", *columns(totals.samples, totals, seconds)))
-        self._say("\n".join(table([HEADINGS, *rows])))
+        if totals.files and not self.as_json and not self.gives_verdicts:
+            rows = sorted(self._rows) if len(self._rows) <= MAX_ROWS or self.verbose else []
+            if len(self._rows) > 1:
+                rows.append((f"{totals.files} files", *columns(totals.samples, totals, seconds)))
+            self._say("\n".join(table([HEADINGS, *rows])))
+        if totals.files + totals.failed + totals.skipped > 1 or totals.skipped or passed_over:
+            self._say(
+                f"{totals.files} done, {totals.skipped} skipped, {totals.failed} failed; "
+                f"{amount(totals.before)} before, {amount(totals.after)} after{self._passed(passed_over)}"
+            )
+
+    def _passed(self, paths: Sequence[str]) -> str:
+        if not paths:
+            return ""
+        shown = names([printable(path) for path in paths], len(paths) if self.verbose else 6)
+        return f"; {len(paths)} passed over: {shown}"
+
+    def _result(self, task: Task, status: str, **facts: Any) -> None:
+        """One object for a file, for programs."""
+        if self.as_json:
+            target = None if task.target is None else str(task.target)
+            self._put(json.dumps({"file": task.name, "target": target, "status": status, **facts}))
+
+    def _put(self, text: str) -> None:
+        """A line of standard output."""
+        with self._lock:
+            say(text)
 
     @contextlib.contextmanager
     def progress(self, what: str, total: Callable[[], int | None]) -> Iterator[None]:
@@ -125,7 +204,8 @@ class Report:
         with self._lock:
             if self._bar is not None:
                 self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-            else:
+                return
+            with contextlib.suppress(OSError):  # nobody is left to be told
                 print(text, file=sys.stderr)
 
 

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from idf.audio.sources import open_path
 from idf.cli.console import amount
+from idf.cli.ends import say
 from idf.cli.plan import plan
 from idf.container.files import SUFFIX, naming
 from idf.container.index import Index, read_index
 from idf.errors import DataError, RunError, UserError
 from idf.models import registry
+from idf.text import printable
 
 
 def info(arguments: argparse.Namespace) -> int:
     """Print what the files hold; returns the exit status."""
-    failed = False
-    for task in plan(arguments.files, None, (SUFFIX,), None):
+    todo = plan(arguments.files, None, (SUFFIX,), None)
+    for problem in todo.problems:
+        _complain(problem)
+    failed = bool(todo.problems)
+    for task in todo.tasks:
         if task.source is None:
             raise DataError("info needs files that can be read from both ends; name files")
         try:
             with open_path(task.source) as file, naming(task.name):
-                index = read_index(file)
-            print((_as_json if arguments.json else _as_text)(task.source, index))
+                text = (_as_json if arguments.json else _as_text)(task.source, read_index(file))
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            _complain(str(error))
             failed = True
+        else:
+            say(text)
     return int(failed)
+
+
+def _complain(text: str) -> None:
+    print(f"error: {printable(text)}", file=sys.stderr)
 
 
 def _as_text(path: Path, index: Index) -> str:
@@ -37,11 +48,12 @@ def _as_text(path: Path, index: Index) -> str:
     samples, size = index.end.samples, path.stat().st_size
     values = samples * header.channels
     model = _model_name(header.fingerprint)
-    wav = f"WAV, {'its own header kept' if header.has_head else 'plain header'}"
-    original = "FLAC, its samples kept" if header.from_flac else wav
+    kept = "its metadata kept" if header.from_flac else "its own header kept" if header.has_head else "plain header"
+    name = f"{printable(os.fsdecode(header.name))} (" if header.name else ""
+    original = f"{name}{header.original.name}, {kept}{')' if name else ''}"
     lines = [
-        str(path),
-        f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.sample_bits} bits, "
+        printable(str(path)),
+        f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.audio_format.sample_name}, "
         f"{header.rate_hz} Hz, {samples} samples ({samples / header.rate_hz:.3f} s)",
         f"  size         {amount(size)} for {amount(samples * header.audio_format.frame_bytes)}"
         + (
@@ -51,6 +63,7 @@ def _as_text(path: Path, index: Index) -> str:
         ),
         f"  original     {original}",
         f"  model        {header.fingerprint.hex()} ({model or 'not installed'})",
+        f"  SHA-256      {index.end.digest.hex()} (of the samples)",
         f"  blocks       {len(index.starts)} of {header.chunk_samples} samples",
     ]
     return "\n".join(lines)
@@ -66,12 +79,14 @@ def _as_json(path: Path, index: Index) -> str:
             "bits": header.sample_bits,
             "rate_hz": header.rate_hz,
             "samples": index.end.samples,
-            "original": "flac" if header.from_flac else "wav",
+            "float": header.is_float,
+            "original": header.original.name.lower(),
+            "name": os.fsdecode(header.name) or None,
             "model": header.fingerprint.hex(),
             "model_name": _model_name(header.fingerprint),
             "blocks": len(index.starts),
             "block_samples": header.chunk_samples,
-            "sha256_of_samples_start": index.end.digest.hex(),
+            "sha256_of_samples": index.end.digest.hex(),
         }
     )
 

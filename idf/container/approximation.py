@@ -128,7 +128,9 @@ def approximate_blocks(
     count = read_index(file).end.samples
     file.seek(0)
     decoder = Decoder(file)
-    decoder.skip_head()
+    if decoder.header.is_float:
+        raise DataError("a recording of floats cannot be had from its first blocks; decompress all of it")
+    decoder.kept_head()
     bits = decoder.audio_format.sample_bits
 
     def approximate(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

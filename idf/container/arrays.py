@@ -20,11 +20,14 @@ from idf.coding.codec import ChunkCodec
 from idf.container.stream import Decoder, checked_samples, encode_stream
 
 
-def compress_array(codec: ChunkCodec, samples: np.ndarray, audio_format: AudioFormat, *, jobs: int = 1) -> bytes:
+def compress_array(
+    codec: ChunkCodec, samples: np.ndarray, audio_format: AudioFormat, *, is_column: bool = False, jobs: int = 1
+) -> bytes:
     """Code samples as a file.
 
     Args:
         samples: integers (time, channels) within the bits of ``audio_format``; may be empty.
+        is_column: kept with the file: one channel was given as (time, 1).
 
     Raises:
         ValueError: samples that are not what ``audio_format`` says, or a rate out of range.
@@ -38,7 +41,8 @@ def compress_array(codec: ChunkCodec, samples: np.ndarray, audio_format: AudioFo
             f"not {samples.dtype} {samples.shape}"
         )
     file = io.BytesIO()
-    encode_stream(codec, ArraySource(samples.astype(np.int32, copy=False), audio_format), file, jobs=jobs)
+    source = ArraySource(samples.astype(np.int32, copy=False), audio_format, is_column=is_column)
+    encode_stream(codec, source, file, jobs=jobs)
     return file.getvalue()
 
 
@@ -49,6 +53,6 @@ def decompress_array(codec: ChunkCodec, data: bytes, *, jobs: int = 1) -> tuple[
         FormatError: the file is damaged, of another version, or was made with another model.
     """
     decoder = Decoder(io.BytesIO(data))
-    decoder.skip_head()
+    decoder.kept_head()
     empty = np.empty((0, decoder.audio_format.channels), np.int32)
     return np.concatenate([empty, *checked_samples(codec, decoder, jobs=jobs)]), decoder.audio_format

@@ -18,18 +18,21 @@ def packed_bytes(count: int, width: int) -> int:
 
 
 def pack(values: np.ndarray, width: int) -> bytes:
-    """The lower ``width`` bits (1 ... 16) of each value, one after the other, least significant bit first."""
-    words = (values & ((1 << width) - 1)).astype("<u2")
-    bits = np.unpackbits(words.view(np.uint8).reshape(-1, 2), axis=1, count=width, bitorder="little")
+    """The lower ``width`` bits (1 ... 32) of each value, one after the other, least significant bit first."""
+    size = 2 if width <= 16 else 4
+    words = (values & ((1 << width) - 1)).astype(f"<u{size}")
+    bits = np.unpackbits(words.view(np.uint8).reshape(-1, size), axis=1, count=width, bitorder="little")
     return np.packbits(bits, bitorder="little").tobytes()
 
 
 def unpack(data: bytes, count: int, width: int) -> np.ndarray:
-    """Undo :func:`pack`: int32 (count,), 0 ... 2^width - 1."""
+    """Undo :func:`pack`: (count,), 0 ... 2^width - 1; int32, and int64 for 32 bits."""
+    size = 2 if width <= 16 else 4
     bits = np.unpackbits(np.frombuffer(data, np.uint8), count=count * width, bitorder="little")
-    padded = np.zeros((count, 16), np.uint8)
+    padded = np.zeros((count, 8 * size), np.uint8)
     padded[:, :width] = bits.reshape(count, width)
-    return np.packbits(padded, axis=1, bitorder="little").view("<u2").reshape(-1).astype(np.int32)
+    words = np.packbits(padded, axis=1, bitorder="little").view(f"<u{size}").reshape(-1)
+    return words.astype(np.int32 if width < 32 else np.int64)
 
 
 def signed(values: np.ndarray, width: int) -> np.ndarray:

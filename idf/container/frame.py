@@ -28,9 +28,11 @@ from idf.container.records import (
     Taker,
     pack_block,
     pack_end,
+    pack_foreign,
     parse_end,
     read_block_head,
     read_header,
+    unpack_foreign,
 )
 from idf.errors import FormatError
 from idf.files import read_fully
@@ -43,6 +45,7 @@ class Block:
     Attributes:
         number: among the blocks of its kind, from 0.
         samples: in each channel; 0 for other kinds than audio.
+        payload: of audio, as it is coded; of other kinds, the bytes of the original.
     """
 
     kind: Kind
@@ -70,7 +73,7 @@ class FrameWriter:
     def foreign(self, kind: Kind, data: bytes) -> None:
         """Bytes before (``HEAD``) or after (``TAIL``) the samples, of any length; may be called again for more."""
         for start in range(0, len(data), MAX_FOREIGN_BYTES):
-            self._block(kind, 0, data[start : start + MAX_FOREIGN_BYTES])
+            self._block(kind, 0, pack_foreign(data[start : start + MAX_FOREIGN_BYTES]))
 
     def audio(self, samples: int, payload: bytes) -> None:
         """The next ``samples`` samples; all blocks but the last must be full."""
@@ -132,6 +135,8 @@ class FrameReader:
         payload = read_fully(self._file, head.length)  # type: ignore[arg-type]
         if not head.fits(payload):
             raise FormatError(f"{self._name(head)} is damaged or cut off (its CRC differs)")
+        if head.kind != AUDIO:
+            payload = unpack_foreign(payload)
         self._kind = head.kind
         self._count[head.kind] += 1
         self._samples += head.samples
@@ -164,7 +169,7 @@ class FrameReader:
     def _name(self, head: BlockHead) -> str:
         if head.kind == AUDIO:
             return f"the block of samples {self._samples} to {self._samples + head.samples - 1}"
-        return {HEAD: "the block of the WAV header", TAIL: "the block of the WAV file's end"}[head.kind]
+        return {HEAD: "the block of the original's header", TAIL: "the block of the original's end"}[head.kind]
 
 
 class _Ahead:

@@ -16,7 +16,7 @@ import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
 from idf.coding.codec import ChunkCodec
-from idf.container import bitpacking, stereo
+from idf.container import bitpacking, stereo, varint
 from idf.container.stereo import Step
 from idf.errors import FormatError
 
@@ -26,13 +26,12 @@ PCM, CODED, RAW = range(3)
 PLANE_BITS = 16
 EXCERPT_SAMPLES = 1 << 13
 """Coded both ways to see whether a stereo step helps a codec that joins channels itself."""
-MAX_LOW_BITS = 8
+MAX_LOW_BITS = 16
 
 _CONSTANT, _LOW = 1 << 5, 1 << 6
 """Flags beside a plane's shift: it is one number; low bits were given away."""
-_MAX_SHIFT = 23
 _LOW_CONSTANT = 1 << 4
-"""Flag beside the number of low bits."""
+"""Flag beside the number of low bits, of which 16 is written as 0."""
 
 _I8 = struct.Struct("<b")
 _I16 = struct.Struct("<h")
@@ -92,7 +91,7 @@ def decode_block(codec: ChunkCodec, payload: bytes, count: int, channels: int, s
     Raises:
         FormatError: no encoder wrote this payload.
     """
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     form = reader.byte()
     if form == PCM:
         samples = from_pcm_bytes(reader.take(count * channels * sample_bits // 8), channels, sample_bits)
@@ -168,29 +167,31 @@ def _pack_head(plane: Plane) -> bytes:
     """Everything of a plane but the high part that varies."""
     parts = [bytes([plane.shift | _CONSTANT * plane.is_constant | _LOW * (plane.low_bits > 0)])]
     if plane.low_bits:
+        number = plane.low_bits & 15
         if np.all(plane.low == plane.low[0]):
-            parts.append(bytes([plane.low_bits | _LOW_CONSTANT, int(plane.low[0])]))
+            low = int(plane.low[0]).to_bytes(bitpacking.packed_bytes(1, plane.low_bits), "little")
+            parts.append(bytes([number | _LOW_CONSTANT]) + low)
         else:
-            parts.append(bytes([plane.low_bits]) + bitpacking.pack(plane.low, plane.low_bits))
+            parts.append(bytes([number]) + bitpacking.pack(plane.low, plane.low_bits))
     if plane.is_constant:
         parts.append(_I16.pack(int(plane.high[0])))
     return b"".join(parts)
 
 
-def _read_head(reader: _Reader, count: int) -> Plane:
+def _read_head(reader: PayloadReader, count: int) -> Plane:
     """Undo :func:`_pack_head`; the high part is empty where it varies."""
     head = reader.byte()
     shift = head & 31
-    if shift > _MAX_SHIFT or head & ~(31 | _CONSTANT | _LOW):
+    if head & ~(31 | _CONSTANT | _LOW):
         raise FormatError("a plane with an impossible head")
     low_bits, low = 0, np.zeros(1, np.int32)
     if head & _LOW:
         kind = reader.byte()
-        low_bits = kind & 15
-        if not 1 <= low_bits <= MAX_LOW_BITS or kind & ~(15 | _LOW_CONSTANT):
+        low_bits = kind & 15 or MAX_LOW_BITS
+        if kind & ~(15 | _LOW_CONSTANT):
             raise FormatError("a plane with impossible low bits")
         if kind & _LOW_CONSTANT:
-            low = np.array([reader.byte()], np.int32)
+            low = np.array([int.from_bytes(reader.take(bitpacking.packed_bytes(1, low_bits)), "little")], np.int32)
             if low[0] >> low_bits:
                 raise FormatError("a plane with impossible low bits")
         else:
@@ -212,7 +213,7 @@ def _encode_highs(codec: ChunkCodec, highs: list[np.ndarray]) -> tuple[int, list
     return RAW, [bytes([width]) + bitpacking.pack(high, width) for high, width in zip(highs, widths, strict=True)]
 
 
-def _decode_highs(codec: ChunkCodec, reader: _Reader, form: int, planes: list[Plane], count: int) -> None:
+def _decode_highs(codec: ChunkCodec, reader: PayloadReader, form: int, planes: list[Plane], count: int) -> None:
     """Undo :func:`_encode_highs`, into the planes that vary."""
     if form == RAW:
         for plane in planes:
@@ -237,30 +238,42 @@ def _whole(plane: Plane, sample_bits: int) -> np.ndarray:
     return wide.astype(np.int32)
 
 
-class _Reader:
-    """Takes a payload apart and never reads beyond its end."""
+class PayloadReader:
+    """Takes a payload apart and never reads beyond its end: a FormatError."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._place = data, 0
 
     def take(self, size: int) -> bytes:
+        """The next ``size`` bytes."""
         if size > len(self._data) - self._place:
             raise FormatError("an audio block is shorter than it says")
         self._place += size
         return self._data[self._place - size : self._place]
 
     def rest(self) -> bytes:
+        """All that is left."""
         return self.take(len(self._data) - self._place)
 
     def byte(self) -> int:
+        """The next byte."""
         return self.take(1)[0]
 
+    def number(self) -> int:
+        """The next number of variable length."""
+        data = bytearray(self.take(1))
+        while data[-1] > 127 and len(data) < varint.MAX_BYTES:
+            data += self.take(1)
+        return varint.unpack(bytes(data))
+
     def step(self) -> Step:
+        """What was done to a pair of channels."""
         mode = self.byte()
         if mode > stereo.MID_SIDE:
             raise FormatError(f"a pair of channels of mode {mode}")
         return Step(mode, _I8.unpack(self.take(1))[0] if mode in stereo.PREDICTING else 0)
 
     def finish(self) -> None:
+        """See that nothing is left."""
         if self._place != len(self._data):
             raise FormatError("an audio block is longer than it should be")

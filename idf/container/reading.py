@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import IO
+import io
+import os
+import threading
+from typing import IO, cast
 
 import numpy as np
 
@@ -15,7 +18,8 @@ class RangeReader:
     """Reads any range of samples of a file that can seek; only the blocks it touches are decoded.
 
     Each block is checked by its CRC; the digest of the whole cannot be. The last block stays decoded,
-    so that reading on is not slower than reading at once. Not for several threads at a time.
+    so that reading on is not slower than reading at once. Several threads may read at a time, and so may
+    processes that were forked (where ``file`` is a file of the system).
 
     Args:
         codec: the model that made the file.
@@ -31,7 +35,7 @@ class RangeReader:
     """
 
     def __init__(self, codec: ChunkCodec, file: IO[bytes]) -> None:
-        self._codec, self._file = codec, file
+        self._codec, self._file = codec, _SharedFile(file)
         self._index = read_index(file)
         self.header = self._index.header
         check_model(codec, self.header)
@@ -58,8 +62,46 @@ class RangeReader:
         return samples
 
     def _block(self, number: int) -> np.ndarray:
-        if self._kept is None or self._kept[0] != number:
-            block = read_audio_block(self._file, self._index, number)
+        kept = self._kept
+        if kept is None or kept[0] != number:
+            block = read_audio_block(self._file.cursor(), self._index, number)
             first = number * self.header.chunk_samples
-            self._kept = number, decode_samples(self._codec, self.header, first, block)
-        return self._kept[1]
+            kept = self._kept = number, decode_samples(self._codec, self.header, first, block)
+        return kept[1]
+
+
+class _SharedFile:
+    """A file that several threads and forked processes read at once, each with a cursor of its own.
+
+    The place in a file of the system is shared even with forked processes, so it is not used there.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._lock = file, threading.Lock()
+        self._is_plain = isinstance(getattr(file, "raw", file), io.FileIO) and hasattr(os, "pread")
+
+    def cursor(self) -> IO[bytes]:
+        """The file to read and seek in, from a place of its own; closed with the file."""
+        return cast(IO[bytes], _Cursor(self))
+
+    def read_at(self, place: int, size: int) -> bytes:
+        """Up to ``size`` bytes. Raises ValueError where the file is closed."""
+        if self._is_plain:
+            return os.pread(self._file.fileno(), size, place)
+        with self._lock:
+            self._file.seek(place)
+            return self._file.read(size)
+
+
+class _Cursor:
+    def __init__(self, shared: _SharedFile) -> None:
+        self._shared, self._place = shared, 0
+
+    def seek(self, place: int) -> int:
+        self._place = place
+        return place
+
+    def read(self, size: int) -> bytes:
+        data = self._shared.read_at(self._place, size)
+        self._place += len(data)
+        return data

@@ -15,7 +15,7 @@ from typing import IO
 
 import numpy as np
 
-from idf.audio.format import SAMPLE_BITS, AudioFormat
+from idf.audio.format import SAMPLE_BITS, AudioFormat, Original
 from idf.coding.codec import MAX_CHUNK_SAMPLES
 from idf.container import varint
 from idf.errors import FormatError
@@ -25,9 +25,11 @@ MAGIC = b"\x89IDF"
 VERSION = 1
 FINGERPRINT_BYTES = 8
 """Of a model's fingerprint, which is longer: enough to tell models apart, and files are many."""
-DIGEST_BYTES = 8
+DIGEST_BYTES = 32
 MAX_FOREIGN_BYTES = 1 << 20
 """Bytes in one head or tail block; longer heads and tails take several."""
+MAX_NAME_BYTES = 255
+"""As long as file systems let names be."""
 MAX_SAMPLES = 1 << 52
 """Beyond any recording, and far from overflow in what is computed from it."""
 
@@ -36,11 +38,16 @@ END_MARKS = AS_ANNOUNCED, OTHERWISE = b"E", b"S"
 """First byte of the end: the samples are as many as the header announced; or a number that follows."""
 
 CRC_BYTES = 4
-MAX_HEADER_BYTES = len(MAGIC) + 2 + 5 + 3 + 8 + FINGERPRINT_BYTES + CRC_BYTES
+MAX_HEADER_BYTES = len(MAGIC) + 3 + 5 + 3 + 8 + 2 + MAX_NAME_BYTES + FINGERPRINT_BYTES + CRC_BYTES
 MIN_BLOCK_BYTES = len(SYNC) + 1 + 1 + CRC_BYTES + 1
 """A block of one byte."""
 
-_FLAG_HEAD, _FLAG_FLAC, _FLAG_OPEN = 1, 2, 4
+_FLAG_FLOAT, _FLAG_HEAD, _FLAG_OPEN = 1 << 5, 1 << 6, 1 << 7
+"""Of the first byte of flags; below them: channels less 1, and bytes a sample less 1."""
+_FLAG_NAME, _FLAG_COLUMN = 1 << 3, 1 << 4
+"""Of the second; below them: what the original was."""
+RAW_BYTES, DEFLATED_BYTES = 0, 1
+"""Forms of a head or tail block: as they were, or by RFC 1951."""
 _SHORT = 3
 """The kind, as written, of an audio block that says how many samples it has."""
 
@@ -68,16 +75,19 @@ class Header:
         fingerprint: 8 bytes, the first of those that name the model that can decode it.
         rate_hz: samples a second, 1 ... 2^32 - 1.
         channels: 1 ... 8.
-        sample_bits: 8, 16 or 24.
+        sample_bits: 8, 16, 24 or 32.
+        is_float: whether 32 bits are a float.
         chunk_samples: samples (in each channel) of each audio block but the last.
         samples: in each channel, as the source announced them; None where it did not. What there
             really are is told by the end.
         has_head: whether the original's bytes before the samples are kept; if not, they are the
             canonical WAV header for ``samples``.
-        from_flac: whether the original was a FLAC file.
+        original: what kind of file it was; ``WAV`` for arrays, too.
+        name: of the original file, without folders, as the system had it; empty where it had none.
+        is_column: an array of one channel, given as (time, 1).
 
     Raises:
-        ValueError: a fingerprint of another length than 8 bytes.
+        ValueError: a fingerprint of another length than 8 bytes, or an impossible name.
     """
 
     fingerprint: bytes
@@ -87,16 +97,26 @@ class Header:
     chunk_samples: int
     samples: int | None
     has_head: bool = False
-    from_flac: bool = False
+    original: Original = Original.WAV
+    name: bytes = b""
+    is_float: bool = False
+    is_column: bool = False
 
     def __post_init__(self) -> None:
         if len(self.fingerprint) != FINGERPRINT_BYTES:
             raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes here, not {len(self.fingerprint)}")
+        if not is_name(self.name):
+            raise ValueError(f"{self.name!r} is no name of a file")
 
     @functools.cached_property
     def audio_format(self) -> AudioFormat:
         """What the samples are."""
-        return AudioFormat(self.rate_hz, self.channels, self.sample_bits)
+        return AudioFormat(self.rate_hz, self.channels, self.sample_bits, self.is_float)
+
+    @property
+    def from_flac(self) -> bool:
+        """Whether the original was a FLAC file."""
+        return self.original is Original.FLAC
 
     @functools.cached_property
     def seed(self) -> int:
@@ -118,10 +138,12 @@ class Header:
         return 1 + samples * self.audio_format.frame_bytes
 
     def _pack(self) -> bytes:
-        kind = _FLAG_HEAD * self.has_head | _FLAG_FLAC * self.from_flac | _FLAG_OPEN * (self.samples is None)
-        kind |= (self.sample_bits // 8 - 1) << 3 | (self.channels - 1) << 5
+        sound = (self.channels - 1) | (self.sample_bits // 8 - 1) << 3 | _FLAG_FLOAT * self.is_float
+        sound |= _FLAG_HEAD * self.has_head | _FLAG_OPEN * (self.samples is None)
+        origin = self.original | _FLAG_NAME * bool(self.name) | _FLAG_COLUMN * self.is_column
         numbers = [self.rate_hz, self.chunk_samples] + ([] if self.samples is None else [self.samples])
-        return MAGIC + bytes([VERSION, kind]) + b"".join(map(varint.pack, numbers)) + self.fingerprint
+        packed = MAGIC + bytes([VERSION, sound, origin]) + b"".join(map(varint.pack, numbers))
+        return packed + (varint.pack(len(self.name)) + self.name if self.name else b"") + self.fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +179,7 @@ class End:
     Attributes:
         samples: in each channel.
         sizes: int64, of each audio block but the last.
-        digest: first 8 bytes of the SHA-256 of the samples as interleaved little-endian PCM.
+        digest: the SHA-256 of the samples as interleaved little-endian PCM.
     """
 
     samples: int
@@ -167,6 +189,11 @@ class End:
     def blocks(self, header: Header) -> int:
         """Number of audio blocks."""
         return -(-self.samples // header.chunk_samples)
+
+
+def is_name(name: bytes) -> bool:
+    """Whether these bytes can be the name of a file, or are none: no folder, and not too long."""
+    return len(name) <= MAX_NAME_BYTES and not set(name) & set(b"/\0") and name not in (b".", b"..")
 
 
 class Taker:
@@ -218,29 +245,44 @@ def read_header(file: IO[bytes]) -> Header:
         raise FormatError(
             f"the file has format version {version}; this program reads version {VERSION}: install another idf"
         )
-    kind = taker.take(1)[0]
+    sound, origin = taker.take(2)
     rate_hz, chunk_samples = taker.number(), taker.number()
-    samples = None if kind & _FLAG_OPEN else taker.number()
+    samples = None if sound & _FLAG_OPEN else taker.number()
+    name_bytes = taker.number() if origin & _FLAG_NAME else 0
+    if name_bytes > MAX_NAME_BYTES:
+        raise FormatError("the file's header is damaged (its name is too long)")
+    name = taker.take(name_bytes)
     fingerprint = taker.take(FINGERPRINT_BYTES)
     if taker.crc() != zlib.crc32(taker.taken):
         raise FormatError("the file's header is damaged (its CRC differs)")
+    sample_bits, original = SAMPLE_BITS[sound >> 3 & 3], origin & 7
+    needs_head = samples is None or original != Original.WAV
     if (
         not 0 < rate_hz < 1 << 32
         or not 0 < chunk_samples <= MAX_CHUNK_SAMPLES
-        or kind >> 3 & 3 >= len(SAMPLE_BITS)
-        or (samples is None and not kind & _FLAG_HEAD)
         or (samples or 0) > MAX_SAMPLES
+        or (sound & _FLAG_FLOAT and sample_bits != 32)
+        or origin >> 5
+        or original >= len(Original)
+        or (needs_head and not sound & _FLAG_HEAD)
+        or (samples is None and original == Original.FLAC)
+        or (origin & _FLAG_COLUMN and (sound & 7 or original))
+        or (origin & _FLAG_NAME and not name)
+        or not is_name(name)
     ):
         raise ImpossibleHeaderError("the file's header holds impossible values")
     return Header(
         fingerprint=fingerprint,
         rate_hz=rate_hz,
-        channels=(kind >> 5) + 1,
-        sample_bits=SAMPLE_BITS[kind >> 3 & 3],
+        channels=(sound & 7) + 1,
+        sample_bits=sample_bits,
         chunk_samples=chunk_samples,
         samples=samples,
-        has_head=bool(kind & _FLAG_HEAD),
-        from_flac=bool(kind & _FLAG_FLAC),
+        has_head=bool(sound & _FLAG_HEAD),
+        original=Original(original),
+        name=name,
+        is_float=bool(sound & _FLAG_FLOAT),
+        is_column=bool(origin & _FLAG_COLUMN),
     )
 
 
@@ -272,11 +314,38 @@ def read_block_head(file: IO[bytes], header: Header) -> BlockHead:
     if kind == AUDIO:
         possible = 0 < samples <= header.chunk_samples and 0 < length <= header.max_payload(samples)
     else:
-        possible = 0 < length <= MAX_FOREIGN_BYTES
+        possible = 1 < length <= 1 + MAX_FOREIGN_BYTES
     if not possible or number * header.chunk_samples > MAX_SAMPLES:
         raise FormatError(DAMAGED)
     size = len(taker.taken) + CRC_BYTES + length
     return BlockHead(kind, number, samples, length, size, zlib.crc32(taker.taken, header.seed), crc)
+
+
+def pack_foreign(data: bytes) -> bytes:
+    """The payload of a head or tail block: 1 … 2^20 bytes, deflated where that is shorter."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    deflated = packer.compress(data) + packer.flush()
+    return bytes([DEFLATED_BYTES]) + deflated if len(deflated) < len(data) else bytes([RAW_BYTES]) + data
+
+
+def unpack_foreign(payload: bytes) -> bytes:
+    """Undo :func:`pack_foreign`.
+
+    Raises:
+        FormatError: these bytes were packed by nobody.
+    """
+    form, data = payload[0], payload[1:]
+    if form == DEFLATED_BYTES:
+        unpacker = zlib.decompressobj(-15)
+        try:
+            data = unpacker.decompress(data, MAX_FOREIGN_BYTES + 1)
+        except zlib.error:
+            form = -1
+        if not unpacker.eof or unpacker.unused_data or not 0 < len(data) <= MAX_FOREIGN_BYTES:
+            form = -1
+    if form not in (RAW_BYTES, DEFLATED_BYTES):
+        raise FormatError(f"{DAMAGED}: bytes of the original cannot be unpacked")
+    return data
 
 
 def pack_end(header: Header, samples: int, index: bytes, digest: bytes) -> bytes:

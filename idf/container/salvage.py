@@ -15,8 +15,8 @@ from typing import IO
 
 import numpy as np
 
-from idf.audio.format import AudioFormat
-from idf.audio.wav import canonical_head, to_wav_bytes
+from idf.audio.format import AudioFormat, Original
+from idf.audio.wav import canonical_head, canonical_tail, to_wav_bytes
 from idf.coding.codec import ChunkCodec
 from idf.container.frame import Block
 from idf.container.index import read_end
@@ -31,6 +31,7 @@ from idf.container.records import (
     ImpossibleHeaderError,
     read_block_head,
     read_header,
+    unpack_foreign,
 )
 from idf.container.stream import Progress, check_model, decode_samples, no_progress
 from idf.errors import FormatError
@@ -118,7 +119,7 @@ def survey(file: IO[bytes]) -> Survey:
     result.head, whole_head = _in_order(heads)
     result.tail, whole_tail = _in_order(tails)
     if header.has_head and not (whole_head and result.head):
-        notes.append("the original's WAV header is damaged: a plain one takes its place")
+        notes.append("the original's header is damaged: a plain one takes its place")
         result.head = []
     if not whole_tail:
         notes.append("what followed the samples in the original is damaged: it is left out from there on")
@@ -162,17 +163,20 @@ def salvage_stream(
     """
     found = survey(file)
     lost: list[tuple[int, int]] = []
-    if found.head:
+    is_wav = found.header.original is Original.WAV
+    if found.head and is_wav:
         for block in found.head:
-            write(_payload(file, block))
+            write(unpack_foreign(_payload(file, block)))
     else:
         known = None if found.header.has_head else found.header.samples
         write(canonical_head(found.samples if known is None else known, found.audio_format))
     for samples in salvage_blocks(codec, file, found, lost):
         write(to_wav_bytes(samples, found.header.sample_bits))
         progress(len(samples))
-    for block in found.tail:
-        write(_payload(file, block))
+    for block in found.tail if is_wav else ():
+        write(unpack_foreign(_payload(file, block)))
+    if not is_wav:
+        write(canonical_tail(found.samples, found.audio_format))
     return Loss(tuple(lost), tuple(found.notes))
 
 

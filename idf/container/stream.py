@@ -16,11 +16,22 @@ import numpy as np
 from idf.audio.format import AudioFormat
 from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.sources import Source
-from idf.audio.wav import canonical_head, to_wav_bytes
+from idf.audio.wav import canonical_head, canonical_tail, to_wav_bytes
 from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
+from idf.container.floats import decode_float_block, encode_float_block
 from idf.container.frame import Block, FrameReader, FrameWriter
 from idf.container.planes import decode_block, encode_block
-from idf.container.records import AUDIO, DAMAGED, DIGEST_BYTES, FINGERPRINT_BYTES, HEAD, TAIL, End, Header, Kind
+from idf.container.records import (
+    AUDIO,
+    DAMAGED,
+    FINGERPRINT_BYTES,
+    HEAD,
+    TAIL,
+    End,
+    Header,
+    Kind,
+    is_name,
+)
 from idf.errors import FormatError
 from idf.workers.pool import ordered_map
 
@@ -44,11 +55,13 @@ class Size:
         samples: in each channel.
         audio_format: rate, channels and bits.
         compressed_bytes: of the whole file.
+        note: what does not come back, a sentence; empty where all does.
     """
 
     samples: int
     audio_format: AudioFormat
     compressed_bytes: int
+    note: str = ""
 
     @property
     def raw_bytes(self) -> int:
@@ -62,11 +75,18 @@ class Size:
 
 
 def encode_stream(
-    codec: ChunkCodec, source: Source, file: IO[bytes], *, jobs: int = 1, progress: Progress = no_progress
+    codec: ChunkCodec,
+    source: Source,
+    file: IO[bytes],
+    *,
+    name: bytes = b"",
+    jobs: int = 1,
+    progress: Progress = no_progress,
 ) -> Size:
     """Compress a source to a binary file, which is only written to.
 
     Args:
+        name: of the original file, to be kept; empty for none.
         jobs: blocks that are coded at the same time; the result is the same.
 
     Raises:
@@ -86,13 +106,18 @@ def encode_stream(
         chunk_samples=codec.chunk_samples,
         samples=source.announced,
         has_head=source.head is not None,
-        from_flac=source.from_flac,
+        original=source.original,
+        name=name if is_name(name) else b"",
+        is_float=audio_format.is_float,
+        is_column=source.is_column,
     )
     writer = FrameWriter(file, header)
     writer.foreign(HEAD, source.head or b"")
     state, total = hashlib.sha256(), 0
 
     def encode(samples: np.ndarray) -> tuple[np.ndarray, bytes]:
+        if audio_format.is_float:
+            return samples, encode_float_block(codec, samples)
         return samples, encode_block(codec, samples, audio_format.sample_bits)
 
     for samples, payload in ordered_map(encode, source.blocks(codec.chunk_samples), jobs):
@@ -102,8 +127,8 @@ def encode_stream(
         progress(len(samples))
     for data in source.tail():
         writer.foreign(TAIL, data)
-    writer.finish(state.digest()[:DIGEST_BYTES])
-    return Size(total, audio_format, writer.bytes_written)
+    writer.finish(state.digest())
+    return Size(total, audio_format, writer.bytes_written, source.note)
 
 
 class Decoder:
@@ -115,7 +140,7 @@ class Decoder:
     Attributes:
         header: what the file says of itself.
         audio_format: rate, channels and bits.
-        digest: after the last block of samples: first 8 bytes of the SHA-256 of their PCM.
+        digest: after the last block of samples: the SHA-256 of their PCM.
 
     Raises:
         FormatError: no file of ours, another version, or a damaged header.
@@ -128,21 +153,25 @@ class Decoder:
         self._pending: Block | End | None = None
 
     def head(self) -> bytes:
-        """The bytes before the samples; to be asked for first.
+        """The bytes before the samples in the original, or for FLAC in a WAV file; to be asked for first.
 
         Raises:
             FormatError: the file is damaged.
             DataError: the samples are too many for a WAV file.
         """
-        if self.header.has_head:
-            return b"".join(block.payload for block in self._blocks(HEAD))
+        kept = self.kept_head()
+        if self.header.has_head and not self.header.from_flac:
+            return kept
         assert self.header.samples is not None  # checked with the header
         return canonical_head(self.header.samples, self.audio_format)
 
-    def skip_head(self) -> None:
-        """Go on to the samples; for those who do not want the head."""
-        for _ in self._blocks(HEAD):
-            pass
+    def kept_head(self) -> bytes:
+        """What is kept of the original before the samples, and the way to them; to be asked for first.
+
+        Raises:
+            FormatError: the file is damaged.
+        """
+        return b"".join(block.payload for block in self._blocks(HEAD))
 
     def samples(self, codec: ChunkCodec, *, jobs: int = 1) -> Iterator[np.ndarray]:
         """Blocks int32 (n, channels), after the head.
@@ -195,7 +224,7 @@ def decode_stream(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> int:
-    """Restore the original WAV file (or the WAV file of a FLAC's samples).
+    """Restore the original file (of a FLAC, a WAV file of its samples).
 
     Args:
         write: is given the bytes, in order. They are right only once this function returns.
@@ -207,13 +236,15 @@ def decode_stream(
         FormatError: damaged, or made with another model.
         DataError: the samples are too many for a WAV file.
     """
-    bits = decoder.audio_format.sample_bits
+    from_flac, bits = decoder.header.from_flac, decoder.audio_format.sample_bits
     write(decoder.head())
     total = 0
-    for samples in checked_samples(codec, decoder, jobs=jobs, tail=write):
+    for samples in checked_samples(codec, decoder, jobs=jobs, tail=_ignore if from_flac else write):
         write(to_wav_bytes(samples, bits))
         total += len(samples)
         progress(len(samples))
+    if from_flac:
+        write(canonical_tail(total, decoder.audio_format))
     return total
 
 
@@ -234,7 +265,7 @@ def checked_samples(
         yield samples
     for data in decoder.tail():
         tail(data)
-    if state.digest()[:DIGEST_BYTES] != decoder.digest:
+    if state.digest() != decoder.digest:
         raise FormatError("the decoded samples are not those that were compressed (their digest differs)")
 
 
@@ -245,6 +276,8 @@ def decode_samples(codec: ChunkCodec, header: Header, first: int, block: Block) 
         FormatError: damaged; the message names the samples.
     """
     try:
+        if header.is_float:
+            return decode_float_block(codec, block.payload, block.samples, header.channels)
         return decode_block(codec, block.payload, block.samples, header.channels, header.sample_bits)
     except FormatError as error:
         name = f"the block of samples {first} to {first + block.samples - 1}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idf.errors import OutputError, RunError
-from idf.files import atomic_write
+from idf.files import atomic_write, is_stream
 from idf.models.file import read_model_file
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def export_model(model: str | Path, target: Path | str) -> Path:
     source, target = find_model(model), Path(target)
     if target.is_dir():
         target = target / f"{source.stem}{MODEL_SUFFIX}"
-    if target.exists():
+    if os.path.lexists(target) and not is_stream(target):
         raise OutputError(f"{target} exists; choose another name")
     _copy(source, target)
     return target

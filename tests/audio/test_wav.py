@@ -120,11 +120,14 @@ def test_too_long_for_wav() -> None:
     [
         (b"OggS" + bytes(100), "not a WAV file"),
         (b"", "not a WAV file"),
-        (riff(fmt(channels=9), chunk(b"data", PCM)), r"found 9 channels; supported: integer PCM of 8, 16 or 24 bits"),
+        (
+            riff(fmt(channels=9), chunk(b"data", PCM)),
+            r"found 9 channels; supported: integer PCM of 8, 16, 24 or 32 bits",
+        ),
         (riff(fmt(channels=0), chunk(b"data", PCM)), "0 channels"),
-        (riff(fmt(bits=32), chunk(b"data", PCM)), "found 32-bit PCM samples; supported"),
-        (riff(fmt(tag=3, bits=32), chunk(b"data", PCM)), "found 32-bit float samples; supported"),
-        (riff(chunk(b"fmt ", extensible(tag=3, bits=32)), chunk(b"data", PCM)), "float samples"),
+        (riff(fmt(bits=40), chunk(b"data", PCM)), "found 40-bit PCM samples; supported"),
+        (riff(fmt(tag=3, bits=64), chunk(b"data", PCM)), "found 64-bit float samples; supported"),
+        (riff(chunk(b"fmt ", extensible(tag=3, bits=64)), chunk(b"data", PCM)), "float samples"),
         (riff(fmt(tag=2, bits=4), chunk(b"data", PCM)), "ADPCM samples"),
         (riff(fmt(tag=0x1234), chunk(b"data", PCM)), "WAV format 0x1234"),
         (riff(fmt(block=3), chunk(b"data", PCM)), "16 bits in 3 bytes"),

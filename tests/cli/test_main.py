@@ -87,7 +87,8 @@ def test_habits_of_testing_and_listing(idf: Idf, wav: Path, tmp_path: Path) -> N
     damage(tmp_path / "in.idf")
     done = idf("-t", tmp_path / "in.idf")
     assert done.status == 1
-    assert "in.idf: the block of samples 0 to 2999 is damaged" in done.err
+    assert b"in.idf: the block of samples 0 to 2999 is damaged" in done.out
+    assert done.err == ""
 
 
 def test_pipes(idf: Idf, wav: Path) -> None:
@@ -124,11 +125,12 @@ def test_folders(idf: Idf, wav: Path, tmp_path: Path, jobs: int) -> None:
     done = idf("compress", sound, "-o", tmp_path / "packed", "-j", jobs)
     assert done.status == 0
     assert names(tmp_path / "packed") == ["a.idf", "c.idf", "deep/b.idf"]
-    assert done.err.splitlines()[-1].startswith("3 files ")
+    assert done.err.splitlines()[-2].startswith("3 files ")
+    assert done.err.splitlines()[-1].startswith("3 done, 0 skipped, 0 failed; ")
     assert idf("verify", tmp_path / "packed", "-j", jobs).status == 0
     assert idf("decompress", tmp_path / "packed", "-o", tmp_path / "back", "-j", jobs).status == 0
-    assert names(tmp_path / "back") == ["a.wav", "c.flac", "deep/b.wav"]
-    assert (tmp_path / "back" / "deep" / "b.wav").read_bytes() == wav.read_bytes()
+    assert names(tmp_path / "back") == ["a.wav", "c.flac", "deep/b.WAV"]
+    assert (tmp_path / "back" / "deep" / "b.WAV").read_bytes() == wav.read_bytes()
 
 
 def test_one_bad_file_does_not_stop_the_others(idf: Idf, wav: Path, tmp_path: Path) -> None:
@@ -151,16 +153,6 @@ def test_files_that_exist_are_not_replaced(idf: Idf, wav: Path, tmp_path: Path) 
     done = idf("compress", "-f", wav, "-o", wav)
     assert done.status == 1
     assert "the file to be read" in done.err
-
-
-def test_two_files_for_one_target_are_refused_before_anything_is_done(idf: Idf, wav: Path, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    shutil.copy(wav, tmp_path / "other" / "in.wav")
-    done = idf("compress", wav, tmp_path / "other" / "in.wav", "-o", tmp_path / "out")
-    assert done.status == 2
-    assert "both" in done.err
-    assert "would become" in done.err
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -213,7 +205,7 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     idf(tmp_path / "b.flac")
     listed = idf("info", tmp_path / "in.idf", tmp_path / "b.idf").out
     assert b"WAV, plain header" in listed
-    assert b"FLAC, its samples kept" in listed
+    assert b"FLAC, its metadata kept" in listed
     (models / "default.idfm").unlink()
     assert b"not installed" in idf("info", tmp_path / "in.idf").out
     (tmp_path / "bad.idf").write_text("no")
@@ -234,8 +226,8 @@ def test_models_travel(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> Non
     (models / "default.idfm").unlink()
     missing = idf("verify", tmp_path / "in.idf")
     assert missing.status == 1
-    assert f"needs model {json.loads(idf('info', '--json', tmp_path / 'in.idf').out)['model']}" in missing.err
-    assert "idf models import FILE" in missing.err
+    assert f"needs model {json.loads(idf('info', '--json', tmp_path / 'in.idf').out)['model']}" in missing.out.decode()
+    assert b"idf models import FILE" in missing.out
     assert idf("verify", "--model", tmp_path / "mine.idfm", tmp_path / "in.idf").status == 0
     assert idf("models", "import", tmp_path / "mine.idfm").status == 0
     assert idf("verify", tmp_path / "in.idf").status == 0
@@ -328,12 +320,12 @@ def test_a_killed_process_leaves_no_broken_output(models: Path, tmp_path: Path) 
         process.send_signal(number)
         status = process.wait()
         killed += status != 0
-        assert status in (0, -number, -signal.SIGINT, 130)  # -SIGINT: told to stop while ending anyway
+        assert status in (0, -number, 128 + number)  # -SIGTERM: told to stop before or after its work
         if target.exists():
             verified = subprocess.run([*COMMAND, "-q", "-t", str(target)], env={**os.environ, **ENVIRONMENT})
             assert verified.returncode == 0
             target.unlink()
-        if number == signal.SIGTERM and status == 130:
+        if number == signal.SIGTERM and status == 143:
             assert not list(tmp_path.glob(".long.idf.*.part"))
         for rest in tmp_path.glob(".long.idf.*.part"):
             rest.unlink()

@@ -146,12 +146,26 @@ def test_sources_that_cannot_be_read(codec: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
-def test_float_is_refused_with_what_is_supported(codec: Any, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "float.wav", np.zeros(10), 8000, subtype="FLOAT")
+def test_what_is_refused_is_told_what_is_supported(codec: Any, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "float.wav", np.zeros(10), 8000, subtype="DOUBLE")
     with pytest.raises(
-        DataError, match=r"float\.wav: found 32-bit float samples; supported: integer PCM of 8, 16 or 24 bits"
+        DataError, match=r"float\.wav: found 64-bit float samples; supported: integer PCM of 8, 16, 24 or 32 bits or"
     ):
         compress_file(codec, tmp_path / "float.wav", tmp_path / "a.idf")
+
+
+@pytest.mark.parametrize("subtype", ["PCM_32", "FLOAT"])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_32_bits_come_back_byte_for_byte(codec: Any, tmp_path: Path, subtype: str, jobs: int) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (3000, 2))
+    for samples in (noise, np.rint(noise * 32768) / 32768, np.rint(noise * 2**23) / 2**23):
+        soundfile.write(tmp_path / "in.wav", samples, 48000, subtype=subtype)
+        compress_file(codec, tmp_path / "in.wav", tmp_path / "a.idf", existing="replace", jobs=jobs)
+        decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav", existing="replace", jobs=jobs)
+        assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "in.wav").read_bytes()
+    with pytest.raises(OutputError, match=r"FLAC cannot hold this audio here .* write a \.wav file"):
+        decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.flac")
+    assert names(tmp_path) == ["a.idf", "in.wav", "out.wav"]
 
 
 def damaged_flac(path: Path, speechlike: Speech) -> Path:

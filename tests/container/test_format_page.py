@@ -47,11 +47,13 @@ class File:
 
     def header(self) -> None:
         assert self.take(5) == b"\x89IDF\x01"
-        bits = self.take(1)[0]
-        self.has_head, self.from_flac, silent = (bool(bits >> n & 1) for n in range(3))
-        self.sample_bytes, self.channels = (bits >> 3 & 3) + 1, (bits >> 5) + 1
+        sound, origin = self.take(2)
+        self.is_float, self.has_head, silent = (bool(sound >> n & 1) for n in (5, 6, 7))
+        self.sample_bytes, self.channels = (sound >> 3 & 3) + 1, (sound & 7) + 1
+        self.original, has_name, self.is_column = origin & 7, bool(origin & 8), bool(origin & 16)
         self.rate, self.chunk = self.number(), self.number()
         self.announced = None if silent else self.number()
+        self.name = self.take(self.number()) if has_name else b""
         self.fingerprint = self.take(8)
         self.seed = zlib.crc32(self.data[: self.place])
         assert struct.unpack("<I", self.take(4)) == (self.seed,)
@@ -82,7 +84,7 @@ class File:
         assert mark in (b"E", b"S")
         self.samples = self.announced if mark == b"E" else self.number()
         assert [self.number() for _ in sizes[:-1]] == sizes[:-1]
-        self.digest = self.take(8)
+        self.digest = self.take(32)
         crc = zlib.crc32(self.data[start : self.place], self.seed)
         assert struct.unpack("<I", self.take(4)) == (crc,)
         size, last = self.place - start, self.data[self.place :][::-1]
@@ -95,9 +97,10 @@ def test_every_file_is_as_the_page_says(name: str) -> None:
     file = File((FROZEN / f"{name}.idf").read_bytes())
     assert file.fingerprint.hex() == DIGESTS["tiny.idfm"]["fingerprint"][:16]
     assert sum(samples for samples, _ in file.blocks[1]) == file.samples
-    assert bool(file.blocks[0]) == file.has_head == (name == "odd-wav")
+    assert bool(file.blocks[0]) == file.has_head == (name in ("odd-wav", "flac"))
+    assert (file.original, file.name) == ((1, "flac.Ünï".encode()) if name == "flac" else (0, file.name))
     for _, payload in file.blocks[1]:
-        assert payload[0] in (0, 1, 2)
+        assert payload[0] in ((0, 3, 4, 5) if file.is_float else (0, 1, 2))
 
 
 def test_a_file_is_decoded_by_the_page_alone() -> None:
@@ -105,10 +108,10 @@ def test_a_file_is_decoded_by_the_page_alone() -> None:
     file = File((FROZEN / "three-24.idf").read_bytes())
     assert {payload[0] for _, payload in file.blocks[1]} == {0}
     pcm = b"".join(payload[1:] for _, payload in file.blocks[1])
-    assert hashlib.sha256(pcm).digest()[:8] == file.digest
+    assert hashlib.sha256(pcm).digest() == file.digest
     frame = file.channels * file.sample_bytes
     assert len(pcm) == (file.samples or 0) * frame
     head = b"RIFF" + struct.pack("<I", 36 + len(pcm) + len(pcm) % 2) + b"WAVEfmt "
     head += struct.pack("<IHHIIHH", 16, 1, file.channels, file.rate, file.rate * frame, frame, 8 * file.sample_bytes)
-    wav = head + b"data" + struct.pack("<I", len(pcm)) + pcm + b"".join(payload for _, payload in file.blocks[2])
+    wav = head + b"data" + struct.pack("<I", len(pcm)) + pcm + b"".join(payload[1:] for _, payload in file.blocks[2])
     assert hashlib.sha256(wav).hexdigest() == DIGESTS["three-24"]["wav"]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idf.audio.format import Original
 from idf.coding.codec import MAX_CHUNK_SAMPLES
 from idf.container import varint
 from idf.container.frame import Block, FrameReader, FrameWriter
@@ -45,7 +46,7 @@ def write(header: Header = HEADER, blocks: list[Block] = BLOCKS) -> bytes:
             writer.audio(block.samples, block.payload)
         else:
             writer.foreign(block.kind, block.payload)
-    writer.finish(bytes(8))
+    writer.finish(bytes(32))
     assert writer.bytes_written == len(file.getvalue())
     return file.getvalue()
 
@@ -78,7 +79,7 @@ def block(header: Header, kind: int, number: int, samples: int | None, payload: 
 
 def end(header: Header, samples: int | None, sizes: list[int], size: int | None = None) -> bytes:
     body = b"E" if samples is None else b"S" + varint.pack(samples)
-    body += b"".join(map(varint.pack, sizes)) + bytes(8)
+    body += b"".join(map(varint.pack, sizes)) + bytes(32)
     body += zlib.crc32(body, header.seed).to_bytes(4, "little")
     return body + varint.pack(len(body) if size is None else size)[::-1]
 
@@ -97,7 +98,7 @@ def test_what_is_written_is_read(has_head: bool) -> None:
     "change",
     [
         *({"samples": None}, {"samples": 0}, {"samples": 2**52}, {"rate_hz": 2**32 - 1}, {"chunk_samples": 2**20}),
-        *({"from_flac": True}, {"channels": 8}, {"sample_bits": 24}, {"sample_bits": 8}),
+        *({"original": Original.FLAC, "has_head": True}, {"channels": 8}, {"sample_bits": 24}, {"sample_bits": 8}),
     ],
 )
 def test_headers_come_back(change: dict[str, Any]) -> None:
@@ -134,9 +135,9 @@ def test_what_the_frame_takes() -> None:
     """Of a clip of speech in one block, then in more."""
     header = replace(HEADER, has_head=False, rate_hz=22050, chunk_samples=65536, samples=40000)
     payload = bytes(50000)
-    assert len(write(header, [Block(AUDIO, 0, 40000, payload)])) - len(payload) == 52
+    assert len(write(header, [Block(AUDIO, 0, 40000, payload)])) - len(payload) == 77
     header = replace(header, samples=3 * 65536)
-    assert len(write(header, [Block(AUDIO, n, 65536, payload) for n in range(3)])) - 3 * len(payload) == 52 + 2 * 14
+    assert len(write(header, [Block(AUDIO, n, 65536, payload) for n in range(3)])) - 3 * len(payload) == 77 + 2 * 14
 
 
 def test_cut_at_every_length() -> None:
@@ -201,7 +202,10 @@ def test_random_bytes_after_a_good_header(data: bytes) -> None:
         ({"chunk_samples": MAX_CHUNK_SAMPLES + 1}, "impossible values"),
         ({"rate_hz": 0}, "impossible values"),
         ({"rate_hz": 2**32}, "impossible values"),
-        ({"sample_bits": 32}, "impossible values"),
+        ({"is_float": True}, "impossible values"),
+        ({"original": Original.FLAC, "has_head": False}, "impossible values"),
+        ({"original": Original.FLAC, "samples": None}, "impossible values"),
+        ({"is_column": True, "channels": 2}, "impossible values"),
         ({"samples": 2**52 + 1}, "impossible values"),
         ({"samples": 2**60}, "impossible"),
         ({"samples": None, "has_head": False}, "impossible values"),
@@ -221,6 +225,9 @@ def test_foreign_files_and_versions() -> None:
         header_of(b"\x89IDF\x02" + bytes(60))
     with pytest.raises(ValueError, match="8 bytes"):
         replace(HEADER, fingerprint=b"short")
+    for name in (b"a/b", b"a\0", b"..", b"x" * 256):
+        with pytest.raises(ValueError, match="no name of a file"):
+            replace(HEADER, name=name)
 
 
 SHORT = 3

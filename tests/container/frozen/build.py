@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from idf.audio.flac import write_flac
+from idf.audio.flac_reading import read_metadata
 from idf.audio.format import AudioFormat
-from idf.audio.sources import ArraySource, WavSource
+from idf.audio.sources import ArraySource, Source, open_source
 from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
 from idf.container.stream import encode_stream
@@ -71,22 +73,59 @@ def signals() -> dict[str, tuple[np.ndarray, AudioFormat]]:
         "three-24": (rng.integers(-(2**23), 2**23, (500, 3)), AudioFormat(48000, 3, 24)),
         "one-sample": (np.array([[5]]), AudioFormat(11025, 1, 16)),
         "empty": (np.empty((0, 1)), AudioFormat(8000, 1, 16)),
+        "stereo-32": (panned * 1025 - 7, AudioFormat(48000, 2, 32)),
+        "float-scaled": (bits_of(np.where(centred == 0, -0.0, centred / 32768)), AudioFormat(48000, 2, 32, True)),
+        "float-divided": (bits_of(centred.astype(np.float32) / np.float32(32767)), AudioFormat(48000, 2, 32, True)),
+        "float-split": (bits_of(odd_floats(left)), AudioFormat(48000, 1, 32, True)),
+        "float-as-is": (rng.integers(-(2**31), 2**31, (300, 3)), AudioFormat(48000, 3, 32, True)),
     }
 
 
+def bits_of(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32).view(np.int32)
+
+
+def odd_floats(left: np.ndarray) -> np.ndarray:
+    odd = [0.0, -0.0, 1e-42, -1e-45, 3e38, np.inf, -np.inf, np.nan]
+    return np.concatenate([left / 30011.7, odd, np.linspace(-1, 1, 200) ** 9])[:, None]
+
+
+def flac() -> bytes:
+    """A tag in front, blocks of several kinds, frames that no encoder makes again, and a tag behind."""
+    file = io.BytesIO()
+    write_flac(file, AudioFormat(8000, 1, 16), [voice(1000, 6)[:, None]])
+    data = file.getvalue()
+    frames = data[len(read_metadata(file, "")) :]
+    streaminfo = data[8:42]
+    seektable = struct.pack(">QQHQQH", 0, 0, 1000, 2**64 - 1, 0, 0)
+    blocks = ((0, streaminfo), (2, b"testapplication"), (3, seektable), (1, bytes(500)))
+    metadata = b"".join(
+        bytes([kind | 128 * (kind == 1)]) + len(body).to_bytes(3, "big") + body for kind, body in blocks
+    )
+    return b"ID3\4\0\0\0\0\0\3tag" + b"fLaC" + metadata + frames + b"TAG" + bytes(125)
+
+
 def main(folder: Path) -> None:
-    save_tiny_model(folder / "tiny.idfm")
+    if not (folder / "tiny.idfm").exists():
+        save_tiny_model(folder / "tiny.idfm")
     codec = load_codec(folder / "tiny.idfm")
-    sources = {name: ArraySource(x.astype(np.int32), audio_format) for name, (x, audio_format) in signals().items()}
+    arrays = {name: (x.astype(np.int32), audio_format, False) for name, (x, audio_format) in signals().items()}
+    arrays["column"] = (voice(100, 7)[:, None], AudioFormat(8000, 1, 16), True)
+    sources: dict[str, Source] = {
+        name: ArraySource(x, about, is_column=flag) for name, (x, about, flag) in arrays.items()
+    }
+    files = {"odd-wav": odd_wav(), "flac": flac()}
+    sources |= {name: open_source(io.BytesIO(data), name) for name, data in files.items()}
+    arrays["flac"] = (voice(1000, 6)[:, None], AudioFormat(8000, 1, 16), False)
     digests = {}
-    for name, source in {**sources, "odd-wav": WavSource(io.BytesIO(odd_wav()), "odd.wav")}.items():
+    for name, source in sources.items():
         with open(folder / f"{name}.idf", "wb") as file:
-            encode_stream(codec, source, file)
-        if name == "odd-wav":
-            original = odd_wav()
+            encode_stream(codec, source, file, name=f"{name}.Ünï".encode() if name in files else b"")
+        if name not in arrays:
+            original = files[name]
         else:
-            samples, audio_format = signals()[name]
-            pcm = to_wav_bytes(samples.astype(np.int32), audio_format.sample_bits)
+            samples, audio_format, _ = arrays[name]
+            pcm = to_wav_bytes(samples, audio_format.sample_bits)
             original = canonical_head(len(samples), audio_format) + pcm + bytes(len(pcm) % 2)
         digests[name] = {
             "idf": hashlib.sha256((folder / f"{name}.idf").read_bytes()).hexdigest(),

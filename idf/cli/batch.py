@@ -1,0 +1,113 @@
+"""Many files, one after the other or several at once; one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import itertools
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from idf.audio.sources import open_path, open_source
+from idf.cli.console import Outcome, Report
+from idf.cli.plan import Plan, Task
+from idf.container.files import SUFFIX, read_file_header
+from idf.container.stream import Size
+from idf.errors import UserError, WorkerError
+from idf.files import is_stream
+from idf.workers.pool import Processes
+
+Worker = Callable[[Task, int, Processes, Report], Size]
+"""Does one task, with so many blocks at once."""
+
+
+def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -> int:
+    """Do all tasks, several at once if there are several, and say how it went; returns the exit status."""
+    tasks = plan.tasks
+    report = Report(
+        arguments.quiet,
+        arguments.verbose,
+        as_json=getattr(arguments, "json", False),
+        gives_verdicts=arguments.command == "verify",
+    )
+    # one file more than there are workers, so that none waits while a file is opened or renamed
+    many = min(arguments.jobs + 1, len(tasks)) if arguments.jobs > 1 else 1
+    started = time.perf_counter()
+    for problem in plan.problems:
+        report.error(problem)
+
+    def one(number: int, task: Task, processes: Processes) -> None:
+        begun = time.perf_counter()
+        if getattr(arguments, "skip_existing", False) and _exists(task.target):
+            report.skipped(task)
+            return
+        # blocks at once: as many as keep all workers busy, also when one of these files has come to its end
+        blocks = min(arguments.jobs, -(-2 * arguments.jobs // min(many, len(tasks) - number)))
+        try:
+            outcome = _outcome(arguments.command, task, work(task, blocks, processes, report))
+        except WorkerError as error:
+            report.failed(task, f"{task.name}: {error}")
+        except UserError as error:
+            report.failed(task, str(error))
+        except OSError as error:
+            report.failed(task, f"{task.name}: {_reason(error)}")
+        else:
+            report.done(task, outcome, time.perf_counter() - begun)
+
+    with report.progress(what, lambda: _total_samples(tasks)), Processes(arguments.jobs) as processes:
+        if many == 1:
+            for number, task in enumerate(tasks):
+                one(number, task, processes)
+        else:
+            with ThreadPoolExecutor(many) as pool:
+                try:
+                    for _ in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
+                        pass
+                except BaseException:
+                    processes.close()  # else the files that are under way would be waited for
+                    pool.shutdown(cancel_futures=True)
+                    raise
+    report.summary(time.perf_counter() - started, plan.passed_over)
+    return 1 if report.totals.failed else 0
+
+
+def _exists(target: Path | None) -> bool:
+    return target is not None and os.path.lexists(target) and not is_stream(target)
+
+
+def _outcome(command: str, task: Task, size: Size) -> Outcome:
+    """What a task came to, in bytes of files where there are files."""
+    source = task.source.stat().st_size if task.source is not None and task.seeks else None
+    if command == "compress":
+        return Outcome(size, size.raw_bytes if source is None else source, size.compressed_bytes)
+    target = task.target.stat().st_size if task.target is not None and task.target.is_file() else size.raw_bytes
+    return Outcome(size, size.compressed_bytes, target)
+
+
+def _total_samples(tasks: list[Task]) -> int | None:
+    """Samples in all tasks, where the files say so in their headers."""
+    total = 0
+    for task in tasks:
+        try:
+            if task.source is None or not task.seeks:
+                return None
+            if task.source.suffix.lower() == SUFFIX:
+                samples = read_file_header(task.source).samples
+            else:
+                with open_path(task.source) as file:
+                    samples = open_source(file, task.name).announced
+        except (UserError, OSError):
+            continue
+        if samples is None:
+            return None
+        total += samples
+    return total
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EIO:
+        return "the disk cannot be read or written (I/O error)"
+    return (error.strerror or str(error)).lower()

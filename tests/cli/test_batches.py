@@ -1,0 +1,173 @@
+"""Folders and many files: what is taken, what is passed over and named, what is said of each."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+Idf = Callable[..., Any]
+
+
+@pytest.fixture
+def tree(wav: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.wav", "deep/b.BWF"):
+        shutil.copy(wav, folder / name)
+    return folder
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Root may read every folder, so the system is made to refuse."""
+    scandir = os.scandir
+
+    def refuse(path: Any = ".") -> Any:
+        if Path(path).name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+@pytest.mark.parametrize("command", ["compress", "verify", "decompress", "info"])
+def test_a_folder_that_cannot_be_read_is_an_error_and_the_rest_is_done(
+    idf: Idf, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    if command != "compress":
+        assert idf("-q", tree).status == 0
+        (tree / "a.wav").unlink()
+    unreadable(monkeypatch, "deep")
+    done = idf(command, tree)
+    assert done.status == 1
+    assert f"error: {tree / 'deep'}: the folder cannot be read (permission denied)" in done.err
+    assert {"compress": (tree / "a.idf").exists(), "decompress": (tree / "a.wav").exists()}.get(
+        command, b"a.idf" in done.out
+    )
+    unreadable(monkeypatch, "tree")
+    assert idf(command, tree).status == 2
+
+
+def test_what_is_no_audio_we_take_is_counted_and_named(idf: Idf, tree: Path) -> None:
+    for name in ("x.aiff", "deep/y.mp3", ".hidden.wav", ".cache/z.wav", "old.idf"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_bytes(b"?")
+    (tree / "link").symlink_to(tree / "deep")
+    done = idf("compress", tree)
+    assert done.status == 0
+    last = done.err.splitlines()[-1]
+    assert last.startswith("2 done, 0 skipped, 0 failed; 12.1 kB before, ")
+    over = {".cache/", ".hidden.wav", "x.aiff", "deep/y.mp3", "link/"}
+    assert set(last.partition("; 5 passed over: ")[2].split(", ")) == {f"{tree}/{name}" for name in over}
+    assert idf("compress", "-qf", tree).err == ""
+    (tree / "only").mkdir()
+    (tree / "only" / "x.caf").write_bytes(b"?")
+    nothing = idf("compress", tree / "only")
+    assert (nothing.status, "x.caf" in nothing.err) == (2, True)
+
+
+def test_a_link_that_leads_nowhere_is_an_error(idf: Idf, tree: Path) -> None:
+    (tree / "gone.wav").symlink_to(tree / "nowhere.wav")
+    done = idf("compress", tree)
+    assert (done.status, "gone.wav: no such file" in done.err) == (1, True)
+    assert (tree / "a.idf").exists()
+
+
+def test_all_clashes_are_named_and_the_rest_is_done(idf: Idf, tree: Path, wav: Path, tmp_path: Path) -> None:
+    for name in ("a.flac", "c.wav", "c.wave"):
+        shutil.copy(wav, tree / name)
+    done = idf("compress", tree)
+    assert done.status == 1
+    for one, other in (("a.flac", "a.wav"), ("c.wav", "c.wave")):
+        assert f"{tree / one} and {tree / other} would become the same file" in done.err
+    assert sorted(path.name for path in tree.rglob("*.idf")) == ["b.idf"]
+    assert done.err.splitlines()[-1].startswith("1 done, 0 skipped, 2 failed; ")
+    (tmp_path / "other").mkdir()
+    shutil.copy(wav, tmp_path / "other" / "in.wav")
+    only = idf("compress", wav, tmp_path / "other" / "in.wav", "-o", tmp_path / "out")
+    assert (only.status, "would become" in only.err) == (2, True)
+    assert not (tmp_path / "out").exists()
+    assert idf("compress", tree / "deep", tree / "deep" / "b.BWF", "-o", tmp_path / "twice").status == 0
+
+
+@pytest.mark.parametrize("output", ["single.idf", "single.wav", "there"])
+def test_several_files_do_not_go_into_one(idf: Idf, tree: Path, wav: Path, output: str) -> None:
+    (wav.parent / "there").write_text("a file")
+    for sources in ([wav, tree / "a.wav"], [tree]):
+        done = idf("compress", *sources, "-o", wav.parent / output)
+        assert (done.status, "names one file" in done.err) == (2, True)
+    assert not (wav.parent / output).is_dir()
+    assert idf("compress", tree, "-o", f"{wav.parent / 'folder.idf'}/").status == 0
+    assert (wav.parent / "folder.idf" / "a.idf").exists()
+
+
+def test_a_batch_goes_on(idf: Idf, tree: Path) -> None:
+    assert idf("-q", tree / "a.wav").status == 0
+    stamp = (tree / "a.idf").stat().st_mtime_ns, (tree / "a.idf").stat().st_ino
+    done = idf("compress", "--skip-existing", "-v", tree)
+    assert done.status == 0
+    assert done.err.splitlines()[-1].startswith("1 done, 1 skipped, 0 failed; 6044 B before, ")
+    assert f"{tree / 'a.wav'}: skipped, {tree / 'a.idf'} exists" in done.err
+    assert ((tree / "a.idf").stat().st_mtime_ns, (tree / "a.idf").stat().st_ino) == stamp
+    back = idf("decompress", "--skip-existing", tree)
+    assert (back.status, back.err.splitlines()[-1][:27]) == (0, "0 done, 2 skipped, 0 failed")
+    assert idf("compress", "--skip-existing", "--force", tree).status == 2
+
+
+def test_json_of_every_file(idf: Idf, tree: Path, wav: Path) -> None:
+    (tree / "bad.wav").write_text("no sound")
+    shutil.copy(wav, tree / "c.wav")
+    idf("-q", tree / "c.wav")
+    done = idf("compress", "--json", "--skip-existing", tree)
+    assert done.status == 1
+    facts = {Path(line["file"]).name: line for line in map(json.loads, done.out.splitlines())}
+    assert {name: line["status"] for name, line in facts.items()} == {
+        **{"a.wav": "done", "b.BWF": "done"},
+        **{"bad.wav": "failed", "c.wav": "skipped"},
+    }
+    assert "neither WAV nor FLAC" in facts["bad.wav"]["error"]
+    assert (facts["a.wav"]["bytes_before"], facts["a.wav"]["samples"]) == ((tree / "a.wav").stat().st_size, 3000)
+    assert facts["a.wav"]["bytes_after"] == (tree / "a.idf").stat().st_size
+    assert facts["a.wav"]["target"] == str(tree / "a.idf")
+    (tree / "bad.idf").write_text("no")
+    checked = idf("verify", "--json", tree)
+    lines = [json.loads(line) for line in checked.out.splitlines()]
+    assert [line["status"] for line in lines] == ["done", "failed", "done", "done"]
+    assert idf("compress", "--json", "-c", wav).status == 2
+
+
+def test_verify_says_ok_or_what_is_wrong(idf: Idf, tree: Path) -> None:
+    idf("-q", tree)
+    (tree / "bad.idf").write_text("no")
+    done = idf("verify", tree)
+    assert done.status == 1
+    assert done.out.decode().splitlines() == [
+        f"{tree / 'a.idf'}: OK",
+        f"{tree / 'bad.idf'}: this is not an idf file",
+        f"{tree / 'deep' / 'b.idf'}: OK",
+    ]
+    assert done.err.splitlines()[-1].startswith("2 done, 0 skipped, 1 failed; ")
+    quiet = idf("verify", "-q", tree)
+    assert (quiet.status, quiet.out, quiet.err) == (1, b"", f"error: {tree / 'bad.idf'}: this is not an idf file\n")
+
+
+def test_control_characters_in_names_are_escaped(idf: Idf, wav: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "odd\x1b[31mname\n"
+    folder.mkdir()
+    shutil.copy(wav, folder / "a\rb.wav")
+    soundfile.write(folder / "c.wav", np.zeros(5), 8000, subtype="DOUBLE")
+    done = idf("compress", "-v", folder)
+    assert done.status == 1
+    (folder / "bad.idf").write_text("no")
+    shown = done.err + idf("verify", folder).out.decode() + idf("info", folder).out.decode()
+    assert "a\\rb.wav" in shown
+    assert "odd\\x1b[31mname\\n" in shown
+    assert not set(shown) & set("\x1b\r")

@@ -1,0 +1,96 @@
+"""Damage to files of every feature: edits, cuts and reorderings are errors, and never other audio."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from idf.audio.flac import write_flac
+from idf.audio.format import AudioFormat
+from idf.audio.sources import ArraySource, Source, open_source
+from idf.audio.wav import canonical_head, to_wav_bytes
+from idf.container.index import read_index
+from idf.container.salvage import salvage_stream
+from idf.container.stream import Decoder, checked_samples, encode_stream
+from idf.errors import DataError, FormatError
+from tests.signals import speech
+
+EDITS = 10_000
+SAMPLES = np.stack([speech(300), speech(300, seed=1)], axis=1)
+
+
+def flac() -> Source:
+    file = io.BytesIO()
+    write_flac(file, AudioFormat(8000, 2, 16), [SAMPLES])
+    return open_source(io.BytesIO(b"ID3\4\0\0\0\0\0\2hi" + file.getvalue() + b"TAG" + bytes(125)), "x.flac")
+
+
+def chunks() -> Source:
+    head = canonical_head(300, AudioFormat(8000, 2, 16))
+    wav = head[:36] + b"bext\x58\2\0\0" + bytes(600) + head[36:] + to_wav_bytes(SAMPLES, 16) + b"iXML\4\0\0\0<a/>"
+    return open_source(io.BytesIO(wav), "x.wav")
+
+
+def floats(scale: float) -> Source:
+    bits = (SAMPLES / scale).astype(np.float32).view(np.int32)
+    return ArraySource(bits, AudioFormat(8000, 2, 32, True))
+
+
+FEATURES = {
+    "floats, scaled": lambda: floats(32768),
+    "floats, split": lambda: floats(30011.7),
+    "32 bits": lambda: ArraySource(SAMPLES * 65_537 - 9, AudioFormat(8000, 2, 32)),
+    "flac": flac,
+    "chunks": chunks,
+}
+
+
+def packed(codec: Any, feature: str) -> bytes:
+    file = io.BytesIO()
+    encode_stream(codec, FEATURES[feature](), file, name="Ünï.wav".encode())
+    return file.getvalue()
+
+
+def decoded(codec: Any, data: bytes) -> list[bytes]:
+    decoder, tail = Decoder(io.BytesIO(data)), bytearray()
+    head = decoder.kept_head()
+    samples = b"".join(block.tobytes() for block in checked_samples(codec, decoder, tail=tail.extend))
+    return [head, samples, bytes(tail)]
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_ten_thousand_edits_cuts_and_reorderings(make_codec: Any, feature: str) -> None:
+    codec = make_codec(chunk_samples=100)
+    whole = packed(codec, feature)
+    assert len(decoded(codec, whole)[1]) == SAMPLES.size * 4
+    starts = [*map(int, read_index(io.BytesIO(whole)).starts), len(whole)]
+    rng = np.random.default_rng(0)
+    for trial in range(EDITS):
+        data = bytearray(whole)
+        kind = trial % 5
+        a, b = sorted(int(n) for n in rng.integers(0, len(data), 2))
+        if kind == 0:
+            del data[a:b]
+        elif kind == 1:
+            data[a:a] = rng.bytes(int(rng.integers(1, 9)))
+        elif kind == 2:
+            one, other = rng.integers(0, 3, 2)
+            parts = [whole[i:j] for i, j in itertools.pairwise(starts)]
+            parts[one], parts[other] = parts[other], parts[one]
+            data = bytearray(whole[: starts[0]] + b"".join(parts))
+        else:
+            for place in rng.integers(0, len(data), rng.integers(1, 4)):
+                data[place] ^= int(rng.integers(1, 256))
+        if bytes(data) == whole:
+            continue
+        with pytest.raises(FormatError):
+            decoded(codec, bytes(data))
+        if trial % 50 == 0:
+            try:
+                salvage_stream(codec, io.BytesIO(data), lambda piece: len(piece))
+            except (FormatError, DataError):
+                continue
