@@ -155,7 +155,10 @@ class Loop:
         self._clock.step()
         if first:
             # Compiling is over once the loss is there; it does not count as the speed of training.
+            began = float(self._result.loss)
             self._read_losses()
+            if self._settings.compile:
+                self._display.say(f"compiled; step {step + 1}/{self._settings.steps}  {began:.3f} bits/sample")
             self._clock.restart()
 
     def _traced(self, step: int, work: Callable[[], StepResult]) -> StepResult:

@@ -42,6 +42,7 @@ class WindowFamily:
     def start(self) -> dict[str, np.ndarray]:
         step = self.model.prediction
         if step is not None and self.config.training.start == "data":
+            print("fitting the start of prediction to the training clips", flush=True)
             clips = [self._clips.read(clip).samples for clip in _holding(self._clips.train, _START_SAMPLES)]
             start = fitted_start(clips, step.start, self.config.seed)
             self.model = self.model.with_prediction(step.with_start(start))
