@@ -31,7 +31,8 @@ from tests.signals import EXTREME, HIGH, LOW, SIGNALS, speech
 from tests.static_codec import StaticCodec
 
 STATIC = "static"
-BLOCKWISE = [name for name in CONFIGS if name not in ("adaptive", "window whitened", "window predicted")]
+WHITENED = ("window whitened", "window predicted", "window flow, predicted")
+BLOCKWISE = [name for name in CONFIGS if name not in ("adaptive", *WHITENED)]
 """Codecs whose first blocks give an approximation."""
 DRAWN = hnp.arrays(
     np.int32,
