@@ -1,0 +1,101 @@
+"""Alphabets as part of a message: which one a channel is coded with, and how that is told.
+
+    >>> message = Message()
+    >>> push_alphabets(message, [Alphabet(np.array([-7, 0, 5], np.int32)), full()])
+    >>> [len(alphabet.values) for alphabet in pop_alphabets(message, 2)]
+    [3, 65536]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from idf.coding import flags
+from idf.coding.alphabet import Alphabet, full
+from idf.coding.kernels import HALF, RING
+from idf.coding.message import Message
+from idf.coding.mixture import PRECISION
+from idf.errors import FormatError
+
+_WORD_BITS = 16
+_NOTHING = np.empty(0, np.int64)
+
+
+def choose(channel: np.ndarray) -> Alphabet:
+    """The alphabet that a channel is coded with: the values that occur in it, or all where that takes fewer bits.
+
+    Where the density of values is smooth, an interval made w times as wide saves log2(w) bits each time.
+
+    Args:
+        channel: int32 (n,), -32768 … 32767.
+    """
+    counts = np.bincount(channel + HALF, minlength=RING)
+    found = np.flatnonzero(counts)
+    if len(found) < 2 or len(found) == RING:
+        return full()
+    alphabet = Alphabet((found - HALF).astype(np.int32))
+    # the outermost values' intervals have no end; they count as wide as on their inner side
+    wide = np.diff(found, prepend=found[0], append=found[-1]).astype(np.float64)
+    wide[0], wide[-1] = wide[1], wide[-2]
+    saved = float(counts[found] @ np.log2(np.maximum((wide[:-1] + wide[1:]) / 2, 1)))
+    return alphabet if saved > 8 and saved > told_bits(alphabet) else full()
+
+
+def push_alphabets(message: Message, alphabets: Sequence[Alphabet]) -> None:
+    """Put the alphabets of all channels on a message, the last one first."""
+    for alphabet in reversed(alphabets):
+        for starts, freqs in reversed(_told(alphabet)):
+            message.push_intervals(starts, freqs)
+
+
+def pop_alphabets(message: Message, channels: int) -> list[Alphabet]:
+    """Take them off again.
+
+    Raises:
+        FormatError: the message has no more words, or no encoder wrote it.
+    """
+    return [_pop(message) for _ in range(channels)]
+
+
+def told_bits(alphabet: Alphabet) -> float:
+    """What an alphabet takes on a message."""
+    return sum(float(PRECISION * len(freqs) - np.log2(freqs).sum()) for _, freqs in _told(alphabet))
+
+
+def _told(alphabet: Alphabet) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Starts and widths of all that is told, in the order of decoding: whether it is full, its ends, its flags."""
+    listed = not alphabet.is_full
+    told = [_uniform([int(listed)], 1)]
+    if listed:
+        lowest, highest = int(alphabet.values[0]), int(alphabet.values[-1])
+        told.append(_uniform([lowest + HALF, highest + HALF], _WORD_BITS))
+        size = highest - lowest + 1
+        used = np.zeros(size + 2 * flags.PAD, np.uint8)
+        used[alphabet.values - lowest + flags.PAD] = 1
+        starts, freqs = (np.empty(max(size - 2, 0), np.int64) for _ in range(2))
+        flags.code(used, lowest, False, PRECISION, starts, freqs, np.zeros(1, np.int64), np.empty(0, np.uint32), 0)
+        told.append((starts, freqs))
+    return told
+
+
+def _uniform(numbers: list[int], bits: int) -> tuple[np.ndarray, np.ndarray]:
+    width = 1 << (PRECISION - bits)
+    return np.array(numbers, np.int64) * width, np.full(len(numbers), width, np.int64)
+
+
+def _pop(message: Message) -> Alphabet:
+    if not message.pop_uniform(1):
+        return full()
+    lowest, highest = message.pop_uniform(_WORD_BITS) - HALF, message.pop_uniform(_WORD_BITS) - HALF
+    if highest <= lowest:
+        raise FormatError("an alphabet ends before it begins: the message is damaged, or belongs to another model")
+    used = np.zeros(highest - lowest + 1 + 2 * flags.PAD, np.uint8)
+    used[flags.PAD] = used[-1 - flags.PAD] = 1
+    message.pop_with(
+        lambda heads, words, left: flags.code(
+            used, lowest, True, PRECISION, _NOTHING, _NOTHING, heads, words, left
+        )
+    )
+    return Alphabet((np.flatnonzero(used) - flags.PAD + lowest).astype(np.int32))
