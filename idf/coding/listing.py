@@ -21,7 +21,8 @@ from idf.errors import FormatError
 
 _WORD_BITS = 16
 _LEAST = 48
-"""Bits that every list takes."""
+"""Bits that every list takes; where gaps save less than a bit for each value, as those between rare values do, the
+list takes more."""
 _BY_END = 2
 """Bits that an outermost value saves at least where many samples were clipped to it."""
 _NOTHING = np.empty(0, np.int64)
@@ -46,8 +47,9 @@ def choose(channel: np.ndarray) -> Alphabet:
     by_gaps = float(counts[found] @ np.log2(wide))
     by_ends = float(_BY_END * (counts[found[0]] + counts[found[-1]]))
     choices = [(0.0, full())]
-    for saved, used in ((by_ends, np.arange(found[0], found[-1] + 1)), (by_ends + by_gaps, found)):
-        if saved > _LEAST:
+    everything, least = np.arange(found[0], found[-1] + 1), max(_LEAST, len(found))
+    for saved, used, enough in ((by_ends, everything, _LEAST), (by_ends + by_gaps, found, least)):
+        if saved > enough:
             alphabet = Alphabet((used - HALF).astype(np.int32))
             choices.append((told_bits(alphabet) - saved, alphabet))
     return min(choices, key=lambda choice: choice[0])[1]
