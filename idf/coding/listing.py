@@ -1,9 +1,9 @@
 """Alphabets as part of a message: which one a channel is coded with, and how that is told.
 
-    >>> message = Message()
-    >>> push_alphabets(message, [Alphabet(np.array([-7, 0, 5], np.int32)), full()])
-    >>> [len(alphabet.values) for alphabet in pop_alphabets(message, 2)]
-    [3, 65536]
+>>> message = Message()
+>>> push_alphabets(message, [Alphabet(np.array([-7, 0, 5], np.int32)), full()])
+>>> [len(alphabet.values) for alphabet in pop_alphabets(message, 2)]
+[3, 65536]
 """
 
 from __future__ import annotations
@@ -83,10 +83,9 @@ def _told(alphabet: Alphabet) -> list[tuple[np.ndarray, np.ndarray]]:
     if listed:
         lowest, highest = int(alphabet.values[0]), int(alphabet.values[-1])
         told.append(_uniform([lowest + HALF, highest + HALF], _WORD_BITS))
-        size = highest - lowest + 1
-        used = np.zeros(size + 2 * flags.PAD, np.uint8)
-        used[alphabet.values - lowest + flags.PAD] = 1
-        starts, freqs = (np.empty(max(size - 2, 0), np.int64) for _ in range(2))
+        used = np.zeros(highest - lowest + 1, np.uint8)
+        used[alphabet.values - lowest] = 1
+        starts, freqs = (np.empty(len(used) - 2, np.int64) for _ in range(2))
         flags.code(used, lowest, False, PRECISION, starts, freqs, np.zeros(1, np.int64), np.empty(0, np.uint32), 0)
         told.append((starts, freqs))
     return told
@@ -103,11 +102,9 @@ def _pop(message: Message) -> Alphabet:
     lowest, highest = message.pop_uniform(_WORD_BITS) - HALF, message.pop_uniform(_WORD_BITS) - HALF
     if highest <= lowest:
         raise FormatError("an alphabet ends before it begins: the message is damaged, or belongs to another model")
-    used = np.zeros(highest - lowest + 1 + 2 * flags.PAD, np.uint8)
-    used[flags.PAD] = used[-1 - flags.PAD] = 1
+    used = np.zeros(highest - lowest + 1, np.uint8)
+    used[0] = used[-1] = 1
     message.pop_with(
-        lambda heads, words, left: flags.code(
-            used, lowest, True, PRECISION, _NOTHING, _NOTHING, heads, words, left
-        )
+        lambda heads, words, left: flags.code(used, lowest, True, PRECISION, _NOTHING, _NOTHING, heads, words, left)
     )
-    return Alphabet((np.flatnonzero(used) - flags.PAD + lowest).astype(np.int32))
+    return Alphabet((np.flatnonzero(used) + lowest).astype(np.int32))
