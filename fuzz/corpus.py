@@ -112,6 +112,9 @@ def _signals() -> Iterator[tuple[str, np.ndarray, int]]:
     yield "noise-8", rng.integers(-128, 128, (40, 1)).astype(np.int32), 8
     yield "stereo-16", np.stack([wave, wave // 2 + 3], 1), 16
     yield "stereo-24", np.stack([wave, -wave], 1) * 900 + rng.integers(0, 99, (100, 2)).astype(np.int32), 24
+    yield "scaled-24", np.rint(wave[:, None] * 179.2).astype(np.int32), 24
+    yield "clipped-16", np.clip(np.rint(wave[:, None] * 2.7), -5000, 5000).astype(np.int32), 16
+    yield "few-values-16", np.array([-5000, -700, -90, 0, 90, 700, 5000], np.int32)[np.arange(100)[:, None] * 5 % 7], 16
     yield "constant-3", np.tile(np.array([[1, -2, 3]], np.int32), (50, 1)), 16
 
 

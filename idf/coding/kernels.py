@@ -30,7 +30,7 @@ from idf.coding.tables import (
 )
 
 RING = 1 << 16
-"""Number of symbols; symbol z sits at k = z + HALF."""
+"""Number of 16-bit values; value z sits at k = z + HALF."""
 HALF = 1 << 15
 MEAN_LIMIT = 1 << 24
 MEAN_BITS = 8
@@ -49,6 +49,7 @@ _EXP_LAST = SIGMA_LIMIT_NATS * EXP_STEPS_PER_NAT
 _RISE_SHIFT = 22
 """Bits that a component's slope drops before it is multiplied by its scale."""
 _NEWTON_STEPS = 10
+_HALF_STEP = 1 << (MEAN_BITS - 1)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,26 +112,27 @@ def prepare(
     for j in range(components):
         weight[j] = (weight[j] << EXP_BITS) // total
         rest -= weight[j]
-        # Half a step is taken off the edge here, once: edges lie between the integers.
-        offset[j] = _clip(np.int64(means[i, j]), -MEAN_LIMIT, MEAN_LIMIT) + (1 << (MEAN_BITS - 1))
+        offset[j] = _clip(np.int64(means[i, j]), -MEAN_LIMIT, MEAN_LIMIT)
         inverse[j] = inverse_table[_clip(np.int64(scales[i, j]), SCALE_MIN, SCALE_MAX) - SCALE_MIN]
     weight[heaviest] += rest
     return heaviest
 
 
 @compiled
-def cumulative(k: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
-    """C(k) of the prepared symbol: strictly increasing in k, C(0) = 0, C(2^16) = 2^precision.
+def cumulative(
+    i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edges: Array
+) -> int:
+    """C(i) of the prepared symbol: strictly increasing in i, C(0) = 0, C(symbols) = 2^precision.
 
     Every step is monotone: the argument (a positive factor, a floor, a clip), the interpolation
     (``hi >= lo``, and the floor of a product never passes ``hi``), the weighted sum (weights >= 0)
     and the last two floors. F < 1 before the right end, since the table stays below 2^32.
     """
-    if k <= 0:
+    if i <= 0:
         return 0
-    if k >= RING:
+    if i >= symbols:
         return 1 << precision
-    edge = (k - HALF) << MEAN_BITS
+    edge = np.int64(edges[i])
     total = 0
     for j in range(weight.shape[0]):
         argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
@@ -139,18 +141,17 @@ def cumulative(k: int, precision: int, sigma: Array, weight: Array, offset: Arra
         lo = np.int64(sigma[cell])
         hi = np.int64(sigma[cell + 1])
         total += weight[j] * (lo + (((hi - lo) * (argument & _INTERPOLATION_MASK)) >> _INTERPOLATION_BITS))
-    return k + ((((1 << precision) - RING) * (total >> EXP_BITS)) >> SIGMA_BITS)
+    return i + ((((1 << precision) - symbols) * (total >> EXP_BITS)) >> SIGMA_BITS)
 
 
 @compiled
 def _cumulative_and_slope(
-    k: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array
+    i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edge: int
 ) -> tuple[int, int]:
-    """:func:`cumulative` for 0 < k < 2^16, and about how fast it rises there, a symbol; that is at least 1.
+    """:func:`cumulative` for 0 < i < symbols, and about how fast it rises there, a step; that is at least 1.
 
     A loop of its own: encoding, which needs no slope, takes 3 % longer by way of this one.
     """
-    edge = (k - HALF) << MEAN_BITS
     total, slope = 0, 0
     for j in range(weight.shape[0]):
         argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
@@ -161,31 +162,46 @@ def _cumulative_and_slope(
         total += weight[j] * (lo + ((rise * (argument & _INTERPOLATION_MASK)) >> _INTERPOLATION_BITS))
         # weights sum to 2^30, rises stay below 2^25 and inverses up to 2^36: all sums below 2^61
         slope += ((weight[j] * rise) >> _RISE_SHIFT) * (inverse[j] >> (_ARGUMENT_SHIFT - MEAN_BITS))
-    c = k + ((((1 << precision) - RING) * (total >> EXP_BITS)) >> SIGMA_BITS)
+    c = i + ((((1 << precision) - symbols) * (total >> EXP_BITS)) >> SIGMA_BITS)
     return c, (slope >> (EXP_BITS + SIGMA_BITS + _INTERPOLATION_BITS - _RISE_SHIFT - precision)) + 1
 
 
 @compiled
 def find(
-    target: int, heaviest: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array
+    target: int,
+    heaviest: int,
+    precision: int,
+    sigma: Array,
+    weight: Array,
+    offset: Array,
+    inverse: Array,
+    symbols: int,
+    edges: Array,
+    ranks: Array,
 ) -> tuple[int, int, int]:
-    """The k with C(k) <= target < C(k + 1), and both values. 0 <= target < 2^precision.
+    """The i with C(i) <= target < C(i + 1), and both values. 0 <= target < 2^precision.
 
     Newton's steps from the heaviest component's mean, kept within what is known, usually about four; then
     halving: at most 26 evaluations whatever the mixture. The way there does not change what is found.
     """
     low, c_low = 0, 0
-    high, c_high = RING, 1 << precision
-    k = _clip((offset[heaviest] >> MEAN_BITS) + HALF, 1, RING - 1)
+    high, c_high = symbols, 1 << precision
+    edge, ahead = offset[heaviest], 0
     steps = 0
     while high - low > 1:
-        c, slope = _cumulative_and_slope(k, precision, sigma, weight, offset, inverse)
-        if c <= target:
-            low, c_low = k, c
+        if steps < _NEWTON_STEPS:
+            k = _clip(((edge + _HALF_STEP) >> MEAN_BITS) + HALF + ahead, 0, RING - 1)
+            i = _clip(np.int64(ranks[k]), low + 1, high - 1)
         else:
-            high, c_high = k, c
+            i = (low + high) >> 1
+        edge = np.int64(edges[i])
+        c, slope = _cumulative_and_slope(i, precision, sigma, weight, offset, inverse, symbols, edge)
+        if c <= target:
+            low, c_low = i, c
+        else:
+            high, c_high = i, c
+        ahead = (target - c) // slope
         steps += 1
-        k = _clip(k + (target - c) // slope, low + 1, high - 1) if steps < _NEWTON_STEPS else (low + high) >> 1
     return low, c_low, c_high
 
 
@@ -199,6 +215,8 @@ def intervals(
     sigma: Array,
     exp_table: Array,
     inverse_table: Array,
+    edges: Array,
+    ranks: Array,
     starts: Array,
     freqs: Array,
 ) -> None:
@@ -210,9 +228,9 @@ def intervals(
     for i in range(symbols.shape[0]):
         prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
         k = np.int64(symbols[i]) + HALF
-        start = cumulative(k, precision, sigma, weight, offset, inverse)
+        start = cumulative(k, precision, sigma, weight, offset, inverse, RING, edges)
         starts[i] = start
-        freqs[i] = cumulative(k + 1, precision, sigma, weight, offset, inverse) - start
+        freqs[i] = cumulative(k + 1, precision, sigma, weight, offset, inverse, RING, edges) - start
 
 
 @compiled
@@ -225,6 +243,8 @@ def locate(
     sigma: Array,
     exp_table: Array,
     inverse_table: Array,
+    edges: Array,
+    ranks: Array,
     symbols: Array,
     starts: Array,
     freqs: Array,
@@ -236,7 +256,7 @@ def locate(
     inverse = np.empty(components, np.int64)
     for i in range(targets.shape[0]):
         best = prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
-        k, start, end = find(targets[i], best, precision, sigma, weight, offset, inverse)
+        k, start, end = find(targets[i], best, precision, sigma, weight, offset, inverse, RING, edges, ranks)
         symbols[i] = k - HALF
         starts[i] = start
         freqs[i] = end - start
@@ -252,6 +272,8 @@ def cumulative_all(
     sigma: Array,
     exp_table: Array,
     inverse_table: Array,
+    edges: Array,
+    ranks: Array,
     out: Array,
 ) -> None:
     """out[k] = C(k) of symbol i for k = 0 ... 2^16: for tests and plots, not for coding."""
@@ -261,7 +283,7 @@ def cumulative_all(
     inverse = np.empty(components, np.int64)
     prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
     for k in range(RING + 1):
-        out[k] = cumulative(k, precision, sigma, weight, offset, inverse)
+        out[k] = cumulative(k, precision, sigma, weight, offset, inverse, RING, edges)
 
 
 @compiled
@@ -293,6 +315,8 @@ def pop(
     sigma: Array,
     exp_table: Array,
     inverse_table: Array,
+    edges: Array,
+    ranks: Array,
     heads: Array,
     words: Array,
     count: int,
@@ -311,7 +335,7 @@ def pop(
         best = prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
         head = heads[i % lanes]
         target = head & ((1 << precision) - 1)
-        k, start, end = find(target, best, precision, sigma, weight, offset, inverse)
+        k, start, end = find(target, best, precision, sigma, weight, offset, inverse, RING, edges, ranks)
         symbols[i] = k - HALF
         head = (end - start) * (head >> precision) + target - start
         if head < HEAD_MIN:

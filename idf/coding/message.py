@@ -112,6 +112,30 @@ class Message:
         self._reserve(len(starts))
         self._count = int(kernels.push(starts, freqs, self.precision, self._heads, self._words, self._count))
 
+    def pop_uniform(self, bits: int) -> int:
+        """Take a number of so many bits off that :meth:`push_intervals` was given as equally likely as all others.
+
+        Raises:
+            FormatError: the message has no more words. It is then as it was before the call.
+        """
+        shift, found = self.precision - bits, 0
+
+        def loop(heads: np.ndarray, words: np.ndarray, left: int) -> int:
+            nonlocal found
+            head = int(heads[0])
+            found = (head & ((1 << self.precision) - 1)) >> shift
+            head = (head >> self.precision << shift) + (head & ((1 << shift) - 1))
+            if head < kernels.HEAD_MIN:
+                if left == 0:
+                    return -1
+                left -= 1
+                head = head << 32 | int(words[left])
+            heads[0] = head
+            return left
+
+        self.pop_with(loop)
+        return found
+
     def pop_with(self, loop: Callable[[np.ndarray, np.ndarray, int], int]) -> None:
         """Let a compiled loop take symbols off: it changes the heads and returns the words left, or -1.
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from idf.coding import kernels
+from idf.coding.alphabet import full
 from idf.coding.tables import EXP_STEPS_PER_NAT, SCALE_MAX, SCALE_MIN, SCALE_STEPS_PER_OCTAVE, coding_tables
 
 PRECISION = 28
@@ -183,4 +184,5 @@ def kernel_arguments(mixture: IntegerMixture, precision: int) -> tuple[Any, ...]
     """What every kernel takes after its first argument: the parameters, the precision and the tables."""
     tables = coding_tables()
     parameters = (mixture.logits, mixture.means, mixture.scales)
-    return (*parameters, checked_precision(precision), tables.sigma, tables.exp, tables.inverse)
+    precision = checked_precision(precision)
+    return (*parameters, precision, tables.sigma, tables.exp, tables.inverse, full().edges, full().ranks)

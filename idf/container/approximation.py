@@ -101,7 +101,7 @@ def approximate_samples(
     apart = take_apart(codec, samples)
     varying = [plane for plane in apart.planes if not plane.is_constant]
     bits = np.zeros(len(codec.block_names))
-    bits[-1] = sum(plane.low_bits * len(samples) for plane in apart.planes if np.any(plane.low != plane.low[0]))
+    bits[-1] = len(samples) * sum(plane.low_bits for plane in apart.planes)
     if varying:
         highs = np.stack([plane.high for plane in varying], axis=1).astype(np.int32)
         bits += block_bits(codec, highs)
@@ -175,7 +175,7 @@ def _put_together(apart: Planes, sample_bits: int) -> np.ndarray:
         first.high, second.high = stereo.clipped_inverse(first.high, second.high, step)
     channels = []
     for plane in apart.planes:
-        low = plane.low if np.all(plane.low == plane.low[0]) else (1 << plane.low_bits) >> 1
-        channels.append((plane.high.astype(np.int64) << plane.low_bits | low) << plane.shift)
+        low = (1 << plane.low_bits) >> 1
+        channels.append(plane.lattice.values(plane.high.astype(np.int64) << plane.low_bits | low))
     limit = 1 << (sample_bits - 1)
     return np.clip(np.stack(channels, axis=1), -limit, limit - 1).astype(np.int32)

@@ -1,7 +1,7 @@
 """An audio block: samples of any supported kind as planes of 16-bit integers that a model codes.
 
-Channels lose the low bits that are zero in all their samples; what is then still wider than 16 bits
-gives its lowest bits away to be stored as they are; pairs of channels are made less alike
+Channels whose values are multiples of a step become their numbers (:mod:`idf.container.lattice`); what is then
+still wider than 16 bits gives its lowest bits away to be stored as they are; pairs of channels are made less alike
 (:mod:`idf.container.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
 integers that are not constant are coded by the model as one message, or packed where that is
 shorter. Everything is chosen anew in each block. The bytes are specified in ``docs/format.md``.
@@ -17,6 +17,7 @@ import numpy as np
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
 from idf.coding.codec import ChunkCodec
 from idf.container import bitpacking, stereo, varint
+from idf.container.lattice import DOUBLE, Lattice, find_lattice
 from idf.container.stereo import Step
 from idf.errors import FormatError
 
@@ -28,10 +29,11 @@ EXCERPT_SAMPLES = 1 << 13
 """Coded both ways to see whether a stereo step helps a codec that joins channels itself."""
 MAX_LOW_BITS = 16
 
-_CONSTANT, _LOW = 1 << 5, 1 << 6
-"""Flags beside a plane's shift: it is one number; low bits were given away."""
-_LOW_CONSTANT = 1 << 4
-"""Flag beside the number of low bits, of which 16 is written as 0."""
+_LOW_BITS, _LATTICE, _CONSTANT = 31, 1 << 5, 1 << 6
+"""The number of a plane's low bits, and flags beside it: its values are those of a lattice; it is one number."""
+_ROUNDING, _MIRRORED, _LIMITS = 3, 1 << 2, 1 << 3
+_SHIFT, _MAX_SHIFT = 1 << 7, 31
+"""In a lattice's first byte; the last one says that it is all, and the step 2 to the power of its lower bits."""
 
 _I8 = struct.Struct("<b")
 _I16 = struct.Struct("<h")
@@ -39,9 +41,12 @@ _I16 = struct.Struct("<h")
 
 @dataclass
 class Plane:
-    """One channel on its way: sample = (high << low_bits | low) << shift. Constants may be arrays of length 1."""
+    """One channel on its way: the samples are the lattice's values of (high << low_bits | low).
 
-    shift: int
+    Constants may be arrays of length 1.
+    """
+
+    lattice: Lattice
     low_bits: int
     high: np.ndarray
     low: np.ndarray
@@ -116,23 +121,21 @@ def pairs(planes: list[Plane]) -> list[tuple[Plane, Plane]]:
 
 
 def _split(channel: np.ndarray) -> Plane:
-    ones = int(np.bitwise_or.reduce(channel))
-    shift = (ones & -ones).bit_length() - 1 if ones else 0
-    shifted = channel >> shift
-    return _with_low_bits(shift, shifted, max(bitpacking.signed_width(shifted) - PLANE_BITS, 0))
+    lattice, numbers = find_lattice(channel)
+    return _with_low_bits(lattice, numbers, max(bitpacking.signed_width(numbers) - PLANE_BITS, 0))
 
 
-def _with_low_bits(shift: int, shifted: np.ndarray, low_bits: int) -> Plane:
-    return Plane(shift, low_bits, shifted >> low_bits, shifted & ((1 << low_bits) - 1))
+def _with_low_bits(lattice: Lattice, numbers: np.ndarray, low_bits: int) -> Plane:
+    return Plane(lattice, low_bits, numbers >> low_bits, numbers & ((1 << low_bits) - 1))
 
 
 def _join(codec: ChunkCodec, first: Plane, second: Plane) -> Step:
     """Make the planes of two channels less alike, if that helps; both then have as many low bits."""
-    if first.shift != second.shift:
+    if not first.lattice.same_step(second.lattice):
         return Step(stereo.NONE)
     low_bits = max(first.low_bits, second.low_bits)
     pair = [
-        _with_low_bits(plane.shift, plane.high << plane.low_bits | plane.low, low_bits) for plane in (first, second)
+        _with_low_bits(plane.lattice, plane.high << plane.low_bits | plane.low, low_bits) for plane in (first, second)
     ]
     # giving low bits away costs them: what stays must be compared in the same units
     extra = 2 * low_bits - first.low_bits - second.low_bits
@@ -165,14 +168,12 @@ def _pack_step(step: Step) -> bytes:
 
 def _pack_head(plane: Plane) -> bytes:
     """Everything of a plane but the high part that varies."""
-    parts = [bytes([plane.shift | _CONSTANT * plane.is_constant | _LOW * (plane.low_bits > 0)])]
+    has_lattice = not plane.lattice.is_trivial
+    parts = [bytes([plane.low_bits | _LATTICE * has_lattice | _CONSTANT * plane.is_constant])]
+    if has_lattice:
+        parts.append(_pack_lattice(plane.lattice))
     if plane.low_bits:
-        number = plane.low_bits & 15
-        if np.all(plane.low == plane.low[0]):
-            low = int(plane.low[0]).to_bytes(bitpacking.packed_bytes(1, plane.low_bits), "little")
-            parts.append(bytes([number | _LOW_CONSTANT]) + low)
-        else:
-            parts.append(bytes([number]) + bitpacking.pack(plane.low, plane.low_bits))
+        parts.append(bitpacking.pack(plane.low, plane.low_bits))
     if plane.is_constant:
         parts.append(_I16.pack(int(plane.high[0])))
     return b"".join(parts)
@@ -181,23 +182,41 @@ def _pack_head(plane: Plane) -> bytes:
 def _read_head(reader: PayloadReader, count: int) -> Plane:
     """Undo :func:`_pack_head`; the high part is empty where it varies."""
     head = reader.byte()
-    shift = head & 31
-    if head & ~(31 | _CONSTANT | _LOW):
+    low_bits = head & _LOW_BITS
+    if low_bits > MAX_LOW_BITS or head & ~(_LOW_BITS | _LATTICE | _CONSTANT):
         raise FormatError("a plane with an impossible head")
-    low_bits, low = 0, np.zeros(1, np.int32)
-    if head & _LOW:
-        kind = reader.byte()
-        low_bits = kind & 15 or MAX_LOW_BITS
-        if kind & ~(15 | _LOW_CONSTANT):
-            raise FormatError("a plane with impossible low bits")
-        if kind & _LOW_CONSTANT:
-            low = np.array([int.from_bytes(reader.take(bitpacking.packed_bytes(1, low_bits)), "little")], np.int32)
-            if low[0] >> low_bits:
-                raise FormatError("a plane with impossible low bits")
-        else:
-            low = bitpacking.unpack(reader.take(bitpacking.packed_bytes(count, low_bits)), count, low_bits)
+    lattice = _read_lattice(reader) if head & _LATTICE else Lattice()
+    low = np.zeros(1, np.int32)
+    if low_bits:
+        low = bitpacking.unpack(reader.take(bitpacking.packed_bytes(count, low_bits)), count, low_bits)
     high = np.array([_I16.unpack(reader.take(2))[0]] if head & _CONSTANT else [], np.int32)
-    return Plane(shift, low_bits, high, low)
+    return Plane(lattice, low_bits, high, low)
+
+
+def _pack_lattice(lattice: Lattice) -> bytes:
+    shift = lattice.step.bit_length() - 1
+    if lattice == Lattice(1 << shift) and shift <= _MAX_SHIFT:
+        return bytes([_SHIFT | shift])
+    limits = lattice.limits or ()
+    kind = lattice.rounding | _MIRRORED * lattice.mirrored | _LIMITS * bool(limits)
+    numbers = [lattice.step, lattice.divisor, *(x << 1 if x >= 0 else ~x << 1 | 1 for x in (lattice.offset, *limits))]
+    return bytes([kind]) + b"".join(map(varint.pack, numbers))
+
+
+def _read_lattice(reader: PayloadReader) -> Lattice:
+    kind = reader.byte()
+    if kind & _SHIFT:
+        if not 1 <= kind ^ _SHIFT <= _MAX_SHIFT:
+            raise FormatError("a plane with an impossible lattice")
+        return Lattice(1 << (kind ^ _SHIFT))
+    step, divisor, offset, *limits = (reader.number() for _ in range(5 if kind & _LIMITS else 3))
+    offset, *limits = (x >> 1 ^ -(x & 1) for x in (offset, *limits))
+    ends = (limits[0], limits[1]) if limits else None
+    rounding = kind & _ROUNDING
+    possible = rounding <= DOUBLE and not kind & ~(_ROUNDING | _MIRRORED | _LIMITS) and step and divisor
+    if not possible or (ends and ends[0] > ends[1]):
+        raise FormatError("a plane with an impossible lattice")
+    return Lattice(step, offset, divisor, bool(kind & _MIRRORED), rounding, ends)
 
 
 def _encode_highs(codec: ChunkCodec, highs: list[np.ndarray]) -> tuple[int, list[bytes]]:
@@ -232,7 +251,10 @@ def _decode_highs(codec: ChunkCodec, reader: PayloadReader, form: int, planes: l
 
 
 def _whole(plane: Plane, sample_bits: int) -> np.ndarray:
-    wide = (plane.high.astype(np.int64) << plane.low_bits | plane.low) << plane.shift
+    try:
+        wide = plane.lattice.values(plane.high.astype(np.int64) << plane.low_bits | plane.low)
+    except ValueError as error:
+        raise FormatError(f"a plane with {error}") from None
     if bitpacking.signed_width(wide) > sample_bits:
         raise FormatError(f"a plane decodes to more than {sample_bits} bits")
     return wide.astype(np.int32)

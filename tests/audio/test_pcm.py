@@ -225,7 +225,9 @@ def test_flac_of_unknown_length(tmp_path: Path) -> None:
             read_pcm16(path)
     of_unknown_length(path, samples[:1])
     path.write_bytes(path.read_bytes()[:-13])  # nothing but the headers
-    with pytest.raises(DataError, match=r"clip\.flac: (holds no samples|corrupt audio|the metadata of the FLAC file is cut off)"):
+    with pytest.raises(
+        DataError, match=r"clip\.flac: (holds no samples|corrupt audio|the metadata of the FLAC file is cut off)"
+    ):
         read_pcm16(path)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from idf.coding.alphabet import Alphabet, full
+from idf.coding.listing import choose, pop_alphabets, push_alphabets, told_bits
 from idf.coding.message import Message
+from idf.coding.mixture import PRECISION
 from idf.config.model_checks import adaptive_problems
 from idf.config.schema import Config
 from idf.errors import ConfigError
@@ -51,24 +54,58 @@ class AdaptiveCodec(SequentialCoder):
         self.constants, self.weights, self.fingerprint = constants, weights, fingerprint
         self.provenance = dict(provenance or {})
         self.chunk_samples = chunk_samples
-        self._tables = loop_tables()
 
-    def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding."""
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message: alphabets, then samples."""
+        alphabets = [choose(channel) for channel in samples.T]
+        message = Message()
+        message.push_intervals(*self.intervals(samples, alphabets))
+        push_alphabets(message, alphabets)
+        return message.to_bytes()
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """The ``count`` samples of a message: int32 (count, channels).
+
+        Raises:
+            FormatError: the message is damaged, or of another model.
+        """
+        message = Message.from_bytes(data)
+        alphabets = pop_alphabets(message, channels)
+        samples = self._pop(message, count, channels, alphabets)
+        message.finish()
+        return samples
+
+    def bits(self, samples: np.ndarray) -> float:
+        """What :meth:`encode` needs, without the message's ends."""
+        alphabets = [choose(channel) for channel in samples.T]
+        _, freqs = self.intervals(samples, alphabets)
+        return float(PRECISION * len(freqs) - np.log2(freqs).sum()) + sum(map(told_bits, alphabets))
+
+    def intervals(
+        self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+
+        Args:
+            alphabets: one a channel, which hold all samples; all 16-bit values if not given.
+        """
         samples = np.ascontiguousarray(samples, np.int32)
         starts, freqs = (np.empty(samples.size, np.int64) for _ in range(2))
-        LOOPS.intervals(samples, *self._loop_arguments(samples.shape[1]), starts, freqs)
+        LOOPS.intervals(samples, *self._loop_arguments(samples.shape[1], alphabets), starts, freqs)
         return starts, freqs
 
-    def _pop(self, message: Message, count: int, channels: int) -> np.ndarray:
+    def _pop(
+        self, message: Message, count: int, channels: int, alphabets: Sequence[Alphabet] | None = None
+    ) -> np.ndarray:
         samples = np.empty((count, channels), np.int32)
-        arguments = self._loop_arguments(channels)
+        arguments = self._loop_arguments(channels, alphabets)
         message.pop_with(lambda heads, words, left: LOOPS.pop(samples, *arguments, heads, words, left))
         return samples
 
-    def _loop_arguments(self, channels: int) -> tuple[Any, ...]:
+    def _loop_arguments(self, channels: int, alphabets: Sequence[Alphabet] | None = None) -> tuple[Any, ...]:
+        tables = loop_tables([full()] * channels if alphabets is None else alphabets)
         state, scratch = first_state(self.constants, channels), make_scratch(self.constants.plan)
-        return self.constants, self.weights, self._tables, state, scratch
+        return self.constants, self.weights, tables, state, scratch
 
 
 def codec_of(model: AdaptiveModel, parameters: Mapping[str, np.ndarray]) -> AdaptiveCodec:

@@ -22,12 +22,20 @@ from idf.models.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs,
 
 
 class Tables(NamedTuple):
-    """The entropy coder's tables (:mod:`idf.coding.tables`) and its precision."""
+    """The entropy coder's tables (:mod:`idf.coding.tables`), its precision, and the alphabet of each channel."""
 
     sigma: Array
     exp: Array
     inverse: Array
     precision: int
+    symbols: Array
+    """int64 (channels,): how many values occur."""
+    values: Array
+    """int32 (channels, 65,536): which."""
+    edges: Array
+    """int32 (channels, 65,537), see :class:`idf.coding.alphabet.Alphabet`."""
+    ranks: Array
+    """int32 (channels, 65,536)."""
 
 
 class Loops(NamedTuple):
@@ -52,6 +60,22 @@ def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: An
     s = scratch
     heaviest: int = prepare(0, s.logits, s.means, s.scales, tables.exp, tables.inverse, s.weight, s.offset, s.inverse)
     return heaviest
+
+
+@compiled_step
+def _cumulative(i: int, c: int, tables: Any, s: Any) -> int:
+    symbols, edges = tables.symbols[c], tables.edges[c]
+    found: int = cumulative(i, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, symbols, edges)
+    return found
+
+
+@compiled_step
+def _find(target: int, best: int, c: int, tables: Any, s: Any) -> tuple[int, int, int]:
+    symbols, edges, ranks = tables.symbols[c], tables.edges[c], tables.ranks[c]
+    found: tuple[int, int, int] = find(
+        target, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, symbols, edges, ranks
+    )
+    return found
 
 
 @compiled_step
@@ -102,9 +126,8 @@ def _make(sources: str) -> Loops:
                 other = other_channel(c, channels)
                 _expect(c, other, t, constants, state, scratch)
                 _distribution(c, constants, weights, tables, state, scratch)
-                k = np.int64(samples[t, c]) + HALF
-                low = cumulative(k, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
-                high = cumulative(k + 1, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
+                i = np.int64(tables.ranks[c, np.int64(samples[t, c]) + HALF])
+                low, high = _cumulative(i, c, tables, s), _cumulative(i + 1, c, tables, s)
                 starts[row], freqs[row] = low, high - low
                 learn(c, other, t, samples[t, c], constants, state)
                 row += 1
@@ -131,15 +154,16 @@ def _make(sources: str) -> Loops:
                 _expect(c, other, t, constants, state, scratch)
                 best = _distribution(c, constants, weights, tables, state, scratch)
                 target = head & mask
-                k, low, high = find(target, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
-                samples[t, c] = k - HALF
+                i, low, high = _find(target, best, c, tables, s)
+                x = np.int64(tables.values[c, i])
+                samples[t, c] = x
                 head = (high - low) * (head >> tables.precision) + target - low
                 if head < HEAD_MIN:
                     if count == 0:
                         return -1
                     count -= 1
                     head = (head << 32) | np.int64(words[count])
-                learn(c, other, t, k - HALF, constants, state)
+                learn(c, other, t, x, constants, state)
         heads[0] = head
         return count
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
+from idf.coding.alphabet import Alphabet
+from idf.coding.kernels import RING
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
 from idf.coding.tables import coding_tables
@@ -57,7 +60,19 @@ class SequentialCoder(ABC):
         return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
 
 
-def loop_tables() -> Tables:
-    """The entropy coder's tables as the compiled loops take them."""
-    tables = coding_tables()
-    return Tables(np.array(tables.sigma), np.array(tables.exp), np.array(tables.inverse), PRECISION)
+def loop_tables(alphabets: Sequence[Alphabet]) -> Tables:
+    """The entropy coder's tables as the compiled loops take them.
+
+    Args:
+        alphabets: of each channel.
+    """
+    tables, symbols = coding_tables(), [len(alphabet.values) for alphabet in alphabets]
+    values = np.zeros((len(alphabets), RING), np.int32)
+    for row, alphabet in zip(values, alphabets, strict=True):
+        row[: len(alphabet.values)] = alphabet.values
+    return Tables(
+        *(np.array(tables.sigma), np.array(tables.exp), np.array(tables.inverse), PRECISION),
+        *(np.array(symbols, np.int64), values),
+        np.stack([alphabet.edges for alphabet in alphabets]),
+        np.stack([alphabet.ranks for alphabet in alphabets]),
+    )

@@ -15,7 +15,7 @@ EXPERT_RATES = (0.3, 0.05, 0.01)
 """Per sample, of the averages of each expert's error magnitude."""
 FIRST_LEVEL = 100.0
 """Where averages of magnitudes begin, in sample steps."""
-CROSS_ORDER = 8
+CROSS_ORDER = 16
 """Errors of the other channel of a pair that a channel is predicted from."""
 
 

@@ -23,7 +23,7 @@ mean magnitudes of the errors without it and with it."""
 
 LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
-CROSS_FORGETTING = 0.998
+CROSS_FORGETTING = 0.9995
 _HELP_RATE = 0.005
 _FARTHEST = np.float32(16)
 """Linear inputs of the network end here. Where one expert is right and others err by thousands of levels, as on
@@ -275,14 +275,16 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
 def _learn_cross(cross: Array, error: float) -> None:
     """One step of recursive least squares (Haykin, table 9.1) from the other channel's errors."""
     inputs, gain = cross[CROSS_ORDER + 1], cross[CROSS_ORDER + 2]
-    power = CROSS_FORGETTING
-    trace = 0.0
     for i in range(CROSS_ORDER):
-        total = 0.0
-        for j in range(CROSS_ORDER):
-            total += cross[i, j] * inputs[j]
-        gain[i] = total
-        power += total * inputs[i]
+        gain[i] = 0.0
+    # by columns of the symmetric matrix, which vectors add up in the same order as a row's products
+    for j in range(CROSS_ORDER):
+        column, x = cross[j], inputs[j]
+        for i in range(CROSS_ORDER):
+            gain[i] += column[i] * x
+    power, trace = CROSS_FORGETTING, 0.0
+    for i in range(CROSS_ORDER):
+        power += gain[i] * inputs[i]
         trace += cross[i, i]
     if not power > 0.0:
         _begin_cross(cross)
@@ -293,6 +295,7 @@ def _learn_cross(cross: Array, error: float) -> None:
     for i in range(CROSS_ORDER):
         cross[CROSS_ORDER, i] += step * gain[i]
         gain[i] *= root
-    for i in range(CROSS_ORDER):
-        for j in range(CROSS_ORDER):
-            cross[i, j] = (cross[i, j] - gain[i] * gain[j]) * growth
+    for j in range(CROSS_ORDER):
+        column, g = cross[j], gain[j]
+        for i in range(CROSS_ORDER):
+            column[i] = (column[i] - g * gain[i]) * growth

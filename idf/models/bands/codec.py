@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from idf.coding.alphabet import full
 from idf.coding.codec import MAX_CHUNK_SAMPLES, LatentBlock
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
@@ -68,7 +69,7 @@ class BandCodec(SequentialCoder):
         self.provenance, self._path = dict(provenance or {}), path
         chunk = FOLLOWING_CHUNK_SAMPLES if model.follows else CHUNK_SAMPLES
         self.chunk_samples = max(chunk // model.window, 1) * model.window
-        self._tables = loop_tables()
+        self._tables = loop_tables([full()])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return load_again, (open_bands, self._path, self.fingerprint)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, cumulative, find, prepare
+from idf.coding.kernels import HALF, HEAD_MIN, RING, compiled_loop, compiled_step, cumulative, find, prepare
 from idf.models.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
 from idf.models.adaptive.network import mixture
 from idf.models.adaptive.state import LEVEL_RATES
@@ -130,7 +130,17 @@ def _distribution(
 
 @compiled_step
 def _cumulative(k: int, tables: Any, s: Any) -> int:
-    found: int = cumulative(k, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
+    edges = tables.edges[0]
+    found: int = cumulative(k, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, RING, edges)
+    return found
+
+
+@compiled_step
+def _find(target: int, best: int, tables: Any, s: Any) -> tuple[int, int, int]:
+    edges, ranks = tables.edges[0], tables.ranks[0]
+    found: tuple[int, int, int] = find(
+        target, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, RING, edges, ranks
+    )
     return found
 
 
@@ -212,7 +222,7 @@ def _make(sources: str) -> Loops:
             for t in range(windows.shape[1]):
                 best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
                 target = head & mask
-                k, low, high = find(target, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
+                k, low, high = _find(target, best, tables, s)
                 windows[row, t] = k - HALF
                 head = (high - low) * (head >> tables.precision) + target - low
                 if head < HEAD_MIN:
@@ -246,7 +256,7 @@ def _make(sources: str) -> Loops:
             for t in range(windows.shape[1]):
                 best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
                 half = 1 << (tables.precision - 1)
-                k, _, _ = find(half, best, tables.precision, tables.sigma, s.weight, s.offset, s.inverse)
+                k, _, _ = _find(half, best, tables, s)
                 medians[out] = k - HALF
                 total, mean = 0.0, 0.0
                 for j in range(s.weight.shape[0]):
