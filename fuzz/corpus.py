@@ -19,8 +19,8 @@ from idf.audio.sources import ArraySource, FlacSource, WavSource
 from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
-from idf.container.floats import encode_float_block
-from idf.container.planes import encode_block
+from idf.container.blocks.floats import encode_float_block
+from idf.container.blocks.planes import encode_block
 from idf.container.stream import encode_stream
 from idf.models.file import read_model_file
 from idf.models.registry import find_model

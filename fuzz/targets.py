@@ -26,8 +26,8 @@ from idf.coding.codec import ChunkCodec
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.container import records
-from idf.container.floats import decode_float_block
-from idf.container.planes import decode_block
+from idf.container.blocks.floats import decode_float_block
+from idf.container.blocks.planes import decode_block
 from idf.container.reading import RangeReader
 from idf.container.salvage import salvage_stream
 from idf.container.stream import Decoder, decode_stream

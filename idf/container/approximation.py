@@ -16,9 +16,9 @@ import numpy as np
 from idf.audio.format import AudioFormat
 from idf.audio.wav import canonical_head, canonical_tail, to_wav_bytes
 from idf.coding.codec import BlockwiseCodec, ChunkCodec
-from idf.container import stereo
+from idf.container.blocks import stereo
+from idf.container.blocks.planes import Planes, pairs, take_apart
 from idf.container.index import read_index
-from idf.container.planes import Planes, pairs, take_apart
 from idf.container.stream import Decoder, Progress, checked_samples, no_progress
 from idf.errors import DataError, RunError
 from idf.workers.pool import ordered_map

@@ -1,7 +1,7 @@
 """A compressed file from front to back: a header, blocks that each can be checked alone, an end.
 
 Files are written and read forwards only, a block at a time, so their length is no matter. The bytes
-of each part: :mod:`idf.container.records`. What is inside an audio block: :mod:`idf.container.planes`.
+of each part: :mod:`idf.container.records`. What is inside an audio block: :mod:`idf.container.blocks.planes`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.sources import Source
 from idf.audio.wav import canonical_head, canonical_tail, to_wav_bytes
 from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
-from idf.container.floats import decode_float_block, encode_float_block
+from idf.container.blocks.floats import decode_float_block, encode_float_block
+from idf.container.blocks.planes import decode_block, encode_block
 from idf.container.frame import Block, FrameReader, FrameWriter
-from idf.container.planes import decode_block, encode_block
 from idf.container.records import (
     AUDIO,
     DAMAGED,

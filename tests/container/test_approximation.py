@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idf.audio.format import AudioFormat
-from idf.container import stereo
 from idf.container.approximation import approximate_samples, approximate_stream, partial_codec
 from idf.container.arrays import compress_array
+from idf.container.blocks import stereo
 from idf.errors import DataError, FormatError, RunError
 from idf.evaluation.clip.progressive import snr_db
 from idf.models.load import load_codec

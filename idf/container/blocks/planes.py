@@ -1,8 +1,8 @@
 """An audio block: samples of any supported kind as planes of 16-bit integers that a model codes.
 
-Channels whose values are multiples of a step become their numbers (:mod:`idf.container.lattice`); what is then
+Channels whose values are multiples of a step become their numbers (:mod:`idf.container.blocks.lattice`); what is then
 still wider than 16 bits gives its lowest bits away to be stored as they are; pairs of channels are made less alike
-(:mod:`idf.container.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
+(:mod:`idf.container.blocks.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
 integers that are not constant are coded by the model as one message, or packed where that is
 shorter. Everything is chosen anew in each block. The bytes are specified in ``docs/format.md``.
 """
@@ -16,9 +16,10 @@ import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
 from idf.coding.codec import ChunkCodec
-from idf.container import bitpacking, stereo, varint
-from idf.container.lattice import DOUBLE, Lattice, find_lattice
-from idf.container.stereo import Step
+from idf.container import varint
+from idf.container.blocks import bitpacking, stereo
+from idf.container.blocks.lattice import DOUBLE, Lattice, find_lattice
+from idf.container.blocks.stereo import Step
 from idf.errors import FormatError
 
 PCM, CODED, RAW = range(3)

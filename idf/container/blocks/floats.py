@@ -1,7 +1,7 @@
 """Audio blocks of 32-bit IEEE floats, every bit of which comes back: NaN payloads, −0 and denormals too.
 
 Most float recordings are integers that were scaled. Such a block is coded as those integers
-(:mod:`idf.container.planes`) and their scale: i × 2^-e, or i / N as programs divide by 32767 and the like.
+(:mod:`idf.container.blocks.planes`) and their scale: i × 2^-e, or i / N as programs divide by 32767 and the like.
 Other floats are split: the upper bits of each on the scale of the channel's loudest one are a plane,
 coded as ever; the bits of its mantissa below those, as many as the upper ones leave, are stored.
 
@@ -17,12 +17,13 @@ import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
 from idf.coding.codec import ChunkCodec
-from idf.container import bitpacking, planes, varint
-from idf.container.planes import PayloadReader
+from idf.container import varint
+from idf.container.blocks import bitpacking, planes
+from idf.container.blocks.planes import PayloadReader
 from idf.errors import FormatError
 
 SCALED, DIVIDED, SPLIT = 3, 4, 5
-"""Forms of a block, beside those of :mod:`idf.container.planes`."""
+"""Forms of a block, beside those of :mod:`idf.container.blocks.planes`."""
 DIVISORS = (127, 32767, 8388607)
 """What programs divide by where they take no power of two; written as the place in this list."""
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
-from idf.container.planes import CODED, PCM, RAW, decode_block, encode_block
+from idf.container.blocks.planes import CODED, PCM, RAW, decode_block, encode_block
 from idf.errors import FormatError
 
 

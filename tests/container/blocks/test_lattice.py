@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idf.container.lattice import DOUBLE, DOWN, EVEN, Lattice, find_lattice
+from idf.container.blocks.lattice import DOUBLE, DOWN, EVEN, Lattice, find_lattice
 
 ROUNDINGS = {
     "to the nearest": lambda x: np.rint(x),

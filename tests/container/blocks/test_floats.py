@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.container.floats import DIVIDED, SCALED, SPLIT, decode_float_block, encode_float_block
-from idf.container.planes import PCM, encode_block
+from idf.container.blocks.floats import DIVIDED, SCALED, SPLIT, decode_float_block, encode_float_block
+from idf.container.blocks.planes import PCM, encode_block
 from idf.errors import FormatError
 
 RNG = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from idf.container import bitpacking
+from idf.container.blocks import bitpacking
 
 NONE, SECOND_FROM_FIRST, FIRST_FROM_SECOND, MID_SIDE = range(4)
 """Modes of a pair of channels."""

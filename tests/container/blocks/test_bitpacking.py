@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idf.container import bitpacking
+from idf.container.blocks import bitpacking
 
 
 @given(st.data(), st.integers(1, 16))

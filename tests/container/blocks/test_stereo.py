@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from idf.container.stereo import Step, choose, forward, inverse
+from idf.container.blocks.stereo import Step, choose, forward, inverse
 
 EDGES = st.one_of(st.integers(-32768, 32767), st.sampled_from([-32768, 32767, 0, -1, 1]))
 PAIRS = hnp.arrays(np.int32, st.tuples(st.just(2), st.integers(1, 30)), elements=EDGES)
