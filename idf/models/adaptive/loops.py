@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.coding import kernels
-from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, cumulative, find, prepare
+from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, find, interval, prepare
 from idf.models.adaptive import network, state, steps, vectors
 from idf.models.adaptive.network import mixture
 from idf.models.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs, learn, predict
@@ -63,9 +63,9 @@ def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: An
 
 
 @compiled_step
-def _cumulative(i: int, c: int, tables: Any, s: Any) -> int:
+def _interval(i: int, c: int, tables: Any, s: Any) -> tuple[int, int]:
     symbols, edges = tables.symbols[c], tables.edges[c]
-    found: int = cumulative(i, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, symbols, edges)
+    found: tuple[int, int] = interval(i, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, symbols, edges)
     return found
 
 
@@ -127,7 +127,7 @@ def _make(sources: str) -> Loops:
                 _expect(c, other, t, constants, state, scratch)
                 _distribution(c, constants, weights, tables, state, scratch)
                 i = np.int64(tables.ranks[c, np.int64(samples[t, c]) + HALF])
-                low, high = _cumulative(i, c, tables, s), _cumulative(i + 1, c, tables, s)
+                low, high = _interval(i, c, tables, s)
                 starts[row], freqs[row] = low, high - low
                 learn(c, other, t, samples[t, c], constants, state)
                 row += 1

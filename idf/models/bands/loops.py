@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HALF, HEAD_MIN, RING, compiled_loop, compiled_step, cumulative, find, prepare
+from idf.coding.kernels import HALF, HEAD_MIN, RING, compiled_loop, compiled_step, find, interval, prepare
 from idf.models.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
 from idf.models.adaptive.network import mixture
 from idf.models.adaptive.state import LEVEL_RATES
@@ -129,9 +129,9 @@ def _distribution(
 
 
 @compiled_step
-def _cumulative(k: int, tables: Any, s: Any) -> int:
+def _interval(k: int, tables: Any, s: Any) -> tuple[int, int]:
     edges = tables.edges[0]
-    found: int = cumulative(k, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, RING, edges)
+    found: tuple[int, int] = interval(k, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, RING, edges)
     return found
 
 
@@ -194,7 +194,7 @@ def _make(sources: str) -> Loops:
             for t in range(windows.shape[1]):
                 _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
                 x = np.int64(windows[row, t])
-                low, high = _cumulative(x + HALF, tables, scratch), _cumulative(x + HALF + 1, tables, scratch)
+                low, high = _interval(x + HALF, tables, scratch)
                 starts[out], freqs[out] = low, high - low
                 learn(c, c, first + t, x, constants, state)
                 out += 1
@@ -264,7 +264,8 @@ def _make(sources: str) -> Loops:
                     mean += np.float64(s.weight[j]) * np.float64(s.scales[0, j])
                 octaves[out] = mean / total / 32.0
                 x = np.int64(windows[row, t])
-                freqs[out] = _cumulative(x + HALF + 1, tables, scratch) - _cumulative(x + HALF, tables, scratch)
+                low, high = _interval(x + HALF, tables, scratch)
+                freqs[out] = high - low
                 learn(c, c, first + t, x, constants, state)
                 out += 1
 
