@@ -128,7 +128,7 @@ class Encoder:
     def __init__(self, audio_format: AudioFormat, level: int, take: Callable[[bytes], object]) -> None:
         import soundfile  # deferred: loads a shared library
 
-        self._bits = audio_format.sample_bits
+        self._format, self._bits, self._broken = audio_format, audio_format.sample_bits, soundfile.SoundFileError
         self._frames = _Frames(take)
         self._held = HeldErrors(self._frames)
         try:
@@ -140,11 +140,7 @@ class Encoder:
                 compression_level=level / 8,
             )
         except (soundfile.SoundFileError, ValueError) as error:
-            self._held.check()
-            raise OutputError(
-                f"FLAC cannot hold this audio here ({audio_format.sample_name}, {audio_format.rate_hz} Hz); "
-                "write a .wav file"
-            ) from error
+            raise self._refusal() from error
 
     @property
     def metadata(self) -> bytes:
@@ -152,10 +148,21 @@ class Encoder:
         return bytes(self._frames.metadata)
 
     def write(self, samples: np.ndarray) -> None:
-        """The next samples, int32 (n, channels). Raises what ``take`` raised."""
+        """The next samples, int32 (n, channels). Raises what ``take`` raised, and OutputError as the class does."""
         # libsndfile wants 24 bits in the upper part of 32, 8 bits in the upper part of 16
-        self._sound.write((samples << 8) if self._bits == 24 else (samples << (16 - self._bits)).astype(np.int16))
+        wide = (samples << 8) if self._bits == 24 else (samples << (16 - self._bits)).astype(np.int16)
+        try:
+            self._sound.write(wide)
+        except self._broken as error:  # some rates are refused at the first samples only
+            raise self._refusal() from error
         self._held.check()
+
+    def _refusal(self) -> OutputError:
+        self._held.check()
+        return OutputError(
+            f"FLAC cannot hold this audio here ({self._format.sample_name}, {self._format.rate_hz} Hz); "
+            "write a .wav file"
+        )
 
     def close(self) -> bytes:
         """Write the last frame; returns the metadata of a file of these frames."""
@@ -230,9 +237,9 @@ def _likely_levels(
     for level in LEVELS:
         try:
             trial = _Trial(file, start, audio_format, level)
+            trial.write(first[:_TRIAL_SAMPLES])
         except OutputError:
             return []
-        trial.write(first[:_TRIAL_SAMPLES])
         trial.close(is_cut=len(first) > _TRIAL_SAMPLES)
         if trial.is_same:
             likely.append(level)

@@ -55,7 +55,7 @@ def test_a_row_adds_up(row: Row) -> None:
 def test_the_fields_are_those_promised(row: Row) -> None:
     promised = (
         "codec, dataset, split, clips, samples, window, bytes, bits_per_sample, compression_ratio, "
-        "nll_bits_per_sample, encode_x_realtime, decode_x_realtime, peak_memory_mib, lossless, provider"
+        "nll_bits_per_sample, training_windows_bits_per_sample, encode_x_realtime, decode_x_realtime, peak_memory_mib, lossless, provider"
     )
     assert set(dataclasses.asdict(row)) == set(promised.split(", "))
 
@@ -67,7 +67,7 @@ def test_what_does_not_apply_is_null(fakes: ModuleType) -> None:
     assert nothing == (None,) * 5
     [cells] = csv.DictReader(io.StringIO(to_csv([dataclasses.asdict(row)])))
     assert cells["window"] == cells["nll_bits_per_sample"] == ""
-    assert "| TTA | – | 9.0000 | 1.778 | – | – | – | – | yes | PyAV |" in results_markdown(Results((row,)))
+    assert "| TTA | – | 9.0000 | 1.778 | – | – | – | – | – | yes | PyAV |" in results_markdown(Results((row,)))
 
 
 @pytest.mark.parametrize(("spare", "warned"), [(-1, False), (1, True)])

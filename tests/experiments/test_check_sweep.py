@@ -42,7 +42,7 @@ def test_the_example_grid_and_the_example_search() -> None:
     grid, search = (yaml.safe_load(path.read_text()) for path in SWEEPS)
     assert {"model", "sharpness", "permutation", "seed"} <= set(grid["parameters"])
     assert grid["method"] == "grid"
-    assert {"optimizer.learning_rate", "model.bands.hidden", "model.bands.components"} <= set(search["parameters"])
+    assert {"optimizer.learning_rate", "width.hidden", "width.components"} <= set(search["parameters"])
     assert (search["method"], search["early_terminate"]["type"]) == ("bayes", "hyperband")
 
 
