@@ -354,7 +354,7 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.communicate()[1] == "interrupted\n"
+    assert process.communicate(timeout=60)[1] == "interrupted\n"
     assert process.returncode == 130
     assert names(folder) == ["a.wav", "b.wav", "c.wav"]
     for _ in range(200):
