@@ -85,13 +85,15 @@ def test_the_smallest_budget_runs_to_its_report(name: str, shared_outputs: Path)
         assert "python train.py" in text
 
 
-def test_stability_has_ten_seeds_of_the_original_and_of_the_default() -> None:
+def test_stability_has_ten_seeds_of_the_default_and_of_the_original() -> None:
     study = read_study(OWN_STUDIES / "stability.yaml")
     plan = make_plan(study, "smoke", None, {})
-    assert {"as-was", "random-step", "channelwise", "default"} <= set(plan.cells)
-    for cell in ("as-was", "channelwise", "default"):
+    axes = {f"{kind}-learned" for kind in ("random", "reverse", "rotate", "identity")}
+    axes |= {f"random-{kind}" for kind in ("step", "constant", "linear", "cosine")}
+    assert axes | {"as-was", "original", "channelwise", "bands"} <= set(plan.cells)
+    for cell in (*axes, "as-was", "original"):
         assert len([job for job in plan.jobs if job.cell == cell]) == 10
-    assert len(study.cells) == 4 * 5 + 7
+    assert len(study.cells) == 4 * 5 + 14
 
 
 def turned(*overrides: str) -> int:
@@ -115,8 +117,8 @@ def test_with_the_originals_wrap_the_permutations_decide_what_the_last_block_get
 def test_the_table_knows_what_was_published() -> None:
     published = read_study(OWN_STUDIES / "table.yaml").report.published
     assert {cell: figure.bits_per_sample for cell, figure in published.items()} == {
-        "small": 7.92,
-        "medium": 9.88,
-        "large": 9.47,
+        "original-small": 7.92,
+        "original-medium": 9.88,
+        "original-large": 9.47,
     }
     assert all("training windows" in figure.note for figure in published.values())
