@@ -43,9 +43,9 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             "width.hidden=8",
             "width.blocks=1",
             "width.experts=2",
+            "width.context_frames=1",
         ]
-        tiny += ["width.context_frames=1", "width.wavenet_layers=1", "width.wavenet_channels=8", *overrides]
-        config = compose(tiny)
+        config = compose([*tiny, *overrides])
         model = build_model(config)
         path = tmp_path_factory.mktemp("model") / "model.idfm"
         log_scale = None if config.sharpness.kind == "learned" else -4.0

@@ -11,7 +11,7 @@ from idf.evaluation.codec_plots import Mark, plot_codecs, plot_speed
 from idf.evaluation.results import Row
 from tests.collisions import collisions
 
-ROW = Row("IDF", "idf", "demo", "test", 1, 10, 256, 10, 8.0, 2.0, 7.9, 5.0, 5.0, 100.0, True)
+ROW = Row("IDF", "idf", "demo", "test", 1, 10, 256, 10, 8.0, 2.0, 7.9, None, 5.0, 5.0, 100.0, True)
 
 MARKS = [
     Mark("idf best", 7.8, 1.5, 1.6, 3.0, 3.1, ours=True),
