@@ -36,16 +36,11 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Export an untrained, tiny model with windows of 64 samples, its configuration beside it; takes overrides."""
 
     def make(*overrides: str) -> Path:
-        tiny = [
-            "model.window=64",
-            "layout=channelwise",
-            "layout.channels=8",
-            "width.hidden=8",
-            "width.blocks=1",
-            "width.experts=2",
-            "width.context_frames=1",
-        ]
-        config = compose([*tiny, *overrides])
+        if "layout=original" in overrides:
+            nets = ["width.wavenet_layers=1", "width.wavenet_channels=8"]
+        else:
+            nets = ["width.hidden=8", "width.blocks=1", "width.experts=2", "width.context_frames=1"]
+        config = compose(["model.window=64", "layout=channelwise", "layout.channels=8", *nets, *overrides])
         model = build_model(config)
         path = tmp_path_factory.mktemp("model") / "model.idfm"
         log_scale = None if config.sharpness.kind == "learned" else -4.0

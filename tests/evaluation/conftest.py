@@ -116,7 +116,9 @@ def make_adaptive() -> Callable[[int], AdaptiveCodec]:
 @pytest.fixture
 def page_results() -> Results:
     """Two codecs on three clips, of which the second is the typical one; everything has a nasty name."""
-    row = Row("IDF " + NASTY, "idf", "set", "test", 3, 24000, 256, 26000, 8.67, 1.846, 8.66, None, 22.0, 20.0, 180.0, True)
+    row = Row(
+        "IDF " + NASTY, "idf", "set", "test", 3, 24000, 256, 26000, 8.67, 1.846, 8.66, None, 22.0, 20.0, 180.0, True
+    )
     rows = (row, dataclasses.replace(row, codec="FLAC -8 " + NASTY, bytes=28000, bits_per_sample=9.33, window=None))
     clip = {"samples": 8000, "rate_hz": 8000, "channels": 1, "nll_bits": 60000.0}
     sizes = {"a/long-name-of-a-clip-that-goes-on-and-on": 8000, NASTY: 8600, "c": 9400}
