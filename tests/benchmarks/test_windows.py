@@ -11,7 +11,7 @@ from idf.models.load import load_codec
 def test_a_model_of_another_window_codes_with_it(tmp_path: Path) -> None:
     codec = load_codec(model_of(512, tmp_path))
     assert codec.model.window == 512
-    assert model_of(1024, tmp_path).stem == "medium"
+    assert model_of(1024, tmp_path).stem == "bands-medium"
 
 
 def test_rows_of_both_directions_are_drawn() -> None:

@@ -55,6 +55,7 @@ def sweep(tmp_path: Path):
                 "study": {"value": "searched"},
                 "outputs": {"value": str(tmp_path / "outputs")},
                 "optimizer.learning_rate": {"distribution": "log_uniform_values", "min": 0.0001, "max": 1.0},
+                "sharpness": {"value": "step"},
                 "sharpness.boundaries": {"values": [[0.25, 0.5], [0.5]]},
                 "layout": {"value": "channelwise"},
                 "width.hidden": {"min": 16, "max": 64},

@@ -27,7 +27,7 @@ def wav(tmp_path: Path) -> Path:
 
 def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out"
-    assert main(["latents", "model=small", f"clip={wav}", "seconds=0.25..0.75", "width=3.4", f"output={output}"]) == 0
+    assert main(["latents", "model=bands-small", f"clip={wav}", "seconds=0.25..0.75", "width=3.4", f"output={output}"]) == 0
     names = [f"{name}.{form}" for name in ("bits", "latents", "scales") for form in ("pdf", "svg")]
     assert sorted(path.name for path in output.iterdir()) == names
     printed = capsys.readouterr().out
@@ -55,21 +55,21 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("seconds", ["1", "0.5..0.5", "3..4", "a..b", "nan..1", "0..inf1"])
 def test_parts_that_there_are_not(wav: Path, seconds: str) -> None:
     with pytest.raises(ConfigError, match=r"the clip has 1\.00 s; write seconds=A\.\.B"):
-        main(["latents", "model=small", f"clip={wav}", f"seconds={seconds}"])
+        main(["latents", "model=bands-small", f"clip={wav}", f"seconds={seconds}"])
 
 
 @pytest.mark.parametrize(
     ("argv", "error", "message"),
     [
-        (["model=small"], ConfigError, "name a view first, latents or progressive"),
-        (["latent", "model=small"], ConfigError, "did you mean latents"),
+        (["model=bands-small"], ConfigError, "name a view first, latents or progressive"),
+        (["latent", "model=bands-small"], ConfigError, "did you mean latents"),
         (["latents"], ConfigError, "name one: run=RUN"),
-        (["latents", "model=small", "run=latest"], ConfigError, "name one: run=RUN"),
-        (["latents", "model=small", "blocks=3"], ConfigError, "blocks= is a setting of the view progressive"),
-        (["latents", "model=small", "widht=3"], ConfigError, "did you mean width"),
-        (["latents", "model=small", "width=1"], ConfigError, "a number of inches from 3 to 20"),
+        (["latents", "model=bands-small", "run=latest"], ConfigError, "name one: run=RUN"),
+        (["latents", "model=bands-small", "blocks=3"], ConfigError, "blocks= is a setting of the view progressive"),
+        (["latents", "model=bands-small", "widht=3"], ConfigError, "did you mean width"),
+        (["latents", "model=bands-small", "width=1"], ConfigError, "a number of inches from 3 to 20"),
         (["latents", "model=nowhere"], RunError, "there is no model nowhere"),
-        (["latents", "model=small", "clip=nobody"], DataError, "clip=nobody is no file"),
+        (["latents", "model=bands-small", "clip=nobody"], DataError, "clip=nobody is no file"),
         (["latents", "run=nowhere"], RunError, "there is no run nowhere"),
     ],
 )
