@@ -51,7 +51,7 @@ def test_signals_leave_nothing_behind(
     soundfile.write(tmp_path / "long.wav", noise, 8000)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # inherited where it is ignored
     process = subprocess.Popen(
-        [*COMMAND, "-m", "small", str(tmp_path / "long.wav")], env=environment, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "-m", "bands-small", str(tmp_path / "long.wav")], env=environment, stderr=subprocess.PIPE, text=True
     )
     signal.signal(signal.SIGINT, before)
     while not list(tmp_path.glob(".*.part")):

@@ -31,7 +31,7 @@ def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.Capture
     names = [f"{name}.{form}" for name in ("bits", "latents", "scales") for form in ("pdf", "svg")]
     assert sorted(path.name for path in output.iterdir()) == names
     printed = capsys.readouterr().out
-    assert "a chirp by small: 0.50 s" in printed
+    assert "a chirp by bands-small: 0.50 s" in printed
     codec = load_model("bands-small")
     assert isinstance(codec, BlockwiseCodec)
     assert all(name in printed for name in codec.block_names)
