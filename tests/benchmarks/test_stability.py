@@ -67,7 +67,7 @@ def test_the_codec_goes_on_from_call_to_call(codec: AdaptiveCodec) -> None:
     bits = whole.bits(samples)
     np.testing.assert_array_equal(np.concatenate([parts.bits(samples[:place]), parts.bits(samples[place:])]), bits)
     assert same(whole.state, parts.state)
-    assert bits.sum() == pytest.approx(codec.bits(samples))
+    assert bits.sum() + 1 == pytest.approx(codec.bits(samples))  # a bit says that all values may occur
     watched = first_state(codec.constants, 1)
     for part in (samples[:place], samples[place:]):
         watch(part, codec.constants, watched)
