@@ -27,7 +27,10 @@ def wav(tmp_path: Path) -> Path:
 
 def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out"
-    assert main(["latents", "model=bands-small", f"clip={wav}", "seconds=0.25..0.75", "width=3.4", f"output={output}"]) == 0
+    assert (
+        main(["latents", "model=bands-small", f"clip={wav}", "seconds=0.25..0.75", "width=3.4", f"output={output}"])
+        == 0
+    )
     names = [f"{name}.{form}" for name in ("bits", "latents", "scales") for form in ("pdf", "svg")]
     assert sorted(path.name for path in output.iterdir()) == names
     printed = capsys.readouterr().out
