@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import types
 from collections.abc import Callable
@@ -15,10 +16,12 @@ import pytest
 from idf.audio.pcm import write_wav16
 from idf.config import Config, run_folder, to_yaml
 from idf.config.compose import compose
+from idf.models import registry
 from idf.models.build import build_model
 from idf.models.load import save_model
 from tests import evaluation_fakes
 from tests.paths import ROOT
+from tests.paths import TINY as TINY_MODEL
 from tests.tiny import TINY
 
 MakeRun = Callable[..., Path]
@@ -126,3 +129,14 @@ def make_run(outputs: Path) -> MakeRun:
         return folder
 
     return make
+
+
+@pytest.fixture
+def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one small model, the default, which is all that the registry knows."""
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copy(TINY_MODEL, folder / "default.idfm")
+    monkeypatch.setenv("IDF_MODELS", str(folder))
+    monkeypatch.delenv("IDF_MODEL", raising=False)
+    monkeypatch.setattr(registry, "SHIPPED", folder / "none shipped")
+    return folder

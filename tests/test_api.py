@@ -17,18 +17,9 @@ from hypothesis.extra import numpy as hnp
 
 import idf
 from idf.errors import DataError, FormatError, OutputError, RunError
-from idf.models import registry
 from tests.paths import TINY
 
-
-@pytest.fixture(autouse=True)
-def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    shutil.copy(TINY, folder / "default.idfm")
-    monkeypatch.setenv("IDF_MODELS", str(folder))
-    monkeypatch.delenv("IDF_MODEL", raising=False)
-    monkeypatch.setattr(registry, "SHIPPED", folder / "none shipped")
-    return folder
+pytestmark = pytest.mark.usefixtures("models")
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,6 +12,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
+from typing import TypeVar
 
 from idf.config.model_checks import model_problems
 from idf.config.schema import (
@@ -23,8 +24,11 @@ from idf.config.schema import (
     OptimizerConfig,
     SharpnessConfig,
     TrainingConfig,
+    value_of,
 )
 from idf.config.unused import unused_settings
+
+Leaf = TypeVar("Leaf", float, str)
 
 MAX_WINDOW = 1 << 20
 """A window goes through the nets as a whole; longer ones do not fit into memory."""
@@ -97,55 +101,40 @@ def check(config: Config) -> list[str]:
     return problems
 
 
-def _value(config: Config, key: str) -> object:
-    node: object = config
-    for name in key.split("."):
-        node = getattr(node, name)
-    return node
-
-
 def _choices(config: Config) -> Iterator[str]:
     for key, choices in _CHOICES.items():
-        if _value(config, key) not in choices:
-            yield f"{key}={_value(config, key)}: it is one of {', '.join(str(choice or 'null') for choice in choices)}"
+        if value_of(config, key) not in choices:
+            yield f"{key}={value_of(config, key)}: it is one of {', '.join(str(choice or 'null') for choice in choices)}"
 
 
 def _numbers(config: Config) -> Iterator[str]:
     for key, least in _LEAST.items():
-        value = _value(config, key)
+        value = value_of(config, key)
         if isinstance(value, int | float) and value < least:
             yield f"{key}={value}: it must be at least {least:g}"
     for key in ("optimizer.learning_rate", "training.diverged_bits", "data.cache_gb"):
-        value = _value(config, key)
+        value = value_of(config, key)
         if isinstance(value, int | float) and value <= 0:
             yield f"{key}={value}: it must be above 0"
-    for key, number in _floats(dataclasses.asdict(config), ""):
+    for key, number in _leaves(dataclasses.asdict(config), float):
         if not math.isfinite(number):
             yield f"{key}={number}: it must be finite"
     if config.layout.coupling_offset >= 1 << 16:
         yield f"layout.coupling_offset={config.layout.coupling_offset}: it must be below 2^16, the size of the ring"
     for key in ("seed", "permutation.seed"):
-        value = _value(config, key)
+        value = value_of(config, key)
         if isinstance(value, int) and value >= 1 << 31:
             yield f"{key}={value}: it must be below 2^31"
 
 
-def _floats(tree: dict[str, object], prefix: str) -> Iterator[tuple[str, float]]:
+def _leaves(tree: dict[str, object], kind: type[Leaf], prefix: str = "") -> Iterator[tuple[str, Leaf]]:
+    """The settings of a type, members of lists among them, with their keys."""
     for name, value in tree.items():
         if isinstance(value, dict):
-            yield from _floats(value, f"{prefix}{name}.")
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, float):
-                yield prefix + name, number
-
-
-def _texts(tree: dict[str, object], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _texts(value, f"{prefix}{name}.")
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str):
-                yield prefix + name, text
+            yield from _leaves(value, kind, f"{prefix}{name}.")
+        for leaf in value if isinstance(value, list) else [value]:
+            if isinstance(leaf, kind):
+                yield prefix + name, leaf
 
 
 def _window(config: Config) -> Iterator[str]:
@@ -238,7 +227,7 @@ def _coder(config: Config) -> Iterator[str]:
 def _names(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.study):
         yield f"study={config.study}: it names a folder; use letters, digits, dots, dashes and underscores"
-    for key, text in _texts(dataclasses.asdict(config), ""):
+    for key, text in _leaves(dataclasses.asdict(config), str):
         if "\0" in text or text != text.encode(errors="ignore").decode():
             yield f"{key}={text!r}: it holds bytes that are not UTF-8; rename it, or link to it by another name"
     if not config.outputs:

@@ -6,7 +6,9 @@ combinations are possible (:mod:`idf.config.checks`).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
+from typing import Any
 
 LANES = 8
 """Lattices of a bank of predictors; they are computed side by side, in the lanes of a vector register."""
@@ -345,6 +347,11 @@ def family_name(config: Config) -> str:
     if config.model.family == ADAPTIVE:
         return ADAPTIVE
     return BANDS if config.layout.prior == BANDS else WINDOW
+
+
+def value_of(config: Config, key: str) -> Any:
+    """The value of a setting, such as ``training.steps``, or the settings of a group."""
+    return functools.reduce(getattr, key.split("."), config)
 
 
 def seen_channels(layout: LayoutConfig, channels: int) -> int:

@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from idf.config.folder import config_folder
-from idf.config.schema import ADAPTIVE, BANDS, WINDOW, Config, family_name
+from idf.config.identity import usual_whitening_and_width
+from idf.config.schema import ADAPTIVE, BANDS, WINDOW, Config, family_name, value_of
 
 _NETS = ("hidden", "blocks", "context_frames", "experts")
 _WAVENETS = ("wavenet_layers", "wavenet_channels", "wavenet_kernel")
@@ -38,7 +39,7 @@ def unused_settings(config: Config) -> Iterator[str]:
         own = [key for key in _keys(config, owner) if key.rpartition(".")[2] not in used and _is_own(config, key)]
         named = [f"{owner}={config_name(config, owner)}"] if f"{owner}.name" in own or f"{owner}.kind" in own else []
         for key in named or own:
-            value = "" if key in named else f"={_value(config, key)}"
+            value = "" if key in named else f"={value_of(config, key)}"
             yield f"{key}{value} has no effect: {why}"
 
 
@@ -99,19 +100,19 @@ def _width(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
 
 def config_name(config: Config, group: str) -> str:
     """The option of ``group`` that was chosen."""
-    node = _value(config, group)
+    node = value_of(config, group)
     return str(getattr(node, "name", None) or getattr(node, "kind", ""))
 
 
 def _keys(config: Config, owner: str) -> list[str]:
-    node = _value(config, owner)
+    node = value_of(config, owner)
     if not dataclasses.is_dataclass(node):
         return [owner]
     return [f"{owner}.{field.name}" for field in dataclasses.fields(node)]
 
 
 def _is_own(config: Config, key: str) -> bool:
-    return bool(_value(config, key) != _usual(config, key))
+    return bool(value_of(config, key) != _usual(config, key))
 
 
 def _usual(config: Config, key: str) -> Any:
@@ -120,14 +121,14 @@ def _usual(config: Config, key: str) -> Any:
     given: Any = _option(group, _expected(config, group))
     for part in name.split("."):
         given = given.get(part) if isinstance(given, dict) else None
-    return _value(Config(), key) if given is None else given
+    return value_of(Config(), key) if given is None else given
 
 
 def _expected(config: Config, group: str) -> str:
     """The option of a group that a configuration has where nobody chose another."""
-    family = family_name(config)
+    layout = "bands" if family_name(config) == BANDS else "flow"
     standard = {"layout": "flow", "permutation": "random", "sharpness": "learned"}
-    standard["width"] = "cpu" if family == BANDS else "slim"
+    standard["width"] = usual_whitening_and_width(layout)[1]
     whole = [owner for owner, used, _ in _groups(config) if not used and "." not in owner]
     return standard[group] if group in whole else config_name(config, group)
 
@@ -141,10 +142,3 @@ def _option(group: str, name: str) -> dict[str, Any]:
     tree = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(tree, dict)
     return tree.get(group, tree)
-
-
-def _value(config: Config, key: str) -> Any:
-    node: Any = config
-    for name in key.split("."):
-        node = getattr(node, name)
-    return node

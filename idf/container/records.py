@@ -217,10 +217,7 @@ class Taker:
 
     def number(self) -> int:
         """A variable-length number. Raises FormatError where there is none."""
-        data = bytearray(self.take(1))
-        while data[-1] > 127 and len(data) < varint.MAX_BYTES:
-            data += self.take(1)
-        return varint.unpack(bytes(data))
+        return varint.read(self.take)
 
     def crc(self) -> int:
         """A CRC-32, which is not kept."""

@@ -11,6 +11,8 @@ only that is read, so that no two files say the same in different bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from idf.errors import FormatError
@@ -41,6 +43,21 @@ def unpack(data: bytes) -> int:
     if goes_on != [True] * (len(data) - 1) + [False] or len(data) > MAX_BYTES or (len(data) > 1 and not data[-1]):
         raise FormatError(_IMPOSSIBLE)
     return sum((byte & 127) << 7 * place for place, byte in enumerate(data))
+
+
+def read(take: Callable[[int], bytes]) -> int:
+    """The number that comes next.
+
+    Args:
+        take: gives as many bytes as it is asked for, or raises.
+
+    Raises:
+        FormatError: no number was packed like that.
+    """
+    data = bytearray(take(1))
+    while data[-1] > 127 and len(data) < MAX_BYTES:
+        data += take(1)
+    return unpack(bytes(data))
 
 
 def unpack_all(data: bytes, count: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ import pytest
 import soundfile
 
 from idf.cli import main
-from idf.models import registry
-from tests.paths import TINY
 
 
 @dataclass(frozen=True)
@@ -31,16 +28,6 @@ class Stream(io.TextIOWrapper):
     def __init__(self, data: bytes = b"") -> None:
         self.content = io.BytesIO(data)
         super().__init__(io.BufferedRandom(self.content), encoding="utf-8", write_through=True)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    shutil.copy(TINY, folder / "default.idfm")
-    monkeypatch.setenv("IDF_MODELS", str(folder))
-    monkeypatch.delenv("IDF_MODEL", raising=False)
-    monkeypatch.setattr(registry, "SHIPPED", folder / "none shipped")
-    return folder
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from idf.coding.coders import new_message, read_message
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture, ideal_bits, intervals
 from idf.errors import ConfigError, FormatError
+from tests.other_processors import printed_without_extensions
 
 Mixtures = dict[str, Callable[[np.random.Generator, int, int], IntegerMixture]]
 Draw = Callable[[np.random.Generator, IntegerMixture], np.ndarray]
@@ -160,11 +159,8 @@ def test_frozen_message() -> None:
     assert scope["digest"] == FROZEN_MESSAGE
 
 
-def test_frozen_message_without_the_processors_extensions(tmp_path: os.PathLike[str]) -> None:
-    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)}
-    run = [sys.executable, "-c", MAKE_FROZEN + "print(digest)"]
-    output = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
-    assert output.strip() == FROZEN_MESSAGE
+def test_frozen_message_without_the_processors_extensions(tmp_path: Path) -> None:
+    assert printed_without_extensions(MAKE_FROZEN + "print(digest)", tmp_path) == FROZEN_MESSAGE
 
 
 def test_a_cut_message_is_an_error_and_leaves_it_as_it_was(mixtures: Mixtures, draw: Draw) -> None:

@@ -19,6 +19,7 @@ from wandb.wandb_agent import Agent
 from idf.audio.pcm import write_wav16
 from idf.runs.find import find_runs, read_state
 from tests.paths import ROOT
+from tests.wandb_log import log_records
 
 
 @pytest.fixture
@@ -149,26 +150,8 @@ def test_a_sweep_ends_a_run_early_and_hands_it_out_again(
 
 
 def records(path: Path) -> Iterator[Any]:
-    """The records of an offline file: LevelDB's log format behind 7 bytes of wandb's own.
-
-    wandb 0.31 has no reader in Python any more; its message classes are still there. Blocks of 32 KiB hold
-    fragments of (CRC 4, length 2, kind 1, data); kind 1 is whole, 2 first, 3 middle, 4 last.
-    """
-    data = path.read_bytes()
-    assert data[:4] == b":W&B"
-    position, parts = 7, b""
-    while position + 7 <= len(data):
-        left = 32768 - position % 32768
-        if left < 7:
-            position += left
-            continue
-        length, kind = int.from_bytes(data[position + 4 : position + 6], "little"), data[position + 6]
-        if kind == 0:
-            return
-        parts += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(parts)
-            yield record
-            parts = b""
+    """The records of an offline file; wandb's message classes are still there."""
+    for data in log_records(path.read_bytes()):
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        yield record

@@ -284,10 +284,7 @@ class PayloadReader:
 
     def number(self) -> int:
         """The next number of variable length."""
-        data = bytearray(self.take(1))
-        while data[-1] > 127 and len(data) < varint.MAX_BYTES:
-            data += self.take(1)
-        return varint.unpack(bytes(data))
+        return varint.read(self.take)
 
     def step(self) -> Step:
         """What was done to a pair of channels."""

@@ -272,16 +272,32 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
 
 
 @compiled_step
+def product(matrix: Array, vector: Array, known: int, out: Array) -> None:
+    """out[k] = Σ vector[i] · matrix[i, k] over the first ``known`` rows, added one after another."""
+    columns = out.shape[0]
+    for k in range(columns):
+        out[k] = 0.0
+    for i in range(known):
+        x, row = vector[i], matrix[i]
+        for k in range(columns):
+            out[k] += row[k] * x
+
+
+@compiled_step
+def downdate(matrix: Array, gain: Array, growth: float) -> None:
+    """matrix ← (matrix − gain gainᵀ) · growth, which ends a step of recursive least squares."""
+    order = gain.shape[0]
+    for i in range(order):
+        own, row = gain[i], matrix[i]
+        for j in range(order):
+            row[j] = (row[j] - own * gain[j]) * growth
+
+
+@compiled_step
 def _learn_cross(cross: Array, error: float) -> None:
     """One step of recursive least squares (Haykin, table 9.1) from the other channel's errors."""
     inputs, gain = cross[CROSS_ORDER + 1], cross[CROSS_ORDER + 2]
-    for i in range(CROSS_ORDER):
-        gain[i] = 0.0
-    # by columns of the symmetric matrix, which vectors add up in the same order as a row's products
-    for j in range(CROSS_ORDER):
-        column, x = cross[j], inputs[j]
-        for i in range(CROSS_ORDER):
-            gain[i] += column[i] * x
+    product(cross, inputs, CROSS_ORDER, gain)
     power, trace = CROSS_FORGETTING, 0.0
     for i in range(CROSS_ORDER):
         power += gain[i] * inputs[i]
@@ -295,7 +311,4 @@ def _learn_cross(cross: Array, error: float) -> None:
     for i in range(CROSS_ORDER):
         cross[CROSS_ORDER, i] += step * gain[i]
         gain[i] *= root
-    for j in range(CROSS_ORDER):
-        column, g = cross[j], gain[j]
-        for i in range(CROSS_ORDER):
-            column[i] = (column[i] - g * gain[i]) * growth
+    downdate(cross, gain, growth)

@@ -30,7 +30,7 @@ from numpy import ndarray as Array
 from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
 from idf.models.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
 from idf.models.adaptive.network import power_of_two
-from idf.models.adaptive.steps import EXPONENT, LIMIT, MANTISSA, bounded
+from idf.models.adaptive.steps import EXPONENT, LIMIT, MANTISSA, bounded, downdate, product
 from idf.models.adaptive.vectors import LANES, STAGE, lattice_update
 
 MEMORY = 0.98
@@ -171,18 +171,6 @@ def _begin(constants: Any, state: Any) -> None:
 
 
 @compiled_step
-def _product(weights: Array, history: Array, known: int, out: Array) -> None:
-    """out[k] = Σ history[i] · weights[i, k] over the first ``known`` samples, added one after another."""
-    classes = out.shape[0]
-    for k in range(classes):
-        out[k] = 0.0
-    for i in range(known):
-        sample, row = history[i], weights[i]
-        for k in range(classes):
-            out[k] += row[k] * sample
-
-
-@compiled_step
 def _predict(t: int, constants: Any, state: Any) -> float:
     """What is expected of sample t of the window."""
     by_order, p, sizes, logs = state.by_order, state.predictions, state.sizes, state.logs
@@ -197,9 +185,9 @@ def _predict(t: int, constants: Any, state: Any) -> float:
         p[k] = bounded(by_order[constants.taps[k]])
     own = p[lattices:]
     if t < order:
-        _product(constants.growing[t], state.history, t, own)
+        product(constants.growing[t], state.history, t, own)
     else:
-        _product(state.weights, state.history, order, own)
+        product(state.weights, state.history, order, own)
     experts = p.shape[0]
     evidence = np.float32(min(_EVIDENCE * state.now[COUNT], _MOST_EVIDENCE))
     early = np.float32(_FADING / (_FADING + t))
@@ -255,12 +243,7 @@ def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, s
     weights, covariance, gain, history = state.weights, state.covariance, state.gain, state.history
     errors = state.errors
     order, classes = weights.shape
-    for i in range(order):
-        gain[i] = 0.0
-    for j in range(order):
-        sample, row = history[j], covariance[j]
-        for i in range(order):
-            gain[i] += row[i] * sample
+    product(covariance, history, order, gain)
     power, trace = noise, 0.0
     for i in range(order):
         power += gain[i] * history[i]
@@ -279,10 +262,7 @@ def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, s
             row[k] += step * errors[k]
     for i in range(order):
         gain[i] *= root
-    for i in range(order):
-        own, row = gain[i], covariance[i]
-        for j in range(order):
-            row[j] = (row[j] - own * gain[j]) * growth
+    downdate(covariance, gain, growth)
 
 
 @compiled_step

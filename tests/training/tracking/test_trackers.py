@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from idf.config.identity import setting_name
 from idf.runs.run import claimed_run
 from idf.training.tracking import trackers
 from idf.training.tracking.trackers import open_trackers, wandb_mode
+from tests.wandb_log import log_records
 
 Tiny = Callable[..., Config]
 
@@ -40,27 +41,6 @@ def test_offline_unless_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert wandb_mode() == "online"
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert wandb_mode() == "disabled"
-
-
-def log_records(file: bytes) -> Iterator[bytes]:
-    """The records of a file in LevelDB's log format, behind wandb's 7 bytes: blocks of 32 KiB, in them
-    fragments of (CRC 4, length 2, kind 1, data); kind 1 is whole, 2 first, 3 middle, 4 last.
-    """
-    assert file[:4] == b":W&B"
-    position, parts = 7, b""
-    while position + 7 <= len(file):
-        left = 32768 - position % 32768
-        if left < 7:
-            position += left
-            continue
-        length, kind = int.from_bytes(file[position + 4 : position + 6], "little"), file[position + 6]
-        if kind == 0:
-            return
-        parts += file[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):
-            yield parts
-            parts = b""
 
 
 def logged(folder: Path) -> dict[str, list[Any]]:

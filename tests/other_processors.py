@@ -1,0 +1,30 @@
+"""What a program prints on a processor without vector extensions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def printed_without_extensions(program: str, cache: Path) -> str:
+    """The stripped output of Python code whose compiled loops use no instructions beyond the basic ones.
+
+    Args:
+        cache: a folder for the compiled code, which is not that of this machine.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            **os.environ,
+            "NUMBA_CPU_NAME": "generic",
+            "NUMBA_CACHE_DIR": str(cache),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
