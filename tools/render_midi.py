@@ -38,7 +38,8 @@ def render(
 
     Args:
         voices: empty to play the instruments of the file, or ranges of keys and their instruments, such as
-            ``0-52:43 48-127:48``, which replace those of the file's first channel. See :func:`_orchestrate`.
+            ``0-52:43 48-127:48``, which replace all those of the file and leave out its drums. See
+            :func:`_orchestrate`.
         reverb: size of the room, 0 (no reverb and no chorus) to 1.
 
     Raises:
@@ -84,9 +85,10 @@ def render(
 
 
 def _orchestrate(voices: str) -> str:
-    """FluidSynth's commands that let each range of keys of channel 1 play on a channel of its own.
+    """FluidSynth's commands that let each range of keys play on a channel of its own.
 
-    Ranges may overlap: a key then sounds in all of them. They are spread from left to right.
+    Keys come from all channels but that of the drums. Ranges may overlap: a key then sounds in all of them. They are
+    spread from left to right.
     """
     parts = [part.split(":") for part in voices.split()]
     setup, rules = [], ["router_clear"]
@@ -94,7 +96,8 @@ def _orchestrate(voices: str) -> str:
         low, high = keys.split("-")
         place = round(20 + 87 * channel / max(1, len(parts) - 1)) if len(parts) > 1 else 64
         setup += [f"prog {channel} {program}", f"cc {channel} 10 {place}", f"cc {channel} 91 60"]
-        only = f"router_chan 0 0 0 {channel}"
-        rules += ["router_begin note", only, f"router_par1 {low} {high} 1 0", "router_end"]
-        rules += ["router_begin cc", only, "router_par1 64 64 1 0", "router_end"]  # the pedal
+        for channels in ("0 8", "10 15"):  # channel 9, counted from 0, has the drums
+            only = f"router_chan {channels} 0 {channel}"
+            rules += ["router_begin note", only, f"router_par1 {low} {high} 1 0", "router_end"]
+            rules += ["router_begin cc", only, "router_par1 64 64 1 0", "router_end"]  # the pedal
     return "\n".join(setup + rules) + "\n"

@@ -119,14 +119,16 @@ def test_a_missing_fluidsynth_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         render_midi.version()
 
 
-def test_voices_follow_the_keys() -> None:
+def test_voices_follow_the_keys_of_all_channels_but_the_drums() -> None:
     orchestra = render_midi._orchestrate("0-52:43 48-127:48").splitlines()
     assert orchestra[:3] == ["prog 0 43", "cc 0 10 20", "cc 0 91 60"]
     assert "prog 1 48" in orchestra
-    low = orchestra.index("router_par1 0 52 1 0")
-    assert orchestra[low - 2 : low] == ["router_begin note", "router_chan 0 0 0 0"]
-    high = orchestra.index("router_par1 48 127 1 0")
-    assert orchestra[high - 1] == "router_chan 0 0 0 1"
+    bass = orchestra.index("router_par1 0 52 1 0")
+    assert orchestra[bass - 2 : bass] == ["router_begin note", "router_chan 0 8 0 0"]
+    treble = orchestra.index("router_par1 48 127 1 0")
+    assert orchestra[treble - 1] == "router_chan 0 8 0 1"
+    heard = [line.split()[1:3] for line in orchestra if line.startswith("router_chan")]
+    assert {channel for low, high in heard for channel in range(int(low), int(high) + 1)} == {*range(16)} - {9}
 
 
 def test_the_list_keeps_validation_apart_and_names_known_sources() -> None:
