@@ -25,7 +25,7 @@ from idf.files import atomic_write
 
 SAMPLE_MIN, SAMPLE_MAX = -(2**15), 2**15 - 1
 
-_SUPPORTED = "mono 16-bit PCM in WAV or FLAC"
+_SUPPORTED = "mono 16-bit PCM in WAV, AIFF, CAF, W64 or FLAC"
 _SPLIT = "split the channels into files of their own, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
 _CONVERT = "convert it, for example `ffmpeg -i IN -c:a pcm_s16le OUT.wav` (this changes the samples)"
 _BLOCK = 1 << 20
@@ -49,7 +49,7 @@ class PcmInfo:
 
 
 def probe_pcm16(path: Path | str) -> PcmInfo:
-    """Read the header of a mono 16-bit WAV or FLAC file, and its size where a WAV header leaves the length open.
+    """Read the header of a mono 16-bit file, and its size where the header leaves the length open.
 
     Raises:
         DataError: the file is missing, unreadable, not audio, without samples, or of a kind that is not
@@ -66,7 +66,7 @@ def probe_pcm16(path: Path | str) -> PcmInfo:
 
 
 def read_pcm16(path: Path | str) -> Pcm:
-    """Read a mono 16-bit WAV or FLAC file, whole.
+    """Read a mono 16-bit file, whole.
 
     Returns:
         Samples int32 (time,) and the rate in Hz. A FLAC's samples are checked against its MD5.

@@ -93,14 +93,14 @@ def test_other_sample_formats(tmp_path: Path, subtype: str, suffix: str, found: 
 def test_another_container_under_a_wav_name(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.zeros(100, np.int16), 8000, subtype="PCM_16", format="AIFF")
-    with pytest.raises(DataError, match=r"clip\.wav: neither WAV nor FLAC; supported: mono 16-bit PCM"):
+    with pytest.raises(DataError, match=r"clip\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
         read_pcm16(path)
 
 
 def test_not_audio(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     path.write_text("this is no audio at all")
-    with pytest.raises(DataError, match=r"clip\.wav: neither WAV nor FLAC; supported: mono 16-bit PCM"):
+    with pytest.raises(DataError, match=r"clip\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
         read_pcm16(path)
 
 
@@ -241,7 +241,7 @@ def test_flac_behind_id3_tags(tmp_path: Path) -> None:
     assert probe_pcm16(path) == PcmInfo(5000, 8000)
     np.testing.assert_array_equal(read_pcm16(path).samples, samples)
     path.write_bytes(tag[:-1] + flac)
-    with pytest.raises(DataError, match=r"neither WAV nor FLAC"):
+    with pytest.raises(DataError, match="no FLAC behind its ID3 tag"):
         read_pcm16(path)
     path.write_bytes(tag + flac[:26] + b"another MD5, say" + flac[42:])
     with pytest.raises(DataError, match=r"do not match the file's MD5"):
