@@ -1,7 +1,8 @@
 """AIFF files, and AIFF-C files of samples that are not compressed.
 
 Sources: Audio Interchange File Format 1.3 (Apple, 1989); AIFF-C (Apple, draft, 1991); QuickTime File
-Format Specification (Apple, 2001) for the types ``sowt``, ``in24`` and ``in32`` and those in reverse.
+Format Specification (Apple, 2001) for the types ``sowt``, ``in24`` and ``in32`` and those in
+reverse, of which libsndfile writes one as ``42n1``.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from idf.audio.format import AudioFormat, Original, UnsupportedAudioError
 from idf.audio.pcm_bytes import PLAIN, Layout, signed_layout
 from idf.errors import DataError
 
-_BIG, _LITTLE = (b"NONE", b"twos", b"in24", b"in32"), (b"sowt", b"42ni", b"23ni")
+_BIG, _LITTLE = (b"NONE", b"twos", b"in24", b"in32"), (b"sowt", b"42ni", b"42n1", b"23ni")
 _FLOATS = {b"fl32": 32, b"FL32": 32, b"fl64": 64, b"FL64": 64}
 _UNSIGNED = b"raw "
 """Of 8 bits."""
-_BITS = {b"in24": 24, b"42ni": 24, b"in32": 32, b"23ni": 32, _UNSIGNED: 8}
+_BITS = {b"in24": 24, b"42ni": 24, b"42n1": 24, b"in32": 32, b"23ni": 32, _UNSIGNED: 8}
 _COMMON = struct.Struct(">HIHHQ")
 _EXPONENT_BIAS = 16383
 _VERSION = 0xA2805140

@@ -102,7 +102,7 @@ class Chunks(ABC):
 
     @classmethod
     def plain_tail(cls, samples: int, audio_format: AudioFormat) -> bytes:
-        """What must follow the samples in a new file: padding."""
+        """What follows the samples in a new file: padding."""
         return bytes(-samples * audio_format.frame_bytes % cls.alignment)
 
     @classmethod

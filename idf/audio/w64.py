@@ -43,9 +43,14 @@ class W64(Chunks):
         """See :class:`Chunks`."""
         data = samples * audio_format.frame_bytes
         return _HEAD.pack(
-            *(_RIFF, _HEAD.size + data + -data % cls.alignment, _WAVE),
+            *(_RIFF, _HEAD.size + data, _WAVE),
             *(_FMT, 40, *format_fields(audio_format), _DATA, 24 + data),
         )
+
+    @classmethod
+    def plain_tail(cls, samples: int, audio_format: AudioFormat) -> bytes:
+        """See :class:`Chunks`. Nothing: libsndfile would take padding at the end of a file for samples."""
+        return b""
 
     @classmethod
     def plain_layout(cls, sample_bits: int) -> Layout:

@@ -230,7 +230,7 @@ def _left_out(header: Header, kind: Original, head: bytes, tail: bytes, samples:
         remedy = "restore it as .flac" if header.rate_hz <= MAX_RATE_HZ else "it stays in the .idf file"
         return f"{kind.name} has no place for the FLAC file's metadata; {remedy}"
     old = KINDS[original]
-    padding = len(old.plain_tail(samples, header.audio_format))
+    padding = -samples * header.audio_format.frame_bytes % old.alignment
     chunks = (old.other_chunks(head, old.start_bytes) if head else []) + old.other_chunks(tail, padding)
     if not chunks and len(tail) <= padding and not (head and original is Original.WAV):
         return ""
