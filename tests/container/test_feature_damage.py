@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from idf.audio.flac import write_flac
-from idf.audio.format import AudioFormat
+from idf.audio.format import AudioFormat, Original
+from idf.audio.kinds import KINDS
 from idf.audio.sources import ArraySource, Source, open_source
 from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.container.index import read_index
@@ -40,12 +41,23 @@ def floats(scale: float) -> Source:
     return ArraySource(bits, AudioFormat(8000, 2, 32, True))
 
 
+def file_of(original: Original, bits: int) -> Source:
+    kind, about = KINDS[original], AudioFormat(8000, 2, bits)
+    samples = SAMPLES >> 8 if bits == 8 else SAMPLES
+    pcm = kind.plain_layout(bits).to_bytes(samples, bits)
+    return open_source(io.BytesIO(kind.plain_head(300, about) + pcm + b"bytes behind"), "x")
+
+
 FEATURES = {
     "floats, scaled": lambda: floats(32768),
     "floats, split": lambda: floats(30011.7),
     "32 bits": lambda: ArraySource(SAMPLES * 65_537 - 9, AudioFormat(8000, 2, 32)),
     "flac": flac,
     "chunks": chunks,
+    "aiff, big-endian": lambda: file_of(Original.AIFF, 24),
+    "aiff, signed": lambda: file_of(Original.AIFF, 8),
+    "caf": lambda: file_of(Original.CAF, 16),
+    "w64": lambda: file_of(Original.W64, 16),
 }
 
 
