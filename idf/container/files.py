@@ -232,7 +232,7 @@ def _left_out(header: Header, kind: Original, head: bytes, tail: bytes, samples:
     old = KINDS[original]
     padding = -samples * header.audio_format.frame_bytes % old.alignment
     chunks = (old.other_chunks(head, old.start_bytes) if head else []) + old.other_chunks(tail, padding)
-    if not chunks and len(tail) <= padding and not (head and original is Original.WAV):
+    if not chunks and not tail.strip(b"\0") and not (head and original is Original.WAV):
         return ""
     named = f" ({', '.join(chunks)})" if chunks else ""
     return (
