@@ -208,6 +208,8 @@ def compress_file(
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
         RunError: there is no such model.
     """
+    if _is_path(target):
+        files.check_packed_name(Path(target))
     with Processes(jobs) as processes:
         codec = processes(registry.load_model(model))
         if _is_path(source) and _is_path(target):

@@ -218,8 +218,11 @@ def test_files_and_paths_together(tmp_path: Path) -> None:
         idf.decompress_file(memory, tmp_path / f"b.{kind}")
         assert soundfile.info(tmp_path / f"b.{kind}").format == kind.upper()
     memory.seek(0)
-    with pytest.raises(OutputError, match=r"\.mp3 files are not written"):
+    with pytest.raises(OutputError, match=r"\.mp3 files are not what is written here"):
         idf.decompress_file(memory, tmp_path / "b.mp3")
+    for source in (wav, io.BytesIO(wav.read_bytes())):
+        with pytest.raises(OutputError, match=r"c\.wav is a name for sound"):
+            idf.compress_file(source, tmp_path / "c.wav")
 
 
 def test_paths(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from idf.container.files import (
     SUFFIX,
     Check,
     Counted,
+    check_packed_name,
     check_target,
     compress_file,
     compress_source,
@@ -59,6 +60,9 @@ def _compress(arguments: argparse.Namespace) -> int:
     if arguments.json and arguments.output == STREAM:
         raise OutputError("standard output cannot have both the file and --json; name a file with -o")
     todo = plan(arguments.files, arguments.output, AUDIO_SUFFIXES, rename, beside=(SUFFIX,))
+    for task in todo.tasks:
+        if task.target is not None:
+            check_packed_name(task.target)
     codec = registry.load_model(arguments.model)
     replace, check = existing(arguments), _check(arguments)
 
@@ -148,6 +152,10 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
 
         with task_output(task, arguments, scratch=False) as output:
             loss = salvage_stream(codec, file, output.write, progress=count)
+    if header.original is not Original.WAV:
+        report.note(
+            f"{task.name}: salvaged as WAV, which has no place for the {header.original.name} file's other bytes"
+        )
     for note in loss.notes:
         report.warning(f"{task.name}: {note}")
     if loss.ranges or loss.notes:

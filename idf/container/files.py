@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from idf.audio.flac import MAX_RATE_HZ, Kept, write_flac
-from idf.audio.format import OTHER_SUFFIXES, SUFFIXES, Original
+from idf.audio.format import AUDIO_SUFFIXES, OTHER_SUFFIXES, SUFFIXES, Original
 from idf.audio.kinds import KINDS
 from idf.audio.sources import Source, open_path, open_source
 from idf.coding.codec import ChunkCodec
@@ -164,6 +164,12 @@ def decompress_file(
         return Size(samples, decoder.audio_format, source.stat().st_size, note)
 
 
+def check_packed_name(target: Path) -> None:
+    """Refuse to call a compressed file what sound is called. Raises OutputError."""
+    if target.suffix.lower() in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES):
+        raise OutputError(f"{target} is a name for sound, not for a compressed file; name a {SUFFIX} file")
+
+
 def kind_of_target(target: Path, header: Header) -> Original:
     """What is written under a name: by its ending, or what the original was.
 
@@ -171,9 +177,11 @@ def kind_of_target(target: Path, header: Header) -> Original:
         OutputError: other audio than can be written.
     """
     suffix = target.suffix.lower()
-    if suffix in OTHER_SUFFIXES:
+    if suffix in (*OTHER_SUFFIXES, SUFFIX):
         usual = ", ".join(suffixes[0] for suffixes in SUFFIXES.values())
-        raise OutputError(f"{target}: {suffix} files are not written; name a file with one of the endings {usual}")
+        raise OutputError(
+            f"{target}: {suffix} files are not what is written here; name a file with one of the endings {usual}"
+        )
     kind = next((original for original, suffixes in SUFFIXES.items() if suffix in suffixes), header.original)
     if suffix == ".aifc" and header.original is not Original.AIFF:
         raise OutputError(f"{target}: AIFF-C is written of AIFF-C only; name a .aiff file")

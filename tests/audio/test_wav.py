@@ -72,11 +72,14 @@ def parts(data: bytes, block: int = 3) -> tuple[bytes, np.ndarray, bytes, ChunkR
         riff(fmt(), b"data" + struct.pack("<I", 0) + PCM),
         riff(fmt(), b"data" + struct.pack("<I", 4000) + PCM + b"\x01"),
         riff(ds64(len(PCM)), fmt(), b"data" + struct.pack("<I", 0xFFFFFFFF) + PCM, chunk(b"id3 ", b"x"), magic=b"RF64"),
+        riff(ds64(2**60), fmt(), b"data" + struct.pack("<I", 0xFFFFFFFF) + PCM, magic=b"RF64"),
+        riff(ds64(0), fmt(), b"data" + struct.pack("<I", 0xFFFFFFFF) + PCM, magic=b"RF64"),
         riff(fmt(bits=12), chunk(b"data", PCM)),
         riff(fmt(), chunk(b"data", PCM + b"\x07"), chunk(b"LIST", b"x")),
     ],
     ids=[
         *("plain", "other chunks", "trailing bytes", "extensible", "streamed", "unfinished", "broken off", "RF64"),
+        *("RF64, an impossible length", "RF64, unfinished"),
         *("12 in 16 bits", "an odd data chunk"),
     ],
 )

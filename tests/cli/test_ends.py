@@ -204,7 +204,7 @@ def test_links_are_written_through(idf: Idf, wav: Path, tmp_path: Path) -> None:
     assert not real.is_symlink()
     assert idf("compress", wav, "-o", link).status == 1
     assert idf("verify", real).status == 0
-    wav_link = tmp_path / "link.wav"
+    wav_link = tmp_path / "of wav.idf"
     wav_link.symlink_to(wav)
     assert "the file to be read" in idf("compress", "-f", wav, "-o", wav_link).err
 

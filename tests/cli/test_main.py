@@ -150,7 +150,8 @@ def test_files_that_exist_are_not_replaced(idf: Idf, wav: Path, tmp_path: Path) 
     assert "--force" in done.err
     assert (tmp_path / "in.idf").read_text() == "precious"
     assert idf("compress", "-f", wav).status == 0
-    done = idf("compress", "-f", wav, "-o", wav)
+    nameless = wav.rename(tmp_path / "recording")
+    done = idf("compress", "-f", nameless, "-o", nameless)
     assert done.status == 1
     assert "the file to be read" in done.err
 

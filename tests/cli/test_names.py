@@ -61,7 +61,11 @@ def test_wav_is_never_written_under_other_names(idf: Idf, wav: Path, suffix: str
 
 @pytest.mark.parametrize(
     ("suffix", "message"),
-    [(".mp3", "name a file with one of the endings .wav, .flac, .aiff, .caf, .w64"), (".aifc", "name a .aiff file")],
+    [
+        (".idf", ".idf files are not what is written here"),
+        (".mp3", "name a file with one of the endings .wav, .flac, .aiff, .caf, .w64"),
+        (".aifc", "name a .aiff file"),
+    ],
 )
 def test_what_is_not_written_is_refused(idf: Idf, wav: Path, suffix: str, message: str) -> None:
     idf("-q", wav)
@@ -69,6 +73,15 @@ def test_what_is_not_written_is_refused(idf: Idf, wav: Path, suffix: str, messag
         done = idf("decompress", source, "-o", wav.with_name(f"y{suffix}"), stdin=data)
         assert (done.status, message in done.err, len(done.err.splitlines())) == (1, True, 1)
         assert not wav.with_name(f"y{suffix}").exists()
+
+
+@pytest.mark.parametrize("name", ["y.wav", "y.AIFF", "y.flac", "y.mp3"])
+def test_compressed_files_are_not_called_what_sound_is_called(idf: Idf, wav: Path, name: str) -> None:
+    for source, data in ((wav, b""), ("-", wav.read_bytes())):
+        done = idf("compress", source, "-o", wav.with_name(name), stdin=data)
+        assert (done.status, len(done.err.splitlines())) == (2, 1)
+        assert f"{name} is a name for sound, not for a compressed file; name a .idf file" in done.err
+        assert not wav.with_name(name).exists()
 
 
 def test_flac_comes_back_to_the_byte_and_says_what_wav_leaves_out(idf: Idf, tmp_path: Path) -> None:
