@@ -116,8 +116,8 @@ def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "compress",
         help="WAV, AIFF, CAF, W64 and FLAC files to .idf files",
-        description="Compress WAV, AIFF, CAF, W64 and FLAC files. They will come back byte for byte, a FLAC file with all its "
-        "metadata, and byte for byte too where its frames can be made again. What is written is decoded and compared before it counts.",
+        description="Compress WAV, AIFF, CAF, W64 and FLAC files. All come back byte for byte, but for FLAC files of other "
+        "encoders, of which samples and metadata come back. What is written is decoded and compared before it counts.",
     )
     _add_files(command, "sound files, folders of them, or - for standard input")
     _add_output(command, "file or folder to write to (default: beside the source, as .idf); - for standard output")
@@ -171,7 +171,7 @@ def _add_decompress(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_verify(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "verify",
-        help="decode .idf files to nowhere and check them",
+        help="decode .idf files and check them, writing nothing",
         description="Decode files and check every byte. For each file, standard output says OK or what is wrong.",
     )
     _add_files(command, ".idf files, folders of them, or - for standard input")
