@@ -44,6 +44,7 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
         file = io.BytesIO()
         encode_stream(codec(), ArraySource(samples, audio_format), file)
         yield "container", name, file.getvalue()
+        yield "salvage", name, file.getvalue()
         kind = bytes([len(samples) - 1, samples.shape[1] - 1, bits // 8 - 1])
         yield "planes", name, kind + encode_block(codec(), samples, bits)
         yield "adaptive", name, kind + encode_block(adaptive_codec(), samples, bits)

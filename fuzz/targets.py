@@ -77,13 +77,19 @@ def bands_codec() -> ChunkCodec:
 
 
 def container(data: bytes) -> None:
-    """A whole file, forwards, by index, and salvaged. Checksums are made right first: they would hide the rest."""
+    """A whole file, forwards and by index. Checksums are made right first: they would hide the rest."""
     data = with_right_checksums(data)
-    for read in (_forwards, _by_index, _salvaged):
+    for read in (_forwards, _by_index):
         try:
             read(data)
         except (FormatError, DataError, Enough):
             continue
+
+
+def salvage(data: bytes) -> None:
+    """A whole file, salvaged: as :func:`container`, but slower, for a header is mended by trying."""
+    with contextlib.suppress(FormatError, DataError, Enough):
+        salvage_stream(codec(), io.BytesIO(with_right_checksums(data)), _Limited().write)
 
 
 def planes(data: bytes, model: ChunkCodec | None = None) -> None:
@@ -263,6 +269,7 @@ def _folder() -> Path:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "container": container,
+    "salvage": salvage,
     "planes": planes,
     "adaptive": adaptive,
     "bands": bands,
@@ -341,7 +348,3 @@ def _by_index(data: bytes) -> None:
     reader = RangeReader(codec(), io.BytesIO(data))
     reader.read(0, min(reader.samples, 5))
     reader.read(max(reader.samples - 5, 0), reader.samples)
-
-
-def _salvaged(data: bytes) -> None:
-    salvage_stream(codec(), io.BytesIO(data), _Limited().write)
