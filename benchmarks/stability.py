@@ -45,6 +45,7 @@ from idf.datasets.demo import demo_folder
 from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
 from idf.models.adaptive.codec import AdaptiveCodec
+from idf.models.adaptive.least_squares import Squares
 from idf.models.adaptive.loops import LOOPS, SOURCES
 from idf.models.adaptive.state import Constants, State, first_state
 from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
@@ -171,12 +172,12 @@ def _make(sources: str) -> Callable[..., Any]:
                 farthest += abs(state.by_order[0, j])
             if not farthest < _ASTRAY:
                 resets += 1
-            predict(0, t, constants, state)
+            predict(0, 0, t, constants, state)
             for k in range(constants.plan.experts):
                 size = abs(state.predictions[0, k])
                 if not size <= largest:
                     largest = size if size == size else np.inf
-            centre(0, 0, constants, state)
+            centre(0, constants, state)
             total += abs(samples[t] - state.now[0, 0])
             learn(0, 0, t, samples[t], constants, state)
         return resets, largest, total / len(samples)
@@ -234,13 +235,22 @@ class Coding:
 
 def copied(state: State) -> State:
     """The same state in arrays of its own."""
-    return State(*(np.array(part) for part in state))
+    return State(*(Squares(*map(np.array, part)) if isinstance(part, Squares) else np.array(part) for part in state))
+
+
+def arrays(state: State) -> dict[str, np.ndarray]:
+    """All arrays of a state by name, but for the space that elimination works in."""
+    found = {}
+    for name, part in state._asdict().items():
+        parts = part._asdict() if isinstance(part, Squares) else {"": part}
+        found |= {f"{name}.{field}".strip("."): values for field, values in parts.items() if field != "space"}
+    return found
 
 
 def problems(state: State, constants: Constants) -> list[str]:
     """What is wrong with a state."""
     found = []
-    for name, values in state._asdict().items():
+    for name, values in arrays(state).items():
         if not np.isfinite(values).all():
             found.append(f"{name} is not finite")
     stages = state.stages.reshape(-1, STAGE_VECTORS, LANES)
@@ -257,12 +267,14 @@ def problems(state: State, constants: Constants) -> list[str]:
 
 def has_subnormals(state: State) -> bool:
     """Whether a state holds numbers too small for normal floats: as exact as others, but slow on some processors."""
-    return any(((values != 0) & (np.abs(values) < np.finfo(values.dtype).tiny)).any() for values in state)
+    return any(
+        ((values != 0) & (np.abs(values) < np.finfo(values.dtype).tiny)).any() for values in arrays(state).values()
+    )
 
 
 def same(one: State, other: State) -> bool:
     """Whether two states are, bit for bit."""
-    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+    return all(a.tobytes() == b.tobytes() for a, b in zip(arrays(one).values(), arrays(other).values(), strict=True))
 
 
 # ------------------------------------------------------------------ the run

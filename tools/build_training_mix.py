@@ -1,10 +1,10 @@
 """Rebuild the collection of clips that the shipped adaptive models are trained on.
 
-``training_mix.csv`` beside this file lists every clip: the set it comes from, how many samples of its
-first channel are taken, and the digest of these. Sets are those of ``build_corpora.py``; ``ljspeech`` is
-the folder of an LJSpeech with at least the clips LJ001-0001 to LJ001-0024.
+``training_mix.csv`` beside this file lists every clip: the set it comes from, how many of its samples are taken
+from the start, of how many of its channels (1: the first; 2: both), and the digest of these. Sets are those of
+``build_corpora.py``; ``ljspeech`` is the folder of an LJSpeech with at least the clips LJ001-0001 to LJ001-0022.
 
-    python tools/build_corpora.py *.deb --target corpora
+    python tools/build_corpora.py *.deb OTHER_SOURCES --target corpora
     python tools/build_training_mix.py --corpora corpora --ljspeech LJSpeech-1.1 --target mix
 """
 
@@ -47,7 +47,8 @@ def main() -> int:
         )
     for row in track(rows, "writing clips", console=Console(stderr=True), transient=True):
         _write(row, arguments)
-    print(f"{len(rows)} clips, {sum(int(row['samples']) for row in rows):,} samples in {arguments.target}")
+    samples = sum(int(row["samples"]) * int(row["channels"]) for row in rows)
+    print(f"{len(rows)} clips, {samples:,} samples over all channels, in {arguments.target}")
     return 0
 
 
@@ -59,7 +60,7 @@ def _source(row: dict[str, str], arguments: argparse.Namespace) -> Path:
 def _write(row: dict[str, str], arguments: argparse.Namespace) -> None:
     source = _source(row, arguments)
     samples, rate_hz = soundfile.read(str(source), dtype="int16", always_2d=True)
-    kept = samples[: int(row["samples"]), 0]
+    kept = samples[: int(row["samples"]), : int(row["channels"])]
     if hashlib.sha256(kept.astype("<i2").tobytes()).hexdigest() != row["sha256"]:
         raise DataError(f"{source}: its samples are not those of the list; get the file of the version that is listed")
     with atomic_write(arguments.target / f"{row['name']}.flac") as file:

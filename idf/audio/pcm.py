@@ -1,7 +1,7 @@
-"""Mono 16-bit PCM as arrays: what networks are trained on and measured with.
+"""16-bit PCM as arrays: what networks are trained on and measured with.
 
 Files are read by :mod:`idf.audio.sources`, as the codec reads them, so that training, evaluation and the codec
-take the same files; of those, only mono of 16 bits is taken here. Which files belong to a data set:
+take the same files; of those, only 16 bits are taken here, and as many channels as a model can use. Which files belong to a data set:
 :mod:`idf.datasets.dataset`.
 """
 
@@ -25,18 +25,22 @@ from idf.files import atomic_write
 
 SAMPLE_MIN, SAMPLE_MAX = -(2**15), 2**15 - 1
 
-_SUPPORTED = "mono 16-bit PCM in WAV, AIFF, CAF, W64 or FLAC"
+_SUPPORTED = {
+    1: "mono 16-bit PCM in WAV, AIFF, CAF, W64 or FLAC",
+    2: "16-bit PCM of one or two channels in WAV, AIFF, CAF, W64 or FLAC",
+}
 _SPLIT = "split the channels into files of their own, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
+_STEREO = "; data.channels=2 takes two channels, for model=adaptive"
 _CONVERT = "convert it, for example `ffmpeg -i IN -c:a pcm_s16le OUT.wav` (this changes the samples)"
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Pcm:
-    """Mono 16-bit audio."""
+    """16-bit audio."""
 
     samples: npt.NDArray[np.int32]
-    """int32 (time,), values -32768 … 32767."""
+    """int32 (time,) if mono, (time, channels) otherwise, values -32768 … 32767."""
     rate_hz: int
 
 
@@ -45,57 +49,66 @@ class PcmInfo:
     """What a file holds, without its samples."""
 
     samples: int
+    """Of each channel."""
     rate_hz: int
+    channels: int
 
 
-def probe_pcm16(path: Path | str) -> PcmInfo:
-    """Read the header of a mono 16-bit file, and its size where the header leaves the length open.
+def probe_pcm16(path: Path | str, channels: int = 1) -> PcmInfo:
+    """Read the header of a 16-bit file, and its size where the header leaves the length open.
+
+    Args:
+        channels: how many are taken at most, 1 or 2.
 
     Raises:
         DataError: the file is missing, unreadable, not audio, without samples, or of a kind that is not
             supported; the message says what was found and what to do.
     """
-    with _opened(Path(path)) as (file, source):
+    with _opened(Path(path), channels) as (file, source):
         samples = source.announced
         if source.original is not Original.FLAC:
             held = (os.fstat(file.fileno()).st_size - file.tell()) // source.audio_format.frame_bytes
             samples = held if samples is None else min(samples, held)
         if not samples:
             raise _without_samples(path)
-        return PcmInfo(samples, source.audio_format.rate_hz)
+        return PcmInfo(samples, source.audio_format.rate_hz, source.audio_format.channels)
 
 
-def read_pcm16(path: Path | str) -> Pcm:
-    """Read a mono 16-bit file, whole.
+def read_pcm16(path: Path | str, channels: int = 1) -> Pcm:
+    """Read a 16-bit file, whole.
+
+    Args:
+        channels: how many are taken at most, 1 or 2.
 
     Returns:
-        Samples int32 (time,) and the rate in Hz. A FLAC's samples are checked against its MD5.
+        Samples int32, (time,) if mono and (time, channels) otherwise, and the rate in Hz. A FLAC's samples are checked against its MD5.
 
     Raises:
         DataError: as :func:`probe_pcm16`, and when the audio itself is corrupt.
     """
-    with _opened(Path(path)) as (_, source):
-        blocks = [block[:, 0] for block in source.blocks(_BLOCK)]
+    with _opened(Path(path), channels) as (_, source):
+        blocks = list(source.blocks(_BLOCK))
     if not blocks:
         raise _without_samples(path)
-    return Pcm(np.concatenate(blocks), source.audio_format.rate_hz)
+    samples = np.concatenate(blocks)
+    return Pcm(samples[:, 0] if samples.shape[1] == 1 else samples, source.audio_format.rate_hz)
 
 
 def write_wav16(path_or_file: Path | str | IO[bytes], samples: npt.ArrayLike, rate_hz: int) -> None:
-    """Write mono 16-bit samples as a WAV file with the plain 44-byte header.
+    """Write 16-bit samples as a WAV file with the plain 44-byte header.
 
     Args:
         path_or_file: a path (written atomically) or a binary file to write to; it need not seek.
-        samples: integers (time,), values -32768 … 32767.
+        samples: integers (time,) or (time, channels), values -32768 … 32767.
         rate_hz: sampling rate in Hz.
 
     Raises:
         OutputError: the path cannot be written.
-        ValueError: the samples are not one-dimensional integers of 16 bits (a bug of the caller).
+        ValueError: the samples are not integers of 16 bits in one of these shapes (a bug of the caller).
     """
     array = np.asarray(samples)
-    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"expected integers of shape (time,), got {array.dtype} {array.shape}")
+    if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"expected integers of shape (time,) or (time, channels), got {array.dtype} {array.shape}")
     if array.size and (array.min() < SAMPLE_MIN or array.max() > SAMPLE_MAX):
         raise ValueError(f"samples outside 16 bits: {array.min()} … {array.max()}")
     if isinstance(path_or_file, str | Path):
@@ -106,28 +119,31 @@ def write_wav16(path_or_file: Path | str | IO[bytes], samples: npt.ArrayLike, ra
 
 
 def _write_wav(file: IO[bytes], samples: npt.NDArray[np.integer], rate_hz: int) -> None:
-    file.write(canonical_head(len(samples), AudioFormat(rate_hz, 1, 16)))
+    channels = samples.shape[1] if samples.ndim > 1 else 1
+    file.write(canonical_head(len(samples), AudioFormat(rate_hz, channels, 16)))
     file.write(samples.astype("<i2").tobytes())
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], Source]]:
-    """The file behind its first sample, and its samples, which are mono of 16 bits."""
+def _opened(path: Path, channels: int) -> Iterator[tuple[IO[bytes], Source]]:
+    """The file behind its first sample, and its samples, which are of 16 bits and so many channels or fewer."""
+    supported = _SUPPORTED[channels]
     try:
         with open_path(path) as file:
             try:
                 source = open_source(file, str(path))
             except UnsupportedAudioError as error:
-                raise UnsupportedAudioError(str(path), error.finding, supported=_SUPPORTED, remedy=_CONVERT) from error
+                raise UnsupportedAudioError(str(path), error.finding, supported=supported, remedy=_CONVERT) from error
             found = source.audio_format
-            if found.channels != 1:
+            if found.channels > channels:
+                remedy = _SPLIT + (_STEREO if found.channels == 2 else "")
                 raise UnsupportedAudioError(
-                    str(path), f"found {found.channels} channels", supported=_SUPPORTED, remedy=_SPLIT
+                    str(path), f"found {found.channels} channels", supported=supported, remedy=remedy
                 )
             if found.sample_bits != 16:
                 kind = "float" if found.is_float else "PCM"
                 raise UnsupportedAudioError(
-                    str(path), f"found {found.sample_bits}-bit {kind} samples", supported=_SUPPORTED, remedy=_CONVERT
+                    str(path), f"found {found.sample_bits}-bit {kind} samples", supported=supported, remedy=_CONVERT
                 )
             yield file, source
     except OSError as error:

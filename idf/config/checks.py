@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from idf.config.model_checks import model_problems
 from idf.config.schema import (
+    ADAPTIVE,
     COUPLINGS,
     PERMUTATIONS,
     WANDB_MODES,
@@ -24,6 +25,7 @@ from idf.config.schema import (
     OptimizerConfig,
     SharpnessConfig,
     TrainingConfig,
+    family_name,
     value_of,
 )
 from idf.config.unused import unused_settings
@@ -95,6 +97,7 @@ def check(config: Config) -> list[str]:
     problems += _sharpness(config.sharpness)
     problems += _optimizer(config.optimizer, config.training)
     problems += _data(config.data)
+    problems += _channels(config)
     problems += _devices(config)
     problems += _coder(config)
     problems += _names(config)
@@ -180,6 +183,14 @@ def _optimizer(optimizer: OptimizerConfig, training: TrainingConfig) -> Iterator
         )
     if not 0 <= optimizer.averaging < 1:
         yield f"optimizer.averaging={optimizer.averaging}: it must be at least 0 and below 1"
+
+
+def _channels(config: Config) -> Iterator[str]:
+    channels = config.data.channels
+    if channels not in (1, 2):
+        yield f"data.channels={channels}: 1 or 2"
+    elif channels == 2 and family_name(config) != ADAPTIVE:
+        yield "data.channels=2: windows are of one channel; pairs are for model=adaptive, adaptive_fast and adaptive_best"
 
 
 def _data(data: DataConfig) -> Iterator[str]:

@@ -19,6 +19,7 @@ from idf.config.schema import (
 )
 
 MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_PAST = 1024, 4096, 128, 1024, 16, 32, 64
+MAX_JOINT = 256
 """Sizes of adaptive flows beyond which a model file is refused: no configuration comes near them."""
 WHITENINGS = ("none", "adaptive", "window")
 MAX_CLASSES, MAX_CLASS_ORDER, MAX_START_SAMPLES = 1024, 128, 1_000_000
@@ -159,9 +160,18 @@ def predictor_problems(config: PredictorsConfig, group: str) -> Iterator[str]:
     for expert in experts:
         if len(expert) != 2 or not 0 <= expert[0] < LANES or not 1 <= expert[1] <= config.stages:
             yield (f"{group}.experts: {expert} is not [lattice 0 to {LANES - 1}, order 1 to stages={config.stages}]")
+    joint = config.joint_orders
+    if len(joint) != 2 or not (joint == [0, 0] or all(1 <= order <= MAX_JOINT for order in joint)):
+        yield f"{group}.joint_orders={joint}: two numbers from 1 to {MAX_JOINT}, or [0, 0] for none"
+    for name, least in (("joint_forgetting", 0.9), ("stack_forgetting", 0.9)):
+        value = getattr(config, name)
+        if not (least <= value < 1 or (name == "stack_forgetting" and value == 0)):
+            none = ", or 0 for none" if name == "stack_forgetting" else ""
+            yield f"{group}.{name}={value}: from {least} to below 1{none}"
+    sources = len(experts) + (joint != [0, 0])
     for source in config.cascades:
-        if not 0 <= source < len(experts):
-            yield f"{group}.cascades: there is no expert {source}; they are numbered 0 to {len(experts) - 1}"
+        if not 0 <= source < sources:
+            yield f"{group}.cascades: there is no expert {source}; they are numbered 0 to {sources - 1}"
     orders, rates = config.filter_orders, config.filter_rates
     if not orders or any(order < 16 or order % 16 or order > MAX_ORDER for order in orders):
         yield f"{group}.filter_orders={orders}: multiples of 16 up to {MAX_ORDER}"

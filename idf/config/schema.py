@@ -35,10 +35,19 @@ class PredictorsConfig:
     )
     """Predictions that are weighed: [lattice, order] each."""
     cascades: list[int] = field(default_factory=lambda: [3])
-    """Experts (by number) that a cascade of NLMS filters goes on from; each makes one more expert."""
+    """Experts (by number) that a cascade of NLMS filters goes on from; the joint expert, where there is one, has the
+    number after the last of ``experts``."""
     filter_orders: list[int] = field(default_factory=lambda: [256, 32, 16])
     """Of a cascade, multiples of 16."""
     filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005, 0.005])
+    partial_sums: bool = False
+    """Each filter of a cascade makes an expert, which goes as far as to it; else the last one only."""
+    joint_orders: list[int] = field(default_factory=lambda: [0, 0])
+    """Past samples of its own channel, and of the other one of a pair, that one more expert is made of by least squares;
+    [0, 0] for none."""
+    joint_forgetting: float = 0.9995
+    stack_forgetting: float = 0.0
+    """One more expert combines all others by least squares that forget so fast; 0 for none."""
     floor: float = 0.01
     """Least energy in the lattices (squared sample steps)."""
 
@@ -47,6 +56,13 @@ class PredictorsConfig:
 class AdaptiveConfig(PredictorsConfig):
     """The adaptive flow: its predictors, and the network that weighs them."""
 
+    forgetting: list[float] = field(default_factory=lambda: [0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9998])
+    cascades: list[int] = field(default_factory=lambda: [13])
+    filter_orders: list[int] = field(default_factory=lambda: [1024, 256, 16])
+    filter_rates: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.03])
+    partial_sums: bool = True
+    joint_orders: list[int] = field(default_factory=lambda: [16, 16])
+    stack_forgetting: float = 0.998
     past: int = 16
     """Past residuals and samples that the network sees."""
     hidden: int = 64
@@ -55,6 +71,8 @@ class AdaptiveConfig(PredictorsConfig):
     """Residual layers after the first."""
     components: int = 6
     """Logistics of the mixture."""
+    online_rate: float = 0.0003
+    """Of the last layer, which goes on learning while it codes; 0 for a network that stays as it was trained."""
 
 
 @dataclass
@@ -79,6 +97,10 @@ class BandsConfig(AdaptiveConfig):
     cascades: list[int] = field(default_factory=lambda: [5])
     filter_orders: list[int] = field(default_factory=lambda: [32, 16])
     filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005])
+    partial_sums: bool = False
+    joint_orders: list[int] = field(default_factory=lambda: [0, 0])
+    stack_forgetting: float = 0.0
+    online_rate: float = 0.0
 
 
 @dataclass
@@ -89,6 +111,7 @@ class WhiteningConfig(PredictorsConfig):
     experts: list[list[int]] = field(
         default_factory=lambda: [[1, 16], [2, 16], [3, 24], [3, 32], [4, 32], [5, 32], [5, 64], [6, 64]]
     )
+    joint_orders: list[int] = field(default_factory=lambda: [16, 16])
     kind: str = "none"
     """``none``, ``adaptive`` or ``window``. Of ``adaptive``, the windows of a residual depend on what was before them in
     their block; ``window`` predicts inside each window alone, from a start fitted to the training clips."""
@@ -260,6 +283,8 @@ class DataConfig:
     """``ljspeech`` only: fetch the official archive into ``root`` if it is not there."""
     rate_hz: int | None = None
     """``folder`` only: resample to this rate. Resampling is not lossless; null keeps each file's rate."""
+    channels: int = 1
+    """Most channels of a clip, 1 or 2; pairs of channels are for ``model=adaptive``."""
     train_fraction: float = 0.8
     validation_fraction: float = 0.1
     """By stable hash of the clip name; the rest is the test split."""

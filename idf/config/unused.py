@@ -28,7 +28,10 @@ _SCHEDULES = {
 _PREDICTORS = ("forgetting", "stages", "experts", "floor")
 _WHITENINGS = {
     "none": (),
-    "adaptive": (*_PREDICTORS, "cascades", "filter_orders", "filter_rates"),
+    "adaptive": (
+        *(*_PREDICTORS, "cascades", "filter_orders", "filter_rates", "partial_sums"),
+        *("joint_orders", "joint_forgetting", "stack_forgetting"),
+    ),
     "window": (*_PREDICTORS, "classes", "order", "start_samples"),
 }
 

@@ -43,9 +43,15 @@ class Clip:
     What cannot be printed in it, such as bytes that are not UTF-8, is escaped."""
     path: Path
     samples: int
-    """How many samples; after resampling, if the data set resamples."""
+    """How many samples of each channel; after resampling, if the data set resamples."""
     rate_hz: int
     """Rate of those samples."""
+    channels: int = 1
+
+    @property
+    def all_samples(self) -> int:
+        """Samples of all channels together."""
+        return self.samples * self.channels
 
 
 class Change(Protocol):
@@ -81,12 +87,12 @@ class Dataset:
     """What is done to the samples of every clip when it is read, after that; None for nothing."""
 
     def read(self, clip: Clip) -> Pcm:
-        """The samples of ``clip``, int32 (time,), resampled and changed if the data set says so.
+        """The samples of ``clip``, int32, (time,) if mono and (time, channels) otherwise, resampled and changed if the data set says so.
 
         Raises:
             DataError: the file is corrupt, missing, or has changed since the data set was opened.
         """
-        pcm = read_pcm16(clip.path)
+        pcm = read_pcm16(clip.path, clip.channels)
         if self.resample_hz is not None and pcm.rate_hz != self.resample_hz:
             pcm = _resample(pcm, self.resample_hz, clip.samples)
         if len(pcm.samples) != clip.samples or pcm.rate_hz != clip.rate_hz:
@@ -110,7 +116,8 @@ class Dataset:
             ("test", self.test),
         ):
             for clip in clips:
-                digest.update(f"{part}\t{clip.name}\t{clip.samples}\t{clip.rate_hz}\n".encode())
+                channels = f"\t{clip.channels}" if clip.channels > 1 else ""
+                digest.update(f"{part}\t{clip.name}\t{clip.samples}\t{clip.rate_hz}{channels}\n".encode())
         return digest.hexdigest()[:16]
 
 
@@ -173,7 +180,7 @@ def _open_ljspeech(config: DataConfig) -> Dataset:
         raise DataError(
             f"{root}: {state}; point data.root at an extracted LJSpeech, or set data.download=true to fetch it there"
         )
-    clips = _probe_all(ljspeech.ljspeech_files(folder), None, config.broken)
+    clips = _probe_all(ljspeech.ljspeech_files(folder), None, config)
     mini = clips.keys() == ljspeech.MINI_CLIPS
     split = _split_by_config(config, clips)
     if mini:
@@ -194,7 +201,7 @@ def _open_folder(config: DataConfig) -> Dataset:
         raise DataError(f"{root}: no such folder; data.root must be a tree of .wav and .flac files")
     if not root.is_dir():
         raise DataError(f"{root}: is a file; data.root must be a folder with .wav and .flac files")
-    clips = _probe_all(_audio_files(root), config.rate_hz, config.broken)
+    clips = _probe_all(_audio_files(root), config.rate_hz, config)
     split = _split_by_config(config, clips)
     if split is None:
         split = split_by_hash(list(clips), config.train_fraction, config.validation_fraction)
@@ -233,7 +240,8 @@ def _audio_files(root: Path) -> dict[str, Path]:
     return files
 
 
-def _probe_all(files: Mapping[str, Path], resample_hz: int | None, broken: str) -> dict[str, Clip]:
+def _probe_all(files: Mapping[str, Path], resample_hz: int | None, config: DataConfig) -> dict[str, Clip]:
+    broken = config.broken
     clips: dict[str, Clip] = {}
     problems: list[str] = []
     items: Iterable[tuple[str, Path]] = files.items()
@@ -246,16 +254,16 @@ def _probe_all(files: Mapping[str, Path], resample_hz: int | None, broken: str) 
         )
     for name, path in items:
         try:
-            info = probe_pcm16(path)
+            info = probe_pcm16(path, config.channels)
             if broken == "skip":
-                read_pcm16(path)  # an intact header may stand before corrupt audio
+                read_pcm16(path, config.channels)  # an intact header may stand before corrupt audio
         except DataError as error:
             problems.append(printable(str(error)))
             continue
         samples, rate_hz = info.samples, info.rate_hz
         if resample_hz is not None and rate_hz != resample_hz:
             samples, rate_hz = math.ceil(samples * resample_hz / rate_hz), resample_hz
-        clips[name] = Clip(name, path, samples, rate_hz)
+        clips[name] = Clip(name, path, samples, rate_hz, info.channels)
     if not problems:
         return clips
     if broken == "skip" and clips:
@@ -299,14 +307,14 @@ def _assemble(name: str, split: Split, clips: Mapping[str, Clip], resample_hz: i
 
 
 def _resample(pcm: Pcm, rate_hz: int, samples: int) -> Pcm:
-    """Convert the rate by librosa (soxr, high quality) and round to 16 bits: int32 (samples,)."""
+    """Convert the rate by librosa (soxr, high quality) and round to 16 bits: int32, ``samples`` of each channel."""
     import librosa  # deferred: slow to load, and only needed when the user asks for a rate
 
     signal = pcm.samples.astype(np.float32) / (SAMPLE_MAX + 1)
     converted: npt.NDArray[np.float32] = librosa.resample(
-        signal, orig_sr=pcm.rate_hz, target_sr=rate_hz, res_type="soxr_hq", fix=False
+        signal, orig_sr=pcm.rate_hz, target_sr=rate_hz, res_type="soxr_hq", fix=False, axis=0
     )
-    converted = librosa.util.fix_length(converted, size=samples)
+    converted = librosa.util.fix_length(converted, size=samples, axis=0)
     rounded = np.clip(np.rint(converted.astype(np.float64) * (SAMPLE_MAX + 1)), SAMPLE_MIN, SAMPLE_MAX)
     return Pcm(samples=rounded.astype(np.int32), rate_hz=rate_hz)
 

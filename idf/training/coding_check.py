@@ -76,10 +76,10 @@ def coded_size(
         if stop():
             return None
         pcm = dataset.read(clip)
-        samples = pcm.samples[:, None]
-        data = compress_array(codec, samples, AudioFormat(pcm.rate_hz, 1, 16))
+        samples = pcm.samples.reshape(len(pcm.samples), -1)
+        data = compress_array(codec, samples, AudioFormat(pcm.rate_hz, samples.shape[1], 16))
         if not np.array_equal(decompress_array(codec, data)[0], samples):
             raise AssertionError(f"{clip.name} was coded to {len(data)} bytes and did not come back exactly")
         total += len(data)
-        count += len(samples)
+        count += samples.size
     return CodedSize(total, count)

@@ -72,6 +72,26 @@ def test_stereo(tmp_path: Path) -> None:
         read_pcm16(path)
 
 
+def test_two_channels_where_a_model_takes_them(tmp_path: Path) -> None:
+    path, samples = tmp_path / "stereo.wav", np.arange(-100, 100, dtype=np.int32).reshape(100, 2)
+    write_wav16(path, samples, 44100)
+    assert probe_pcm16(path, 2) == PcmInfo(100, 44100, 2)
+    read = read_pcm16(path, 2)
+    assert read.samples.tolist() == samples.tolist()
+    assert read.rate_hz == 44100
+    write_wav16(path, samples[:, 0], 44100)
+    assert read_pcm16(path, 2).samples.tolist() == samples[:, 0].tolist()
+
+
+def test_more_channels_than_a_model_takes(tmp_path: Path) -> None:
+    path = tmp_path / "surround.wav"
+    soundfile.write(path, np.zeros((100, 6), np.int16), 8000, subtype="PCM_16")
+    with pytest.raises(
+        DataError, match=r"surround\.wav: found 6 channels; supported: 16-bit PCM of one or two channels"
+    ):
+        read_pcm16(path, 2)
+
+
 @pytest.mark.parametrize(
     ("subtype", "suffix", "found"),
     [
@@ -96,7 +116,7 @@ def test_other_sample_formats(tmp_path: Path, subtype: str, suffix: str, found: 
 def test_other_containers_whatever_they_are_called(tmp_path: Path, kind: str) -> None:
     samples = np.arange(-50, 50, dtype=np.int16)
     soundfile.write(tmp_path / "clip.wav", samples, 8000, subtype="PCM_16", format=kind)
-    assert probe_pcm16(tmp_path / "clip.wav") == PcmInfo(100, 8000)
+    assert probe_pcm16(tmp_path / "clip.wav") == PcmInfo(100, 8000, 1)
     np.testing.assert_array_equal(read_pcm16(tmp_path / "clip.wav").samples, samples)
 
 

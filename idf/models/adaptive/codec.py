@@ -104,7 +104,8 @@ class AdaptiveCodec(SequentialCoder):
 
     def _loop_arguments(self, channels: int, alphabets: Sequence[Alphabet] | None = None) -> tuple[Any, ...]:
         tables = loop_tables([full()] * channels if alphabets is None else alphabets)
-        state, scratch = first_state(self.constants, channels), make_scratch(self.constants.plan)
+        state = first_state(self.constants, channels, self.weights)
+        scratch = make_scratch(self.constants.plan)
         return self.constants, self.weights, tables, state, scratch
 
 

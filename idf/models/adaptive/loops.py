@@ -16,9 +16,10 @@ from numpy import ndarray as Array
 
 from idf.coding import kernels
 from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, find, interval, prepare
-from idf.models.adaptive import network, state, steps, vectors
+from idf.models.adaptive import least_squares, network, online, state, steps, vectors
 from idf.models.adaptive.network import mixture
-from idf.models.adaptive.steps import CENTRE, CROSS, LEVEL, centre, fill_inputs, learn, predict
+from idf.models.adaptive.online import adapt
+from idf.models.adaptive.steps import CENTRE, LEVEL, centre, fill_inputs, learn, predict
 
 
 class Tables(NamedTuple):
@@ -48,9 +49,9 @@ class Loops(NamedTuple):
 
 @compiled_step
 def _expect(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
-    predict(c, t, constants, state)
-    centre(c, other, constants, state)
-    fill_inputs(c, t, constants, state, scratch)
+    predict(c, other, t, constants, state)
+    centre(c, constants, state)
+    fill_inputs(c, other, t, constants, state, scratch)
 
 
 @compiled_step
@@ -99,11 +100,11 @@ def _make(sources: str) -> Loops:
                 now = state.now[c]
                 for i in range(plan.inputs):
                     inputs[row, i] = scratch.inputs[i]
-                targets[row, 0] = samples[t, c] - (now[CENTRE] + now[CROSS])
+                targets[row, 0] = samples[t, c] - now[CENTRE]
                 targets[row, 1] = now[LEVEL]
                 for k in range(plan.experts):
                     targets[row, 2 + k] = (state.predictions[c, k] - now[CENTRE]) / now[LEVEL]
-                learn(c, other, t, samples[t, c], constants, state)
+                learn(c, other, t, np.int64(samples[t, c]), constants, state)
                 row += 1
 
     @compiled_loop
@@ -126,10 +127,13 @@ def _make(sources: str) -> Loops:
                 other = other_channel(c, channels)
                 _expect(c, other, t, constants, state, scratch)
                 _distribution(c, constants, weights, tables, state, scratch)
-                i = np.int64(tables.ranks[c, np.int64(samples[t, c]) + HALF])
+                x = np.int64(samples[t, c])
+                i = np.int64(tables.ranks[c, x + HALF])
                 low, high = _interval(i, c, tables, s)
                 starts[row], freqs[row] = low, high - low
-                learn(c, other, t, samples[t, c], constants, state)
+                if constants.plan.online:
+                    adapt(c, x, constants, state, scratch)
+                learn(c, other, t, x, constants, state)
                 row += 1
 
     @compiled_loop
@@ -163,6 +167,8 @@ def _make(sources: str) -> Loops:
                         return -1
                     count -= 1
                     head = (head << 32) | np.int64(words[count])
+                if constants.plan.online:
+                    adapt(c, x, constants, state, scratch)
                 learn(c, other, t, x, constants, state)
         heads[0] = head
         return count
@@ -171,7 +177,7 @@ def _make(sources: str) -> Loops:
 
 
 def _digest() -> str:
-    modules = (network, state, steps, vectors, kernels)
+    modules = (network, online, state, steps, least_squares, vectors, kernels)
     files = [Path(str(module.__file__)) for module in modules] + [Path(__file__)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

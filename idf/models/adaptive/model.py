@@ -85,8 +85,8 @@ class AdaptiveModel:
         return Trace(inputs, targets)
 
     def traces(self, samples: np.ndarray) -> list[Trace]:
-        """:meth:`trace` of one channel, int32 (n,); a list, because other models have several networks."""
-        return [self.trace(samples[:, None])]
+        """:meth:`trace` of int32 (n,) or (n, channels); a list, because other models have several networks."""
+        return [self.trace(samples.reshape(len(samples), -1))]
 
     def row_counts(self, samples: int) -> list[int]:
         """Rows in each of :meth:`traces` of so many samples."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.coding.kernels import compiled_step
-from idf.models.adaptive.steps import CROSS, EXPONENT, LEVEL, MANTISSA, bounded
+from idf.models.adaptive.steps import EXPONENT, LEVEL, MANTISSA, bounded
 from idf.models.adaptive.vectors import multiply
 
 # 2^x on [0, 1], relative error below 4e-6; training computes the true power.
@@ -31,8 +31,8 @@ def _activation(x: Any) -> Any:
 
 
 @compiled_step
-def _network(plan: Any, weights: Array, scratch: Any) -> None:
-    """Inputs to outputs: a layer, residual layers, and a linear one."""
+def _network(plan: Any, weights: Array, state: Any, scratch: Any) -> None:
+    """Inputs to outputs: a layer, residual layers, and a linear one, which may learn."""
     hidden, width = scratch.hidden[0], plan.hidden
     place = plan.inputs * width
     multiply(scratch.inputs, plan.inputs, weights, 0, place, width, hidden)
@@ -45,6 +45,8 @@ def _network(plan: Any, weights: Array, scratch: Any) -> None:
         for i in range(width):
             hidden[i] += _activation(branch[i])
         place += (width + 1) * width
+    if plan.online:
+        weights, place = state.online.weights, 0
     multiply(hidden, width, weights, place, place + width * plan.outputs, plan.outputs, scratch.outputs)
 
 
@@ -62,7 +64,7 @@ def power_of_two(x: Array, bits: Array) -> None:
 def mixture(c: int, constants: Any, weights: Array, state: Any, scratch: Any) -> None:
     """The network's outputs as the coder's integers: a mixture around the experts as the network weighs them."""
     plan, now, out, w = constants.plan, state.now[c], scratch.outputs, scratch.powers
-    _network(plan, weights, scratch)
+    _network(plan, weights, state, scratch)
     components, experts = plan.components, plan.experts
     first = 3 * components
     top = out[first]
@@ -75,7 +77,10 @@ def mixture(c: int, constants: Any, weights: Array, state: Any, scratch: Any) ->
     for k in range(experts):
         total += np.float64(w[k])
         weighted += np.float64(w[k]) * state.predictions[c, k]
-    mean = weighted / total + now[CROSS]
+    mean = weighted / total
+    scratch.mean[0] = mean
+    for k in range(experts):
+        scratch.shares[k] = np.float32(np.float64(w[k]) / total)
     level = now[LEVEL]
     scratch.powers[0] = np.float32(level)
     octave = np.float32(scratch.power_bits[0] - EXPONENT) * MANTISSA

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from idf.config.schema import AdaptiveConfig
+from idf.models.adaptive.least_squares import Squares, first_squares
 from idf.models.adaptive.vectors import LANES
 
 LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
@@ -15,8 +16,10 @@ EXPERT_RATES = (0.3, 0.05, 0.01)
 """Per sample, of the averages of each expert's error magnitude."""
 FIRST_LEVEL = 100.0
 """Where averages of magnitudes begin, in sample steps."""
-CROSS_ORDER = 16
-"""Errors of the other channel of a pair that a channel is predicted from."""
+
+FIRST_SQUARE = 1e-4
+"""Where mean squares of gradients begin."""
+_NO_WEIGHTS = np.empty(0, np.float32)
 
 
 class Plan(NamedTuple):
@@ -25,8 +28,18 @@ class Plan(NamedTuple):
     stages: int
     experts: int
     taps: int
-    """Experts that are lattice predictors; the others are cascades on one of these."""
+    """Experts that are lattice predictors, the first ones; then come those of the cascades, and the joint one and the
+    stack where there are any."""
+    partial_sums: bool
+    """Whether each filter of a cascade makes an expert, or the last one only."""
+    joint_own: int
+    """Past samples of its own channel and of the other one that the joint expert sees; 0 and 0 without it."""
+    joint_other: int
+    stacked: int
+    """Experts that the stack is made of, all before it; 0 without it."""
     past: int
+    heard: int
+    """1 where the network sees the other channel's residual of the same time, else 0."""
     logs: int
     """Inputs of the network that pass through a logarithm; they come first."""
     inputs: int
@@ -36,6 +49,24 @@ class Plan(NamedTuple):
     components: int
     outputs: int
     """Of the last layer, with its padding."""
+    online: bool
+    """Whether the last layer goes on learning."""
+
+
+class Online(NamedTuple):
+    """The last layer where it goes on learning (:mod:`idf.models.adaptive.online`): float32, its weights, then its biases,
+    but for the last three."""
+
+    weights: np.ndarray
+    trained: np.ndarray
+    gradient: np.ndarray
+    squares: np.ndarray
+    outputs: np.ndarray
+    """(4, outputs): the gradient of one sample, then room for its components."""
+    bits: np.ndarray
+    """int32, the same memory."""
+    seen: np.ndarray
+    """int64 (1,): samples since the last step."""
 
 
 class State(NamedTuple):
@@ -69,10 +100,13 @@ class State(NamedTuple):
     """float32 (channels, 2 · past), as the history above."""
     samples: np.ndarray
     """float32 (channels, 2 · past)."""
-    cross: np.ndarray
-    """float64 (channels, CROSS_ORDER + 3, CROSS_ORDER): inverse correlation, then weights, inputs and gain."""
+    joint: Squares
+    """Samples of both channels."""
+    stack: Squares
+    """Each expert's deviation from their centre."""
+    online: Online
     now: np.ndarray
-    """float64 (channels, 8): see the names in :mod:`idf.models.adaptive.steps`."""
+    """float64 (channels, 6): see the names in :mod:`idf.models.adaptive.steps`."""
 
 
 class Constants(NamedTuple):
@@ -89,17 +123,41 @@ class Constants(NamedTuple):
     """int64 (cascades,): the expert that each cascade goes on from."""
     filter_orders: np.ndarray
     filter_rates: np.ndarray
+    joint_forgetting: float
+    stack_forgetting: float
+    online_rate: np.float32
 
 
-def first_state(constants: Constants, channels: int) -> State:
-    """The state before the first sample."""
+def first_online(weights: np.ndarray, outputs: int) -> Online:
+    """Before the first sample: as trained.
+
+    Args:
+        weights: float32, the last layer's, biases last.
+        outputs: of that layer, with padding.
+    """
+    room = np.zeros((4, outputs), np.float32)
+    return Online(
+        weights.copy(),
+        weights.copy(),
+        np.zeros_like(weights),
+        np.full_like(weights, FIRST_SQUARE),
+        room,
+        room.view(np.int32),
+        np.zeros(1, np.int64),
+    )
+
+
+def first_state(constants: Constants, channels: int, weights: np.ndarray = _NO_WEIGHTS) -> State:
+    """The state before the first sample.
+
+    Args:
+        weights: float32, the network's, where its last layer goes on learning.
+    """
     plan, cascades, filters = constants.plan, len(constants.cascade_sources), len(constants.filter_orders)
     longest = int(constants.filter_orders.max())
     stage = np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES)
     memory = np.concatenate([constants.forgetting, constants.floor])
     levels = np.array([FIRST_LEVEL] * len(LEVEL_RATES) + [FIRST_LEVEL**2])
-    cross = np.zeros((CROSS_ORDER + 3, CROSS_ORDER))
-    cross[:CROSS_ORDER] = np.eye(CROSS_ORDER) / FIRST_LEVEL
 
     def each(values: np.ndarray) -> np.ndarray:
         return np.tile(values, (channels,) + (1,) * values.ndim)
@@ -118,8 +176,10 @@ def first_state(constants: Constants, channels: int) -> State:
         levels=each(levels),
         residuals=each(np.zeros(2 * plan.past, np.float32)),
         samples=each(np.zeros(2 * plan.past, np.float32)),
-        cross=each(cross),
-        now=each(np.zeros(8)),
+        joint=first_squares(channels, plan.joint_own + plan.joint_other),
+        stack=first_squares(channels, plan.stacked),
+        online=first_online(weights[max(len(weights) - (plan.hidden + 1) * plan.outputs, 0) :], plan.outputs),
+        now=each(np.zeros(6)),
     )
 
 
@@ -130,23 +190,34 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
         features: inputs that the network gets besides those that the predictors make.
     """
     taps = np.array([(order - 1) * LANES + lane for lane, order in config.experts], np.int64)
-    experts = len(taps) + len(config.cascades)
+    below = len(taps) + len(config.cascades) * (len(config.filter_orders) if config.partial_sums else 1)
+    joint_own, joint_other = config.joint_orders
+    below += joint_own > 0
+    stacked = below if config.stack_forgetting else 0
+    experts = below + (stacked > 0)
     components, past = config.components, config.past
+    heard = int(joint_own > 0)
     # the level and its ratios to others, the signal's level, past residuals; four for each expert
-    logs = len(LEVEL_RATES) + 1 + past + 4 * experts
+    logs = len(LEVEL_RATES) + 1 + past + 4 * experts + heard
     forgetting = np.array(config.forgetting)
     return Constants(
         plan=Plan(
             stages=config.stages,
             experts=experts,
             taps=len(taps),
+            partial_sums=config.partial_sums,
+            joint_own=joint_own,
+            joint_other=joint_other,
+            stacked=stacked,
             past=past,
+            heard=heard,
             logs=logs,
-            inputs=logs + 2 * past + 3 * experts + features,
+            inputs=logs + 2 * past + 3 * experts + heard + features,
             hidden=config.hidden,
             layers=config.layers,
             components=components,
             outputs=padded(3 * components + experts),
+            online=config.online_rate > 0,
         ),
         forgetting=forgetting,
         floor=config.floor * (1 - forgetting),
@@ -155,6 +226,9 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
         cascade_sources=np.array(config.cascades, np.int64),
         filter_orders=np.array(config.filter_orders, np.int64),
         filter_rates=np.array(config.filter_rates, np.float64),
+        joint_forgetting=config.joint_forgetting,
+        stack_forgetting=config.stack_forgetting,
+        online_rate=np.float32(config.online_rate),
     )
 
 

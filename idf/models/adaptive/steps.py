@@ -13,18 +13,16 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.coding.kernels import compiled_step
-from idf.models.adaptive.state import CROSS_ORDER, EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
+from idf.models.adaptive.least_squares import SOLVE_EVERY, expected, gather, solve
+from idf.models.adaptive.state import EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
 from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update
 
-CENTRE, CROSS, HINT, LEVEL, SIGNAL, OWN, ALONE, HELPED = range(8)
-"""Columns of ``State.now``: the weighted mean of the experts; what the other channel adds to it, and what it
-would add; the local level, the signal's level; the error of the centre without the other channel; and the
-mean magnitudes of the errors without it and with it."""
+CENTRE, MIDDLE, LEVEL, SIGNAL, ERROR, LAST = range(6)
+"""Columns of ``State.now``: the weighted mean of the experts, and of those below the stack; the residual's local level, the
+signal's level; and of the last sample the residual, and itself."""
 
 LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
-CROSS_FORGETTING = 0.9995
-_HELP_RATE = 0.005
 _FARTHEST = np.float32(16)
 """Linear inputs of the network end here. Where one expert is right and others err by thousands of levels, as on
 a square wave, it would otherwise answer to what no training showed it."""
@@ -57,6 +55,10 @@ class Scratch(NamedTuple):
     """float32 (experts,)."""
     power_bits: Array
     """int32 (experts,): the same memory."""
+    shares: Array
+    """float32 (experts,): the network's weights of the experts; they add up to 1."""
+    mean: Array
+    """float64 (1,): the mean with these weights."""
     logits: Array
     """int32 (1, components), and the same for means and scales."""
     means: Array
@@ -77,6 +79,8 @@ def make_scratch(plan: Plan) -> Scratch:
         np.zeros(plan.outputs, np.float32),
         powers,
         powers.view(np.int32),
+        np.zeros(plan.experts, np.float32),
+        np.zeros(1),
         *(np.zeros((1, plan.components), np.int32) for _ in range(3)),
         *(np.zeros(plan.components, np.int64) for _ in range(3)),
     )
@@ -120,16 +124,8 @@ def begin_lattice(stages: Array, count: int) -> None:
 
 
 @compiled_step
-def _begin_cross(cross: Array) -> None:
-    for i in range(CROSS_ORDER):
-        for j in range(CROSS_ORDER):
-            cross[i, j] = 1.0 / FIRST_LEVEL if i == j else 0.0
-        cross[CROSS_ORDER, i] = 0.0
-
-
-@compiled_step
-def predict(c: int, t: int, constants: Any, state: Any) -> None:
-    """What every expert expects of channel c at time t from the channel's own past."""
+def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
+    """What every expert expects of channel c at time t."""
     plan, p = constants.plan, state.predictions[c]
     by_order = state.by_order[c]
     total = 0.0
@@ -141,6 +137,13 @@ def predict(c: int, t: int, constants: Any, state: Any) -> None:
             by_order[j] = 0.0
     for k in range(plan.taps):
         p[k] = bounded(by_order[constants.tap_places[k]])
+    place = plan.taps
+    if plan.joint_own > 0:
+        p[place] = p[place - 1]
+        if other != c:
+            _shift(c, other, plan.joint_own, state)
+            p[place] = bounded(expected(c, state.joint))
+        place += 1
     for q in range(len(constants.cascade_sources)):
         total = p[constants.cascade_sources[q]]
         for s in range(len(constants.filter_orders)):
@@ -148,40 +151,53 @@ def predict(c: int, t: int, constants: Any, state: Any) -> None:
             output = np.float64(dot(state.lms_weights[c, q, s], state.lms_history[c, q, s], _newest(t, order), order))
             state.lms_output[c, q, s] = output
             total += output
-        p[plan.taps + q] = bounded(total)
+            p[place] = bounded(total)
+            if plan.partial_sums:
+                place += 1
+        if not plan.partial_sums:
+            place += 1
+    if plan.stacked > 0:
+        inputs, middle = state.stack.inputs[c], _mean(place, p, state.error_levels[c, 1])
+        for k in range(place):
+            inputs[k] = p[k] - middle
+        state.now[c, MIDDLE] = middle
+        p[place] = bounded(middle + expected(c, state.stack))
 
 
 @compiled_step
-def centre(c: int, other: int, constants: Any, state: Any) -> None:
-    """The experts' mean, weighted by how little they erred of late, and what the other channel adds to it."""
-    p, levels, now = state.predictions[c], state.error_levels[c, 1], state.now[c]
+def _shift(c: int, other: int, own: int, state: Any) -> None:
+    """The newest sample of each channel to the front of the joint expert's inputs."""
+    inputs = state.joint.inputs[c]
+    for i in range(inputs.shape[0] - 1, 0, -1):
+        inputs[i] = inputs[i - 1]
+    inputs[0] = state.now[c, LAST]
+    inputs[own] = state.now[other, LAST]
+
+
+@compiled_step
+def _mean(count: int, p: Array, levels: Array) -> float:
+    """The mean of the first experts with weights 1 / (recent error)^8."""
     total, weighted = 0.0, 0.0
-    for k in range(constants.plan.experts):
+    for k in range(count):
         square = np.float64(levels[k]) * np.float64(levels[k]) + 1e-3
         fourth = square * square
         weight = 1.0 / (fourth * fourth)
         total += weight
         weighted += weight * p[k]
-    now[CENTRE] = weighted / total
-    now[CROSS] = 0.0
-    if other != c:
-        cross, own = state.cross[c], 0.0
-        inputs = cross[CROSS_ORDER + 1]
-        for i in range(CROSS_ORDER - 1, 0, -1):
-            inputs[i] = inputs[i - 1]
-        inputs[0] = state.now[other, OWN]
-        for i in range(CROSS_ORDER):
-            own += cross[CROSS_ORDER, i] * inputs[i]
-        now[HINT] = bounded(own)
-        # Channels that have nothing to say of each other are left alone.
-        if now[HELPED] < now[ALONE]:
-            now[CROSS] = now[HINT]
+    return weighted / total
+
+
+@compiled_step
+def centre(c: int, constants: Any, state: Any) -> None:
+    """The mean of all experts, weighted by how little they erred of late."""
+    now = state.now[c]
+    now[CENTRE] = _mean(constants.plan.experts, state.predictions[c], state.error_levels[c, 1])
     now[LEVEL] = state.levels[c, 2] + 1.0
     now[SIGNAL] = np.sqrt(state.levels[c, 5]) + 1.0
 
 
 @compiled_step
-def fill_inputs(c: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
+def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
     """The network's inputs: everything in units of the local level, magnitudes by their logarithm."""
     plan, now, x, bits = constants.plan, state.now[c], scratch.inputs, scratch.input_bits
     level = np.float32(now[LEVEL])
@@ -215,6 +231,13 @@ def fill_inputs(c: int, t: int, constants: Any, state: Any, scratch: Any) -> Non
         x[i + 3 * experts + k] = (levels[2, k] + _ONE) * unit
         x[linear + experts + k] = errors[0, k] * unit * _THIRD
         x[linear + 2 * experts + k] = errors[1, k] * unit * _THIRD
+    if plan.heard:
+        # Of a pair, the channel that comes second knows how wrong the first one was at the same time.
+        surprise = np.float32(0)
+        if other < c:
+            surprise = np.float32(state.now[other, ERROR] / state.now[other, LEVEL])
+        x[plan.logs - 1] = _ONE + abs(surprise)
+        x[linear + 3 * experts] = surprise * _THIRD
     for j in range(plan.logs, plan.inputs):
         x[j] = min(max(x[j], -_FARTHEST), _FARTHEST)
     # Base-2 logarithms, linear between powers of two, from the exponent and mantissa.
@@ -228,8 +251,6 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
     """Everything that adapts, from sample x of channel c."""
     plan, now, p = constants.plan, state.now[c], state.predictions[c]
     sample = np.float64(x)
-    own = sample - now[CENTRE]
-    now[OWN] = own
     for q in range(len(constants.cascade_sources)):
         rest = sample - p[constants.cascade_sources[q]]
         for s in range(len(constants.filter_orders)):
@@ -248,15 +269,20 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
             _remember(history, t, order, value)
             rest = error
     lattice_update(state.stages[c], constants.orders, state.memory[c], sample, state.by_order[c])
-    residual = own - now[CROSS]
-    if other != c:
-        helped = own - now[HINT]
-        now[ALONE] += _HELP_RATE * (abs(own) - now[ALONE])
-        now[HELPED] += _HELP_RATE * (abs(helped) - now[HELPED])
-        _learn_cross(state.cross[c], helped)
-    errors, levels, shifted = state.errors[c], state.error_levels[c], sample - now[CROSS]
+    residual = sample - now[CENTRE]
+    now[ERROR], now[LAST] = residual, sample
+    solving = (t + 1) % SOLVE_EVERY == 0
+    if plan.joint_own > 0 and other != c:
+        gather(c, state.joint, sample, constants.joint_forgetting)
+        if solving:
+            solve(c, state.joint)
+    if plan.stacked > 0:
+        gather(c, state.stack, sample - now[MIDDLE], constants.stack_forgetting)
+        if solving:
+            solve(c, state.stack)
+    errors, levels = state.errors[c], state.error_levels[c]
     for k in range(plan.experts):
-        e = np.float32(shifted - p[k])
+        e = np.float32(sample - p[k])
         errors[1, k] = errors[0, k]
         errors[0, k] = e
         e = abs(e)
@@ -269,46 +295,3 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
     averages[5] = _faded(averages[5] + 0.02 * (sample * sample - averages[5]))
     _remember(state.residuals[c], t, plan.past, np.float32(residual))
     _remember(state.samples[c], t, plan.past, np.float32(sample))
-
-
-@compiled_step
-def product(matrix: Array, vector: Array, known: int, out: Array) -> None:
-    """out[k] = Σ vector[i] · matrix[i, k] over the first ``known`` rows, added one after another."""
-    columns = out.shape[0]
-    for k in range(columns):
-        out[k] = 0.0
-    for i in range(known):
-        x, row = vector[i], matrix[i]
-        for k in range(columns):
-            out[k] += row[k] * x
-
-
-@compiled_step
-def downdate(matrix: Array, gain: Array, growth: float) -> None:
-    """matrix ← (matrix − gain gainᵀ) · growth, which ends a step of recursive least squares."""
-    order = gain.shape[0]
-    for i in range(order):
-        own, row = gain[i], matrix[i]
-        for j in range(order):
-            row[j] = (row[j] - own * gain[j]) * growth
-
-
-@compiled_step
-def _learn_cross(cross: Array, error: float) -> None:
-    """One step of recursive least squares (Haykin, table 9.1) from the other channel's errors."""
-    inputs, gain = cross[CROSS_ORDER + 1], cross[CROSS_ORDER + 2]
-    product(cross, inputs, CROSS_ORDER, gain)
-    power, trace = CROSS_FORGETTING, 0.0
-    for i in range(CROSS_ORDER):
-        power += gain[i] * inputs[i]
-        trace += cross[i, i]
-    if not power > 0.0:
-        _begin_cross(cross)
-        return
-    # Without an input the inverse would grow for ever.
-    growth = 1.0 / CROSS_FORGETTING if trace < 1.0 else 1.0
-    step, root = error / power, 1.0 / np.sqrt(power)
-    for i in range(CROSS_ORDER):
-        cross[CROSS_ORDER, i] += step * gain[i]
-        gain[i] *= root
-    downdate(cross, gain, growth)

@@ -10,6 +10,7 @@ every processor computes the same bits.
   4th ed., section 12.10) gives what recursive least squares gives, for every order up to the highest
   at once, in time proportional to the highest order, and is numerically the most robust of its kind.
 * Products of vectors, and of a matrix and a vector, in float32.
+* Rows of matrices added to each other, in float64.
 
 Arrays are one-dimensional, contiguous, and long enough: nothing is checked here.
 """
@@ -30,6 +31,8 @@ and the backward error and the conversion factor of the sample before."""
 STAGE = STAGE_VECTORS * LANES
 MEMORY_VECTORS = 2
 """Given of a lattice: forgetting factors, and floors that the energies are lifted by at each sample."""
+BLEND = 4
+"""Numbers that :func:`blend` takes at a time."""
 
 _DOUBLE, _SINGLE, _INDEX = ir.DoubleType(), ir.FloatType(), ir.IntType(64)
 _SINGLES = ir.VectorType(_SINGLE, 16)
@@ -176,6 +179,47 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
         return builder.extract_element(vector, ir.IntType(32)(0))
 
     return types.float32(a, b, types.intp, types.intp), generate
+
+
+@intrinsic
+def blend(typing: Any, row: Any, keep: Any, other: Any, factor: Any, start: Any) -> Any:
+    """row[j] ← keep · row[j] + factor · other[j], float64, j from ``start`` on; both it and the length in ``BLEND``s."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, ir.VectorType(_DOUBLE, BLEND))
+        row_data, other_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2))
+        count = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
+        keep, factor = w.spread(arguments[1]), w.spread(arguments[3])
+        step = ir.Constant(_INDEX, BLEND)
+        with cgutils.for_range_slice(builder, arguments[4], count, step, intp=_INDEX) as (index, _):
+            kept = builder.fmul(keep, w.load(w.place(row_data, index)))
+            added = builder.fmul(factor, w.load(w.place(other_data, index)))
+            w.store(builder.fadd(kept, added), w.place(row_data, index))
+        return context.get_dummy_value()
+
+    return types.void(row, types.float64, other, types.float64, types.intp), generate
+
+
+@intrinsic
+def add_outer(typing: Any, x: Any, inputs: Any, slopes: Any, outputs: Any, gradient: Any) -> Any:
+    """gradient[i, j] += x[i] · slopes[j], float32; i = 0 … inputs - 1, and ``outputs`` columns, a multiple of 32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, _SINGLES)
+        x_data, slopes_data, gradient_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 4))
+        _, inputs, _, outputs, _ = arguments
+        with w.loop(0, outputs, 32) as (first, _):
+            places = [builder.add(first, _INDEX(16 * i)) for i in range(2)]
+            columns = [w.load(w.place(slopes_data, place)) for place in places]
+            with cgutils.for_range(builder, inputs, intp=_INDEX) as loop:
+                factor = w.spread(builder.load(builder.gep(x_data, [loop.index])))
+                row = builder.mul(loop.index, outputs)
+                for place, column in zip(places, columns, strict=True):
+                    target = w.place(gradient_data, builder.add(row, place))
+                    w.store(builder.fadd(w.load(target), builder.fmul(factor, column)), target)
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, slopes, types.intp, gradient), generate
 
 
 @intrinsic

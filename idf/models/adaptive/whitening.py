@@ -25,7 +25,7 @@ from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
 from idf.config.schema import AdaptiveConfig, PredictorsConfig, WhiteningConfig
 from idf.models.adaptive.loops import SOURCES, other_channel
 from idf.models.adaptive.state import Constants, first_state, make_constants
-from idf.models.adaptive.steps import CENTRE, CROSS, LIMIT, centre, learn, predict
+from idf.models.adaptive.steps import CENTRE, LIMIT, centre, learn, predict
 
 BLOCK_SAMPLES = 1 << 19
 """Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
@@ -44,10 +44,9 @@ class _Loops(NamedTuple):
 @compiled_step
 def _expected(c: int, other: int, t: int, constants: Any, state: Any) -> int:
     """The nearest integer to what is expected of channel c at time t, halves upwards."""
-    predict(c, t, constants, state)
-    centre(c, other, constants, state)
-    now = state.now[c]
-    return int(now[CENTRE] + now[CROSS] + (_BIAS + 0.5)) - _BIAS
+    predict(c, other, t, constants, state)
+    centre(c, constants, state)
+    return int(state.now[c, CENTRE] + (_BIAS + 0.5)) - _BIAS
 
 
 @compiled_step

@@ -90,7 +90,7 @@ def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None
     state.levels[c, 5] = start.signal[c] * start.signal[c] * energy
     for i in range(2 * plan.past):
         state.residuals[c, i] = state.samples[c, i] = np.float32(0)
-    for i in range(8):
+    for i in range(state.now.shape[1]):
         state.now[c, i] = 0.0
 
 
@@ -108,9 +108,9 @@ def _window(row: int, length: int, band: Any, constants: Any, start: Any, state:
 
 @compiled_step
 def _expect(c: int, t: int, features: Array, constants: Any, state: Any, scratch: Any) -> None:
-    predict(c, t, constants, state)
-    centre(c, c, constants, state)
-    fill_inputs(c, t, constants, state, scratch)
+    predict(c, c, t, constants, state)
+    centre(c, constants, state)
+    fill_inputs(c, c, t, constants, state, scratch)
     place = constants.plan.inputs - features.shape[0]
     for i in range(features.shape[0]):
         scratch.inputs[place + i] = features[i]

@@ -30,7 +30,7 @@ from numpy import ndarray as Array
 from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
 from idf.models.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
 from idf.models.adaptive.network import power_of_two
-from idf.models.adaptive.steps import EXPONENT, LIMIT, MANTISSA, bounded, downdate, product
+from idf.models.adaptive.steps import EXPONENT, LIMIT, MANTISSA, bounded
 from idf.models.adaptive.vectors import LANES, STAGE, lattice_update
 
 MEMORY = 0.98
@@ -140,6 +140,28 @@ def make_state(constants: Constants) -> State:
 
 
 @compiled_step
+def _product(matrix: Array, vector: Array, known: int, out: Array) -> None:
+    """out[k] = Σ vector[i] · matrix[i, k] over the first ``known`` rows, added one after another."""
+    columns = out.shape[0]
+    for k in range(columns):
+        out[k] = 0.0
+    for i in range(known):
+        x, row = vector[i], matrix[i]
+        for k in range(columns):
+            out[k] += row[k] * x
+
+
+@compiled_step
+def _downdate(matrix: Array, gain: Array, growth: float) -> None:
+    """matrix ← (matrix − gain gainᵀ) · growth, which ends a step of recursive least squares."""
+    order = gain.shape[0]
+    for i in range(order):
+        own, row = gain[i], matrix[i]
+        for j in range(order):
+            row[j] = (row[j] - own * gain[j]) * growth
+
+
+@compiled_step
 def _reset_lattices(constants: Any, state: Any) -> None:
     for i in range(state.stages.shape[0]):
         state.stages[i] = constants.stages[i]
@@ -185,9 +207,9 @@ def _predict(t: int, constants: Any, state: Any) -> float:
         p[k] = bounded(by_order[constants.taps[k]])
     own = p[lattices:]
     if t < order:
-        product(constants.growing[t], state.history, t, own)
+        _product(constants.growing[t], state.history, t, own)
     else:
-        product(state.weights, state.history, order, own)
+        _product(state.weights, state.history, order, own)
     experts = p.shape[0]
     evidence = np.float32(min(_EVIDENCE * state.now[COUNT], _MOST_EVIDENCE))
     early = np.float32(_FADING / (_FADING + t))
@@ -243,7 +265,7 @@ def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, s
     weights, covariance, gain, history = state.weights, state.covariance, state.gain, state.history
     errors = state.errors
     order, classes = weights.shape
-    product(covariance, history, order, gain)
+    _product(covariance, history, order, gain)
     power, trace = noise, 0.0
     for i in range(order):
         power += gain[i] * history[i]
@@ -262,7 +284,7 @@ def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, s
             row[k] += step * errors[k]
     for i in range(order):
         gain[i] *= root
-    downdate(covariance, gain, growth)
+    _downdate(covariance, gain, growth)
 
 
 @compiled_step

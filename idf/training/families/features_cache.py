@@ -66,7 +66,7 @@ class Traced(Protocol):
         """Of a row's inputs, the last ones that no predictor makes."""
 
     def traces(self, samples: np.ndarray) -> list[Trace]:
-        """A table of rows for each network, of one channel, int32 (n,)."""
+        """A table of rows for each network, of samples int32 (n,), or (n, channels) where the model joins them."""
 
     def row_counts(self, samples: int) -> list[int]:
         """How many rows these have."""
@@ -222,7 +222,7 @@ def prepared_rows(config: Config, model: Traced, dataset: Dataset, cache: Path, 
 
 def _seen(settings: dict[str, object]) -> str:
     """Of predictors' settings, those that rows depend on."""
-    network = ("hidden", "layers", "components")
+    network = ("hidden", "layers", "components", "online_rate")
     return json.dumps({key: value for key, value in settings.items() if key not in network}, sort_keys=True)
 
 
@@ -257,13 +257,15 @@ def _open(folder: Path, model: Traced) -> list[Rows] | None:
 
 def _build(config: Config, model: Traced, dataset: Dataset, scratch: Path) -> None:
     clips: Sequence[Clip] = dataset.train
-    share = min(1.0, config.training.max_rows / sum(clip.samples for clip in clips))
+    share = min(1.0, config.training.max_rows / sum(clip.all_samples for clip in clips))
     if share < 0.5 and len(clips) > _FEWEST_CLIPS:
         # Half of each clip's rows from fewer clips: predictors need not run over what is hardly used.
         clips = spread(clips, max(_FEWEST_CLIPS, math.ceil(2 * share * len(clips))))
-    total = sum(clip.samples for clip in clips)
+    total = sum(clip.all_samples for clip in clips)
     share = min(1.0, config.training.max_rows / total)
-    counts = [[max(1, int(rows * share)) if rows else 0 for rows in model.row_counts(clip.samples)] for clip in clips]
+    counts = [
+        [max(1, int(rows * share)) if rows else 0 for rows in model.row_counts(clip.all_samples)] for clip in clips
+    ]
     plan, tables = model.settings.plan, len(model.row_counts(1))
     with output_errors(scratch.parent):
         made = [
@@ -291,7 +293,7 @@ def _build(config: Config, model: Traced, dataset: Dataset, scratch: Path) -> No
                 made[table][1][place] = trace.targets[kept, :2]
                 made[table][2][place] = np.clip(trace.targets[kept, 2:], -6e4, 6e4)
                 first[table] = place.stop
-            bar.advance(task, clip.samples)
+            bar.advance(task, clip.all_samples)
     with output_errors(scratch.parent):
         for array in (array for table in made for array in table):
             array.flush()

@@ -60,7 +60,7 @@ class CodingScorer:
         for clip in clips:
             if stop():
                 return None
-            signal = self._dataset.read(clip).samples[:, None]
-            bits += codec.bits(signal)
-            samples += len(signal)
+            read = self._dataset.read(clip).samples
+            bits += codec.bits(read.reshape(len(read), -1))
+            samples += read.size
         return bits / samples

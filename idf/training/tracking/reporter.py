@@ -30,7 +30,7 @@ class Reporter:
         self._run.history.append({"step": step, "seconds": round(seconds, 3), "kind": "event", "event": event, **facts})
 
     def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
-        """Keep a clip as ``samples/<name>-<step>.wav``: int32 (time,), 16-bit values."""
+        """Keep a clip as ``samples/<name>-<step>.wav``: int32 (time,) or (time, channels), 16-bit values."""
         self._run.samples.mkdir(parents=True, exist_ok=True)
         write_wav16(self._run.samples / f"{name}-{step:08d}.wav", samples, rate_hz)
         for tracker in self._trackers:

@@ -34,7 +34,7 @@ class Tracker(Protocol):
         """Log numbers, named as ``kind/name``."""
 
     def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
-        """Log one clip: int32 (time,), 16-bit values."""
+        """Log one clip: int32 (time,) or (time, channels), 16-bit values."""
 
     def asked_to_stop(self) -> bool:
         """Whether a stop of the run was this tracker's wish, as when a sweep ends a run early."""
@@ -88,7 +88,7 @@ class TensorBoardTracker:
     def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
         from idf.quiet_tensorflow import tf
 
-        wave = samples.astype(np.float32)[None, :, None] / 2**15
+        wave = samples.reshape(1, len(samples), -1).astype(np.float32) / 2**15
         with self._writer.as_default():
             tf.summary.audio(name, tf.constant(wave), rate_hz, step=step, encoding="wav")
 

@@ -9,7 +9,7 @@ from numba.core.caching import NullCache
 from numba.core.registry import CPUDispatcher
 
 from idf.coding import kernels
-from idf.models.adaptive import loops, network, steps
+from idf.models.adaptive import least_squares, loops, network, steps
 
 
 def compiled_in(module: object) -> dict[str, CPUDispatcher]:
@@ -21,7 +21,7 @@ def compiled_in(module: object) -> dict[str, CPUDispatcher]:
     }
 
 
-@pytest.mark.parametrize("module", [steps, network, loops])
+@pytest.mark.parametrize("module", [steps, least_squares, network, loops])
 def test_parts_are_not_cached_by_themselves(module: object) -> None:
     """numba takes a function from its cache as long as its own file is the same, whatever it calls has become."""
     found = compiled_in(module)

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update, multiply
+from idf.models.adaptive.vectors import BLEND, LANES, STAGE, add_outer, blend, dot, lattice_update, multiply
 
 FORGETTING = np.array([0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
 
@@ -19,6 +19,16 @@ def run_dot(a, b, start, count):
 @numba.njit
 def run_multiply(x, inputs, weights, start, bias, outputs, out):
     multiply(x, inputs, weights, start, bias, outputs, out)
+
+
+@numba.njit
+def run_blend(row, keep, other, factor, start):
+    blend(row, keep, other, factor, start)
+
+
+@numba.njit
+def run_add_outer(x, inputs, slopes, outputs, gradient):
+    add_outer(x, inputs, slopes, outputs, gradient)
 
 
 @numba.njit
@@ -124,3 +134,20 @@ def test_multiply_adds_input_after_input(outputs: int) -> None:
     out = np.zeros(outputs, np.float32)
     run_multiply(x, 11, weights, 7, 7 + 11 * outputs, outputs, out)
     np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("start", [0, BLEND, 2 * BLEND])
+def test_rows_are_blended_from_a_place_on(start: int) -> None:
+    row, other = np.random.default_rng(3).normal(0, 1e5, (2, 3 * BLEND))
+    expected = np.where(np.arange(len(row)) < start, row, 0.999 * row + (-0.3) * other)
+    run_blend(row, 0.999, other, -0.3, start)
+    assert row.tobytes() == expected.tobytes()
+
+
+def test_an_outer_product_is_added() -> None:
+    rng = np.random.default_rng(4)
+    x, slopes = rng.normal(size=7).astype(np.float32), rng.normal(size=64).astype(np.float32)
+    gradient = rng.normal(size=7 * 64).astype(np.float32)
+    expected = gradient.reshape(7, 64) + x[:, None] * slopes
+    run_add_outer(x, 7, slopes, 64, gradient)
+    assert gradient.tobytes() == expected.tobytes()

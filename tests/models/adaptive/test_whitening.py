@@ -104,7 +104,7 @@ def test_the_name_follows_the_settings() -> None:
     [
         ({"stages": 0}, "whitening.stages=0"),
         ({"experts": [[0, 65]]}, "stages=64"),
-        ({"cascades": [8]}, "whitening.cascades: there is no expert 8"),
+        ({"cascades": [9]}, "whitening.cascades: there is no expert 9"),
         ({"filter_rates": [0.1]}, "whitening.filter_rates"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idf.audio.pcm import read_pcm16
+from idf.audio.pcm import read_pcm16, write_wav16
 from idf.cli.main import main as command
 from idf.config import Config, run_folder
 from idf.config.compose import compose
@@ -21,7 +21,7 @@ from idf.models.build import build_model
 from idf.runs.history import read_history
 from idf.runs.run import Run
 from idf.training.loop import Loop
-from tests.tiny import TINY_ADAPTIVE
+from tests.tiny import TINY, TINY_ADAPTIVE
 from tests.training.test_session import assert_same_run, killed_after, train
 from tests.training.test_train import start
 
@@ -177,3 +177,26 @@ def test_settings_that_cannot_be_are_told_by_name(adaptive: Callable[..., list[s
     with pytest.raises(ConfigError, match=said) as caught:
         checked()
     assert setting.partition("=")[0].rpartition(".")[0] in str(caught.value)
+
+
+def test_pairs_of_channels_are_learned_from_coded_and_measured(tmp_path: Path, capsys: Any) -> None:
+    rng, clips = np.random.default_rng(6), tmp_path / "clips"
+    for name in "abcd":
+        left = np.cumsum(rng.normal(0, 200, 1200)).clip(-20000, 20000)
+        right = np.roll(left, 3) * 0.7 + rng.normal(0, 10, 1200)
+        pair = np.stack([left, right], axis=1) if name != "b" else left[:, None]
+        write_wav16(clips / f"{name}.wav", pair.astype(np.int32), 8000)
+    more = ["data.channels=2", "model.adaptive.joint_orders=[4, 4]", "training.code_every=8", "training.audio_every=8"]
+    config = compose([*TINY_ADAPTIVE, f"data.root={clips}", f"outputs={tmp_path / 'outputs'}", *more])
+    assert train(config).status == "finished"
+    run = run_folder(config)
+    coded = [record for record in read_history(run / "history.jsonl") if record["kind"] == "coded"]
+    assert coded[0]["likelihood_bits_per_dim"] < coded[0]["bits_per_dim"] < coded[0]["likelihood_bits_per_dim"] + 1
+    assert evaluate([f"run={run}", "baselines=none"]) == 0
+    assert "1 clips, 2,400 samples" in capsys.readouterr().out
+    assert read_pcm16(run / "samples" / "input-00000008.wav", 2).samples.shape == (1200, 2)
+
+
+def test_pairs_of_channels_are_for_the_adaptive_flow(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.channels=2: windows are of one channel"):
+        compose([*TINY, f"data.root={clips}", f"outputs={tmp_path}", "data.channels=2"])

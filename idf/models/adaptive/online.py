@@ -1,0 +1,110 @@
+"""The network's last layer goes on learning while it codes: RMSprop on −log p of what was coded.
+
+What a recording has of its own, such as how much its experts are worth or how heavy its tails are, shows in the last
+layer's weights. Encoder and decoder move them alike, from the same sample and in the same strict arithmetic
+(:mod:`idf.models.adaptive.steps`). Gradients are those of densities: d/dlogit = π − r, d/dmean = −r tanh(z/2) / s and
+d/d ln s = r (1 − z tanh(z/2)), with responsibilities r of the mixture's logistics and z = (x − mean) / s. They are added
+up over :data:`BATCH` samples and divided by the root of their mean square (Tieleman & Hinton 2012, lecture 6.5). Weights
+stay within :data:`_FARTHEST` of what they were trained to be.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from idf.coding.kernels import compiled_step
+from idf.models.adaptive.network import MEAN_STEP, power_of_two
+from idf.models.adaptive.steps import LEVEL
+from idf.models.adaptive.vectors import add_outer
+
+BATCH = 64
+"""Samples, of all channels together, between two steps."""
+_KEPT = np.float32(0.99)
+_LEAST = np.float32(1e-4)
+_FARTHEST = np.float32(0.5)
+_STEEPEST = np.float32(8)
+"""No gradient with respect to an output counts for more."""
+_LOG2_E, _LN_2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
+_ONE, _HALF = np.float32(1), np.float32(0.5)
+_DEEPEST = np.float32(-60)
+_RAREST = np.float32(1e-30)
+
+
+@compiled_step
+def adapt(c: int, x: int, constants: Any, state: Any, scratch: Any) -> None:
+    """Learn from sample x of channel c, whose mixture is still in ``scratch``."""
+    online = state.online
+    if not _slopes(c, x, constants, state, scratch):
+        return
+    plan, slopes, hidden = constants.plan, online.outputs[0], scratch.hidden[0]
+    outputs = plan.outputs
+    add_outer(hidden, plan.hidden, slopes, outputs, online.gradient)
+    row = online.gradient[plan.hidden * outputs :]
+    for k in range(outputs):
+        row[k] += slopes[k]
+    online.seen[0] += 1
+    if online.seen[0] < BATCH:
+        return
+    online.seen[0] = 0
+    rate = constants.online_rate
+    weights, trained, gradient, squares = online.weights, online.trained, online.gradient, online.squares
+    for i in range(weights.shape[0]):
+        g = gradient[i] * np.float32(1 / BATCH)
+        gradient[i] = np.float32(0)
+        squares[i] = _KEPT * squares[i] + (_ONE - _KEPT) * (g * g)
+        moved = weights[i] - trained[i] - rate * g / (np.sqrt(squares[i]) + _LEAST)
+        weights[i] = trained[i] + min(max(moved, -_FARTHEST), _FARTHEST)
+
+
+@compiled_step
+def _slopes(c: int, x: int, constants: Any, state: Any, scratch: Any) -> bool:
+    """d(−ln p)/d(outputs) into the room for it; False where p is too small to say."""
+    plan, online, now = constants.plan, state.online, state.now[c]
+    n = plan.components
+    slopes = online.outputs[0]
+    shares, inverse, near = online.outputs[1, :n], online.outputs[2, :n], online.outputs[3, :n]
+    top = scratch.logits[0, 0]
+    for j in range(1, n):
+        top = max(top, scratch.logits[0, j])
+    for j in range(n):
+        shares[j] = max(np.float32(scratch.logits[0, j] - top) * (_LOG2_E * np.float32(1 / 64)), _DEEPEST)
+        inverse[j] = np.float32(scratch.scales[0, j]) * np.float32(-1 / 32)
+    power_of_two(shares, online.bits[1, :n])
+    power_of_two(inverse, online.bits[2, :n])
+    for j in range(n):
+        distance = np.float32(256 * x - np.int64(scratch.means[0, j])) * np.float32(1 / 256)
+        slopes[j] = distance * inverse[j]
+        near[j] = max(abs(slopes[j]) * -_LOG2_E, _DEEPEST)
+    power_of_two(near, online.bits[3, :n])
+    total, likelihood = np.float32(0), np.float32(0)
+    for j in range(n):
+        total += shares[j]
+        one = _ONE / (_ONE + near[j])
+        z = slopes[j]
+        tanh = (_ONE - near[j]) * one
+        slopes[n + j] = tanh if z > np.float32(0) else -tanh
+        slopes[2 * n + j] = shares[j] * near[j] * one * one * inverse[j]
+        likelihood += slopes[2 * n + j]
+    if not likelihood > _RAREST:
+        return False
+    level, pull = np.float32(now[LEVEL]), np.float32(0)
+    for j in range(n):
+        z, tanh = slopes[j], slopes[n + j]
+        own = slopes[2 * n + j] / likelihood
+        drawn = own * tanh * inverse[j]
+        pull += drawn
+        slopes[j] = shares[j] / total - own
+        slopes[n + j] = _within(-drawn * (MEAN_STEP * level))
+        slopes[2 * n + j] = _within(own * (_ONE - z * tanh) * _LN_2)
+    p = state.predictions[c]
+    for k in range(plan.experts):
+        apart = np.float32(p[k] - scratch.mean[0])
+        slopes[3 * n + k] = _within(-pull * scratch.shares[k] * apart * _LN_2)
+    return True
+
+
+@compiled_step
+def _within(slope: Any) -> Any:
+    return min(max(slope, -_STEEPEST), _STEEPEST)
