@@ -14,9 +14,12 @@ import numpy as np
 
 from fuzz.targets import CORPUS, TINY, adaptive_codec, bands_codec, codec
 from idf.audio.flac import write_flac
-from idf.audio.format import AudioFormat
-from idf.audio.sources import ArraySource, FlacSource, WavSource
+from idf.audio.format import AudioFormat, Original
+from idf.audio.kinds import KINDS
+from idf.audio.pcm_bytes import pcm_bytes
+from idf.audio.sources import ArraySource, FlacSource, open_source
 from idf.audio.wav import canonical_head, to_wav_bytes
+from idf.coding.listing import choose, push_alphabets
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.container.blocks.floats import encode_float_block
@@ -41,20 +44,23 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
         file = io.BytesIO()
         encode_stream(codec(), ArraySource(samples, audio_format), file)
         yield "container", name, file.getvalue()
+        yield "salvage", name, file.getvalue()
         kind = bytes([len(samples) - 1, samples.shape[1] - 1, bits // 8 - 1])
         yield "planes", name, kind + encode_block(codec(), samples, bits)
         yield "adaptive", name, kind + encode_block(adaptive_codec(), samples, bits)
         yield "bands", name, kind + encode_block(bands_codec(), samples, bits)
-        yield "wav", name, canonical_head(len(samples), audio_format) + to_wav_bytes(samples, bits)
+        yield "lattice", name, bytes([bits // 8 - 1]) + pcm_bytes(samples[:, :1], bits)
+        yield from _chunks(name, samples, audio_format)
     samples = np.arange(-10, 10, dtype=np.int32)[:, None]
     plain = canonical_head(20, AudioFormat(8000, 1, 16)) + to_wav_bytes(samples, 16)
     odd = plain[:36] + b"LIST\x04\0\0\0info" + plain[36:] + b"tail"
     yield "wav", "odd", odd
     file = io.BytesIO()
-    encode_stream(codec(), WavSource(io.BytesIO(odd), "odd"), file)
+    encode_stream(codec(), open_source(io.BytesIO(odd), "odd"), file)
     yield "container", "odd", file.getvalue()
     yield from _floats()
     yield from _flac()
+    yield from _alphabets()
     for components in (1, 3):
         symbols = np.arange(-20, 20, dtype=np.int32)
         message = Message()
@@ -69,6 +75,27 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
     for name, path in (("window", TINY), ("adaptive", find_model("fast")), ("bands", find_model("bands-small"))):
         header = read_model_file(path).header | {"provenance": {}}
         yield "model", name, json.dumps(header).encode()
+
+
+def _chunks(name: str, samples: np.ndarray, audio_format: AudioFormat) -> Iterator[tuple[str, str, bytes]]:
+    """A plain file of every kind, and all but WAV compressed."""
+    count, bits = len(samples), audio_format.sample_bits
+    for original, kind in KINDS.items():
+        pcm = kind.plain_layout(bits).to_bytes(samples, bits)
+        plain = kind.plain_head(count, audio_format) + pcm + kind.plain_tail(count, audio_format)
+        yield original.name.lower(), name, plain
+        if original is not Original.WAV:
+            file = io.BytesIO()
+            encode_stream(codec(), open_source(io.BytesIO(plain + b"tail"), name), file)
+            yield "container", f"{original.name.lower()}-{name}", file.getvalue()
+
+
+def _alphabets() -> Iterator[tuple[str, str, bytes]]:
+    for count in (1, 3):
+        channels = [samples[:, 0] for _, samples, bits in _signals() if bits == 16][-count:]
+        message = Message()
+        push_alphabets(message, [choose(np.tile(channel, 20)) for channel in channels])
+        yield "alphabet", f"{count}-channels", bytes([count - 1]) + message.to_bytes()
 
 
 def _floats() -> Iterator[tuple[str, str, bytes]]:
@@ -96,6 +123,9 @@ def _flac() -> Iterator[tuple[str, str, bytes]]:
         yield "flac", name, bytes(data)
         source = FlacSource(io.BytesIO(data), name)
         yield "flac", f"{name}-kept", source.head
+        seek_points = struct.pack(">QQHQQH", 0, 0, 100, 2**64 - 1, 0, 0)
+        table = bytes([data[4] & 127, *data[5:42], 3 | 128, 0, 0, len(seek_points)]) + seek_points
+        yield "metadata", name, source.head[:9] + b"fLaC" + table
         data[21] &= 0xF0
         data[22:26] = bytes(4)
         tagged = b"ID3\4\0\0\0\0\0\4tags" + bytes(data) + b"TAG" + bytes(125)

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the decoder's parts.
 
-    python -m fuzz.run TARGET [SECONDS]      TARGET: container, planes, floats, adaptive, bands, flac, message, wav, model, or all
+    python -m fuzz.run TARGET [SECONDS]      TARGET: one of fuzz.targets.TARGETS, or all
 
 Needs atheris (``pip install atheris``), which this package does not depend on. New inputs are kept
 under ``fuzz/found`` (not in the repository); those worth keeping go to ``fuzz/corpus/TARGET``.
@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMPILED = ["idf.coding.kernels", "idf.arithmetic.exact", "idf.models.adaptive", "idf.models.bands"]
+COMPILED = ["idf.coding.kernels", "idf.coding.flags", "idf.arithmetic.exact"]
+COMPILED += ["idf.models.adaptive", "idf.models.bands", "idf.models.prediction"]
 """By numba, which does not know the instructions that atheris puts in."""
 SECONDS = 60
 MAX_LENGTH = 4096

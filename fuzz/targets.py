@@ -19,14 +19,22 @@ from pathlib import Path
 
 import numpy as np
 
-from idf.audio.flac import Kept
+from idf.audio.aiff import Aiff
+from idf.audio.caf import Caf
+from idf.audio.chunks import ChunkReader, Chunks
+from idf.audio.flac import Kept, write_flac
+from idf.audio.format import AudioFormat
+from idf.audio.pcm_bytes import from_pcm_bytes
 from idf.audio.sources import FlacSource
-from idf.audio.wav import WavReader
+from idf.audio.w64 import W64
+from idf.audio.wav import Wav
 from idf.coding.codec import ChunkCodec
+from idf.coding.listing import pop_alphabets, push_alphabets
 from idf.coding.message import Message
 from idf.coding.mixture import IntegerMixture
 from idf.container import records
 from idf.container.blocks.floats import decode_float_block
+from idf.container.blocks.lattice import find_lattice
 from idf.container.blocks.planes import decode_block
 from idf.container.reading import RangeReader
 from idf.container.salvage import salvage_stream
@@ -39,6 +47,7 @@ from idf.models.window.codec import WindowCodec
 
 CORPUS = Path(__file__).parent / "corpus"
 TINY = Path(__file__).parent.parent / "tests" / "container" / "frozen" / "tiny.idfm"
+_RAMP = np.arange(-5000, 5000, dtype=np.int32)[:, None]
 MAX_SAMPLES = 1 << 21
 """A file of a few bytes may rightly hold hours of silence; beyond this a target stops writing."""
 
@@ -68,13 +77,19 @@ def bands_codec() -> ChunkCodec:
 
 
 def container(data: bytes) -> None:
-    """A whole file, forwards, by index, and salvaged. Checksums are made right first: they would hide the rest."""
+    """A whole file, forwards and by index. Checksums are made right first: they would hide the rest."""
     data = with_right_checksums(data)
-    for read in (_forwards, _by_index, _salvaged):
+    for read in (_forwards, _by_index):
         try:
             read(data)
         except (FormatError, DataError, Enough):
             continue
+
+
+def salvage(data: bytes) -> None:
+    """A whole file, salvaged: as :func:`container`, but slower, for a header is mended by trying."""
+    with contextlib.suppress(FormatError, DataError, Enough):
+        salvage_stream(codec(), io.BytesIO(with_right_checksums(data)), _Limited().write)
 
 
 def planes(data: bytes, model: ChunkCodec | None = None) -> None:
@@ -120,6 +135,19 @@ def flac(data: bytes) -> None:
         return
 
 
+def metadata(data: bytes) -> None:
+    """What is kept of a FLAC file, put before frames of other samples than it was made for."""
+    try:
+        kept = Kept.unpack(data)
+        output = io.BytesIO()
+        count, is_same = write_flac(output, AudioFormat(8000, 1, 16), [_RAMP], kept=kept)
+    except DataError:
+        return
+    assert count == len(_RAMP)
+    assert len(output.getvalue()) > len(kept.metadata)
+    assert not is_same or output.getvalue().startswith(kept.metadata)
+
+
 def message(data: bytes) -> None:
     """An rANS message, popped with parameters that are as wild as it is."""
     if len(data) < 2:
@@ -138,16 +166,59 @@ def message(data: bytes) -> None:
     assert symbols.max() <= 32767
 
 
-def wav(data: bytes) -> None:
-    """A WAV file; what is taken apart must go together again."""
-    from idf.audio.wav import to_wav_bytes
-
+def chunks(kind: type[Chunks], data: bytes) -> None:
+    """A file of chunks; what is taken apart must go together again, and its header must be one."""
     try:
-        reader = WavReader(io.BytesIO(data), "x.wav")
+        reader = ChunkReader(io.BytesIO(data), "x", kind)
     except DataError:
         return
-    pcm = b"".join(to_wav_bytes(block, reader.audio_format.sample_bits) for block in reader.blocks(7))
-    assert reader.head + pcm + b"".join(reader.tail()) == data
+    about, layout = reader.audio_format, reader.layout
+    pcm = b"".join(layout.to_bytes(block, about.sample_bits) for block in reader.blocks(7))
+    tail = b"".join(reader.tail())
+    assert reader.head + pcm + tail == data
+    for part, start in ((reader.head, kind.start_bytes), (tail, 0)):
+        assert all(len(name) == 4 for name in kind.other_chunks(part, start))
+    header = records.Header(
+        fingerprint=bytes(records.FINGERPRINT_BYTES),
+        rate_hz=about.rate_hz,
+        channels=about.channels,
+        sample_bits=about.sample_bits,
+        chunk_samples=64,
+        samples=reader.announced,
+        has_head=True,
+        original=kind.original,
+        is_float=about.is_float,
+        layout=layout,
+    )
+    assert records.read_header(io.BytesIO(header.pack())) == header
+
+
+def alphabet(data: bytes) -> None:
+    """The alphabets at the start of a message; what is read is written as it was."""
+    if len(data) < 2:
+        return
+    count = data[0] % 4 + 1
+    try:
+        message = Message.from_bytes(data[1:])
+        alphabets = pop_alphabets(message, count)
+    except FormatError:
+        return
+    for each in alphabets:
+        assert (np.diff(each.values) > 0).all()
+    push_alphabets(message, alphabets)
+    assert message.to_bytes() == data[1:]
+
+
+def lattice(data: bytes) -> None:
+    """Samples, of which some lattice holds each."""
+    if len(data) < 3:
+        return
+    width = data[0] % 4 + 1
+    whole = data[1 : 1 + (len(data) - 1) // width * width]
+    channel = from_pcm_bytes(whole, 1, 8 * width)[:, 0]
+    if len(channel):
+        found, numbers = find_lattice(channel)
+        np.testing.assert_array_equal(found.values(numbers), channel)
 
 
 def adaptive(data: bytes) -> None:
@@ -198,13 +269,20 @@ def _folder() -> Path:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "container": container,
+    "salvage": salvage,
     "planes": planes,
     "adaptive": adaptive,
     "bands": bands,
     "floats": floats,
     "flac": flac,
+    "metadata": metadata,
     "message": message,
-    "wav": wav,
+    "alphabet": alphabet,
+    "lattice": lattice,
+    "wav": functools.partial(chunks, Wav),
+    "aiff": functools.partial(chunks, Aiff),
+    "caf": functools.partial(chunks, Caf),
+    "w64": functools.partial(chunks, W64),
     "model": model,
 }
 
@@ -270,7 +348,3 @@ def _by_index(data: bytes) -> None:
     reader = RangeReader(codec(), io.BytesIO(data))
     reader.read(0, min(reader.samples, 5))
     reader.read(max(reader.samples - 5, 0), reader.samples)
-
-
-def _salvaged(data: bytes) -> None:
-    salvage_stream(codec(), io.BytesIO(data), _Limited().write)

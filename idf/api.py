@@ -64,7 +64,7 @@ File = Path | str | IO[bytes]
 
 
 def compress(samples: np.ndarray | File, rate_hz: int | None = None, *, model: Model = None, jobs: int = 1) -> bytes:
-    """Compress an array, or a WAV or FLAC file, without loss.
+    """Compress an array or a file (WAV, AIFF, CAF, W64, FLAC) without loss.
 
     Args:
         samples: int8, int16 or int32 (24 bits in the upper three bytes), (time,) or (time, channels) with
@@ -195,10 +195,10 @@ def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]
 def compress_file(
     source: File, target: File, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
 ) -> Size:
-    """Compress a WAV or FLAC file, a block at a time, and check that it comes back.
+    """Compress a WAV, AIFF, CAF, W64 or FLAC file, a block at a time, and check that it comes back.
 
     Args:
-        source, target: paths, or open files: a WAV may be a pipe, a FLAC must seek; a target is checked if it can
+        source, target: paths, or open files: a FLAC must seek, others may be pipes; a target is checked if it can
             be read and seek and is empty, and otherwise only written to.
         existing: what to do where the target's path exists: ``refuse`` or ``replace``.
         model, jobs: as for :func:`compress`.
@@ -208,6 +208,8 @@ def compress_file(
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
         RunError: there is no such model.
     """
+    if _is_path(target):
+        files.check_packed_name(Path(target))
     with Processes(jobs) as processes:
         codec = processes(registry.load_model(model))
         if _is_path(source) and _is_path(target):
@@ -221,10 +223,10 @@ def compress_file(
 def decompress_file(
     source: File, target: File, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
 ) -> Size:
-    """Undo :func:`compress_file`: a WAV file, or the samples as FLAC if the target's path ends in ``.flac``.
+    """Undo :func:`compress_file`: the original, or the samples as a file of the kind that the target's path ends in.
 
     Args:
-        source, target: paths, or open files.
+        source, target: paths, or open files. An open file gets the original, or of a FLAC a WAV file.
 
     Raises:
         DataError: the source is missing.
@@ -241,14 +243,18 @@ def decompress_file(
         decoder = Decoder(counted)  # type: ignore[arg-type]
         codec = registry.load_for(decoder.header.fingerprint, model)
         with Processes(jobs) as processes:
-            samples = decode_stream(processes(codec), decoder, write.write, jobs=jobs)
-        return Size(samples, decoder.audio_format, counted.count)
+            if _is_path(target):
+                kind = files.kind_of_target(Path(target), decoder.header)
+                samples, note = files.restore(processes(codec), decoder, write, kind, jobs=jobs)
+            else:
+                samples, note = decode_stream(processes(codec), decoder, write.write, jobs=jobs), ""
+        return Size(samples, decoder.audio_format, counted.count, note)
 
 
 def compress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
-    """Compress an open WAV or FLAC file into another open file, a block at a time.
+    """Compress an open WAV, AIFF, CAF, W64 or FLAC file into another open file, a block at a time.
 
-    A WAV file may be a pipe, a FLAC file must seek. Nothing is read back from the target.
+    A FLAC file must seek, others may be pipes. Nothing is read back from the target.
 
     Raises:
         DataError: the source is damaged or of an unsupported kind.
@@ -262,7 +268,7 @@ def compress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None
 
 
 def decompress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
-    """Restore the WAV file (or the samples of a FLAC file, as WAV) into an open file, a block at a time.
+    """Restore the original (or the samples of a FLAC file, as WAV) into an open file, a block at a time.
 
     What is written is right only if no error is raised.
 

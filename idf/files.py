@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -106,20 +107,19 @@ def atomic_write(path: Path | str, *, mode: int | None = None) -> Iterator[IO[by
         path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.name.encode(errors="replace")[:_MAX_NAME_BYTES].decode(errors="ignore")
-        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed below, before the rename)
-            dir=path.parent, prefix=f".{hidden}.", suffix=".part", delete=False
-        )
+        # Named here and not by tempfile, so that a signal that comes while it is made leaves nothing behind.
+        part = path.parent / f".{hidden}.{secrets.token_hex(4)}.part"
         try:
-            with handle:
+            with open(part, "x+b", opener=_private) as handle:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())
-            # NamedTemporaryFile makes private files; a finished output obeys the user's umask.
-            os.chmod(handle.name, 0o666 & ~_umask() if mode is None else mode)
-            os.replace(handle.name, path)
+            # a finished output obeys the user's umask
+            os.chmod(part, 0o666 & ~_umask() if mode is None else mode)
+            os.replace(part, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(handle.name)
+                os.unlink(part)
             raise
         sync_folder(path.parent)
 
@@ -153,6 +153,10 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _umask() -> int:

@@ -179,11 +179,13 @@ def test_readers_travel(stereo: np.ndarray, tmp_path: Path, monkeypatch: pytest.
         pickle.dumps(idf.open(file))
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".aiff", ".caf", ".w64"])
 def test_files_where_arrays_may_stand(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     soundfile.write(path, np.arange(500, dtype=np.int16), 8000)
     idf.compress_file(path, tmp_path / "a.idf")
+    with idf.open(tmp_path / "a.idf") as reader:
+        np.testing.assert_array_equal(reader[100:200], np.arange(100, 200))
     for source in (path, str(path), io.BytesIO(path.read_bytes())):
         samples, rate_hz = idf.decompress(idf.compress(source))
         np.testing.assert_array_equal(samples, np.arange(500))
@@ -211,6 +213,16 @@ def test_files_and_paths_together(tmp_path: Path) -> None:
     memory.seek(0)
     idf.decompress_file(memory, tmp_path / "b.wav")
     assert (tmp_path / "b.wav").read_bytes() == wav.read_bytes()
+    for kind in ("aiff", "caf", "w64", "flac"):
+        memory.seek(0)
+        idf.decompress_file(memory, tmp_path / f"b.{kind}")
+        assert soundfile.info(tmp_path / f"b.{kind}").format == kind.upper()
+    memory.seek(0)
+    with pytest.raises(OutputError, match=r"\.mp3 files are not what is written here"):
+        idf.decompress_file(memory, tmp_path / "b.mp3")
+    for source in (wav, io.BytesIO(wav.read_bytes())):
+        with pytest.raises(OutputError, match=r"c\.wav is a name for sound"):
+            idf.compress_file(source, tmp_path / "c.wav")
 
 
 def test_paths(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
-"""Room for files that are written through a memory map. The rest of idf.files is tested where it is used."""
+"""Room for files that are written through a memory map, and hidden files. The rest of idf.files is tested where it is used."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
+from idf import files
 from idf.errors import OutputError
-from idf.files import output_errors, reserve
+from idf.files import atomic_write, output_errors, reserve
 
 
 def sparse(path: Path, begins: bytes, size: int) -> Path:
@@ -37,3 +39,27 @@ def test_no_room_is_an_error_with_a_remedy(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OutputError, match="the disk is full"), output_errors(tmp_path / "x"):
         reserve(sparse(tmp_path / "x", b"", 10))
+
+
+def test_an_interrupt_while_the_hidden_file_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal's exception may come right behind any call."""
+    make = files._private
+
+    def interrupted(path: str, flags: int) -> int:
+        os.close(make(path, flags))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "_private", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "x"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_under_way_is_private(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "x") as file:
+        file.write(b"secret")
+        (hidden,) = tmp_path.iterdir()
+        assert stat.S_IMODE(hidden.stat().st_mode) == 0o600
+        assert (hidden.name[:3], hidden.suffix) == (".x.", ".part")

@@ -61,7 +61,7 @@ def read_metadata(file: IO[bytes], name: str) -> bytes:
             break
         data += more
     if data[start : start + 4] != MAGIC:
-        raise UnsupportedAudioError(name, "neither WAV nor FLAC behind its ID3 tag")
+        raise UnsupportedAudioError(name, "no FLAC behind its ID3 tag")
     place = start + 4
     while place <= MAX_METADATA_BYTES:
         data += file.read(max(place + 4 - len(data), 0))

@@ -9,13 +9,32 @@ from idf.errors import DataError
 
 MAX_CHANNELS = 8
 SAMPLE_BITS = (8, 16, 24, 32)
-SUPPORTED = "integer PCM of 8, 16, 24 or 32 bits or 32-bit floats, 1 to 8 channels, as WAV; FLAC of 8, 16 or 24 bits"
+SUPPORTED = (
+    "integer PCM of 8, 16, 24 or 32 bits or 32-bit floats, 1 to 8 channels, as WAV, AIFF, AIFF-C, CAF or W64; "
+    "FLAC of 8, 16 or 24 bits"
+)
 
 
 class Original(IntEnum):
-    """What a file was before it was compressed: how its samples are laid out as bytes."""
+    """What kind of file samples come from, as compressed files number them."""
 
-    WAV, FLAC = range(2)
+    WAV, FLAC, AIFF, CAF, W64 = range(5)
+
+
+SUFFIXES = {
+    Original.WAV: (".wav", ".wave", ".bwf"),
+    Original.FLAC: (".flac",),
+    Original.AIFF: (".aiff", ".aif", ".aifc"),
+    Original.CAF: (".caf",),
+    Original.W64: (".w64",),
+}
+"""Of names, by what is written under them; the first is the usual one."""
+AUDIO_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+OTHER_SUFFIXES = (
+    *(".mp3", ".m4a", ".aac", ".alac", ".ogg", ".oga", ".opus", ".wv", ".ape", ".tta", ".wma", ".au", ".snd"),
+    *(".ofr", ".tak", ".shn", ".mka"),
+)
+"""Of other audio, which is neither read nor written."""
 
 
 @dataclass(frozen=True)

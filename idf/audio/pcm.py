@@ -25,7 +25,10 @@ from idf.files import atomic_write
 
 SAMPLE_MIN, SAMPLE_MAX = -(2**15), 2**15 - 1
 
-_SUPPORTED = {1: "mono 16-bit PCM in WAV or FLAC", 2: "16-bit PCM of one or two channels in WAV or FLAC"}
+_SUPPORTED = {
+    1: "mono 16-bit PCM in WAV, AIFF, CAF, W64 or FLAC",
+    2: "16-bit PCM of one or two channels in WAV, AIFF, CAF, W64 or FLAC",
+}
 _SPLIT = "split the channels into files of their own, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
 _STEREO = "; data.channels=2 takes two channels, for model=adaptive"
 _CONVERT = "convert it, for example `ffmpeg -i IN -c:a pcm_s16le OUT.wav` (this changes the samples)"
@@ -52,7 +55,7 @@ class PcmInfo:
 
 
 def probe_pcm16(path: Path | str, channels: int = 1) -> PcmInfo:
-    """Read the header of a 16-bit WAV or FLAC file, and its size where a WAV header leaves the length open.
+    """Read the header of a 16-bit file, and its size where the header leaves the length open.
 
     Args:
         channels: how many are taken at most, 1 or 2.
@@ -72,7 +75,7 @@ def probe_pcm16(path: Path | str, channels: int = 1) -> PcmInfo:
 
 
 def read_pcm16(path: Path | str, channels: int = 1) -> Pcm:
-    """Read a 16-bit WAV or FLAC file, whole.
+    """Read a 16-bit file, whole.
 
     Args:
         channels: how many are taken at most, 1 or 2.

@@ -1,4 +1,4 @@
-"""Samples as interleaved little-endian PCM, and back.
+"""Samples as interleaved PCM, and back: little-endian, or as a file has them.
 
 >>> stereo = np.array([[1, -1], [2, -2]], np.int32)
 >>> pcm_bytes(stereo, 16).hex(" ")
@@ -6,9 +6,13 @@
 >>> from_pcm_bytes(pcm_bytes(stereo, 24), 2, 24)
 array([[ 1, -1],
        [ 2, -2]], dtype=int32)
+>>> Layout(is_big_endian=True).to_bytes(stereo, 16).hex(" ")
+'00 01 ff ff 00 02 ff fe'
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,3 +33,41 @@ def from_pcm_bytes(data: bytes, channels: int, sample_bits: int) -> np.ndarray:
         padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
         return (padded.view("<i4").astype(np.int32) >> 8).reshape(-1, channels)
     return np.frombuffer(data, _TYPES[sample_bits]).astype(np.int32).reshape(-1, channels)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How interleaved samples stand in a file; the plain one is WAV's.
+
+    Attributes:
+        is_big_endian: samples of more than 8 bits begin with their highest byte.
+        is_signed: samples of 8 bits are signed, not 128 more than they are. Wider ones always are.
+    """
+
+    is_big_endian: bool = False
+    is_signed: bool = False
+
+    def to_bytes(self, samples: np.ndarray, sample_bits: int) -> bytes:
+        """Samples (n, channels) of 8, 16, 24 or 32 bits, as the file has them."""
+        if sample_bits == 8 and not self.is_signed:
+            return (samples + 128).astype(np.uint8).tobytes()
+        data = pcm_bytes(samples, sample_bits)
+        return _swapped(data, sample_bits // 8) if self.is_big_endian else data
+
+    def from_bytes(self, data: bytes, channels: int, sample_bits: int) -> np.ndarray:
+        """Undo :meth:`to_bytes`: int32 (n, channels)."""
+        if sample_bits == 8 and not self.is_signed:
+            return np.frombuffer(data, np.uint8).astype(np.int32).reshape(-1, channels) - 128
+        return from_pcm_bytes(_swapped(data, sample_bits // 8) if self.is_big_endian else data, channels, sample_bits)
+
+
+PLAIN = Layout()
+
+
+def signed_layout(sample_bits: int, *, is_big_endian: bool) -> Layout:
+    """The layout of files in which samples of 8 bits are signed, too."""
+    return Layout(is_big_endian and sample_bits > 8, sample_bits == 8)
+
+
+def _swapped(data: bytes, width: int) -> bytes:
+    return np.frombuffer(data, np.uint8).reshape(-1, width)[:, ::-1].tobytes()

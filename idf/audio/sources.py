@@ -1,4 +1,4 @@
-"""Where samples come from: arrays, WAV files, FLAC files, all read a block at a time.
+"""Where samples come from: arrays, files of chunks (WAV and others), FLAC files, all read a block at a time.
 
 A source tells what its samples are, then gives them, and at the end tells the hash of what it gave,
 so that a restored file can be compared with the original without keeping either.
@@ -14,6 +14,7 @@ from typing import IO, Protocol
 
 import numpy as np
 
+from idf.audio.chunks import ChunkReader, Chunks
 from idf.audio.flac import HeldErrors, Kept, find_level
 from idf.audio.flac_reading import (
     MAX_METADATA_BYTES,
@@ -25,12 +26,14 @@ from idf.audio.flac_reading import (
     streaminfo,
 )
 from idf.audio.format import MAX_CHANNELS, AudioFormat, Original, UnsupportedAudioError
-from idf.audio.pcm_bytes import pcm_bytes
-from idf.audio.wav import WavReader, canonical_head, canonical_tail, is_wav, to_wav_bytes
+from idf.audio.kinds import kind_of
+from idf.audio.pcm_bytes import PLAIN, Layout, pcm_bytes
+from idf.audio.wav import canonical_head, canonical_tail
 from idf.errors import DataError
 
 _FLAC_MAGICS = (b"fLaC", b"ID3")
 """A FLAC file, or one behind a tag that MP3 files have."""
+
 _TRIAL_BLOCK = 1 << 16
 _FLAC_SUBTYPES = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}
 
@@ -43,6 +46,7 @@ class Source(Protocol):
         announced: samples in each channel, if that is known beforehand.
         head: the bytes before the samples if they must come back; None for the canonical WAV header.
         original: what kind of file this is; ``WAV`` for arrays.
+        layout: how samples stand in the file; the plain one for arrays and FLAC.
         is_column: an array of shape (n, 1) of one channel.
         note: what will not come back, a sentence; empty where all will. Known once the head was asked for.
     """
@@ -55,6 +59,8 @@ class Source(Protocol):
     def head(self) -> bytes | None: ...
     @property
     def original(self) -> Original: ...
+    @property
+    def layout(self) -> Layout: ...
     @property
     def is_column(self) -> bool: ...
     @property
@@ -76,7 +82,7 @@ class Source(Protocol):
 class ArraySource:
     """An array. ``samples``: int32 (n, channels) within the bits of ``audio_format``."""
 
-    original, note = Original.WAV, ""
+    original, layout, note = Original.WAV, PLAIN, ""
 
     def __init__(self, samples: np.ndarray, audio_format: AudioFormat, *, is_column: bool = False) -> None:
         self._samples, self.audio_format, self.is_column = samples, audio_format, is_column
@@ -95,20 +101,21 @@ class ArraySource:
         return None
 
 
-class WavSource:
-    """A WAV file, read forwards. Raises as :class:`idf.audio.wav.WavReader`."""
+class ChunkSource:
+    """A file of chunks, read forwards. Arguments and errors: :class:`idf.audio.chunks.ChunkReader`."""
 
-    original, is_column, note = Original.WAV, False, ""
+    is_column, note = False, ""
 
-    def __init__(self, file: IO[bytes], name: str, start: bytes = b"") -> None:
-        self._reader = WavReader(file, name, start)
+    def __init__(self, file: IO[bytes], name: str, kind: type[Chunks], start: bytes = b"") -> None:
+        self._reader = ChunkReader(file, name, kind, start)
+        self.original, self.layout = kind.original, self._reader.layout
         self.audio_format, self.announced = self._reader.audio_format, self._reader.announced
         self.head = None if self._is_canonical() else self._reader.head
         self._hash = hashlib.sha256(self._reader.head)
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
         for block in self._reader.blocks(samples):
-            self._hash.update(to_wav_bytes(block, self.audio_format.sample_bits))
+            self._hash.update(self.layout.to_bytes(block, self.audio_format.sample_bits))
             yield block
 
     def tail(self) -> Iterator[bytes]:
@@ -120,8 +127,11 @@ class WavSource:
         return self._hash.digest()
 
     def _is_canonical(self) -> bool:
+        """Whether the head need not be kept."""
+        if self.original is not Original.WAV or self.announced is None:
+            return False
         try:
-            return self.announced is not None and self._reader.head == canonical_head(self.announced, self.audio_format)
+            return self._reader.head == canonical_head(self.announced, self.audio_format)
         except DataError:
             return False
 
@@ -137,7 +147,7 @@ class FlacSource:
         DataError: damaged, or of an unsupported kind.
     """
 
-    original, is_column = Original.FLAC, False
+    original, layout, is_column = Original.FLAC, PLAIN, False
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         import soundfile  # deferred: loads a shared library
@@ -219,10 +229,10 @@ class FlacSource:
 
 
 def open_source(file: IO[bytes], name: str) -> Source:
-    """The source for a file, by its first bytes. FLAC must seek; WAV may be a pipe.
+    """The source for a file, by its first bytes. FLAC must seek; all others may be pipes.
 
     Raises:
-        DataError: empty, neither WAV nor FLAC, damaged, or of an unsupported kind.
+        DataError: empty, damaged, or of an unsupported kind.
     """
     start = b""
     while len(start) < 12 and (more := file.read(12 - len(start))):
@@ -231,9 +241,10 @@ def open_source(file: IO[bytes], name: str) -> Source:
         raise DataError(f"{name}: the file is empty (0 bytes)")
     if start.startswith(_FLAC_MAGICS):
         return FlacSource(file, name)
-    if is_wav(start):
-        return WavSource(file, name, start)
-    raise UnsupportedAudioError(name, "neither WAV nor FLAC")
+    kind = kind_of(start)
+    if kind is not None:
+        return ChunkSource(file, name, kind, start)
+    raise UnsupportedAudioError(name, "no WAV, AIFF, CAF, W64 or FLAC file")
 
 
 def open_path(path: Path) -> IO[bytes]:

@@ -22,7 +22,7 @@ _EPILOG = """\
 examples:
   idf compress talk.wav                 writes talk.idf, checks it, keeps talk.wav
   idf compress --best talk.wav          smaller still, and slower; --fast is the other way
-  idf compress recordings -o archive    every WAV and FLAC below recordings/, to archive/
+  idf compress recordings -o archive    every WAV, AIFF, CAF, W64 and FLAC below it, to archive/
   idf decompress talk.idf               writes talk.wav again, byte for byte
   idf decompress talk.idf -o talk.flac  the same samples as FLAC
   idf decompress --salvage broken.idf   what can still be had of a damaged file
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="idf",
-        description="Lossless audio compression by integer discrete flows: WAV and FLAC, "
+        description="Lossless audio compression by integer discrete flows: WAV, AIFF, CAF, W64 and FLAC, "
         "8 to 32 bits, 32-bit floats, 1 to 8 channels.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -115,11 +115,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "compress",
-        help="WAV and FLAC files to .idf files",
-        description="Compress WAV and FLAC files. A WAV file will come back byte for byte, a FLAC file with all its "
-        "metadata, and byte for byte too where its frames can be made again. What is written is decoded and compared before it counts.",
+        help="WAV, AIFF, CAF, W64 and FLAC files to .idf files",
+        description="Compress WAV, AIFF, CAF, W64 and FLAC files. All come back byte for byte, but for FLAC files of other "
+        "encoders, of which samples and metadata come back. What is written is decoded and compared before it counts.",
     )
-    _add_files(command, "WAV or FLAC files, folders of them, or - for standard input (WAV)")
+    _add_files(command, "sound files, folders of them, or - for standard input")
     _add_output(command, "file or folder to write to (default: beside the source, as .idf); - for standard output")
     choice = command.add_mutually_exclusive_group()
     choice.add_argument(
@@ -142,15 +142,15 @@ def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_decompress(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "decompress",
-        help=".idf files to WAV or FLAC",
-        description="Restore what was compressed: WAV files byte for byte, FLAC files as FLAC with the same metadata and "
+        help=".idf files to what they were",
+        description="Restore what was compressed: WAV, AIFF, CAF and W64 files byte for byte, FLAC files as FLAC with the same metadata and "
         "samples. What the target has no place for is said.",
     )
     _add_files(command, ".idf files, folders of them, or - for standard input")
     _add_output(
         command,
-        "file or folder to write to; a name that ends in .flac gets FLAC (default: beside the source, as what it "
-        "was); - for standard output (WAV)",
+        "file or folder to write to; a name that ends in .wav, .flac, .aiff, .caf or .w64 gets such a file (default: "
+        "beside the source, as what it was); - for standard output (FLAC as WAV)",
     )
     _add_model_of_file(command)
     instead = command.add_mutually_exclusive_group()
@@ -171,7 +171,7 @@ def _add_decompress(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_verify(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "verify",
-        help="decode .idf files to nowhere and check them",
+        help="decode .idf files and check them, writing nothing",
         description="Decode files and check every byte. For each file, standard output says OK or what is wrong.",
     )
     _add_files(command, ".idf files, folders of them, or - for standard input")

@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from idf.audio.flac import MAX_RATE_HZ
-from idf.audio.format import Original
+from idf.audio.format import AUDIO_SUFFIXES, OTHER_SUFFIXES, SUFFIXES, Original
 from idf.audio.sources import open_source
 from idf.cli.batch import do_all
 from idf.cli.console import Report
 from idf.cli.info import info
 from idf.cli.models import models
-from idf.cli.plan import AUDIO_SUFFIXES, STREAM, Task, plan
+from idf.cli.plan import STREAM, Task, plan
 from idf.cli.streams import existing, task_input, task_output
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
-    OTHER_SUFFIXES,
     SUFFIX,
-    SUFFIXES,
     Check,
     Counted,
+    check_packed_name,
     check_target,
     compress_file,
     compress_source,
@@ -31,6 +30,7 @@ from idf.container.files import (
     kind_of_target,
     naming,
     read_file_header,
+    restore,
     verify_file,
 )
 from idf.container.records import read_header
@@ -60,6 +60,9 @@ def _compress(arguments: argparse.Namespace) -> int:
     if arguments.json and arguments.output == STREAM:
         raise OutputError("standard output cannot have both the file and --json; name a file with -o")
     todo = plan(arguments.files, arguments.output, AUDIO_SUFFIXES, rename, beside=(SUFFIX,))
+    for task in todo.tasks:
+        if task.target is not None:
+            check_packed_name(task.target)
     codec = registry.load_model(arguments.model)
     replace, check = existing(arguments), _check(arguments)
 
@@ -105,10 +108,12 @@ def _decompress(arguments: argparse.Namespace) -> int:
             counted = Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
             codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
-            if task.target is not None and kind_of_target(task.target, decoder.header) is not Original.WAV:
-                raise OutputError(f"{task.name} can be restored as WAV only; name a .wav file")
-            samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=report.advance)
-            return Size(samples, decoder.audio_format, counted.count)
+            if task.target is None:
+                samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=report.advance)
+                return Size(samples, decoder.audio_format, counted.count)
+            kind = kind_of_target(task.target, decoder.header)
+            samples, note = restore(codec, decoder, output, kind, jobs=jobs, progress=report.advance)
+            return Size(samples, decoder.audio_format, counted.count, note)
 
     return do_all("decompressing", todo, work, arguments)
 
@@ -147,6 +152,10 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
 
         with task_output(task, arguments, scratch=False) as output:
             loss = salvage_stream(codec, file, output.write, progress=count)
+    if header.original is not Original.WAV:
+        report.note(
+            f"{task.name}: salvaged as WAV, which has no place for the {header.original.name} file's other bytes"
+        )
     for note in loss.notes:
         report.warning(f"{task.name}: {note}")
     if loss.ranges or loss.notes:
@@ -185,7 +194,7 @@ def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: R
 def _check_wav_target(task: Task, arguments: argparse.Namespace, why: str) -> None:
     if task.target is not None:
         check_target(task.source, task.target, existing(arguments))
-        if task.target.suffix.lower() in (*SUFFIXES[Original.FLAC], *OTHER_SUFFIXES):
+        if task.target.suffix.lower() in {*AUDIO_SUFFIXES, *OTHER_SUFFIXES} - {*SUFFIXES[Original.WAV]}:
             raise OutputError(f"{task.target}: {why}; name a .wav file")
 
 
@@ -210,7 +219,7 @@ def _original_name(path: Path) -> str:
         header = None
     if header is None:
         return path.with_suffix(".wav").name
-    usual = SUFFIXES[header.original if header.rate_hz <= MAX_RATE_HZ else Original.WAV]
+    usual = SUFFIXES[Original.WAV if header.from_flac and header.rate_hz > MAX_RATE_HZ else header.original]
     name = os.fsdecode(header.name)
     if name and Path(name).with_suffix(SUFFIX).name == path.name and Path(name).suffix.lower() not in OTHER_SUFFIXES:
         return name if _suits(Path(name), usual) else path.with_suffix(usual[0]).name

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from idf.cli.ends import say
+from idf.cli.ends import end_if_told, say
 from idf.cli.plan import Task, names
 from idf.container.stream import Size
 from idf.text import printable
@@ -135,7 +135,8 @@ class Report:
             self._say(f"{name}: done in {seconds:.1f} s")
 
     def advance(self, samples: int) -> None:
-        """So many more samples are done."""
+        """So many more samples are done. Raises :class:`idf.errors.Stopped` where a signal told the command to end."""
+        end_if_told()
         if self._bar is not None:
             self._bar.advance(self._task, samples)
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from idf.errors import OutputError, Stopped
 
@@ -72,23 +73,39 @@ def standard_streams() -> Iterator[None]:
                 os.close(null)
 
 
+_told: int | None = None
+"""The signal that told the command to end."""
+
+
+def end_if_told() -> None:
+    """Raise :class:`Stopped` where a signal came. For between two blocks, in any thread.
+
+    What a signal's handler raises is lost where it comes in the middle of a destructor or of a callback of C code.
+    """
+    if _told is not None:
+        raise Stopped(_told)
+
+
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP do what Ctrl-C does, so that unfinished files are removed, once.
 
-    A signal that the caller chose to ignore (``nohup``) stays ignored.
+    Inside, :func:`end_if_told` knows of all three. A signal that the caller chose to ignore (``nohup``) stays ignored.
     """
+    global _told
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for each in before:  # a second one must not end the cleaning up
+        global _told
+        _told = number
+        for each in before.keys() - {signal.SIGINT}:  # a second one must not end the cleaning up, but for Ctrl-C
             signal.signal(each, signal.SIG_IGN)
         raise Stopped(number)
 
-    before = {}
+    before: dict[int, Any] = {}
     try:
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, stop)
     except ValueError:  # not the main thread: the caller has its own ways
         pass
@@ -97,3 +114,4 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _told = None

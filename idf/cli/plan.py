@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from idf.audio.format import AUDIO_SUFFIXES
 from idf.errors import DataError, OutputError
 from idf.files import is_stream
 
 STREAM = "-"
-AUDIO_SUFFIXES = (".wav", ".wave", ".bwf", ".flac")
-"""What is looked for in folders. A file that is named is taken whatever it is called."""
 FILE_SUFFIXES = (*AUDIO_SUFFIXES, ".idf")
 """Names that end like this are taken for files, not for folders that are to be made."""
 

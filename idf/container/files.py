@@ -1,6 +1,6 @@
-"""Files on disk: a WAV or FLAC file to an ``.idf`` file and back.
+"""Files on disk: a recording to an ``.idf`` file and back.
 
-A WAV file comes back byte for byte, whatever else it holds; a FLAC file with its metadata and samples, and
+WAV, AIFF, CAF and W64 come back byte for byte, whatever else they hold; a FLAC file with its metadata and samples, and
 to the byte where the encoder at hand makes the same frames (:mod:`idf.audio.flac`). Targets
 appear only when they are whole and checked, keep the source's time stamps and permissions, and never
 replace a file unless told. Memory does not grow with the length of a file.
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Literal
 
 from idf.audio.flac import MAX_RATE_HZ, Kept, write_flac
-from idf.audio.format import Original
+from idf.audio.format import AUDIO_SUFFIXES, OTHER_SUFFIXES, SUFFIXES, Original
+from idf.audio.kinds import KINDS
 from idf.audio.sources import Source, open_path, open_source
-from idf.audio.wav import chunk_names
 from idf.coding.codec import ChunkCodec
 from idf.container.records import Header, read_header
 from idf.container.stream import (
@@ -28,6 +28,7 @@ from idf.container.stream import (
     Progress,
     Size,
     checked_samples,
+    decode_plain,
     decode_stream,
     encode_stream,
     no_progress,
@@ -37,28 +38,6 @@ from idf.errors import DataError, FormatError, OutputError
 from idf.files import atomic_write, is_stream, output_errors
 
 SUFFIX = ".idf"
-SUFFIXES = {Original.WAV: (".wav", ".wave", ".bwf"), Original.FLAC: (".flac",)}
-"""Of names, by what is written under them; the first is the usual one."""
-OTHER_SUFFIXES = (
-    *(
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".caf",
-        ".w64",
-        ".mp3",
-        ".m4a",
-        ".aac",
-        ".alac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".wv",
-        ".ape",
-    ),
-    *(".tta", ".wma", ".au", ".snd", ".ofr", ".tak", ".shn", ".mka"),
-)
-"""Of other audio, which is never written."""
 _COPY = 1 << 20
 
 Existing = Literal["refuse", "replace"]
@@ -77,7 +56,7 @@ def compress_file(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
-    """Compress a WAV or FLAC file.
+    """Compress a recording.
 
     Raises:
         DataError: the source is missing, damaged or of an unsupported kind.
@@ -168,7 +147,7 @@ def decompress_file(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
-    """Undo :func:`compress_file`: what the original was, or the samples as WAV or FLAC where the target's name asks so.
+    """Undo :func:`compress_file`: what the original was, or its samples as the kind that the target's name asks for.
 
     Raises:
         DataError: the source is missing.
@@ -179,10 +158,16 @@ def decompress_file(
     check_target(source, target, existing)
     with open_path(source) as file, naming(str(source)):
         decoder = Decoder(file)
-        restore = {Original.FLAC: _restore_flac, Original.WAV: _restore_wav}[kind_of_target(target, decoder.header)]
+        kind = kind_of_target(target, decoder.header)
         with _output(source, target) as output:
-            samples, note = restore(codec, decoder, output, jobs, progress)
+            samples, note = restore(codec, decoder, output, kind, jobs=jobs, progress=progress)
         return Size(samples, decoder.audio_format, source.stat().st_size, note)
+
+
+def check_packed_name(target: Path) -> None:
+    """Refuse to call a compressed file what sound is called. Raises OutputError."""
+    if target.suffix.lower() in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES):
+        raise OutputError(f"{target} is a name for sound, not for a compressed file; name a {SUFFIX} file")
 
 
 def kind_of_target(target: Path, header: Header) -> Original:
@@ -192,38 +177,76 @@ def kind_of_target(target: Path, header: Header) -> Original:
         OutputError: other audio than can be written.
     """
     suffix = target.suffix.lower()
-    for original, suffixes in SUFFIXES.items():
-        if suffix in suffixes:
-            return original
-    if suffix in OTHER_SUFFIXES:
-        raise OutputError(f"{target}: {suffix} files are not written; name a .wav or .flac file")
-    return header.original
+    if suffix in (*OTHER_SUFFIXES, SUFFIX):
+        usual = ", ".join(suffixes[0] for suffixes in SUFFIXES.values())
+        raise OutputError(
+            f"{target}: {suffix} files are not what is written here; name a file with one of the endings {usual}"
+        )
+    kind = next((original for original, suffixes in SUFFIXES.items() if suffix in suffixes), header.original)
+    if suffix == ".aifc" and header.original is not Original.AIFF:
+        raise OutputError(f"{target}: AIFF-C is written of AIFF-C only; name a .aiff file")
+    return kind
 
 
-def _restore_wav(
-    codec: ChunkCodec, decoder: Decoder, output: IO[bytes], jobs: int, progress: Progress
+def restore(
+    codec: ChunkCodec,
+    decoder: Decoder,
+    output: IO[bytes],
+    kind: Original,
+    *,
+    jobs: int = 1,
+    progress: Progress = no_progress,
 ) -> tuple[int, str]:
-    samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=progress)
-    if not decoder.header.from_flac:
-        return samples, ""
-    remedy = "; restore it as .flac" if decoder.header.rate_hz <= MAX_RATE_HZ else ", which stay in the .idf file"
-    return samples, f"WAV has no place for the FLAC file's metadata{remedy}"
+    """Write a compressed file as it was, or its samples as a new file of another kind.
+
+    Args:
+        output: binary, must seek.
+        kind: what to write.
+
+    Returns:
+        Samples in each channel, and what does not come back, a sentence; empty where all does.
+
+    Raises:
+        FormatError: damaged, or made with another model.
+        DataError: the samples are too many for such a file.
+        OutputError: such a file cannot hold such samples.
+    """
+    header = decoder.header
+    if kind is header.original and kind is not Original.FLAC:
+        return decode_stream(codec, decoder, output.write, jobs=jobs, progress=progress), ""
+    head, tail, begin = decoder.kept_head(), bytearray(), output.tell()
+    if kind is Original.FLAC:
+        kept = Kept.unpack(head) if header.from_flac else None
+        blocks = checked_samples(codec, decoder, jobs=jobs, tail=tail.extend)
+        samples, is_same = write_flac(output, decoder.audio_format, blocks, kept=kept, progress=progress)
+        if kept is not None:
+            output.write(tail)
+            return samples, "" if is_same else "its samples and metadata are those of the original, its bytes are not"
+    else:
+        new = KINDS[kind]
+        samples = decode_plain(*(codec, decoder, output.write, new, 0), tail=tail.extend, jobs=jobs, progress=progress)
+        output.seek(begin)  # not before the end it is sure how many there are
+        output.write(new.plain_head(samples, decoder.audio_format))
+        output.seek(0, os.SEEK_END)
+    return samples, _left_out(header, kind, head, bytes(tail), samples)
 
 
-def _restore_flac(
-    codec: ChunkCodec, decoder: Decoder, output: IO[bytes], jobs: int, progress: Progress
-) -> tuple[int, str]:
-    head, tail = decoder.kept_head(), bytearray()
-    kept = Kept.unpack(head) if decoder.header.from_flac else None
-    blocks = checked_samples(codec, decoder, jobs=jobs, tail=tail.extend)
-    samples, is_same = write_flac(output, decoder.audio_format, blocks, kept=kept, progress=progress)
-    if kept is None:
-        chunks = chunk_names(head) + chunk_names(bytes(tail), 0)
-        named = f" ({', '.join(chunks)})" if chunks else ""
-        is_plain = not head and len(tail) < 2
-        return samples, "" if is_plain else f"FLAC has no place for the WAV file's own bytes{named}; restore it as .wav"
-    output.write(tail)
-    return samples, "" if is_same else "its samples and metadata are those of the original, its bytes are not"
+def _left_out(header: Header, kind: Original, head: bytes, tail: bytes, samples: int) -> str:
+    """What a file of another kind than the original has no place for, a sentence."""
+    original = header.original
+    if original is Original.FLAC:
+        remedy = "restore it as .flac" if header.rate_hz <= MAX_RATE_HZ else "it stays in the .idf file"
+        return f"{kind.name} has no place for the FLAC file's metadata; {remedy}"
+    old = KINDS[original]
+    padding = -samples * header.audio_format.frame_bytes % old.alignment
+    chunks = (old.other_chunks(head, old.start_bytes) if head else []) + old.other_chunks(tail, padding)
+    if not chunks and not tail.strip(b"\0") and not (head and original is Original.WAV):
+        return ""
+    named = f" ({', '.join(chunks)})" if chunks else ""
+    return (
+        f"{kind.name} has no place for the {original.name} file's own bytes{named}; "
+        f"restore it as {SUFFIXES[original][0]}"
+    )
 
 
 def verify_file(codec: ChunkCodec, path: Path | str, *, jobs: int = 1, progress: Progress = no_progress) -> Size:

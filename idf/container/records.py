@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from idf.audio.format import SAMPLE_BITS, AudioFormat, Original
+from idf.audio.pcm_bytes import PLAIN, Layout
 from idf.coding.codec import MAX_CHUNK_SAMPLES
 from idf.container import varint
 from idf.errors import FormatError
@@ -44,7 +45,7 @@ MIN_BLOCK_BYTES = len(SYNC) + 1 + 1 + CRC_BYTES + 1
 
 _FLAG_FLOAT, _FLAG_HEAD, _FLAG_OPEN = 1 << 5, 1 << 6, 1 << 7
 """Of the first byte of flags; below them: channels less 1, and bytes a sample less 1."""
-_FLAG_NAME, _FLAG_COLUMN = 1 << 3, 1 << 4
+_FLAG_NAME, _FLAG_COLUMN, _FLAG_BIG_ENDIAN, _FLAG_SIGNED = (1 << bit for bit in range(3, 7))
 """Of the second; below them: what the original was."""
 RAW_BYTES, DEFLATED_BYTES = 0, 1
 """Forms of a head or tail block: as they were, or by RFC 1951."""
@@ -85,6 +86,7 @@ class Header:
         original: what kind of file it was; ``WAV`` for arrays, too.
         name: of the original file, without folders, as the system had it; empty where it had none.
         is_column: an array of one channel, given as (time, 1).
+        layout: how samples stood in the original; the plain one but for AIFF and CAF.
 
     Raises:
         ValueError: a fingerprint of another length than 8 bytes, or an impossible name.
@@ -101,6 +103,7 @@ class Header:
     name: bytes = b""
     is_float: bool = False
     is_column: bool = False
+    layout: Layout = PLAIN
 
     def __post_init__(self) -> None:
         if len(self.fingerprint) != FINGERPRINT_BYTES:
@@ -141,6 +144,7 @@ class Header:
         sound = (self.channels - 1) | (self.sample_bits // 8 - 1) << 3 | _FLAG_FLOAT * self.is_float
         sound |= _FLAG_HEAD * self.has_head | _FLAG_OPEN * (self.samples is None)
         origin = self.original | _FLAG_NAME * bool(self.name) | _FLAG_COLUMN * self.is_column
+        origin |= _FLAG_BIG_ENDIAN * self.layout.is_big_endian | _FLAG_SIGNED * self.layout.is_signed
         numbers = [self.rate_hz, self.chunk_samples] + ([] if self.samples is None else [self.samples])
         packed = MAGIC + bytes([VERSION, sound, origin]) + b"".join(map(varint.pack, numbers))
         return packed + (varint.pack(len(self.name)) + self.name if self.name else b"") + self.fingerprint
@@ -259,7 +263,10 @@ def read_header(file: IO[bytes]) -> Header:
         or not 0 < chunk_samples <= MAX_CHUNK_SAMPLES
         or (samples or 0) > MAX_SAMPLES
         or (sound & _FLAG_FLOAT and sample_bits != 32)
-        or origin >> 5
+        or origin >> 7
+        or (origin & (_FLAG_BIG_ENDIAN | _FLAG_SIGNED) and original not in (Original.AIFF, Original.CAF))
+        or (origin & _FLAG_BIG_ENDIAN and sample_bits == 8)
+        or (origin & _FLAG_SIGNED and sample_bits != 8)
         or original >= len(Original)
         or (needs_head and not sound & _FLAG_HEAD)
         or (samples is None and original == Original.FLAC)
@@ -280,6 +287,7 @@ def read_header(file: IO[bytes]) -> Header:
         name=name,
         is_float=bool(sound & _FLAG_FLOAT),
         is_column=bool(origin & _FLAG_COLUMN),
+        layout=Layout(bool(origin & _FLAG_BIG_ENDIAN), bool(origin & _FLAG_SIGNED)),
     )
 
 

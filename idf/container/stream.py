@@ -13,10 +13,11 @@ from typing import IO
 
 import numpy as np
 
+from idf.audio.chunks import Chunks
 from idf.audio.format import AudioFormat
 from idf.audio.pcm_bytes import pcm_bytes
 from idf.audio.sources import Source
-from idf.audio.wav import canonical_head, canonical_tail, to_wav_bytes
+from idf.audio.wav import Wav, canonical_head
 from idf.coding.codec import MAX_CHUNK_SAMPLES, ChunkCodec
 from idf.container.blocks.floats import decode_float_block, encode_float_block
 from idf.container.blocks.planes import decode_block, encode_block
@@ -110,6 +111,7 @@ def encode_stream(
         name=name if is_name(name) else b"",
         is_float=audio_format.is_float,
         is_column=source.is_column,
+        layout=source.layout,
     )
     writer = FrameWriter(file, header)
     writer.foreign(HEAD, source.head or b"")
@@ -153,14 +155,14 @@ class Decoder:
         self._pending: Block | End | None = None
 
     def head(self) -> bytes:
-        """The bytes before the samples in the original, or for FLAC in a WAV file; to be asked for first.
+        """The bytes before the samples in the original, which is no FLAC; to be asked for first.
 
         Raises:
             FormatError: the file is damaged.
             DataError: the samples are too many for a WAV file.
         """
         kept = self.kept_head()
-        if self.header.has_head and not self.header.from_flac:
+        if self.header.has_head:
             return kept
         assert self.header.samples is not None  # checked with the header
         return canonical_head(self.header.samples, self.audio_format)
@@ -236,15 +238,48 @@ def decode_stream(
         FormatError: damaged, or made with another model.
         DataError: the samples are too many for a WAV file.
     """
-    from_flac, bits = decoder.header.from_flac, decoder.audio_format.sample_bits
+    header = decoder.header
+    if header.from_flac:
+        decoder.kept_head()
+        return decode_plain(codec, decoder, write, Wav, header.samples or 0, jobs=jobs, progress=progress)
     write(decoder.head())
     total = 0
-    for samples in checked_samples(codec, decoder, jobs=jobs, tail=_ignore if from_flac else write):
-        write(to_wav_bytes(samples, bits))
+    for samples in checked_samples(codec, decoder, jobs=jobs, tail=write):
+        write(header.layout.to_bytes(samples, header.sample_bits))
         total += len(samples)
         progress(len(samples))
-    if from_flac:
-        write(canonical_tail(total, decoder.audio_format))
+    return total
+
+
+def decode_plain(
+    codec: ChunkCodec,
+    decoder: Decoder,
+    write: Callable[[bytes], object],
+    kind: type[Chunks],
+    announced: int,
+    *,
+    tail: Callable[[bytes], object] = _ignore,
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> int:
+    """Write the samples, after the head, as a new file of some kind.
+
+    Args:
+        announced: samples, as the head of the new file is to say.
+        tail: is given the bytes after the samples in the original.
+
+    Returns, Raises:
+        As :func:`decode_stream`.
+    """
+    audio_format = decoder.audio_format
+    layout = kind.plain_layout(audio_format.sample_bits)
+    write(kind.plain_head(announced, audio_format))
+    total = 0
+    for samples in checked_samples(codec, decoder, jobs=jobs, tail=tail):
+        write(layout.to_bytes(samples, audio_format.sample_bits))
+        total += len(samples)
+        progress(len(samples))
+    write(kind.plain_tail(total, audio_format))
     return total
 
 

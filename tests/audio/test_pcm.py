@@ -66,7 +66,9 @@ def test_write_wav16_to_an_impossible_place(tmp_path: Path) -> None:
 def test_stereo(tmp_path: Path) -> None:
     path = tmp_path / "stereo.wav"
     soundfile.write(path, np.zeros((100, 2), np.int16), 8000, subtype="PCM_16")
-    with pytest.raises(DataError, match=r"stereo\.wav: found 2 channels; supported: mono 16-bit PCM in WAV or FLAC"):
+    with pytest.raises(
+        DataError, match=r"stereo\.wav: found 2 channels; supported: mono 16-bit PCM in WAV, AIFF, CAF, W64 or FLAC"
+    ):
         read_pcm16(path)
 
 
@@ -110,17 +112,25 @@ def test_other_sample_formats(tmp_path: Path, subtype: str, suffix: str, found: 
         read_pcm16(path)
 
 
-def test_another_container_under_a_wav_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["AIFF", "CAF", "W64"])
+def test_other_containers_whatever_they_are_called(tmp_path: Path, kind: str) -> None:
+    samples = np.arange(-50, 50, dtype=np.int16)
+    soundfile.write(tmp_path / "clip.wav", samples, 8000, subtype="PCM_16", format=kind)
+    assert probe_pcm16(tmp_path / "clip.wav") == PcmInfo(100, 8000, 1)
+    np.testing.assert_array_equal(read_pcm16(tmp_path / "clip.wav").samples, samples)
+
+
+def test_an_unknown_container_under_a_wav_name(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
-    soundfile.write(path, np.zeros(100, np.int16), 8000, subtype="PCM_16", format="AIFF")
-    with pytest.raises(DataError, match=r"clip\.wav: neither WAV nor FLAC; supported: mono 16-bit PCM"):
+    soundfile.write(path, np.zeros(100, np.int16), 8000, subtype="PCM_16", format="AU")
+    with pytest.raises(DataError, match=r"clip\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
         read_pcm16(path)
 
 
 def test_not_audio(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     path.write_text("this is no audio at all")
-    with pytest.raises(DataError, match=r"clip\.wav: neither WAV nor FLAC; supported: mono 16-bit PCM"):
+    with pytest.raises(DataError, match=r"clip\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
         read_pcm16(path)
 
 
@@ -261,7 +271,7 @@ def test_flac_behind_id3_tags(tmp_path: Path) -> None:
     assert probe_pcm16(path) == PcmInfo(5000, 8000)
     np.testing.assert_array_equal(read_pcm16(path).samples, samples)
     path.write_bytes(tag[:-1] + flac)
-    with pytest.raises(DataError, match=r"neither WAV nor FLAC"):
+    with pytest.raises(DataError, match="no FLAC behind its ID3 tag"):
         read_pcm16(path)
     path.write_bytes(tag + flac[:26] + b"another MD5, say" + flac[42:])
     with pytest.raises(DataError, match=r"do not match the file's MD5"):

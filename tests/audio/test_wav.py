@@ -9,8 +9,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idf.audio.chunks import ChunkReader
 from idf.audio.format import AudioFormat
-from idf.audio.wav import WavReader, canonical_head, canonical_tail, from_wav_bytes, to_wav_bytes
+from idf.audio.pcm_bytes import PLAIN
+from idf.audio.wav import Wav, canonical_head, canonical_tail, to_wav_bytes
 from idf.errors import DataError
 
 SAMPLES = np.array([[0], [1], [-1], [32767], [-32768], [300], [-300]], np.int32)
@@ -51,8 +53,8 @@ class Pipe(io.RawIOBase):
         return self._file.read(min(size, 7) if size >= 0 else 7)
 
 
-def parts(data: bytes, block: int = 3) -> tuple[bytes, np.ndarray, bytes, WavReader]:
-    reader = WavReader(Pipe(data), "x.wav")  # type: ignore[arg-type]
+def parts(data: bytes, block: int = 3) -> tuple[bytes, np.ndarray, bytes, ChunkReader]:
+    reader = ChunkReader(Pipe(data), "x.wav", Wav)  # type: ignore[arg-type]
     blocks = list(reader.blocks(block))
     assert all(len(b) == block for b in blocks[:-1])
     samples = np.concatenate([np.empty((0, reader.audio_format.channels), np.int32), *blocks])
@@ -70,11 +72,14 @@ def parts(data: bytes, block: int = 3) -> tuple[bytes, np.ndarray, bytes, WavRea
         riff(fmt(), b"data" + struct.pack("<I", 0) + PCM),
         riff(fmt(), b"data" + struct.pack("<I", 4000) + PCM + b"\x01"),
         riff(ds64(len(PCM)), fmt(), b"data" + struct.pack("<I", 0xFFFFFFFF) + PCM, chunk(b"id3 ", b"x"), magic=b"RF64"),
+        riff(ds64(2**60), fmt(), b"data" + struct.pack("<I", 0xFFFFFFFF) + PCM, magic=b"RF64"),
+        riff(ds64(0), fmt(), b"data" + struct.pack("<I", 0xFFFFFFFF) + PCM, magic=b"RF64"),
         riff(fmt(bits=12), chunk(b"data", PCM)),
         riff(fmt(), chunk(b"data", PCM + b"\x07"), chunk(b"LIST", b"x")),
     ],
     ids=[
         *("plain", "other chunks", "trailing bytes", "extensible", "streamed", "unfinished", "broken off", "RF64"),
+        *("RF64, an impossible length", "RF64, unfinished"),
         *("12 in 16 bits", "an odd data chunk"),
     ],
 )
@@ -95,7 +100,7 @@ def test_kinds_of_samples(bits: int, channels: int) -> None:
     assert reader.audio_format == AudioFormat(8000, channels, bits)
     assert samples.shape == (10, channels)
     assert to_wav_bytes(samples, bits) == pcm
-    np.testing.assert_array_equal(from_wav_bytes(pcm, reader.audio_format), samples)
+    np.testing.assert_array_equal(PLAIN.from_bytes(pcm, channels, bits), samples)
     expected, _ = soundfile.read(io.BytesIO(data), dtype="int32", always_2d=True)
     np.testing.assert_array_equal(samples, expected >> (32 - bits))
 

@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_read_is_an_error_and_the_rest_is_done(
 
 
 def test_what_is_no_audio_we_take_is_counted_and_named(idf: Idf, tree: Path) -> None:
-    for name in ("x.aiff", "deep/y.mp3", ".hidden.wav", ".cache/z.wav", "old.idf"):
+    for name in ("x.au", "deep/y.mp3", ".hidden.wav", ".cache/z.wav", "old.idf"):
         (tree / name).parent.mkdir(exist_ok=True)
         (tree / name).write_bytes(b"?")
     (tree / "link").symlink_to(tree / "deep")
@@ -65,13 +65,13 @@ def test_what_is_no_audio_we_take_is_counted_and_named(idf: Idf, tree: Path) -> 
     assert done.status == 0
     last = done.err.splitlines()[-1]
     assert last.startswith("2 done, 0 skipped, 0 failed; 12.1 kB before, ")
-    over = {".cache/", ".hidden.wav", "x.aiff", "deep/y.mp3", "link/"}
+    over = {".cache/", ".hidden.wav", "x.au", "deep/y.mp3", "link/"}
     assert set(last.partition("; 5 passed over: ")[2].split(", ")) == {f"{tree}/{name}" for name in over}
     assert idf("compress", "-qf", tree).err == ""
     (tree / "only").mkdir()
-    (tree / "only" / "x.caf").write_bytes(b"?")
+    (tree / "only" / "x.opus").write_bytes(b"?")
     nothing = idf("compress", tree / "only")
-    assert (nothing.status, "x.caf" in nothing.err) == (2, True)
+    assert (nothing.status, "x.opus" in nothing.err) == (2, True)
 
 
 def test_a_link_that_leads_nowhere_is_an_error(idf: Idf, tree: Path) -> None:
@@ -133,7 +133,7 @@ def test_json_of_every_file(idf: Idf, tree: Path, wav: Path) -> None:
         **{"a.wav": "done", "b.BWF": "done"},
         **{"bad.wav": "failed", "c.wav": "skipped"},
     }
-    assert "neither WAV nor FLAC" in facts["bad.wav"]["error"]
+    assert "no WAV, AIFF" in facts["bad.wav"]["error"]
     assert (facts["a.wav"]["bytes_before"], facts["a.wav"]["samples"]) == ((tree / "a.wav").stat().st_size, 3000)
     assert facts["a.wav"]["bytes_after"] == (tree / "a.idf").stat().st_size
     assert facts["a.wav"]["target"] == str(tree / "a.idf")

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from idf.cli.console import Report
+from idf.cli.ends import end_if_told
 from tests.paths import ROOT
 
 Idf = Callable[..., Any]
@@ -61,6 +63,48 @@ def test_signals_leave_nothing_behind(
     assert process.communicate()[1] == "interrupted\n"
     assert process.returncode == status
     assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]
+
+
+class Trap:
+    """Interrupts as it is destroyed: what is raised there is lost."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("command", ["compress", "decompress", "verify"])
+def test_a_signal_that_is_lost_in_a_destructor_ends_the_command_all_the_same(
+    idf: Idf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int, command: str
+) -> None:
+    noise = np.random.default_rng(0).integers(-300, 300, 300_000).astype(np.int16)
+    soundfile.write(tmp_path / "long.wav", noise, 8000)
+    assert idf("-q", tmp_path / "long.wav").status == 0
+    lost: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    advance = Report.advance
+
+    def interrupted(report: Report, samples: int) -> None:
+        if not lost:
+            Trap(number)
+        advance(report, samples)
+
+    monkeypatch.setattr(Report, "advance", interrupted)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    source = tmp_path / ("long.wav" if command == "compress" else "long.idf")
+    done = idf(command, "-q", *([] if command == "verify" else ["-o", tmp_path / "out"]), source)
+    assert (done.status, done.err, len(lost)) == (status, "interrupted\n", 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    signal.signal(signal.SIGINT, handlers[0])
+    assert signal.getsignal(signal.SIGTERM) == handlers[1]
+    monkeypatch.undo()
+    end_if_told()  # of the next command, none
 
 
 def test_nohup_is_obeyed(environment: dict[str, str], wav: Path) -> None:
@@ -160,7 +204,7 @@ def test_links_are_written_through(idf: Idf, wav: Path, tmp_path: Path) -> None:
     assert not real.is_symlink()
     assert idf("compress", wav, "-o", link).status == 1
     assert idf("verify", real).status == 0
-    wav_link = tmp_path / "link.wav"
+    wav_link = tmp_path / "of wav.idf"
     wav_link.symlink_to(wav)
     assert "the file to be read" in idf("compress", "-f", wav, "-o", wav_link).err
 

@@ -137,7 +137,7 @@ def test_one_bad_file_does_not_stop_the_others(idf: Idf, wav: Path, tmp_path: Pa
     (tmp_path / "bad.wav").write_text("this is no sound")
     done = idf("compress", tmp_path / "bad.wav", tmp_path / "missing.wav", wav)
     assert done.status == 1
-    assert "bad.wav: neither WAV nor FLAC" in done.err
+    assert "bad.wav: no WAV, AIFF, CAF, W64 or FLAC file" in done.err
     assert "missing.wav: no such file" in done.err
     assert (tmp_path / "in.idf").exists()
 
@@ -150,7 +150,8 @@ def test_files_that_exist_are_not_replaced(idf: Idf, wav: Path, tmp_path: Path) 
     assert "--force" in done.err
     assert (tmp_path / "in.idf").read_text() == "precious"
     assert idf("compress", "-f", wav).status == 0
-    done = idf("compress", "-f", wav, "-o", wav)
+    nameless = wav.rename(tmp_path / "recording")
+    done = idf("compress", "-f", nameless, "-o", nameless)
     assert done.status == 1
     assert "the file to be read" in done.err
 
@@ -186,7 +187,7 @@ def test_a_bar_is_shown_to_who_looks(idf: Idf, wav: Path, tmp_path: Path, monkey
     assert done.status == 1
     assert "compressing" in done.err
     assert "100 %" in done.err
-    assert "bad.wav: neither WAV nor FLAC" in done.err
+    assert "bad.wav: no WAV, AIFF, CAF, W64 or FLAC file" in done.err
     assert "other.wav: done in" in done.err
     assert "compressing" not in idf("compress", "-qf", wav).err
 

@@ -50,13 +50,38 @@ def test_info_has_the_whole_digest(idf: Idf, wav: Path) -> None:
     assert digest in idf("info", wav.with_suffix(".idf")).out.decode()
 
 
-@pytest.mark.parametrize("suffix", [".aiff", ".CAF", ".mp3"])
-def test_wav_is_never_written_under_other_names(idf: Idf, wav: Path, suffix: str) -> None:
+@pytest.mark.parametrize("option", [["--salvage"], ["--blocks", "2"]])
+@pytest.mark.parametrize("suffix", [".aiff", ".CAF", ".w64", ".flac", ".mp3"])
+def test_wav_is_never_written_under_other_names(idf: Idf, wav: Path, suffix: str, option: list[str]) -> None:
     idf("-q", wav)
-    for option in ([], ["--salvage"], ["--blocks", "2"]):
-        done = idf("decompress", *option, wav.with_suffix(".idf"), "-o", wav.with_name(f"y{suffix}"))
-        assert (done.status, "name a .wav" in done.err) == (1, True)
+    done = idf("decompress", *option, wav.with_suffix(".idf"), "-o", wav.with_name(f"y{suffix}"))
+    assert (done.status, "name a .wav" in done.err) == (1, True)
+    assert not wav.with_name(f"y{suffix}").exists()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "message"),
+    [
+        (".idf", ".idf files are not what is written here"),
+        (".mp3", "name a file with one of the endings .wav, .flac, .aiff, .caf, .w64"),
+        (".aifc", "name a .aiff file"),
+    ],
+)
+def test_what_is_not_written_is_refused(idf: Idf, wav: Path, suffix: str, message: str) -> None:
+    idf("-q", wav)
+    for source, data in ((wav.with_suffix(".idf"), b""), ("-", wav.with_suffix(".idf").read_bytes())):
+        done = idf("decompress", source, "-o", wav.with_name(f"y{suffix}"), stdin=data)
+        assert (done.status, message in done.err, len(done.err.splitlines())) == (1, True, 1)
         assert not wav.with_name(f"y{suffix}").exists()
+
+
+@pytest.mark.parametrize("name", ["y.wav", "y.AIFF", "y.flac", "y.mp3"])
+def test_compressed_files_are_not_called_what_sound_is_called(idf: Idf, wav: Path, name: str) -> None:
+    for source, data in ((wav, b""), ("-", wav.read_bytes())):
+        done = idf("compress", source, "-o", wav.with_name(name), stdin=data)
+        assert (done.status, len(done.err.splitlines())) == (2, 1)
+        assert f"{name} is a name for sound, not for a compressed file; name a .idf file" in done.err
+        assert not wav.with_name(name).exists()
 
 
 def test_flac_comes_back_to_the_byte_and_says_what_wav_leaves_out(idf: Idf, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_sources_that_cannot_be_read(codec: Any, tmp_path: Path) -> None:
             convert(codec, tmp_path / "missing", tmp_path / "target")
         with pytest.raises(DataError, match="is a folder"):
             convert(codec, tmp_path, tmp_path / "target")
-    with pytest.raises(DataError, match=r"text\.wav: neither WAV nor FLAC; supported"):
+    with pytest.raises(DataError, match=r"text\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported"):
         compress_file(codec, tmp_path / "text.wav", tmp_path / "target")
     with pytest.raises(DataError, match=r"empty\.wav: the file is empty"):
         compress_file(codec, tmp_path / "empty.wav", tmp_path / "target")

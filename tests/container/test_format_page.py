@@ -51,6 +51,8 @@ class File:
         self.is_float, self.has_head, silent = (bool(sound >> n & 1) for n in (5, 6, 7))
         self.sample_bytes, self.channels = (sound >> 3 & 3) + 1, (sound & 7) + 1
         self.original, has_name, self.is_column = origin & 7, bool(origin & 8), bool(origin & 16)
+        self.is_big_endian, self.is_signed = bool(origin & 32), bool(origin & 64)
+        assert origin < 128
         self.rate, self.chunk = self.number(), self.number()
         self.announced = None if silent else self.number()
         self.name = self.take(self.number()) if has_name else b""
@@ -97,8 +99,11 @@ def test_every_file_is_as_the_page_says(name: str) -> None:
     file = File((FROZEN / f"{name}.idf").read_bytes())
     assert file.fingerprint.hex() == DIGESTS["tiny.idfm"]["fingerprint"][:16]
     assert sum(samples for samples, _ in file.blocks[1]) == file.samples
-    assert bool(file.blocks[0]) == file.has_head == (name in ("odd-wav", "flac"))
-    assert (file.original, file.name) == ((1, "flac.Ünï".encode()) if name == "flac" else (0, file.name))
+    original = {"flac": 1, "aiff": 2, "caf": 3, "w64": 4}.get(name.partition("-")[0], 0)
+    assert bool(file.blocks[0]) == file.has_head == (original > 0 or name == "odd-wav")
+    assert (file.original, file.name) == (original, f"{name}.Ünï".encode() if file.has_head else b"")
+    assert file.is_big_endian == (name in ("aiff-24", "aiff-float", "caf-big-16"))
+    assert file.is_signed == (name in ("aiff-8", "caf-8"))
     for _, payload in file.blocks[1]:
         assert payload[0] in ((0, 3, 4, 5) if file.is_float else (0, 1, 2))
 

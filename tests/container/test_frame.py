@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idf.audio.format import Original
+from idf.audio.pcm_bytes import Layout
 from idf.coding.codec import MAX_CHUNK_SAMPLES
 from idf.container import varint
 from idf.container.frame import Block, FrameReader, FrameWriter
@@ -99,6 +100,9 @@ def test_what_is_written_is_read(has_head: bool) -> None:
     [
         *({"samples": None}, {"samples": 0}, {"samples": 2**52}, {"rate_hz": 2**32 - 1}, {"chunk_samples": 2**20}),
         *({"original": Original.FLAC, "has_head": True}, {"channels": 8}, {"sample_bits": 24}, {"sample_bits": 8}),
+        {"original": Original.AIFF, "has_head": True, "layout": Layout(is_big_endian=True)},
+        {"original": Original.CAF, "has_head": True, "sample_bits": 8, "layout": Layout(is_signed=True)},
+        {"original": Original.W64, "has_head": True, "samples": None},
     ],
 )
 def test_headers_come_back(change: dict[str, Any]) -> None:
@@ -203,8 +207,16 @@ def test_random_bytes_after_a_good_header(data: bytes) -> None:
         ({"rate_hz": 0}, "impossible values"),
         ({"rate_hz": 2**32}, "impossible values"),
         ({"is_float": True}, "impossible values"),
-        ({"original": Original.FLAC, "has_head": False}, "impossible values"),
         ({"original": Original.FLAC, "samples": None}, "impossible values"),
+        *(({"original": kind, "has_head": False}, "impossible values") for kind in list(Original)[1:]),
+        ({"original": 5, "has_head": True}, "impossible values"),
+        ({"layout": Layout(is_big_endian=True)}, "impossible values"),
+        ({"original": Original.W64, "has_head": True, "layout": Layout(is_big_endian=True)}, "impossible values"),
+        ({"original": Original.AIFF, "has_head": True, "layout": Layout(is_signed=True)}, "impossible values"),
+        *(
+            ({"original": Original.CAF, "has_head": True, "sample_bits": 8, "layout": layout}, "impossible values")
+            for layout in (Layout(is_big_endian=True), Layout(True, True))
+        ),
         ({"is_column": True, "channels": 2}, "impossible values"),
         ({"samples": 2**52 + 1}, "impossible values"),
         ({"samples": 2**60}, "impossible"),

@@ -7,10 +7,13 @@ import io
 import json
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from idf.audio.flac import Kept
 from idf.audio.format import Original
+from idf.audio.pcm_bytes import Layout
 from idf.audio.sources import open_source
 from idf.container.stream import Decoder, checked_samples, decode_stream, encode_stream
 from idf.models.load import load_codec
@@ -34,7 +37,7 @@ def restore(codec: Any, name: str) -> bytes:
 
 
 def test_nothing_frozen_was_touched(tiny: WindowCodec) -> None:
-    assert len(NAMES) == 16
+    assert len(NAMES) == 23
     assert sorted([*NAMES, "tiny.idfm"]) == sorted(DIGESTS)
     for name in NAMES:
         assert hashlib.sha256((FROZEN / f"{name}.idf").read_bytes()).hexdigest() == DIGESTS[name]["idf"]
@@ -50,9 +53,25 @@ def test_frozen_files_decode(tiny: WindowCodec, name: str) -> None:
 def test_the_same_files_are_written_today(tiny: WindowCodec, name: str) -> None:
     """Not promised for ever (a writer may find shorter codes), but on every machine alike."""
     out = io.BytesIO()
-    kept = "odd-wav.Ünï".encode() if name == "odd-wav" else b""
+    with open(FROZEN / f"{name}.idf", "rb") as file:
+        kept = Decoder(file).header.name
     encode_stream(tiny, open_source(io.BytesIO(restore(tiny, name)), name), out, name=kept)
     assert hashlib.sha256(out.getvalue()).hexdigest() == DIGESTS[name]["idf"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("aiff", "caf", "w64"))])
+def test_another_library_reads_what_is_restored(tiny: WindowCodec, name: str) -> None:
+    with open(FROZEN / f"{name}.idf", "rb") as file:
+        decoder = Decoder(file)
+        header = decoder.header
+        decoder.kept_head()
+        samples = np.concatenate(list(checked_samples(tiny, decoder)))
+    found, rate_hz = soundfile.read(
+        io.BytesIO(restore(tiny, name)), dtype="float32" if header.is_float else "int32", always_2d=True
+    )
+    right = found.view(np.int32) if header.is_float else found >> (32 - header.sample_bits)
+    np.testing.assert_array_equal(right, samples)
+    assert rate_hz == header.rate_hz
 
 
 def test_what_is_kept_beside_samples(tiny: WindowCodec) -> None:
@@ -66,5 +85,17 @@ def test_what_is_kept_beside_samples(tiny: WindowCodec) -> None:
         for _ in checked_samples(tiny, decoder, tail=tail.extend):
             continue
         assert tail == b"TAG" + bytes(125)
+    for name, kind, layout in (
+        ("aiff-24", Original.AIFF, Layout(True, False)),
+        ("aiff-8", Original.AIFF, Layout(False, True)),
+        ("aiff-float", Original.AIFF, Layout(True, False)),
+        ("aiff-sowt", Original.AIFF, Layout(False, False)),
+        ("caf-big-16", Original.CAF, Layout(True, False)),
+        ("caf-8", Original.CAF, Layout(False, True)),
+        ("w64-32", Original.W64, Layout(False, False)),
+    ):
+        with open(FROZEN / f"{name}.idf", "rb") as file:
+            header = Decoder(file).header
+        assert (header.original, header.layout, header.name.decode()) == (kind, layout, f"{name}.Ünï")
     with open(FROZEN / "column.idf", "rb") as file:
         assert Decoder(file).header.is_column

@@ -16,7 +16,9 @@ import numpy as np
 
 from idf.audio.flac import write_flac
 from idf.audio.flac_reading import read_metadata
-from idf.audio.format import AudioFormat
+from idf.audio.format import AudioFormat, Original
+from idf.audio.kinds import KINDS
+from idf.audio.pcm_bytes import Layout
 from idf.audio.sources import ArraySource, Source, open_source
 from idf.audio.wav import canonical_head, to_wav_bytes
 from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
@@ -105,6 +107,33 @@ def flac() -> bytes:
     return b"ID3\4\0\0\0\0\0\3tag" + b"fLaC" + metadata + frames + b"TAG" + bytes(125)
 
 
+def kinds() -> dict[str, bytes]:
+    """AIFF, AIFF-C, CAF and W64, in both orders of bytes, with chunks around the samples, and of 8 bits."""
+    left = voice(700, 8)
+    stereo = np.stack([left, left // 2 + 5], 1)
+    floats = bits_of(stereo / 32768)
+    caf_of_bits, big = plain(Original.CAF, stereo, AudioFormat(48000, 2, 16)), Layout(is_big_endian=True)
+    big_caf = caf_of_bits[:35] + b"\0" + caf_of_bits[36:68] + big.to_bytes(stereo, 16)
+    sowt = b"COMM" + struct.pack(">IHIHHQ", 24, 2, 700, 16, 0x400E, 44100 << 48) + b"sowt\0\0"
+    pcm = to_wav_bytes(stereo, 16)
+    sowt += b"SSND" + struct.pack(">III", len(pcm) + 8, 0, 0) + pcm
+    return {
+        "aiff-24": plain(Original.AIFF, stereo * 200 + 7, AudioFormat(44100, 2, 24)) + b"NAME\0\0\0\x05voice\0",
+        "aiff-8": plain(Original.AIFF, left[:, None] >> 8, AudioFormat(22050, 1, 8)) + b"and bytes behind",
+        "aiff-float": plain(Original.AIFF, floats, AudioFormat(48000, 2, 32, True)),
+        "aiff-sowt": b"FORM" + struct.pack(">I", len(sowt) + 4) + b"AIFC" + sowt,
+        "caf-big-16": big_caf,
+        "caf-8": plain(Original.CAF, left[:, None] >> 8, AudioFormat(8000, 1, 8)),
+        "w64-32": plain(Original.W64, stereo * 60000 - 3, AudioFormat(96000, 2, 32)),
+    }
+
+
+def plain(original: Original, samples: np.ndarray, about: AudioFormat) -> bytes:
+    kind, count = KINDS[original], len(samples)
+    pcm = kind.plain_layout(about.sample_bits).to_bytes(samples.astype(np.int32), about.sample_bits)
+    return kind.plain_head(count, about) + pcm + kind.plain_tail(count, about)
+
+
 def main(folder: Path) -> None:
     if not (folder / "tiny.idfm").exists():
         save_tiny_model(folder / "tiny.idfm")
@@ -114,7 +143,7 @@ def main(folder: Path) -> None:
     sources: dict[str, Source] = {
         name: ArraySource(x, about, is_column=flag) for name, (x, about, flag) in arrays.items()
     }
-    files = {"odd-wav": odd_wav(), "flac": flac()}
+    files = {"odd-wav": odd_wav(), "flac": flac(), **kinds()}
     sources |= {name: open_source(io.BytesIO(data), name) for name, data in files.items()}
     arrays["flac"] = (voice(1000, 6)[:, None], AudioFormat(8000, 1, 16), False)
     digests = {}
