@@ -58,11 +58,11 @@ class AdaptiveConfig(PredictorsConfig):
 
     forgetting: list[float] = field(default_factory=lambda: [0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9998])
     cascades: list[int] = field(default_factory=lambda: [13])
-    filter_orders: list[int] = field(default_factory=lambda: [1024, 256, 16])
-    filter_rates: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.03])
+    filter_orders: list[int] = field(default_factory=lambda: [1024, 256, 32, 16])
+    filter_rates: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.05, 0.03])
     partial_sums: bool = True
     joint_orders: list[int] = field(default_factory=lambda: [16, 16])
-    stack_forgetting: float = 0.998
+    stack_forgetting: float = 0.995
     past: int = 16
     """Past residuals and samples that the network sees."""
     hidden: int = 64

@@ -48,10 +48,10 @@ def test_write_wav16_is_read_back_by_an_independent_reader(samples: npt.NDArray[
 
 @pytest.mark.parametrize(
     "samples",
-    [np.array([32768]), np.array([-32769]), np.array([0.5]), np.zeros((2, 2), np.int32)],
-    ids=["too large", "too small", "float", "two axes"],
+    [np.array([32768]), np.array([-32769]), np.array([0.5]), np.zeros((2, 2, 2), np.int32)],
+    ids=["too large", "too small", "float", "three axes"],
 )
-def test_write_wav16_refuses_what_is_not_mono_16_bit(tmp_path: Path, samples: npt.NDArray[np.generic]) -> None:
+def test_write_wav16_refuses_what_is_not_16_bit(tmp_path: Path, samples: npt.NDArray[np.generic]) -> None:
     with pytest.raises(ValueError):
         write_wav16(tmp_path / "x.wav", samples, 8000)
     assert list(tmp_path.iterdir()) == []
@@ -242,7 +242,7 @@ def test_flac_of_unknown_length(tmp_path: Path) -> None:
     path = tmp_path / "clip.flac"
     samples = np.random.default_rng(0).integers(-3000, 3000, 70_000).astype(np.int16)
     of_unknown_length(path, samples)
-    assert probe_pcm16(path) == PcmInfo(70_000, 8000)
+    assert probe_pcm16(path) == PcmInfo(70_000, 8000, 1)
     np.testing.assert_array_equal(read_pcm16(path).samples, samples)
     with open(path, "rb") as file:
         source = open_source(file, path.name)
@@ -268,7 +268,7 @@ def test_flac_behind_id3_tags(tmp_path: Path) -> None:
     flac = path.read_bytes()
     tag = b"ID3\x04\x00\x00\x00\x00\x02\x2c" + bytes(300)
     path.write_bytes(tag + flac)
-    assert probe_pcm16(path) == PcmInfo(5000, 8000)
+    assert probe_pcm16(path) == PcmInfo(5000, 8000, 1)
     np.testing.assert_array_equal(read_pcm16(path).samples, samples)
     path.write_bytes(tag[:-1] + flac)
     with pytest.raises(DataError, match="no FLAC behind its ID3 tag"):
@@ -285,7 +285,7 @@ def test_wav_from_a_pipe(tmp_path: Path, size: int, name: str) -> None:
     data = bytearray((tmp_path / name).read_bytes())
     data[4:8] = data[40:44] = size.to_bytes(4, "little")
     (tmp_path / name).write_bytes(data)
-    assert probe_pcm16(tmp_path / name) == PcmInfo(1000, 8000)
+    assert probe_pcm16(tmp_path / name) == PcmInfo(1000, 8000, 1)
     np.testing.assert_array_equal(read_pcm16(tmp_path / name).samples, np.arange(1000))
 
 
@@ -315,5 +315,5 @@ def test_training_takes_what_the_codec_takes(cut: int, noise: bytes, place: int)
             return
         pcm, info = read_pcm16(path), probe_pcm16(path)
     np.testing.assert_array_equal(pcm.samples, expected[:, 0])
-    assert info == PcmInfo(len(pcm.samples), pcm.rate_hz)
+    assert info == PcmInfo(len(pcm.samples), pcm.rate_hz, 1)
     assert pcm.rate_hz == source.audio_format.rate_hz
