@@ -43,6 +43,11 @@ class Pcm:
     """int32 (time,) if mono, (time, channels) otherwise, values -32768 … 32767."""
     rate_hz: int
 
+    @property
+    def first_channel(self) -> Pcm:
+        """Its first channel alone, for what can be drawn of one only."""
+        return self if self.samples.ndim == 1 else Pcm(self.samples[:, 0], self.rate_hz)
+
 
 @dataclass(frozen=True)
 class PcmInfo:

@@ -26,7 +26,7 @@ COMPANIONS = {
     "data=ljspeech": ["data.root=somewhere"],
     "data=ljspeech_mini": ["data.root=somewhere"],
     "data=folder": ["data.root=somewhere"],
-    "data=mix": ["data.root=somewhere"],
+    "data=mix": ["data.root=somewhere", "model=adaptive"],
 }
 OPTIONS = [f"{group}={option}" for group, options in groups().items() for option in options]
 

@@ -89,7 +89,7 @@ def _named_clip(wanted: str | None, dataset: Dataset) -> tuple[str, Pcm]:
         if elsewhere:
             hint = f": it is one to learn from; name its file to take it all the same, or a test clip{hint}"
         raise DataError(f"clip={wanted} is no file and no test clip of {dataset.name}{hint}")
-    return found[0].name, dataset.read(found[0])
+    return found[0].name, dataset.read(found[0]).first_channel
 
 
 def _part(text: str | None, clip: Pcm) -> Pcm:

@@ -56,7 +56,7 @@ def make_example_clip(codec: ChunkCodec, dataset: Dataset, clips: Sequence[Clip]
         RunError: the codec cannot be looked into.
     """
     clip = clips[typical_clip(results)]
-    audio = dataset.read(clip)
+    audio = dataset.read(clip).first_channel
     samples = audio.samples[: max(1, round(SECONDS * audio.rate_hz))]
     coded = look_into(codec, clip.name, samples, audio.rate_hz)
     seconds = len(audio.samples) / audio.rate_hz
