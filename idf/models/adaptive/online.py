@@ -17,17 +17,15 @@ import numpy as np
 from idf.coding.kernels import compiled_step
 from idf.models.adaptive.network import MEAN_STEP, power_of_two
 from idf.models.adaptive.steps import LEVEL
-from idf.models.adaptive.vectors import add_outer
+from idf.models.adaptive.vectors import add_outer, descend
 
 BATCH = 64
 """Samples, of all channels together, between two steps."""
-_KEPT = np.float32(0.99)
-_LEAST = np.float32(1e-4)
-_FARTHEST = np.float32(0.5)
+_KEPT, _LEAST, _FARTHEST, _SHARE = (np.float32(number) for number in (0.99, 1e-4, 0.5, 1 / BATCH))
 _STEEPEST = np.float32(8)
 """No gradient with respect to an output counts for more."""
 _LOG2_E, _LN_2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
-_ONE, _HALF = np.float32(1), np.float32(0.5)
+_ONE = np.float32(1)
 _DEEPEST = np.float32(-60)
 _RAREST = np.float32(1e-30)
 
@@ -50,12 +48,7 @@ def adapt(c: int, x: int, constants: Any, state: Any, scratch: Any) -> None:
     online.seen[0] = 0
     rate = constants.online_rate
     weights, trained, gradient, squares = online.weights, online.trained, online.gradient, online.squares
-    for i in range(weights.shape[0]):
-        g = gradient[i] * np.float32(1 / BATCH)
-        gradient[i] = np.float32(0)
-        squares[i] = _KEPT * squares[i] + (_ONE - _KEPT) * (g * g)
-        moved = weights[i] - trained[i] - rate * g / (np.sqrt(squares[i]) + _LEAST)
-        weights[i] = trained[i] + min(max(moved, -_FARTHEST), _FARTHEST)
+    descend(weights, trained, gradient, squares, _SHARE, _KEPT, rate, _LEAST, _FARTHEST)
 
 
 @compiled_step

@@ -223,6 +223,49 @@ def add_outer(typing: Any, x: Any, inputs: Any, slopes: Any, outputs: Any, gradi
 
 
 @intrinsic
+def descend(
+    typing: Any,
+    weights: Any,
+    trained: Any,
+    gradient: Any,
+    squares: Any,
+    share: Any,
+    kept: Any,
+    rate: Any,
+    least: Any,
+    farthest: Any,
+) -> Any:
+    """A step of RMSprop, float32, on arrays whose length is a multiple of 16; the gradient becomes 0.
+
+    With g = gradient · share: squares ← kept · squares + (1 − kept) · g², and weights ← trained + what lies between
+    ±farthest of weights − trained − rate · g / (√squares + least).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, _SINGLES)
+        add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
+        datas = [w.data(signature.args[i], arguments[i]) for i in range(4)]
+        share, kept, rate, least, farthest = (w.spread(argument) for argument in arguments[4:])
+        rest, nearest = sub(w.constant(1), kept), sub(w.constant(0), farthest)
+        kind = ir.FunctionType(_SINGLES, [_SINGLES])
+        root = cgutils.get_or_insert_function(builder.module, kind, "llvm.sqrt.v16f32")
+        count = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
+        with w.loop(0, count, 16) as (index, _):
+            places = [w.place(data, index) for data in datas]
+            weight, before, slope, square = (w.load(place) for place in places)
+            g = mul(slope, share)
+            square = add(mul(kept, square), mul(rest, mul(g, g)))
+            moved = sub(sub(weight, before), div(mul(rate, g), add(builder.call(root, [square]), least)))
+            moved = builder.select(builder.fcmp_ordered(">", moved, nearest), moved, nearest)
+            moved = builder.select(builder.fcmp_ordered("<", moved, farthest), moved, farthest)
+            for value, place in zip((add(before, moved), w.constant(0), square), (places[0], *places[2:]), strict=True):
+                w.store(value, place)
+        return context.get_dummy_value()
+
+    return types.void(weights, trained, gradient, squares, *[types.float32] * 5), generate
+
+
+@intrinsic
 def multiply(
     typing: Any, x: Any, inputs: Any, weights: Any, weights_start: Any, bias_start: Any, outputs: Any, out: Any
 ) -> Any:
