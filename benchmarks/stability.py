@@ -234,6 +234,11 @@ class Coding:
             return PRECISION - np.log2(np.where(freqs > 0, freqs, 0).astype(np.float64))
 
 
+def fresh(codec: AdaptiveCodec) -> State:
+    """The state of one channel before the first sample."""
+    return first_state(codec.constants, 1, codec.weights)
+
+
 def copied(state: State) -> State:
     """The same state in arrays of its own."""
     return State(*(type(part)(*map(np.array, part)) if isinstance(part, tuple) else np.array(part) for part in state))
@@ -360,12 +365,9 @@ def run(
     """
     constants, rng = codec.constants, np.random.default_rng(seed)
     sources, step = signals(), step_of(codec.constants)
-    coding = Coding(codec, first_state(constants, 1, codec.weights))
-    watched = first_state(constants, 1, codec.weights)
+    coding, watched = Coding(codec, fresh(codec)), fresh(codec)
     outcome = Outcome(name, by_signal={name: Sum() for name in sources}, longest=dict.fromkeys(sources, 0))
-    Coding(codec, first_state(constants, 1, codec.weights)).bits(
-        np.zeros((step, 1), np.int32)
-    )  # compiled before it is timed
+    Coding(codec, fresh(codec)).bits(np.zeros((step, 1), np.int32))  # compiled before it is timed
     for signal, length in schedule(list(sources), total, step, rng):
         outcome.switches += 1
         outcome.longest[signal] = max(outcome.longest[signal], length)
@@ -400,10 +402,7 @@ def _compare_with_a_fresh_start(
 ) -> None:
     for signal, source in sources.items():
         samples = sampled(source, 0, LAST, np.random.default_rng(5))
-        for bits, state in (
-            (outcome.old, copied(aged)),
-            (outcome.fresh, first_state(codec.constants, 1, codec.weights)),
-        ):
+        for bits, state in ((outcome.old, copied(aged)), (outcome.fresh, fresh(codec))):
             bits[signal] = float(Coding(codec, state).bits(samples)[LAST // 2 :].mean())
 
 

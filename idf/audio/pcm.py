@@ -44,6 +44,11 @@ class Pcm:
     rate_hz: int
 
     @property
+    def frames(self) -> npt.NDArray[np.int32]:
+        """The samples as int32 (time, channels), of mono too."""
+        return self.samples.reshape(len(self.samples), -1)
+
+    @property
     def first_channel(self) -> Pcm:
         """Its first channel alone, for what can be drawn of one only."""
         return self if self.samples.ndim == 1 else Pcm(self.samples[:, 0], self.rate_hz)

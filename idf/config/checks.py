@@ -53,6 +53,7 @@ _CHOICES = {
     "data.name": ("demo", "ljspeech", "folder"),
     "data.short_clips": ("error", "skip"),
     "data.broken": ("error", "skip"),
+    "data.channels": (1, 2),
     "coder": ("rans", "craystack"),
     "tracker.mode": (None, *WANDB_MODES),
 }
@@ -186,10 +187,7 @@ def _optimizer(optimizer: OptimizerConfig, training: TrainingConfig) -> Iterator
 
 
 def _channels(config: Config) -> Iterator[str]:
-    channels = config.data.channels
-    if channels not in (1, 2):
-        yield f"data.channels={channels}: 1 or 2"
-    elif channels == 2 and family_name(config) != ADAPTIVE:
+    if config.data.channels == 2 and family_name(config) != ADAPTIVE:
         yield "data.channels=2: windows are of one channel; pairs are for model=adaptive, adaptive_fast and adaptive_best"
 
 

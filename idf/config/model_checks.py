@@ -19,8 +19,9 @@ from idf.config.schema import (
 )
 
 MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_PAST = 1024, 4096, 128, 1024, 16, 32, 64
-MAX_JOINT = 256
 """Sizes of adaptive flows beyond which a model file is refused: no configuration comes near them."""
+MAX_JOINT = 256
+"""Samples of a channel that the joint expert sees, beyond which a model file is refused."""
 WHITENINGS = ("none", "adaptive", "window")
 MAX_CLASSES, MAX_CLASS_ORDER, MAX_START_SAMPLES = 1024, 128, 1_000_000
 """Sizes of prediction inside windows beyond which a model file is refused."""
@@ -163,11 +164,10 @@ def predictor_problems(config: PredictorsConfig, group: str) -> Iterator[str]:
     joint = config.joint_orders
     if len(joint) != 2 or not (joint == [0, 0] or all(1 <= order <= MAX_JOINT for order in joint)):
         yield f"{group}.joint_orders={joint}: two numbers from 1 to {MAX_JOINT}, or [0, 0] for none"
-    for name, least in (("joint_forgetting", 0.9), ("stack_forgetting", 0.9)):
-        value = getattr(config, name)
-        if not (least <= value < 1 or (name == "stack_forgetting" and value == 0)):
-            none = ", or 0 for none" if name == "stack_forgetting" else ""
-            yield f"{group}.{name}={value}: from {least} to below 1{none}"
+    if not 0.9 <= config.joint_forgetting < 1:
+        yield f"{group}.joint_forgetting={config.joint_forgetting}: from 0.9 to below 1"
+    if not (config.stack_forgetting == 0 or 0.9 <= config.stack_forgetting < 1):
+        yield f"{group}.stack_forgetting={config.stack_forgetting}: from 0.9 to below 1, or 0 for none"
     sources = len(experts) + (joint != [0, 0])
     for source in config.cascades:
         if not 0 <= source < sources:

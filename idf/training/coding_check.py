@@ -76,7 +76,7 @@ def coded_size(
         if stop():
             return None
         pcm = dataset.read(clip)
-        samples = pcm.samples.reshape(len(pcm.samples), -1)
+        samples = pcm.frames
         data = compress_array(codec, samples, AudioFormat(pcm.rate_hz, samples.shape[1], 16))
         if not np.array_equal(decompress_array(codec, data)[0], samples):
             raise AssertionError(f"{clip.name} was coded to {len(data)} bytes and did not come back exactly")

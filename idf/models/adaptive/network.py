@@ -78,9 +78,10 @@ def mixture(c: int, constants: Any, weights: Array, state: Any, scratch: Any) ->
         total += np.float64(w[k])
         weighted += np.float64(w[k]) * state.predictions[c, k]
     mean = weighted / total
-    scratch.mean[0] = mean
-    for k in range(experts):
-        scratch.shares[k] = np.float32(np.float64(w[k]) / total)
+    if plan.online:  # what it learns from
+        scratch.mean[0] = mean
+        for k in range(experts):
+            scratch.shares[k] = np.float32(np.float64(w[k]) / total)
     level = now[LEVEL]
     scratch.powers[0] = np.float32(level)
     octave = np.float32(scratch.power_bits[0] - EXPONENT) * MANTISSA

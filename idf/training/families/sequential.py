@@ -60,7 +60,7 @@ class CodingScorer:
         for clip in clips:
             if stop():
                 return None
-            read = self._dataset.read(clip).samples
-            bits += codec.bits(read.reshape(len(read), -1))
-            samples += read.size
+            signal = self._dataset.read(clip).frames
+            bits += codec.bits(signal)
+            samples += signal.size
         return bits / samples
