@@ -106,7 +106,7 @@ class State(NamedTuple):
     """Each expert's deviation from their centre."""
     online: Online
     now: np.ndarray
-    """float64 (channels, 6): see the names in :mod:`idf.models.adaptive.steps`."""
+    """float64 (channels, 8): see the names in :mod:`idf.models.adaptive.steps`."""
 
 
 class Constants(NamedTuple):
@@ -179,7 +179,7 @@ def first_state(constants: Constants, channels: int, weights: np.ndarray = _NO_W
         joint=first_squares(channels, plan.joint_own + plan.joint_other),
         stack=first_squares(channels, plan.stacked),
         online=first_online(weights[max(len(weights) - (plan.hidden + 1) * plan.outputs, 0) :], plan.outputs),
-        now=each(np.zeros(6)),
+        now=each(np.zeros(8)),
     )
 
 

@@ -17,9 +17,9 @@ from idf.models.adaptive.least_squares import SOLVE_EVERY, expected, gather, sol
 from idf.models.adaptive.state import EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
 from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update
 
-CENTRE, MIDDLE, LEVEL, SIGNAL, ERROR, LAST = range(6)
-"""Columns of ``State.now``: the weighted mean of the experts, and of those below the stack; the residual's local level, the
-signal's level; and of the last sample the residual, and itself."""
+CENTRE, MIDDLE, TOTAL, WEIGHTED, LEVEL, SIGNAL, ERROR, LAST = range(8)
+"""Columns of ``State.now``: the weighted mean of the experts, and of those below the stack; the two sums that a mean is
+made of; the residual's local level, the signal's level; and of the last sample the residual, and itself."""
 
 LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
@@ -157,7 +157,7 @@ def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
         if not plan.partial_sums:
             place += 1
     if plan.stacked > 0:
-        inputs, middle = state.stack.inputs[c], _mean(place, p, state.error_levels[c, 1])
+        inputs, middle = state.stack.inputs[c], _mean(0, place, p, state.error_levels[c, 1], state.now[c])
         for k in range(place):
             inputs[k] = p[k] - middle
         state.now[c, MIDDLE] = middle
@@ -175,15 +175,19 @@ def _shift(c: int, other: int, own: int, state: Any) -> None:
 
 
 @compiled_step
-def _mean(count: int, p: Array, levels: Array) -> float:
-    """The mean of the first experts with weights 1 / (recent error)^8."""
+def _mean(first: int, end: int, p: Array, levels: Array, now: Array) -> float:
+    """The mean of the experts before ``end`` with weights 1 / (recent error)^8; ``now`` has the sums of those before
+    ``first``."""
     total, weighted = 0.0, 0.0
-    for k in range(count):
+    if first:
+        total, weighted = now[TOTAL], now[WEIGHTED]
+    for k in range(first, end):
         square = np.float64(levels[k]) * np.float64(levels[k]) + 1e-3
         fourth = square * square
         weight = 1.0 / (fourth * fourth)
         total += weight
         weighted += weight * p[k]
+    now[TOTAL], now[WEIGHTED] = total, weighted
     return weighted / total
 
 
@@ -191,7 +195,8 @@ def _mean(count: int, p: Array, levels: Array) -> float:
 def centre(c: int, constants: Any, state: Any) -> None:
     """The mean of all experts, weighted by how little they erred of late."""
     now = state.now[c]
-    now[CENTRE] = _mean(constants.plan.experts, state.predictions[c], state.error_levels[c, 1])
+    plan = constants.plan
+    now[CENTRE] = _mean(plan.stacked, plan.experts, state.predictions[c], state.error_levels[c, 1], now)
     now[LEVEL] = state.levels[c, 2] + 1.0
     now[SIGNAL] = np.sqrt(state.levels[c, 5]) + 1.0
 
