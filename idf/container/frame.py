@@ -156,15 +156,20 @@ class FrameReader:
         end = parse_end(bytes(taker.taken), self.header)
         size = varint.pack(len(taker.taken))[::-1]
         same = end.samples == self._samples and zlib.crc32(index) == self._index_crc
-        if not same or read_fully(self._file, len(size) + 1) != size:  # type: ignore[arg-type]
+        if not same or self._is_beheaded() or read_fully(self._file, len(size) + 1) != size:  # type: ignore[arg-type]
             raise FormatError(f"{DAMAGED}: its end contradicts the rest")
         return end
 
     def _check_place(self, head: BlockHead) -> None:
         after_short = head.kind == AUDIO and self._samples % self.header.chunk_samples
         unannounced = head.kind == HEAD and not self.header.has_head
-        if head.kind < self._kind or head.number != self._count[head.kind] or after_short or unannounced:
+        beheaded = head.kind != HEAD and self._is_beheaded()
+        if head.kind < self._kind or head.number != self._count[head.kind] or after_short or unannounced or beheaded:
             raise FormatError(f"{DAMAGED}: a block is missing or misplaced after sample {self._samples}")
+
+    def _is_beheaded(self) -> bool:
+        """Whether the header promised head blocks and none came."""
+        return self.header.has_head and not self._count[HEAD]
 
     def _name(self, head: BlockHead) -> str:
         if head.kind == AUDIO:

@@ -183,6 +183,13 @@ def test_edits_of_any_kind_are_noticed(data: st.DataObject) -> None:
     assert blocks == BLOCKS[1:4]  # only what lies around the audio was changed
 
 
+@pytest.mark.parametrize("blocks", [BLOCKS[1:], []], ids=["before samples", "before the end"])
+def test_a_head_that_was_promised_is_missed(blocks: list[Block]) -> None:
+    header = replace(HEADER, samples=sum(block.samples for block in blocks))
+    with pytest.raises(FormatError, match="damaged"):
+        read_forwards(write(header, blocks))
+
+
 def test_a_block_of_another_file_does_not_pass() -> None:
     ours, other = write(), write(replace(HEADER, rate_hz=8001))
     size = len(HEADER.pack())
