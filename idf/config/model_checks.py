@@ -192,6 +192,8 @@ def width_problems(config: AdaptiveConfig, group: str) -> Iterator[str]:
         value = getattr(config, name)
         if not least <= value <= most:
             yield f"{group}.{name}={value}: it must lie between {least} and {most}"
+    if not 0 <= config.online_rate < 1:
+        yield f"{group}.online_rate={config.online_rate}: from 0 to below 1"
     if config.hidden % 32:
         yield f"{group}.hidden={config.hidden}: take a multiple of 32, such as {max(round(config.hidden / 32), 1) * 32}"
 
