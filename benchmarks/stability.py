@@ -236,7 +236,7 @@ class Coding:
 
 def fresh(codec: AdaptiveCodec) -> State:
     """The state of one channel before the first sample."""
-    return first_state(codec.constants, 1, codec.weights)
+    return codec.first_state(1)
 
 
 def copied(state: State) -> State:

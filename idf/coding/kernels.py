@@ -63,7 +63,7 @@ def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
     Counting references to array views would take a third of its time; this leaves it out. It is kept on disk
     only within its loop, which knows when its parts have changed.
     """
-    step: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", _nrt=False)
+    step: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
     return step
 
 
