@@ -46,7 +46,7 @@ from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.loops import LOOPS, SOURCES
-from idf.models.adaptive.state import Constants, State, first_state
+from idf.models.adaptive.state import Constants, State
 from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
 from idf.models.load import load_codec

@@ -22,10 +22,9 @@ LOWEST_OCTAVE, HIGHEST_OCTAVE = np.float32(-10), np.float32(6)
 """Scales of the mixture's components against the local level, in octaves."""
 MEAN_STEP = np.float32(0.3)
 """Unit of the network's offsets of the means, in local levels."""
-_WEIGHT_STEPS, _VALUE_STEPS = 2048, 512
-"""Of all layers but the last: steps of one unit in weights, and in what they are multiplied by."""
-_VALUE = np.float32(_VALUE_STEPS)
-_UNIT = np.float32(1 / (_WEIGHT_STEPS * _VALUE_STEPS))
+_VALUE_BITS, _MOST_WEIGHT_BITS = 9, 11
+"""After the binary point, in all layers but the last: of values, and of weights that are below 16."""
+_VALUE = np.float32(1 << _VALUE_BITS)
 _HIGHEST = np.float32(32767)
 _HALF_UP = np.float32(32768.5)
 _ONE = np.float32(1)
@@ -35,10 +34,11 @@ class Weights(NamedTuple):
     """The network as the loops take it: integers, in which most of the work is done, but for the last layer."""
 
     pairs: Array
-    """int16: of each layer W as (inputs / 2, width, 2), two inputs at a time, in steps of 1/2048. Zeros fill up inputs to
-    a multiple of 4."""
+    """int16: of each layer W as (inputs / 2, width, 2), two inputs at a time; zeros fill up inputs to a multiple of 4."""
     biases: Array
-    """int32 (layers · width,), in steps of 2^-20."""
+    """int32 (layers · width,)."""
+    units: Array
+    """float32 (layers,): what 1 stands for in a layer's biases and sums."""
     last: Array
     """float32: the last layer, its biases last."""
 
@@ -47,20 +47,29 @@ def integer_weights(plan: Plan, weights: Array) -> Weights:
     """Of float32 weights, layer by layer, each by its inputs and its biases last.
 
     Raises:
-        ValueError: a weight is 16 or more, which 16 bits cannot hold.
+        ValueError: a weight is larger than any that training gives.
     """
-    pairs, biases, place, width = [], [], 0, plan.hidden
+    pairs, biases, units, place, width = [], [], [], 0, plan.hidden
     for inputs in [plan.inputs, *[width] * plan.layers]:
         end = place + inputs * width
         rows = np.zeros((-(-inputs // 4) * 4, width))
-        rows[:inputs] = np.rint(weights[place:end].reshape(inputs, width).astype(np.float64) * _WEIGHT_STEPS)
+        rows[:inputs] = weights[place:end].reshape(inputs, width)
         place = end + width
-        shifts = np.rint(weights[end:place].astype(np.float64) / np.float64(_UNIT))
-        if np.abs(rows).max() > np.iinfo(np.int16).max or np.abs(shifts).max() > np.iinfo(np.int32).max:
-            raise ValueError("a weight of its network is 16 or more")
-        pairs.append(rows.reshape(-1, 2, width).transpose(0, 2, 1).astype(np.int16).ravel())
-        biases.append(shifts.astype(np.int32))
-    return Weights(aligned(np.concatenate(pairs)), aligned(np.concatenate(biases)), aligned(weights[place:]))
+        shifts = weights[end:place].astype(np.float64)
+        bits = _weight_bits(float(np.abs(rows).max()), float(np.abs(shifts).max()))
+        pairs.append(np.rint(rows * 2.0**bits).reshape(-1, 2, width).transpose(0, 2, 1).astype(np.int16).ravel())
+        biases.append(np.rint(shifts * 2.0 ** (bits + _VALUE_BITS)).astype(np.int32))
+        units.append(np.float32(2.0 ** -(bits + _VALUE_BITS)))
+    integers = (aligned(np.concatenate(pairs)), aligned(np.concatenate(biases)))
+    return Weights(*integers, np.array(units, np.float32), aligned(weights[place:]))
+
+
+def _weight_bits(largest: float, largest_bias: float) -> int:
+    """After the binary point, so that 16 bits hold a layer's weights, and 32 its biases."""
+    for bits in range(_MOST_WEIGHT_BITS, -1, -1):
+        if largest * 2**bits <= np.iinfo(np.int16).max and largest_bias * 2 ** (bits + _VALUE_BITS) < 2**30:
+            return bits
+    raise ValueError(f"weights of {max(largest, largest_bias):g} in its network")
 
 
 @compiled_step
@@ -85,13 +94,13 @@ def _network(plan: Any, weights: Any, state: Any, scratch: Any) -> None:
     fours = (plan.inputs + 3) // 4
     multiply_integers(steps, fours, weights.pairs, 0, weights.biases, 0, width, sums)
     for i in range(width):
-        hidden[i] = _activation(np.float32(sums[i]) * _UNIT)
+        hidden[i] = _activation(np.float32(sums[i]) * weights.units[0])
     place = 4 * fours * width
     for layer in range(plan.layers):
         _in_steps(hidden, width, steps)
         multiply_integers(steps, width // 4, weights.pairs, place, weights.biases, (layer + 1) * width, width, sums)
         for i in range(width):
-            hidden[i] += _activation(np.float32(sums[i]) * _UNIT)
+            hidden[i] += _activation(np.float32(sums[i]) * weights.units[layer + 1])
         place += width * width
     last = state.online.weights if plan.online else weights.last
     multiply(hidden, width, last, 0, width * plan.outputs, plan.outputs, scratch.outputs)
