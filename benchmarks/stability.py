@@ -70,7 +70,7 @@ WIDTH = 128
 """Of the tables, in characters, at least."""
 SPACE = ("space", "outputs", "bits")
 """Parts of a state that nothing is kept in."""
-SLACK = 1e-9
+SLACK = 1e-5
 """Conversion factors may be above 1 or below 0 by so much, from rounding."""
 
 
