@@ -22,6 +22,7 @@ FLOORS = (
         "plotting",
         "page",
         "quiet_tensorflow",
+        "compiled",
         "audio",
         "arithmetic",
         "nets",

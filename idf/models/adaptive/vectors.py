@@ -19,10 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
-
+from idf.compiled import cgutils, intrinsic, ir, types
 from idf.config.schema import LANES
 
 STAGE_VECTORS = 7
