@@ -13,7 +13,6 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.compiled import compiled_loop, compiled_step
 from idf.coding.tables import (
     EXP_BITS,
     EXP_STEPS_PER_NAT,
@@ -24,6 +23,7 @@ from idf.coding.tables import (
     SIGMA_LIMIT_NATS,
     SIGMA_STEPS_PER_NAT,
 )
+from idf.compiled import compiled_loop, compiled_step
 
 RING = 1 << 16
 """Number of 16-bit values; value z sits at k = z + HALF."""

@@ -21,7 +21,18 @@ nothing or an integer. Loops and steps allocate nothing and count no references:
 hold plain values only.
 """
 
-from idf.compiled.functions import compiled_loop, compiled_step
+from idf.compiled.functions import NotCompiled, compiled_loop, compiled_step, only_kept
 from idf.compiled.lazy import cgutils, intrinsic, ir, types
+from idf.compiled.store import kept_in
 
-__all__ = ["cgutils", "compiled_loop", "compiled_step", "intrinsic", "ir", "types"]
+__all__ = [
+    "NotCompiled",
+    "cgutils",
+    "compiled_loop",
+    "compiled_step",
+    "intrinsic",
+    "ir",
+    "kept_in",
+    "only_kept",
+    "types",
+]

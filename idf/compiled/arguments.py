@@ -57,4 +57,6 @@ def _add(arguments: tuple[Any, ...], kinds: list[Any], values: list[int]) -> Non
 
 def describe(signature: Signature) -> str:
     """The signature as text that is the same in every process."""
-    return " ".join(f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else repr(kind) for kind in signature)
+    return " ".join(
+        f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else repr(kind) for kind in signature
+    )

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from idf.compiled.lazy import cgutils, ir, types
 from idf.compiled.load import ENTRY
 
 _ALLOWED = {"memcpy", "memmove", "memset", "sqrt", "floor", "ceil", "rint", "trunc", "fabs"}
 """Functions of the C library that every process has, and that IEEE 754 defines to the last bit."""
+_INEXACT = {"exp", "exp2", "exp10", "log", "log2", "log10", "pow", "powi", "sin", "cos", "tan", "sincos"}
+"""LLVM's own functions that become calls of a mathematics library, whose last bit differs between machines."""
 
 
 def build(function: Callable[..., Any], arguments: tuple[Any, ...], options: Mapping[str, Any]) -> bytes:
@@ -22,8 +25,7 @@ def build(function: Callable[..., Any], arguments: tuple[Any, ...], options: Map
         numba.core.errors.NumbaError: numba cannot compile it.
     """
     import numba
-    from llvmlite import ir
-    from numba.core import compiler, types
+    from numba.core import compiler
     from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
 
@@ -36,7 +38,7 @@ def build(function: Callable[..., Any], arguments: tuple[Any, ...], options: Map
         flags.enable_pyobject = False
         result = compiler.compile_extra(typing, target, function, kinds, None, flags, {})
         library, name, returned = result.library, result.fndesc.llvm_func_name, result.fndesc.restype
-        if not isinstance(returned, types.Integer | types.NoneType):
+        if not isinstance(returned, (types.Integer, type(types.none))):
             raise TypeError(f"{function.__qualname__} returns {returned}; compiled loops return nothing or an integer")
         module, number, status_code = library.create_ir_module(ENTRY), ir.IntType(64), ir.IntType(32)
         entry = ir.Function(module, ir.FunctionType(status_code, [number.as_pointer()]), ENTRY)
@@ -66,8 +68,6 @@ class _Reader:
 
     def read(self, kind: Any) -> Any:
         """The next argument, which is of this kind of numba's."""
-        from numba.core import types
-
         if isinstance(kind, types.Array):
             return self._array(kind)
         if isinstance(kind, types.BaseTuple):
@@ -79,23 +79,20 @@ class _Reader:
         return self._target.cast(self._builder, value, types.int64, kind)
 
     def _number(self) -> Any:
-        from llvmlite import ir
-
         place = self._builder.gep(self._row, [ir.Constant(ir.IntType(64), self._place)])
         self._place += 1
         return self._builder.load(place)
 
     def _array(self, kind: Any) -> Any:
         """A contiguous array; nobody counts references to it."""
-        from llvmlite import ir
-        from numba.core import cgutils, types
         from numba.np.arrayobj import make_array, populate_array
 
         array = make_array(kind)(self._target, self._builder)
         data = self._builder.inttoptr(self._number(), array.data.type)
         shape = [self._number() for _ in range(kind.ndim)]
         size = self._target.get_abi_sizeof(self._target.get_data_type(kind.dtype))
-        strides, step = [], ir.Constant(ir.IntType(64), size)
+        strides: list[Any] = []
+        step = ir.Constant(ir.IntType(64), size)
         for length in reversed(shape):
             strides.insert(0, step)
             step = self._builder.mul(step, length)
@@ -112,8 +109,7 @@ class _Reader:
 
 
 def _check_calls(function: Callable[..., Any], module: Any) -> None:
-    strange = {
-        declared.name for declared in module.functions if declared.is_declaration and not declared.name.startswith("llvm.")
-    }
-    if strange - _ALLOWED:
-        raise TypeError(f"{function.__qualname__} calls {', '.join(sorted(strange - _ALLOWED))}, which a loop cannot")
+    declared = [each.name.removeprefix("llvm.").split(".")[0] for each in module.functions if each.is_declaration]
+    own = {each.name.split(".")[1] for each in module.functions if each.name.startswith("llvm.")} - _INEXACT
+    if strange := sorted(set(declared) - own - _ALLOWED):
+        raise TypeError(f"{function.__qualname__} calls {', '.join(strange)}, which a compiled loop cannot")

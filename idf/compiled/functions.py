@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from idf.compiled.arguments import Signature, flatten
@@ -13,6 +15,23 @@ from idf.compiled.store import Key, keep, kept
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 """No checks of divisors, and no counting of references to array views, which would take a third of the time."""
+
+
+_only_kept: ContextVar[bool] = ContextVar("only_kept", default=False)
+
+
+class NotCompiled(Exception):
+    """There is no machine code yet, and none was to be made."""
+
+
+@contextlib.contextmanager
+def only_kept() -> Iterator[None]:
+    """Let loops raise :class:`NotCompiled` inside the block instead of compiling."""
+    token = _only_kept.set(True)
+    try:
+        yield
+    finally:
+        _only_kept.reset(token)
 
 
 class Step:
@@ -55,6 +74,7 @@ class Loop:
         Raises:
             TypeError: an argument of a kind that loops cannot have.
             ValueError: an array that is not contiguous and aligned.
+        NotCompiled: within :func:`only_kept`.
         """
         signature, values = flatten(arguments)
         entry = self._entries.get(signature)
@@ -68,7 +88,11 @@ class Loop:
         key = Key.of(self.function, signature)
         code = kept(key)
         if code is None:
-            code = _make(self.function, arguments)
+            if _only_kept.get():
+                raise NotCompiled(key.name)
+            from idf.compiled.build import build  # deferred: numba
+
+            code = build(self.function, arguments, OPTIONS)
             keep(key, code)
         return load(key.name, code)
 
@@ -81,11 +105,3 @@ def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
 def compiled_loop(function: Callable[..., Any]) -> Callable[..., Any]:
     """Declare a loop, see :mod:`idf.compiled`."""
     return Loop(function)
-
-
-def _make(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
-    from idf.compiled import missing
-    from idf.compiled.build import build
-
-    missing.tell(function)
-    return build(function, arguments, OPTIONS)

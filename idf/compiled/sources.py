@@ -11,7 +11,9 @@ from typing import Any
 
 _ROOT = Path(__file__).parents[2]
 """The folder that ``idf`` lies in, and in a checkout ``benchmarks`` and ``tests`` too."""
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE
+)
 _BUILD = Path(__file__).with_name("build.py")
 
 

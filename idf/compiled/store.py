@@ -26,6 +26,7 @@ from llvmlite import __version__ as llvmlite_version
 from idf.compiled.arguments import Signature, describe
 from idf.compiled.load import processor
 from idf.compiled.sources import digest, source_files
+from idf.errors import OutputError
 from idf.files import atomic_write
 
 _SUFFIX = ".o"
@@ -70,7 +71,20 @@ def folders() -> list[Path]:
     """Where machine code is looked for, and kept in the first that can be written."""
     if named := os.environ.get("IDF_CACHE"):
         return [Path(named)]
-    return [Path(__file__).parent / "__pycache__", _user_folder()]
+    found = [Path(__file__).parent / "__pycache__"]
+    with contextlib.suppress(RuntimeError):  # there is no home
+        found.append(_user_folder())
+    return found
+
+
+def kept_in() -> Path | None:
+    """Return the folder that machine code is kept in, made if it was not there; None where none can be written."""
+    for folder in folders():
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK | os.X_OK):
+                return folder
+    return None
 
 
 def kept(key: Key) -> bytes | None:
@@ -91,21 +105,15 @@ def kept(key: Key) -> bytes | None:
     return None
 
 
-def keep(key: Key, code: bytes) -> Path | None:
-    """Keep machine code where there is a folder that can be written. Returns where."""
-    if key.digest is None:
-        return None
-    for folder in folders():
-        path = folder / _file_name(key)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as file:
-                file.write(hashlib.sha256(code).digest() + code)
-        except Exception:  # noqa: BLE001
-            continue
+def keep(key: Key, code: bytes) -> None:
+    """Keep machine code, where there is a folder that can be written."""
+    folder = kept_in()
+    if folder is None or key.digest is None:
+        return
+    with contextlib.suppress(OSError, OutputError):  # the disk is full, say: it costs time, no more
+        with atomic_write(folder / _file_name(key)) as file:
+            file.write(hashlib.sha256(code).digest() + code)
         _forget_old(folder)
-        return path
-    return None
 
 
 def _file_name(key: Key) -> str:

@@ -1,1 +1,0 @@
-def tell(function): pass
