@@ -49,7 +49,7 @@ fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes a target (installs atheris).
 	@$(BIN)/python -m fuzz.run all 600
 
 lock:  ## Resolve the pinned dependencies anew (needs uv).
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
+	uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
 
 clean:  ## Remove the virtual environment and caches; runs under outputs/ stay.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
