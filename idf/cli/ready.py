@@ -84,6 +84,10 @@ def _is_ready(codec: ChunkCodec, way: str) -> bool:
 
 def _compile(codec: ChunkCodec, ways: Sequence[str]) -> None:
     jobs = min(len(ways), _cores())
+    if jobs == 1:
+        for way in ways:
+            _use(codec, way)
+        return
     processes, pool = Processes(jobs), ThreadPoolExecutor(jobs)
     try:
         working = processes(codec)
