@@ -32,8 +32,9 @@ check: $(STAMP)  ## Check format, lint and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech), measure the coder.
+bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech), measure the coder and its start.
 	@$(BIN)/python -m benchmarks.codecs $(DATA)
+	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.coding
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.exactness
 	@$(BIN)/python -m benchmarks.streaming
