@@ -32,8 +32,9 @@ check: $(STAMP)  ## Check format, lint and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech), measure the coder.
+bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech), measure the coder and its start.
 	@$(BIN)/python -m benchmarks.codecs $(DATA)
+	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.coding
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.exactness
 	@$(BIN)/python -m benchmarks.streaming
@@ -49,7 +50,7 @@ fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes a target (installs atheris).
 	@$(BIN)/python -m fuzz.run all 600
 
 lock:  ## Resolve the pinned dependencies anew (needs uv).
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
+	uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
 
 clean:  ## Remove the virtual environment and caches; runs under outputs/ stay.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from idf import training  # noqa: F401  (first: it says what to install)
+
+# isort: split
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException

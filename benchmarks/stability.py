@@ -163,7 +163,7 @@ def schedule(names: list[str], total: int, step: int, rng: np.random.Generator) 
 
 def _make(sources: str) -> Callable[..., Any]:
     @compiled_loop
-    def watch(samples: Any, constants: Any, state: Any) -> Any:
+    def watch(samples: Any, constants: Any, state: Any, found: Any) -> None:
         sources  # noqa: B018  (what numba's cache cannot see: see idf.models.adaptive.loops)
         resets, largest, total = 0, 0.0, 0.0
         first = (constants.plan.stages - 1) * LANES
@@ -181,7 +181,7 @@ def _make(sources: str) -> Callable[..., Any]:
             centre(0, constants, state)
             total += abs(samples[t] - state.now[0, 0])
             learn(0, 0, t, samples[t], constants, state)
-        return resets, largest, total / len(samples)
+        found[0], found[1], found[2] = resets, largest, total / len(samples)
 
     return watch
 
@@ -200,8 +200,9 @@ def watch(samples: np.ndarray, constants: Constants, state: State) -> tuple[int,
         how many lattices began anew; the largest prediction of all experts, in sample steps, infinite where
         one was not a number; and the mean magnitude of the error of the experts' centre.
     """
-    resets, largest, error = _WATCH(np.ascontiguousarray(samples[:, 0], np.int64), constants, state)
-    return resets, largest, error
+    found = np.zeros(3)
+    _WATCH(np.ascontiguousarray(samples[:, 0], np.int64), constants, state, found)
+    return int(found[0]), float(found[1]), float(found[2])
 
 
 def step_of(constants: Constants) -> int:

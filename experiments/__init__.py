@@ -14,3 +14,7 @@ Commands, each ``python -m experiments.NAME`` from the checkout; ``--help`` tell
 A study is a YAML file in this folder (``table``, ``stability``, ``ablation``) or anywhere else.
 Nothing here computes gradients or codes audio: runs are made by ``train.py`` and measured by ``evaluate.py``.
 """
+
+from idf.installed import need_training
+
+need_training()

@@ -60,6 +60,10 @@ class FormatError(UserError):
     """A compressed file that is damaged, foreign, or of another version."""
 
 
+class MissingPartError(UserError):
+    """A part of the package that is not installed."""
+
+
 class WorkerError(UserError):
     """A process that worked for this one was ended from outside."""
 

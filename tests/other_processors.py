@@ -19,7 +19,7 @@ def printed_without_extensions(program: str, cache: Path) -> str:
         env={
             **os.environ,
             "NUMBA_CPU_NAME": "generic",
-            "NUMBA_CACHE_DIR": str(cache),
+            "IDF_CACHE": str(cache),
             "PYTHONPATH": os.pathsep.join(sys.path),
         },
         capture_output=True,

@@ -16,6 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from idf.installed import need_training
+
+need_training()
+
+# isort: split
+
 import soundfile
 import yaml
 from rich.box import SIMPLE_HEAD

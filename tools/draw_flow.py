@@ -5,6 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from idf.installed import need_training
+
+need_training()
+
+# isort: split
+
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -45,7 +45,7 @@ TINY_SAMPLES = 6000
 STEREO_DELAY = 9
 """Samples by which the right channel lags behind the left: so it is predicted from the left, and not by a copy."""
 LIMIT_SECONDS = 600
-NEEDED = ("numba", "omegaconf", "threadpoolctl", "soundfile", "rich")
+NEEDED = ("numba", "threadpoolctl", "soundfile", "rich")
 """What coding needs beside NumPy."""
 
 
@@ -340,7 +340,7 @@ def run(cell: Cell, folder: Path) -> Result:
     options = {"clips": list(CLIPS), **cell.work}
     cleared = ("OPENBLAS_", "NUMBA_", "NPY_", "ONEDNN_", "XLA_", "TF_", "OMP_", "MKL_")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(cleared)}
-    variables |= {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(folder / "numba"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    variables |= {"PYTHONPATH": str(ROOT), "IDF_CACHE": str(folder / "numba"), "TF_CPP_MIN_LOG_LEVEL": "3"}
     answer = folder / "answer.json"
     answer.unlink(missing_ok=True)
     command = [cell.python, str(Path(__file__).resolve()), "--child", str(folder), json.dumps(options)]

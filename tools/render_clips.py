@@ -29,6 +29,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from idf.installed import need_training
+
+need_training()
+
+# isort: split
+
 import librosa
 import mastering
 import numpy as np

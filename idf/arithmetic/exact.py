@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numba
 import numpy as np
 
 from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, ParameterSpec, logarithms
 from idf.arithmetic.levels import LEVELS, THRESHOLDS
+from idf.compiled import compiled_loop
 
 
 class Exact:
@@ -25,12 +25,12 @@ class Exact:
 
     def grid(self, x: np.ndarray, bits: int, limit: float) -> np.ndarray:
         out = np.empty(x.shape)  # C order, so that the flat view below writes into it
-        _grid(x.reshape(-1), 2.0**bits, 2.0**-bits, limit, out.reshape(-1))
+        _grid(_flat(x), 2.0**bits, 2.0**-bits, limit, out.reshape(-1))
         return out
 
     def unit(self, x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape)
-        _unit(x.reshape(-1), 2.0**ACTIVATION_BITS, 2.0**-ACTIVATION_BITS, ACTIVATION_LIMIT, out.reshape(-1))
+        _unit(_flat(x), 2.0**ACTIVATION_BITS, 2.0**-ACTIVATION_BITS, ACTIVATION_LIMIT, out.reshape(-1))
         return out
 
     def shape(self, x: np.ndarray) -> list[int]:
@@ -73,17 +73,17 @@ class Exact:
     def least(self, x: np.ndarray, axis: int) -> np.ndarray:
         assert axis == -1
         out = np.empty(x.shape[:-1])
-        _least(x.reshape(-1, x.shape[-1]), out.reshape(-1))
+        _least(np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1))
         return out
 
     def log2(self, x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape)
-        logarithms.log2(x.reshape(-1), out.reshape(-1))
+        logarithms.log2(_flat(x), out.reshape(-1))
         return out
 
     def exp2(self, x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape)
-        logarithms.exp2(x.reshape(-1), out.reshape(-1))
+        logarithms.exp2(_flat(x), out.reshape(-1))
         return out
 
     def scan(
@@ -112,13 +112,17 @@ class Exact:
         return LEVELS[index.astype(np.int64)]
 
 
-@numba.njit(cache=True, nogil=True)
+def _flat(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(x).reshape(-1)
+
+
+@compiled_loop
 def _grid(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
     for i in range(x.size):
         out[i] = min(max(np.rint(x[i] * scale) * step, -limit), limit)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled_loop
 def _unit(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
     """:func:`idf.arithmetic.unit_formula` in one pass, its operations in the same order."""
     for i in range(x.size):
@@ -127,7 +131,7 @@ def _unit(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarra
         out[i] = min(max(np.rint(y * scale) * step, -limit), limit)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled_loop
 def _least(x: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(x)):
         least = x[i, 0]
@@ -136,7 +140,7 @@ def _least(x: np.ndarray, out: np.ndarray) -> None:
         out[i] = least
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled_loop
 def _box_sum(x: np.ndarray, frames: int, out: np.ndarray) -> None:
     batch, time, channels = x.shape
     for b in range(batch):

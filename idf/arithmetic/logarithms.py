@@ -7,8 +7,9 @@ of the series.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from idf.compiled import compiled_loop
 
 LOG2_BITS = 10
 """Fraction bits of a logarithm."""
@@ -24,15 +25,18 @@ _POWERS = 2.0 ** -np.arange(_LEAST + 1.0)
 _MANTISSA, _HALF = (1 << 52) - 1, 1022 << 52
 
 
-@numba.njit(cache=True, nogil=True)
 def log2(x: np.ndarray, out: np.ndarray) -> None:
     """log2 of float64 (n,), all normal and above 0, in multiples of 2^-10.
 
     With m in [√½, √2) and s = (m − 1) / (m + 1), log2 m = 2 log2(e) · (s + s³/3 + s⁵/5 + s⁷/7), up to 5e-8.
     """
     bits = x.view(np.int64)
-    mantissas = ((bits & _MANTISSA) | _HALF).view(np.float64)
-    for i in range(x.size):
+    _log2(bits, ((bits & _MANTISSA) | _HALF).view(np.float64), out)
+
+
+@compiled_loop
+def _log2(bits: np.ndarray, mantissas: np.ndarray, out: np.ndarray) -> None:
+    for i in range(bits.size):
         mantissa = mantissas[i]
         exponent = float((bits[i] >> 52) - 1022)
         small = mantissa < _ROOT_HALF
@@ -44,7 +48,7 @@ def log2(x: np.ndarray, out: np.ndarray) -> None:
         out[i] = np.rint((series * s * _TWICE_LOG2_E + exponent) * 1024.0) * 2.0**-10
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled_loop
 def exp2(x: np.ndarray, out: np.ndarray) -> None:
     """2^x of float64 (n,), none above 0, in multiples of 2^-16.
 

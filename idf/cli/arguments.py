@@ -10,7 +10,7 @@ from typing import Any
 
 from idf.cli.ends import standard_output_errors
 
-COMMANDS = ("compress", "decompress", "verify", "info", "models")
+COMMANDS = ("compress", "decompress", "verify", "info", "models", "warm-up")
 
 PRESETS = ("fast", "default", "best")
 """Models that come with the package and code whole recordings, from the fastest to the smallest files."""
@@ -30,6 +30,7 @@ examples:
   idf verify archive                    decodes everything and checks it
   idf info talk.idf                     what a file holds, and which model made it
   idf models                            the models at hand
+  idf warm-up                           compile all loops now, so that first use is as fast as any
   sox in.wav -t wav - | idf compress - > out.idf
 
 as with flac and zstd:
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_info(commands)
     _add_models(commands)
+    _add_warm_up(commands)
     return parser
 
 
@@ -205,6 +207,16 @@ def _add_models(commands: argparse._SubParsersAction[Any]) -> None:
     imported = actions.add_parser("import", help="keep a model file among one's models")
     imported.add_argument("source", metavar="FILE")
     imported.add_argument("--name", help="name to keep it under (default: the file's)")
+
+
+def _add_warm_up(commands: argparse._SubParsersAction[Any]) -> None:
+    command = commands.add_parser(
+        "warm-up",
+        help="compile loops ahead",
+        description="Loops are compiled for this processor when they are first needed, which takes some seconds. This "
+        "compiles them now: for images of machines, and for the processors of a cluster, once on each kind.",
+    )
+    command.add_argument("models", nargs="*", metavar="MODEL", help="names or files of models (default: all at hand)")
 
 
 def _add_files(command: argparse.ArgumentParser, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What each command does, file by file."""
+"""What the commands that code do, file by file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from idf.audio.format import AUDIO_SUFFIXES, OTHER_SUFFIXES, SUFFIXES, Original
 from idf.audio.sources import open_source
 from idf.cli.batch import do_all
 from idf.cli.console import Report
-from idf.cli.info import info
-from idf.cli.models import models
 from idf.cli.plan import STREAM, Task, plan
+from idf.cli.ready import make_ready
 from idf.cli.streams import existing, task_input, task_output
 from idf.container.approximation import approximate_stream, partial_codec
 from idf.container.files import (
@@ -47,8 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
         "compress": _compress,
         "decompress": _decompress,
         "verify": _verify,
-        "info": info,
-        "models": models,
     }[arguments.command]
     return work(arguments)
 
@@ -65,6 +62,7 @@ def _compress(arguments: argparse.Namespace) -> int:
             check_packed_name(task.target)
     codec = registry.load_model(arguments.model)
     replace, check = existing(arguments), _check(arguments)
+    make_ready(codec, ("encode", "decode") if check == "decode" else ("encode",), quiet=arguments.quiet)
 
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
         if task.source is not None and task.target is not None and task.seeks:
@@ -100,14 +98,14 @@ def _decompress(arguments: argparse.Namespace) -> int:
         if arguments.blocks is not None:
             return _approximate(task, arguments, jobs, report)
         if task.source is not None and task.target is not None and task.seeks:
-            codec = processes(_codec_for(task.source, arguments.model))
+            codec = processes(_codec_for(task.source, arguments))
             return decompress_file(
                 codec, task.source, task.target, existing=replace, jobs=jobs, progress=report.advance
             )
         with task_input(task) as file, task_output(task, arguments, scratch=False) as output, naming(task.name):
             counted = Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
-            codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
+            codec = processes(_codec_of(decoder.header.fingerprint, arguments))
             if task.target is None:
                 samples = decode_stream(codec, decoder, output.write, jobs=jobs, progress=report.advance)
                 return Size(samples, decoder.audio_format, counted.count)
@@ -123,12 +121,12 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     def work(task: Task, jobs: int, processes: Processes, report: Report) -> Size:
         if task.source is not None and task.seeks:
-            codec = processes(_codec_for(task.source, arguments.model))
+            codec = processes(_codec_for(task.source, arguments))
             return verify_file(codec, task.source, jobs=jobs, progress=report.advance)
         with task_input(task) as file, naming(task.name):
             counted = Counted(file)
             decoder = Decoder(counted)  # type: ignore[arg-type]
-            codec = processes(registry.load_for(decoder.header.fingerprint, arguments.model))
+            codec = processes(_codec_of(decoder.header.fingerprint, arguments))
             decoder.kept_head()
             samples = sum(map(len, checked_samples(codec, decoder, jobs=jobs)))
             return Size(samples, decoder.audio_format, counted.count)
@@ -141,7 +139,7 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
     _check_wav_target(task, arguments, "what is salvaged is written as WAV")
     with task_input(task, seek=True) as file, naming(task.name):
         header = survey(file).header
-        codec = registry.load_for(header.fingerprint, arguments.model)
+        codec = _codec_of(header.fingerprint, arguments)
         size = file.seek(0, 2)
         samples = 0
 
@@ -177,7 +175,7 @@ def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: R
     with task_input(task, seek=True) as file, naming(task.name):
         fingerprint = read_header(file).fingerprint
         try:
-            codec = partial_codec(registry.load_for(fingerprint, arguments.model), arguments.blocks)
+            codec = partial_codec(_codec_of(fingerprint, arguments), arguments.blocks)
         except RunError as error:
             raise RunError(f"{task.name}: {error}") from error
         size = file.seek(0, 2)
@@ -202,10 +200,16 @@ def _check(arguments: argparse.Namespace) -> Check:
     return "none" if arguments.no_verify else "decode"
 
 
-def _codec_for(path: Path, model: str | None) -> Any:
+def _codec_of(fingerprint: bytes, arguments: argparse.Namespace) -> Any:
+    codec = registry.load_for(fingerprint, arguments.model)
+    make_ready(codec, ("decode",), quiet=arguments.quiet)
+    return codec
+
+
+def _codec_for(path: Path, arguments: argparse.Namespace) -> Any:
     header = read_file_header(path)
     try:
-        return registry.load_for(header.fingerprint, model)
+        return _codec_of(header.fingerprint, arguments)
     except RunError as error:
         raise RunError(f"{path}: {error}") from error
 

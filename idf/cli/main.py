@@ -30,18 +30,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         arguments = parse(sys.argv[1:] if argv is None else argv)
         prepare(_workers_wanted(arguments))  # they load while this process does
-        from idf.cli import commands  # deferred: loads NumPy and the coder
-
         keep_freed_memory()
         if argv is None:
             spare_linear_algebra()
-        return commands.run(arguments)
+        return _run(arguments)
 
     with standard_streams(), ended_by_signals():
         try:
             return run_main(work)
         finally:
             end_prepared()
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Do what the command line says. Imports are deferred: each command loads what it needs."""
+    match arguments.command:
+        case "info":
+            from idf.cli.info import info as run
+        case "models":
+            from idf.cli.models import models as run
+        case "warm-up":
+            from idf.cli.ready import warm_up as run
+        case _:
+            from idf.cli.commands import run
+    return run(arguments)
 
 
 def _workers_wanted(arguments: argparse.Namespace) -> int:

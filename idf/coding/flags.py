@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HEAD_MIN, compiled
+from idf.coding.kernels import HEAD_MIN
+from idf.compiled import compiled_loop, compiled_step
 
 _INPUTS = 5
 _CONTEXTS = 1 << 16
@@ -36,7 +37,7 @@ _SQUASH = np.array(
 )
 
 
-@compiled
+@compiled_step
 def _squash(x: int, table: Array) -> int:
     x = min(max(x, -_STRETCH_LIMIT), _STRETCH_LIMIT)
     cell, part = (x >> 7) + 16, x & 127
@@ -56,7 +57,7 @@ def _stretched() -> np.ndarray:
 _STRETCH = _stretched()
 
 
-@compiled
+@compiled_step
 def _gap_class(open_gap: int, before: int) -> int:
     """How long no value occurred, against a gap before: shorter, the same, up to twice it, twice it, longer."""
     if open_gap <= before:
@@ -66,7 +67,7 @@ def _gap_class(open_gap: int, before: int) -> int:
     return 4
 
 
-@compiled
+@compiled_step
 def _mirror_image(flags: Array, value: int, lowest: int, highest: int) -> int:
     """The flags of the five values around −value, as bits, of those from 0 up; for values from −1 down."""
     bits = 1 << 5
@@ -77,7 +78,6 @@ def _mirror_image(flags: Array, value: int, lowest: int, highest: int) -> int:
     return bits
 
 
-@compiled
 def code(
     flags: Array,
     lowest: int,
@@ -102,7 +102,31 @@ def code(
     chance = np.full((_INPUTS, _CONTEXTS), 1 << 15, np.int64)
     seen = np.zeros((_INPUTS, _CONTEXTS), np.int64)
     weights = np.full((_GAP_CLASSES * _GAP_CLASSES, _INPUTS), _FIRST_WEIGHT, np.int64)
-    places, inputs = np.zeros(_INPUTS, np.int64), np.zeros(_INPUTS, np.int64)
+    scratch = np.zeros((2, _INPUTS), np.int64)
+    left: int = _code(
+        *(flags, lowest, decode, precision, starts, freqs, heads, words, count),
+        *(chance, seen, weights, scratch),
+    )
+    return left
+
+
+@compiled_loop
+def _code(
+    flags: Array,
+    lowest: int,
+    decode: bool,
+    precision: int,
+    starts: Array,
+    freqs: Array,
+    heads: Array,
+    words: Array,
+    count: int,
+    chance: Array,
+    seen: Array,
+    weights: Array,
+    scratch: Array,
+) -> int:
+    places, inputs = scratch[0], scratch[1]
     highest = lowest + flags.shape[0] - 1
     head, whole, out = np.int64(heads[0]), np.int64(1) << precision, 0
     for side in range(2):

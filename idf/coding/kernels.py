@@ -2,19 +2,14 @@
 
 Everything here is int64 arithmetic, so a message is the same bytes on every processor and compiler.
 No floats, and no unsigned integers either: mixing the two kinds of integer would make numba compute
-in floats. All loops live in this one module because numba's cache looks only at the file of the
-function it compiles: spread over two files, a change in one could leave stale machine code in use.
+in floats.
 
-Nothing is allocated per symbol; scratch space is three numbers a component. What the arguments mean
+Nothing is allocated here; scratch space is three numbers a component, int64 (3, components). What the arguments mean
 is told in :mod:`idf.coding.mixture` and :mod:`idf.coding.message`; none of it is public.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 from numpy import ndarray as Array
 
@@ -28,6 +23,7 @@ from idf.coding.tables import (
     SIGMA_LIMIT_NATS,
     SIGMA_STEPS_PER_NAT,
 )
+from idf.compiled import compiled_loop, compiled_step
 
 RING = 1 << 16
 """Number of 16-bit values; value z sits at k = z + HALF."""
@@ -52,40 +48,12 @@ _NEWTON_STEPS = 10
 _HALF_STEP = 1 << (MEAN_BITS - 1)
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at first call; keep the machine code on disk where there is a place for it."""
-    return _compiled(function, nogil=True, error_model="numpy")
-
-
-def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile what runs once a sample, allocates nothing, and is called by a :func:`compiled_loop`.
-
-    Counting references to array views would take a third of its time; this leaves it out. It is kept on disk
-    only within its loop, which knows when its parts have changed.
-    """
-    step: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-    return step
-
-
-def compiled_loop(function: Callable[..., Any]) -> Callable[..., Any]:
-    """:func:`compiled` for a loop over steps."""
-    return _compiled(function, nogil=True, error_model="numpy", _nrt=False)
-
-
-def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    compile_plain, compile_cached = numba.njit(**options), numba.njit(**options, cache=True)
-    try:
-        return compile_cached(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return compile_plain(function)
-
-
-@compiled
+@compiled_step
 def _clip(value: int, low: int, high: int) -> int:
     return min(max(value, low), high)
 
 
-@compiled
+@compiled_step
 def prepare(
     i: int,
     logits: Array,
@@ -118,7 +86,7 @@ def prepare(
     return heaviest
 
 
-@compiled
+@compiled_step
 def cumulative(
     i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edges: Array
 ) -> int:
@@ -144,7 +112,7 @@ def cumulative(
     return i + ((((1 << precision) - symbols) * (total >> EXP_BITS)) >> SIGMA_BITS)
 
 
-@compiled
+@compiled_step
 def interval(
     i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edges: Array
 ) -> tuple[int, int]:
@@ -168,7 +136,7 @@ def interval(
     return start, end
 
 
-@compiled
+@compiled_step
 def _cumulative_and_slope(
     i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edge: int
 ) -> tuple[int, int]:
@@ -190,7 +158,7 @@ def _cumulative_and_slope(
     return c, (slope >> (EXP_BITS + SIGMA_BITS + _INTERPOLATION_BITS - _RISE_SHIFT - precision)) + 1
 
 
-@compiled
+@compiled_step
 def find(
     target: int,
     heaviest: int,
@@ -229,7 +197,7 @@ def find(
     return low, c_low, c_high
 
 
-@compiled
+@compiled_loop
 def intervals(
     symbols: Array,
     logits: Array,
@@ -241,14 +209,12 @@ def intervals(
     inverse_table: Array,
     edges: Array,
     ranks: Array,
+    scratch: Array,
     starts: Array,
     freqs: Array,
 ) -> None:
     """starts[i] = C(k_i), freqs[i] = C(k_i + 1) - C(k_i)."""
-    components = logits.shape[1]
-    weight = np.empty(components, np.int64)
-    offset = np.empty(components, np.int64)
-    inverse = np.empty(components, np.int64)
+    weight, offset, inverse = scratch[0], scratch[1], scratch[2]
     for i in range(symbols.shape[0]):
         prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
         k = np.int64(symbols[i]) + HALF
@@ -257,7 +223,7 @@ def intervals(
         freqs[i] = end - start
 
 
-@compiled
+@compiled_loop
 def locate(
     targets: Array,
     logits: Array,
@@ -269,15 +235,13 @@ def locate(
     inverse_table: Array,
     edges: Array,
     ranks: Array,
+    scratch: Array,
     symbols: Array,
     starts: Array,
     freqs: Array,
 ) -> None:
     """The inverse of :func:`intervals`: the symbol whose interval holds targets[i]."""
-    components = logits.shape[1]
-    weight = np.empty(components, np.int64)
-    offset = np.empty(components, np.int64)
-    inverse = np.empty(components, np.int64)
+    weight, offset, inverse = scratch[0], scratch[1], scratch[2]
     for i in range(targets.shape[0]):
         best = prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
         k, start, end = find(targets[i], best, precision, sigma, weight, offset, inverse, RING, edges, ranks)
@@ -286,7 +250,7 @@ def locate(
         freqs[i] = end - start
 
 
-@compiled
+@compiled_loop
 def cumulative_all(
     i: int,
     logits: Array,
@@ -298,19 +262,17 @@ def cumulative_all(
     inverse_table: Array,
     edges: Array,
     ranks: Array,
+    scratch: Array,
     out: Array,
 ) -> None:
     """out[k] = C(k) of symbol i for k = 0 ... 2^16: for tests and plots, not for coding."""
-    components = logits.shape[1]
-    weight = np.empty(components, np.int64)
-    offset = np.empty(components, np.int64)
-    inverse = np.empty(components, np.int64)
+    weight, offset, inverse = scratch[0], scratch[1], scratch[2]
     prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
     for k in range(RING + 1):
         out[k] = cumulative(k, precision, sigma, weight, offset, inverse, RING, edges)
 
 
-@compiled
+@compiled_loop
 def push(starts: Array, freqs: Array, precision: int, heads: Array, words: Array, count: int) -> int:
     """Push symbols n-1 ... 0 by their intervals, symbol i on head i mod lanes; returns the new count of words.
 
@@ -329,7 +291,7 @@ def push(starts: Array, freqs: Array, precision: int, heads: Array, words: Array
     return count
 
 
-@compiled
+@compiled_loop
 def pop(
     symbols: Array,
     logits: Array,
@@ -341,6 +303,7 @@ def pop(
     inverse_table: Array,
     edges: Array,
     ranks: Array,
+    scratch: Array,
     heads: Array,
     words: Array,
     count: int,
@@ -350,10 +313,7 @@ def pop(
     Safe on any heads in [2^31, 2^63) and any words: a head never leaves that range, since
     ``head >> precision`` is at least 2^(31 - 28) and one word lifts it above 2^31.
     """
-    components = logits.shape[1]
-    weight = np.empty(components, np.int64)
-    offset = np.empty(components, np.int64)
-    inverse = np.empty(components, np.int64)
+    weight, offset, inverse = scratch[0], scratch[1], scratch[2]
     lanes = heads.shape[0]
     for i in range(symbols.shape[0]):
         best = prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)

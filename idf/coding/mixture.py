@@ -181,8 +181,9 @@ def checked_precision(precision: int) -> int:
 
 
 def kernel_arguments(mixture: IntegerMixture, precision: int) -> tuple[Any, ...]:
-    """What every kernel takes after its first argument: the parameters, the precision and the tables."""
+    """What every kernel takes after its first argument: the parameters, the precision, the tables, and scratch space."""
     tables = coding_tables()
     parameters = (mixture.logits, mixture.means, mixture.scales)
     precision = checked_precision(precision)
-    return (*parameters, precision, tables.sigma, tables.exp, tables.inverse, full().edges, full().ranks)
+    scratch = np.empty((3, mixture.components), np.int64)
+    return (*parameters, precision, tables.sigma, tables.exp, tables.inverse, full().edges, full().ranks, scratch)

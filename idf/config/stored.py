@@ -6,10 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
-
+from idf.config.plain import read_plain
 from idf.config.schema import Config
 from idf.errors import RunError
 
@@ -21,6 +18,8 @@ def to_plain(config: Config) -> dict[str, Any]:
 
 def to_yaml(config: Config) -> str:
     """The whole configuration, defaults included, as YAML."""
+    from omegaconf import OmegaConf
+
     return OmegaConf.to_yaml(OmegaConf.structured(config))
 
 
@@ -31,10 +30,9 @@ def from_plain(tree: dict[str, Any]) -> Config:
         RunError: for settings that this version does not have.
     """
     try:
-        return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), tree)))
-    except OmegaConfBaseException as error:
-        finding = str(error).splitlines()[0]
-        raise RunError(f"the stored configuration is of another version of idf: {finding}") from error
+        return read_plain(Config, tree)
+    except ValueError as error:
+        raise RunError(f"the stored configuration is of another version of idf: {error}") from error
 
 
 def load_config(path: Path | str) -> Config:
@@ -43,6 +41,9 @@ def load_config(path: Path | str) -> Config:
     Raises:
         RunError: the file is missing, is not YAML, or holds settings of another version.
     """
+    from omegaconf import OmegaConf
+    from yaml import YAMLError  # type: ignore[import-untyped]
+
     try:
         tree = OmegaConf.to_container(OmegaConf.load(path))
     except FileNotFoundError as error:

@@ -10,8 +10,6 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from idf.config.folder import config_folder
 from idf.config.identity import usual_whitening_and_width
 from idf.config.schema import ADAPTIVE, BANDS, WINDOW, Config, family_name, value_of
@@ -142,6 +140,8 @@ def _option(group: str, name: str) -> dict[str, Any]:
     path = config_folder() / group / f"{name}.yaml"
     if not path.is_file():
         return {}
+    from omegaconf import OmegaConf
+
     tree = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(tree, dict)
     return tree.get(group, tree)

@@ -2,3 +2,7 @@
 
 Importing this does not load TensorFlow: only building shards and batches does.
 """
+
+from idf.installed import need_training
+
+need_training()

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from idf.config import Config
 from idf.config.compose import compose
 from idf.config.identity import usual_whitening_and_width
-from idf.errors import RunError
 from idf.evaluation.options import data_config
 from idf.files import output_errors
 from idf.models.file import read_model_file
 from idf.models.registry import find_model
+from idf.models.saved import stored_config
 from idf.runs.find import OUTPUTS, RunRecord
 from idf.runs.run import RunFolder
 
@@ -110,11 +107,6 @@ def target_of_models(names: Sequence[str], data: Sequence[str], outputs: Path = 
 
 def _open_model(name: str) -> Subject:
     path = find_model(name).resolve()
-    header = read_model_file(path).header
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
-    except OmegaConfBaseException as error:
-        raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
-    assert isinstance(config, Config)
+    config = stored_config(path, read_model_file(path))
     # names of files say more than configurations: default, flow-small, or what the user called it
     return Subject(config, path, f"IDF {path.stem}")

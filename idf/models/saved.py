@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from idf.coding.codec import ChunkCodec
+from idf.config.plain import read_plain
 from idf.config.schema import Config
 from idf.errors import ConfigError, RunError
 from idf.models.file import ModelFile, read_model_file
@@ -41,9 +40,7 @@ def stored_config(path: Path | str, file: ModelFile) -> Config:
     if not isinstance(file.header["config"].get("model"), dict):
         raise RunError(f"{path} does not say what model it holds; export it again from its run")
     with fitting(path):
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), file.header["config"]))
-        assert isinstance(config, Config)
-    return config
+        return read_plain(Config, file.header["config"])
 
 
 @contextlib.contextmanager
@@ -55,7 +52,7 @@ def fitting(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except (OmegaConfBaseException, ConfigError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
+    except (ConfigError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise RunError(f"{path} does not fit this version of idf ({error}); export it again from its run") from error
 
 

@@ -21,10 +21,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
+from idf.compiled import cgutils, intrinsic, ir, types
 from idf.config.schema import LANES
 
 STAGE_VECTORS = 7

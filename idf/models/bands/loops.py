@@ -157,7 +157,6 @@ def _make(sources: str) -> Loops:
         targets: Array,
     ) -> None:
         """What training needs of each sample: see :class:`idf.models.adaptive.model.Trace`."""
-        sources  # noqa: B018  (part of the key of numba's cache, which looks at no other file than this)
         plan, c, out = constants.plan, band.number, 0
         for row in range(windows.shape[0]):
             first = _window(row, windows.shape[1], band, constants, start, state)
@@ -187,7 +186,6 @@ def _make(sources: str) -> Loops:
         freqs: Array,
     ) -> None:
         """The interval of [0, 2^precision) that each sample takes: int64 (rows · n,)."""
-        sources  # noqa: B018
         c, out = band.number, 0
         for row in range(windows.shape[0]):
             first = _window(row, windows.shape[1], band, constants, start, state)
@@ -214,7 +212,6 @@ def _make(sources: str) -> Loops:
         count: int,
     ) -> int:
         """Fill ``windows`` from a message; returns the words that are left, or -1 when they run out."""
-        sources  # noqa: B018
         c, s = band.number, scratch
         head, mask = heads[0], (1 << tables.precision) - 1
         for row in range(windows.shape[0]):
@@ -249,7 +246,6 @@ def _make(sources: str) -> Loops:
         freqs: Array,
     ) -> None:
         """Of each sample: the median of its distribution, the mean log2 of its scales, its share of 2^precision."""
-        sources  # noqa: B018
         c, s, out = band.number, scratch, 0
         for row in range(windows.shape[0]):
             first = _window(row, windows.shape[1], band, constants, start, state)

@@ -301,7 +301,6 @@ def _wrap16(value: int) -> int:
 def _make(sources: str) -> Loops:
     @compiled_loop
     def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
-        sources  # noqa: B018  (part of the key of numba's cache, which looks at no other file than this)
         for row in range(samples.shape[0]):
             _begin(constants, state)
             for t in range(samples.shape[1]):
@@ -312,7 +311,6 @@ def _make(sources: str) -> Loops:
 
     @compiled_loop
     def inverse(residuals: Array, constants: Any, state: Any, samples: Array) -> None:
-        sources  # noqa: B018
         for row in range(residuals.shape[0]):
             _begin(constants, state)
             for t in range(residuals.shape[1]):

@@ -1,0 +1,108 @@
+"""The decorators, and what they make of a function."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from idf.compiled.arguments import Signature, flatten
+from idf.compiled.load import Entry, load
+from idf.compiled.store import Key, keep, kept
+
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+"""No checks of divisors, and no counting of references to array views, which would take a third of the time."""
+
+
+_only_kept: ContextVar[bool] = ContextVar("only_kept", default=False)
+
+
+class NotCompiled(Exception):
+    """There is no machine code yet, and none was to be made."""
+
+
+@contextlib.contextmanager
+def only_kept() -> Iterator[None]:
+    """Let loops raise :class:`NotCompiled` inside the block instead of compiling."""
+    token = _only_kept.set(True)
+    try:
+        yield
+    finally:
+        _only_kept.reset(token)
+
+
+class Step:
+    """A function that is compiled into the loops that call it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it from Python, which tests do."""
+        return self.dispatcher(*arguments)
+
+    @functools.cached_property
+    def dispatcher(self) -> Any:
+        """numba's own object for it."""
+        import numba
+
+        # Calls would pass each array of each named tuple on the stack: half of the adaptive flow's time.
+        return numba.njit(**OPTIONS, forceinline=True)(self.function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        from numba.core import types
+
+        return types.Dispatcher(self.dispatcher)
+
+
+class Loop:
+    """A function that is called from Python: its machine code is loaded, or made and kept, at the first call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self._entries: dict[Signature, Entry] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *arguments: Any) -> int:
+        """Run it, without the interpreter's lock. Returns what the loop does, 0 for nothing.
+
+        Raises:
+            TypeError: an argument of a kind that loops cannot have.
+            ValueError: an array that is not contiguous and aligned.
+        NotCompiled: within :func:`only_kept`.
+        """
+        signature, values = flatten(arguments)
+        entry = self._entries.get(signature)
+        if entry is None:
+            with self._lock:
+                entry = self._entries.get(signature) or self._find(signature, arguments)
+                self._entries[signature] = entry
+        return entry(values)
+
+    def _find(self, signature: Signature, arguments: tuple[Any, ...]) -> Entry:
+        key = Key.of(self.function, signature)
+        code = kept(key)
+        if code is None:
+            if _only_kept.get():
+                raise NotCompiled(key.name)
+            from idf.compiled.build import build  # deferred: numba
+
+            code = build(self.function, arguments, OPTIONS)
+            keep(key, code)
+        return load(key.name, code)
+
+
+def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare what loops call, see :mod:`idf.compiled`."""
+    return Step(function)
+
+
+def compiled_loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a loop, see :mod:`idf.compiled`."""
+    return Loop(function)

@@ -1,0 +1,99 @@
+"""The codec alone, as ``pip install .`` brings it: built, installed into a fresh environment, and used without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.paths import ROOT
+
+MAX_MB = 400
+_BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_sdist(sys.argv[1]))"
+
+
+def run(command: list[str | Path], **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(list(map(str, command)), text=True, capture_output=True, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built of the source distribution, which is built of a copy of the checkout."""
+    folder = tmp_path_factory.mktemp("build")
+    source = folder / "source"
+    for name in ("idf", "conf"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    built = run([sys.executable, "-c", _BUILD, folder], cwd=source)
+    assert built.returncode == 0, built.stderr
+    sdist = folder / built.stdout.splitlines()[-1]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    built = run([*command, "--wheel-dir", folder, sdist])
+    assert built.returncode == 0, built.stderr
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Python of a fresh environment with the wheel and what it depends on."""
+    place = tmp_path_factory.mktemp("codec") / "venv"
+    venv.create(place, symlinks=os.name != "nt")
+    python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pinned = wheel.with_name("pinned.txt")
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and line[0] not in " #-"]
+    pinned.write_text("\n".join(line.removesuffix("\\").strip() for line in lines))
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
+    done = run([*pip, "--retries", "1", "--timeout", "15", "--constraint", pinned, wheel])
+    if done.returncode:
+        assert "No matching distribution" in done.stderr or "onnection" in done.stderr, done.stderr
+        pytest.skip("what the codec depends on cannot be installed: no package index can be reached")
+    yield python
+    shutil.rmtree(place)
+
+
+def test_the_codec_alone(python: Path, tmp_path: Path) -> None:
+    wav = tmp_path / "in.wav"
+    soundfile.write(wav, (3000 * np.sin(np.arange(3000) / 9)).astype(np.int16), 8000)
+    site = next(path for path in python.parents[1].rglob("site-packages"))
+    size = sum(path.lstat().st_size for path in site.rglob("*") if path.is_file())
+    assert size < MAX_MB * 1e6, f"{size / 1e6:.0f} MB"
+    # a proxy that is not there stands for no network; no package of the checkout is on the path
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables |= {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    idf = [python, "-m", "idf"]
+    for arguments in (["compress", wav, "-o", "a.idf"], ["decompress", "a.idf", "-o", "b.wav"], ["info", "a.idf"]):
+        done = run([*idf, *arguments], cwd=tmp_path, env=variables)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "b.wav").read_bytes() == wav.read_bytes()
+    library = (
+        "import idf, sys; x, r = idf.decompress(open('a.idf', 'rb').read()); print(len(x), r, 'numba' in sys.modules)"
+    )
+    done = run([python, "-c", library], cwd=tmp_path, env=variables)
+    assert done.stdout.split()[2:] == ["False"], done.stderr  # the command compiled, and left it for everybody
+
+
+@pytest.mark.parametrize(
+    "command", [["train.py"], ["evaluate.py"], ["-m", "experiments.status"], ["-m", "idf.evaluation.clip", "latents"]]
+)
+def test_what_needs_training_says_what_to_type(python: Path, command: list[str]) -> None:
+    done = run([python, *command], cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "pip install '.[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_library_raises_an_error_of_its_own(python: Path, tmp_path: Path) -> None:
+    program = "import idf.models.build, idf.models.load; import idf.training"
+    done = run([python, "-c", program], cwd=tmp_path)
+    assert "MissingPartError: training, evaluation and studies need av, hydra, " in done.stderr
