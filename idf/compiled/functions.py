@@ -43,21 +43,27 @@ class Step:
 
     def __call__(self, *arguments: Any) -> Any:
         """Call it from Python, which tests do."""
-        return self.dispatcher(*arguments)
+        return self._called_from_python(*arguments)
 
     @functools.cached_property
-    def dispatcher(self) -> Any:
-        """numba's own object for it."""
+    def _called_from_python(self) -> Any:
+        import numba
+
+        return numba.njit(**OPTIONS)(self.function)
+
+    @functools.cached_property
+    def _inlined(self) -> Any:
         import numba
 
         # Calls would pass each array of each named tuple on the stack: half of the adaptive flow's time.
-        return numba.njit(**OPTIONS, forceinline=True)(self.function)
+        options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(**OPTIONS, **options)(self.function)
 
     @property
     def _numba_type_(self) -> Any:
         from numba.core import types
 
-        return types.Dispatcher(self.dispatcher)
+        return types.Dispatcher(self._inlined)
 
 
 class Loop:
