@@ -15,11 +15,10 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.coding import kernels
-from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, find, interval
-from idf.models.turbo import regression, state, steps, vectors
-from idf.models.turbo.steps import learn, predict, spread
-
-_GUESS_BITS = 10
+from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop
+from idf.models.turbo import logistic, regression, state, steps, vectors
+from idf.models.turbo.logistic import ends, locate
+from idf.models.turbo.steps import fixed, learn, predict, spread
 
 
 class Loops(NamedTuple):
@@ -27,34 +26,6 @@ class Loops(NamedTuple):
 
     intervals: Callable[..., None]
     pop: Callable[..., int]
-
-
-def logits() -> Array:
-    """Where the logistic reaches (k + ½) / 1024: float64 (1024,), in scales. Only where to look first: see ``_locate``."""
-    half = np.array([np.log((k + 0.5) / (1023.5 - k)) for k in range(1 << _GUESS_BITS)])
-    return half
-
-
-@compiled_step
-def _locate(target: int, c: int, tables: Any, guesses: Array, s: Any) -> tuple[int, int, int]:
-    """The symbol whose interval holds the target. The guess does not change what is found."""
-    symbols, edges, ranks = tables.symbols[c], tables.edges[c], tables.ranks[c]
-    scales = guesses[target >> (tables.precision - _GUESS_BITS)]
-    near = np.float64(s.offset[0]) * 2.0**-8 + scales * (2.0**30 / np.float64(s.inverse[0]))
-    k = np.int64(np.rint(min(max(near, -32768.0), 32767.0))) + HALF
-    i = np.int64(ranks[k])
-    for _ in range(3):
-        low, high = interval(i, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, symbols, edges)
-        if target < low:
-            i -= 1
-        elif target >= high:
-            i += 1
-        else:
-            return i, low, high
-    found: tuple[int, int, int] = find(
-        target, 0, tables.precision, tables.sigma, s.weight, s.offset, s.inverse, symbols, edges, ranks
-    )
-    return found
 
 
 def _make(sources: str) -> Loops:
@@ -66,15 +37,11 @@ def _make(sources: str) -> Loops:
         for t in range(samples.shape[0]):
             for c in range(channels):
                 mean = predict(c, channels, constants, state)
-                spread(c, mean, constants, tables.inverse, state)
+                scale = spread(c, constants, state)
                 x = np.int64(samples[t, c])
-                i = np.int64(tables.ranks[c, x + HALF])
-                low, high = interval(
-                    *(i, tables.precision, tables.sigma, state.weight, state.offset, state.inverse),
-                    *(tables.symbols[c], tables.edges[c]),
-                )
+                low, high = ends(np.int64(tables.ranks[c, x + HALF]), c, tables, fixed(mean), tables.inverse[scale])
                 starts[row], freqs[row] = low, high - low
-                learn(c, channels, x, mean, constants, tables.sigma, state)
+                learn(c, channels, x, mean, tables.inverse[scale], constants, tables.sigma, state)
                 row += 1
 
     @compiled_loop
@@ -82,7 +49,7 @@ def _make(sources: str) -> Loops:
         samples: Array,
         constants: Any,
         tables: Any,
-        guesses: Array,
+        guesses: Any,
         state: Any,
         heads: Array,
         words: Array,
@@ -95,9 +62,9 @@ def _make(sources: str) -> Loops:
         for t in range(samples.shape[0]):
             for c in range(channels):
                 mean = predict(c, channels, constants, state)
-                spread(c, mean, constants, tables.inverse, state)
+                scale = spread(c, constants, state)
                 target = head & mask
-                i, low, high = _locate(target, c, tables, guesses, state)
+                i, low, high = locate(target, c, tables, guesses, fixed(mean), tables.inverse[scale], scale)
                 x = np.int64(tables.values[c, i])
                 samples[t, c] = x
                 head = (high - low) * (head >> tables.precision) + target - low
@@ -106,7 +73,7 @@ def _make(sources: str) -> Loops:
                         return -1
                     count -= 1
                     head = (head << 32) | np.int64(words[count])
-                learn(c, channels, x, mean, constants, tables.sigma, state)
+                learn(c, channels, x, mean, tables.inverse[scale], constants, tables.sigma, state)
         heads[0] = head
         return count
 
@@ -114,7 +81,7 @@ def _make(sources: str) -> Loops:
 
 
 def _digest() -> str:
-    modules = (regression, state, steps, vectors, kernels)
+    modules = (logistic, regression, state, steps, vectors, kernels)
     files = [Path(str(module.__file__)) for module in modules] + [Path(__file__)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

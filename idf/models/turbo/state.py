@@ -67,10 +67,6 @@ class State(NamedTuple):
     """int32, the same memory."""
     samples: np.ndarray
     """float64 (channels,): the present ones."""
-    weight: np.ndarray
-    """int64 (1,): the entropy coder's, as the next two."""
-    offset: np.ndarray
-    inverse: np.ndarray
 
 
 def make_constants(config: TurboConfig) -> Constants:
@@ -110,7 +106,4 @@ def first_state(constants: Constants, channels: int) -> State:
         logs=logs,
         log_bits=logs.view(np.int32),
         samples=np.zeros(channels),
-        weight=np.full(1, 1 << 30, np.int64),
-        offset=np.zeros(1, np.int64),
-        inverse=np.zeros(1, np.int64),
     )

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.tables import INVERSE_BITS, SCALE_MAX, SCALE_MIN, SIGMA_BITS, SIGMA_LIMIT_NATS, SIGMA_STEPS_PER_NAT
+from idf.coding.tables import (
+    INVERSE_BITS,
+    SCALE_MAX,
+    SCALE_MIN,
+    SCALE_STEPS_PER_OCTAVE,
+    SIGMA_BITS,
+    SIGMA_LIMIT_NATS,
+    SIGMA_STEPS_PER_NAT,
+)
 from idf.models.turbo.regression import SLACK, expect, take
 from idf.models.turbo.vectors import DOUBLES, inlined_step, judge, learn_and_expect, weighed
 
@@ -51,8 +59,14 @@ def predict(c: int, channels: int, constants: Any, state: Any) -> float:
 
 
 @inlined_step
-def spread(c: int, mean: float, constants: Any, inverse_table: Array, state: Any) -> None:
-    """Prepare the entropy coder: a logistic around the mean whose scale is learned from the residual's levels."""
+def fixed(mean: float) -> int:
+    """A mean as the entropy coder takes it."""
+    return np.int64(np.rint(256.0 * mean))
+
+
+@inlined_step
+def spread(c: int, constants: Any, state: Any) -> int:
+    """The scale of the logistic, which is learned from the residual's levels: its index in the entropy coder's table."""
     levels, weights, logs, bits = state.levels[c], state.scale_weights[c], state.logs, state.log_bits
     count = levels.shape[0]
     for r in range(count):
@@ -66,16 +80,17 @@ def spread(c: int, mean: float, constants: Any, inverse_table: Array, state: Any
         logs[r] -= middle
         if r != 1:
             octave += weights[r] * np.float64(logs[r])
-    index = np.int64(np.rint(32.0 * min(max(octave, -10.0), 20.0)))
-    state.offset[0] = np.int64(np.rint(256.0 * mean))
-    state.inverse[0] = inverse_table[min(max(index, SCALE_MIN), SCALE_MAX) - SCALE_MIN]
+    index = np.int64(np.rint(SCALE_STEPS_PER_OCTAVE * min(max(octave, -10.0), 20.0)))
+    return min(max(index, SCALE_MIN), SCALE_MAX) - SCALE_MIN
 
 
 @inlined_step
-def learn(c: int, channels: int, x: int, mean: float, constants: Any, sigma: Array, state: Any) -> None:
+def learn(
+    c: int, channels: int, x: int, mean: float, inverse: int, constants: Any, sigma: Array, state: Any
+) -> None:
     """Everything that adapts, from sample x of channel c."""
     sample, first = np.float64(x), c * DOUBLES
-    _learn_scale(c, abs(sample - mean), constants, sigma, state)
+    _learn_scale(c, abs(sample - mean), inverse, constants, sigma, state)
     judge(state.predictions, state.errors, first, sample, constants.error_rate, _LEAST_ERROR)
     _learn_filters(c, sample - state.predictions[first + 1], constants, state)
     state.samples[c] = sample
@@ -87,9 +102,9 @@ def learn(c: int, channels: int, x: int, mean: float, constants: Any, sigma: Arr
 
 
 @inlined_step
-def _learn_scale(c: int, size: float, constants: Any, sigma: Array, state: Any) -> None:
+def _learn_scale(c: int, size: float, inverse: int, constants: Any, sigma: Array, state: Any) -> None:
     """The gradient of −log p with respect to the logarithm of the scale is 1 − z tanh(z / 2), z in scales."""
-    z = size * (np.float64(state.inverse[0]) * 2.0**-INVERSE_BITS)
+    z = size * (np.float64(inverse) * 2.0**-INVERSE_BITS)
     cell = np.int64(min(z, np.float64(SIGMA_LIMIT_NATS)) * SIGMA_STEPS_PER_NAT) + _SIGMA_LAST // 2
     tanh = np.float64(np.int64(sigma[cell])) * 2.0 ** (1 - SIGMA_BITS) - 1.0
     step = constants.scale_rate * max(1.0 - z * tanh, _STEEPEST)
