@@ -154,7 +154,7 @@ class ModelConfig:
 
     name: str = "small"
     family: str = "window"
-    """``window`` or ``adaptive``."""
+    """``window``, ``adaptive`` or ``turbo``."""
     window: int = 256
     """Samples in a window; a power of two. The adaptive flow has none: 1."""
     adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
@@ -390,14 +390,14 @@ class Config:
     """Start over a run that exists."""
 
 
-ADAPTIVE, BANDS, WINDOW = "adaptive", "bands", "window"
-"""Families of models: the adaptive flow, window flows of subbands, other window flows."""
+ADAPTIVE, TURBO, BANDS, WINDOW = "adaptive", "turbo", "bands", "window"
+"""Families of models: the adaptive flow, the turbo flow, window flows of subbands, other window flows."""
 
 
 def family_name(config: Config) -> str:
     """Return the family of a configuration's model: one of the names above."""
-    if config.model.family == ADAPTIVE:
-        return ADAPTIVE
+    if config.model.family in (ADAPTIVE, TURBO):
+        return config.model.family
     return BANDS if config.layout.prior == BANDS else WINDOW
 
 

@@ -14,8 +14,6 @@ FIRST_LEVEL = 100.0
 """Where averages of magnitudes begin, in sample steps."""
 _NOBODY = 1e30
 """What an expert expects, and how wrong it is, that is not there."""
-_FIRST_OCTAVE = -0.57
-"""Of the scale of a logistic with mean magnitude 1."""
 
 
 class Constants(NamedTuple):
@@ -82,14 +80,16 @@ def make_constants(config: TurboConfig) -> Constants:
     )
 
 
-def first_state(constants: Constants, channels: int) -> State:
-    """The state before the first sample."""
+def first_state(constants: Constants, channels: int, start: np.ndarray) -> State:
+    """The state before the first sample.
+
+    Args:
+        start: float32 (levels,), of ``scale_weights``.
+    """
     filters, longest, levels = len(constants.orders), int(constants.orders.max()), len(constants.level_rates)
     experts = 2 + filters
     predictions, errors = np.full((channels, DOUBLES), _NOBODY), np.full((channels, DOUBLES), _NOBODY)
     predictions[:, :experts], errors[:, :experts] = 0.0, FIRST_LEVEL
-    scale_weights = np.full((channels, levels), 1 / levels)
-    scale_weights[:, 1] = _FIRST_OCTAVE
     logs = np.zeros(levels, np.float32)
     return State(
         near=first_regression(channels, 1, *constants.near),
@@ -102,7 +102,7 @@ def first_state(constants: Constants, channels: int) -> State:
         predictions=predictions.ravel(),
         errors=errors.ravel(),
         levels=np.full((channels, levels), FIRST_LEVEL),
-        scale_weights=scale_weights,
+        scale_weights=np.tile(start.astype(np.float64), (channels, 1)),
         logs=logs,
         log_bits=logs.view(np.int32),
         samples=np.zeros(channels),
