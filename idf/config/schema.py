@@ -127,22 +127,22 @@ class WhiteningConfig(PredictorsConfig):
 class TurboConfig:
     """The turbo flow: two regressions, a cascade of filters, one logistic. Nothing in it is trained."""
 
-    near_order: int = 24
+    near_order: int = 32
     """Past samples of a channel that the first regression sees, a multiple of 8."""
-    near_every: int = 16
+    near_every: int = 32
     """Samples between two of its solutions."""
-    near_forgetting: float = 0.99
+    near_forgetting: float = 0.985
     """How much of the past counts after one more sample."""
     joint_order: int = 16
     """Past samples of each channel of a pair that the second regression sees, a multiple of 8."""
-    joint_every: int = 32
+    joint_every: int = 64
     joint_forgetting: float = 0.999
     filter_orders: list[int] = field(default_factory=lambda: [256, 32, 16])
     """NLMS filters on what the second regression leaves, multiples of 16."""
     filter_rates: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.1])
     level_rates: list[float] = field(default_factory=lambda: [0.2, 0.06, 0.02, 0.005])
     """A sample: of the averages of the residual's magnitude that the scale is made of; two or more."""
-    error_rate: float = 0.05
+    error_rate: float = 0.03
     """A sample: of the averages of the experts' errors, which weigh them."""
     scale_rate: float = 0.005
     """How fast the scale learns from the averages."""

@@ -1,12 +1,11 @@
-"""The turbo flow as a model: its settings, and the only numbers in it that come from training clips.
+"""The turbo flow as a model: its settings, and where the scale of its logistic begins.
 
-An integer flow like :mod:`idf.models.adaptive.model`, in whose place stands as little as it takes. What its predictors
-and the scale learn, they learn while coding; a model file holds where the scale begins. See ``docs/adaptive.md``.
+An integer flow like that of :mod:`idf.models.adaptive.model`, with as little in it as it takes. Nothing is trained: what
+predictors and scale learn, they learn while coding. See ``docs/adaptive.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ START = "scale/start"
 """The weights of the levels' logarithms in that of the scale; in place of the second one, which follows from the others,
 an offset in octaves."""
 _FIRST_OCTAVE = -0.57
-"""Of the scale of a logistic whose magnitudes are 1 on average, about."""
+"""About that of the scale of a logistic whose magnitudes are 1 on average."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class TurboModel:
         return {}
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Return the start before it is fitted, float32, by name."""
+        """Return the start float32, by name."""
         return initial_values(self.specs, seed)
 
 
@@ -55,16 +54,3 @@ def build_turbo(config: Config) -> TurboModel:
     start = np.full(len(settings.level_rates), 1 / len(settings.level_rates))
     start[1] = _FIRST_OCTAVE
     return TurboModel(make_constants(settings), {START: values(start)})
-
-
-def fitted_start(learned: Iterable[tuple[np.ndarray, int]]) -> Mapping[str, np.ndarray]:
-    """Return the start that is the mean of what was learned of clips.
-
-    Args:
-        learned: of each clip the scale's weights, float64 (channels, levels), and its number of samples.
-    """
-    total, count = np.zeros(1), 0
-    for weights, samples in learned:
-        total = total + weights.mean(axis=0) * samples
-        count += samples
-    return {START: (total / count).astype(np.float32)}
