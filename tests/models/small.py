@@ -21,8 +21,8 @@ from idf.config.schema import (
     LayoutConfig,
     ModelConfig,
     SharpnessConfig,
-    WhiteningConfig,
     TurboConfig,
+    WhiteningConfig,
     WidthConfig,
 )
 from idf.models.build import build_model

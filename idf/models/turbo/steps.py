@@ -85,9 +85,7 @@ def spread(c: int, constants: Any, state: Any) -> int:
 
 
 @inlined_step
-def learn(
-    c: int, channels: int, x: int, mean: float, inverse: int, constants: Any, sigma: Array, state: Any
-) -> None:
+def learn(c: int, channels: int, x: int, mean: float, inverse: int, constants: Any, sigma: Array, state: Any) -> None:
     """Everything that adapts, from sample x of channel c."""
     sample, first = np.float64(x), c * DOUBLES
     _learn_scale(c, abs(sample - mean), inverse, constants, sigma, state)

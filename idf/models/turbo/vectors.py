@@ -70,7 +70,9 @@ class _Vectors:
         """The vector with ``scalar`` in every lane."""
         nothing = ir.Constant(self.kind, ir.Undefined)
         one = self.builder.insert_element(nothing, scalar, _LANE(0))
-        return self.builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(_LANE, self.lanes), [0] * self.lanes))
+        return self.builder.shuffle_vector(
+            one, nothing, ir.Constant(ir.VectorType(_LANE, self.lanes), [0] * self.lanes)
+        )
 
     def variable(self, value: Any) -> Any:
         place = cgutils.alloca_once(self.builder, self.kind)
@@ -99,9 +101,7 @@ class _Vectors:
 
 
 @intrinsic
-def learn_and_expect(
-    typing: Any, weights: Any, first: Any, count: Any, history: Any, newest: Any, gain: Any
-) -> Any:
+def learn_and_expect(typing: Any, weights: Any, first: Any, count: Any, history: Any, newest: Any, gain: Any) -> Any:
     """A step of LMS and the next prediction in one pass, float32.
 
     weights[first + i] += gain · history[newest + 1 + i]; the sum of weights[first + i] · history[newest + i] comes back.
@@ -165,9 +165,7 @@ def fade_into(
 
 
 @intrinsic
-def eliminate(
-    typing: Any, numbers: Any, upper: Any, unit: Any, row: Any, first: Any, end: Any, stride: Any
-) -> Any:
+def eliminate(typing: Any, numbers: Any, upper: Any, unit: Any, row: Any, first: Any, end: Any, stride: Any) -> Any:
     """Row ``row`` of a matrix minus its share of all rows above, float64; Gauss, a row at a time.
 
     upper[row, j] −= unit[0, row] · upper[0, j], then row 1 and so on to row − 1; for j from ``first`` on, a multiple of
