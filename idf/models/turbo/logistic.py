@@ -47,7 +47,7 @@ def make_guesses() -> Guesses:
 
 
 @inlined_step
-def before(i: int, room: int, sigma: Array, offset: int, inverse: int, edge: int) -> int:
+def before(i: int, room: int, sigma: Array, offset: int, inverse: int, edge: int) -> Any:
     """C(i) for 0 < i < symbols: see :func:`idf.coding.kernels.cumulative`."""
     argument = ((edge - offset) * inverse) >> _SHIFT
     argument = min(max(argument, -_ARGUMENT_LIMIT), _ARGUMENT_LIMIT - 1) + _ARGUMENT_LIMIT
@@ -72,7 +72,7 @@ def ends(i: int, c: int, tables: Any, offset: int, inverse: int) -> tuple[int, i
 @inlined_step
 def locate(
     target: int, c: int, tables: Any, guesses: Any, offset: int, inverse: int, scale: int
-) -> tuple[int, int, int]:
+) -> tuple[Any, int, int]:
     """The i with C(i) <= target < C(i + 1), and both.
 
     Args:
@@ -86,7 +86,7 @@ def locate(
     quantile = guesses.logits[cell] + part * (guesses.logits[cell + 1] - guesses.logits[cell])
     near = np.float64(offset) * 2.0**-MEAN_BITS + quantile * guesses.scales[scale]
     k = np.int64(np.rint(min(max(near, -32768.0), 32767.0))) + HALF
-    i = np.int64(tables.ranks[c, k])
+    i: Any = np.int64(tables.ranks[c, k])
     low, high = ends(i, c, tables, offset, inverse)
     least, most, step = 0, symbols - 1, 1
     while True:

@@ -76,8 +76,8 @@ def first_regression(groups: int, channels: int, order: int, every: int, forgett
     """
     inputs = channels * order
     width, stride = _padded(inputs + channels), _padded(inputs + channels) + WIDE
-    parts = (width + channels * SLACK, (order + 1) * channels * width, channels * inputs)
-    parts = (*parts, inputs * stride, inputs * stride, 2)
+    matrix = inputs * stride
+    parts = (width + channels * SLACK, (order + 1) * channels * width, channels * inputs, matrix, matrix, 2)
     history, rows, weights, upper, unit, expected, size = (sum(parts[:i]) for i in range(len(parts) + 1))
     return Regression(
         order=order,

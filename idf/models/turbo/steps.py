@@ -59,13 +59,13 @@ def predict(c: int, channels: int, constants: Any, state: Any) -> float:
 
 
 @inlined_step
-def fixed(mean: float) -> int:
+def fixed(mean: float) -> Any:
     """A mean as the entropy coder takes it."""
     return np.int64(np.rint(256.0 * mean))
 
 
 @inlined_step
-def spread(c: int, constants: Any, state: Any) -> int:
+def spread(c: int, constants: Any, state: Any) -> Any:
     """The scale of the logistic, which is learned from the residual's levels: its index in the entropy coder's table."""
     levels, weights, logs, bits = state.levels[c], state.scale_weights[c], state.logs, state.log_bits
     count = levels.shape[0]
@@ -80,7 +80,7 @@ def spread(c: int, constants: Any, state: Any) -> int:
         logs[r] -= middle
         if r != 1:
             octave += weights[r] * np.float64(logs[r])
-    index = np.int64(np.rint(SCALE_STEPS_PER_OCTAVE * min(max(octave, -10.0), 20.0)))
+    index: Any = np.int64(np.rint(SCALE_STEPS_PER_OCTAVE * min(max(octave, -10.0), 20.0)))
     return min(max(index, SCALE_MIN), SCALE_MAX) - SCALE_MIN
 
 
