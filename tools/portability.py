@@ -3,12 +3,11 @@
     python tools/portability.py                   processors, threads, TensorFlow's settings, orders
     python tools/portability.py --environments    also other versions of NumPy and TensorFlow (downloads them)
 
-Every row is a fresh process that compresses demo speech with four models (subbands, the shipped small one; nets
-in the channelwise layout; couplings and WaveNets in the original one; and the adaptive default, whose speech is
-made stereo), and decompresses the files of the first row. The bytes must be those of the first row, the samples
-those of the recordings. The column "in force" is what the process found
-itself running with, so that a setting without effect is seen. Exit status 1 on any difference, or where a
-version could not be installed.
+Every row is a fresh process that compresses demo speech with six models (the shipped small flows, in subbands and with
+couplings; nets in the channelwise layout; couplings and WaveNets in the original one; and the adaptive default and
+turbo, whose speech is made stereo), and decompresses the files of the first row. The bytes must be those of the first
+row, the samples those of the recordings. The column "in force" is what the process found itself running with, so that
+a setting without effect is seen. Exit status 1 on any difference, or where a version could not be installed.
 
 The last line is a digest of all files: it is the same on any two machines.
 """
@@ -38,7 +37,13 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIPS = ("something-terribly-wrong", "vm-tocallback", "vm-forward")
-SHIPPED = {"flow": "flow-small", "bands": "bands-small", "channelwise": "channelwise", "adaptive": "default"}
+SHIPPED = {
+    "flow": "flow-small",
+    "bands": "bands-small",
+    "channelwise": "channelwise",
+    "adaptive": "default",
+    "turbo": "turbo",
+}
 """Shipped models by the name they have here."""
 TINY_SAMPLES = 6000
 """Of each clip for the second model, whose window is short."""
@@ -174,7 +179,8 @@ def prepare(folder: Path) -> None:
         for name in ("flow", "bands", "channelwise"):
             np.save(folder / "clips" / f"{name}-{clip}.npy", samples)
         np.save(folder / "clips" / f"original-{clip}.npy", samples[:TINY_SAMPLES])
-        np.save(folder / "clips" / f"adaptive-{clip}.npy", stereo(samples))
+        for name in ("adaptive", "turbo"):
+            np.save(folder / "clips" / f"{name}-{clip}.npy", stereo(samples))
 
 
 def stereo(samples: np.ndarray) -> np.ndarray:

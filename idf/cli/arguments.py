@@ -12,7 +12,7 @@ from idf.cli.ends import standard_output_errors
 
 COMMANDS = ("compress", "decompress", "verify", "info", "models", "warm-up")
 
-PRESETS = ("fast", "default", "best")
+PRESETS = ("turbo", "fast", "default", "best")
 """Models that come with the package and code whole recordings, from the fastest to the smallest files."""
 
 _MODES = {"d": "decompress", "t": "verify", "l": "info", "z": "compress"}
@@ -21,7 +21,7 @@ _LONG_MODES = {"--decompress": "decompress", "--test": "verify", "--list": "info
 _EPILOG = """\
 examples:
   idf compress talk.wav                 writes talk.idf, checks it, keeps talk.wav
-  idf compress --best talk.wav          smaller still, and slower; --fast is the other way
+  idf compress --best talk.wav          smaller still, and slower; --fast and --turbo are the other way
   idf compress recordings -o archive    every WAV, AIFF, CAF, W64 and FLAC below it, to archive/
   idf decompress talk.idf               writes talk.wav again, byte for byte
   idf decompress talk.idf -o talk.flac  the same samples as FLAC
@@ -129,9 +129,9 @@ def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
         "--preset",
         dest="model",
         choices=PRESETS,
-        help="speed against size: fast, default or best (the models of these names)",
+        help="speed against size: turbo, fast, default or best (the models of these names)",
     )
-    for preset in ("fast", "best"):
+    for preset in ("turbo", "fast", "best"):
         choice.add_argument(
             f"--{preset}", action="store_const", const=preset, dest="model", help=f"the same as --preset {preset}"
         )

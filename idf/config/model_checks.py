@@ -22,6 +22,8 @@ MAX_STAGES, MAX_ORDER, MAX_EXPERTS, MAX_HIDDEN, MAX_LAYERS, MAX_COMPONENTS, MAX_
 """Sizes of adaptive flows beyond which a model file is refused: no configuration comes near them."""
 MAX_JOINT = 256
 """Samples of a channel that the joint expert sees, beyond which a model file is refused."""
+MAX_REGRESSED, MAX_EVERY, MAX_FILTERS = 64, 1024, 6
+"""Sizes of turbo flows beyond which a model file is refused."""
 WHITENINGS = ("none", "adaptive", "window")
 MAX_CLASSES, MAX_CLASS_ORDER, MAX_START_SAMPLES = 1024, 128, 1_000_000
 """Sizes of prediction inside windows beyond which a model file is refused."""
@@ -34,6 +36,8 @@ def model_problems(config: Config) -> list[str]:
     match family_name(config):
         case "adaptive":
             return list(adaptive_problems(config))
+        case "turbo":
+            return list(turbo_problems(config))
         case "bands":
             return list(band_problems(config))
     return list(window_problems(config))
@@ -51,6 +55,32 @@ def adaptive_problems(config: Config) -> Iterator[str]:
         )
     if config.context != "none":
         yield f"context={config.context}: the adaptive flow has no windows; context is for model=small, medium or large"
+
+
+def turbo_problems(config: Config) -> Iterator[str]:
+    """What is wrong with the turbo flow of a configuration."""
+    group, turbo = "model.turbo", config.model.turbo
+    for name in ("near", "joint"):
+        order, every = getattr(turbo, f"{name}_order"), getattr(turbo, f"{name}_every")
+        forgetting = getattr(turbo, f"{name}_forgetting")
+        if not 8 <= order <= MAX_REGRESSED or order % 8:
+            yield f"{group}.{name}_order={order}: a multiple of 8 up to {MAX_REGRESSED}"
+        if not 1 <= every <= MAX_EVERY:
+            yield f"{group}.{name}_every={every}: it must lie between 1 and {MAX_EVERY}"
+        if not 0.9 <= forgetting < 1:
+            yield f"{group}.{name}_forgetting={forgetting}: from 0.9 to below 1"
+    orders, rates = turbo.filter_orders, turbo.filter_rates
+    if not 1 <= len(orders) <= MAX_FILTERS or any(order < 16 or order % 16 or order > MAX_ORDER for order in orders):
+        yield f"{group}.filter_orders={orders}: 1 to {MAX_FILTERS} multiples of 16 up to {MAX_ORDER}"
+    if len(orders) != len(rates) or any(not 0 < rate < 1 for rate in rates):
+        yield f"{group}.filter_rates={rates}: one for each of filter_orders, between 0 and 1"
+    levels = turbo.level_rates
+    if not 2 <= len(levels) <= MAX_FILTERS or any(not 0 < rate < 1 for rate in levels):
+        yield f"{group}.level_rates={levels}: 2 to {MAX_FILTERS} numbers between 0 and 1"
+    for name in ("error_rate", "scale_rate"):
+        if not 0 < getattr(turbo, name) < 1:
+            yield f"{group}.{name}={getattr(turbo, name)}: between 0 and 1"
+    yield from _sequential_coder(config)
 
 
 def band_problems(config: Config) -> Iterator[str]:

@@ -124,18 +124,45 @@ class WhiteningConfig(PredictorsConfig):
 
 
 @dataclass
+class TurboConfig:
+    """The turbo flow: two regressions, a cascade of filters, one logistic. Nothing in it is trained."""
+
+    near_order: int = 32
+    """Past samples of a channel that the first regression sees, a multiple of 8."""
+    near_every: int = 32
+    """Samples between two of its solutions."""
+    near_forgetting: float = 0.985
+    """How much of the past counts after one more sample."""
+    joint_order: int = 16
+    """Past samples of each channel of a pair that the second regression sees, a multiple of 8."""
+    joint_every: int = 64
+    joint_forgetting: float = 0.999
+    filter_orders: list[int] = field(default_factory=lambda: [256, 32, 16])
+    """NLMS filters on what the second regression leaves, multiples of 16."""
+    filter_rates: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.1])
+    level_rates: list[float] = field(default_factory=lambda: [0.2, 0.06, 0.02, 0.005])
+    """A sample: of the averages of the residual's magnitude that the scale is made of; two or more."""
+    error_rate: float = 0.03
+    """A sample: of the averages of the experts' errors, which weigh them."""
+    scale_rate: float = 0.005
+    """How fast the scale learns from the averages."""
+
+
+@dataclass
 class ModelConfig:
     """What is coded together: independent windows of ``window`` samples, or whole chunks (``adaptive``)."""
 
     name: str = "small"
     family: str = "window"
-    """``window`` or ``adaptive``."""
+    """``window``, ``adaptive`` or ``turbo``."""
     window: int = 256
     """Samples in a window; a power of two. The adaptive flow has none: 1."""
     adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
     """Of the family ``adaptive`` only."""
     bands: BandsConfig = field(default_factory=BandsConfig)
     """Of ``layout=bands`` only."""
+    turbo: TurboConfig = field(default_factory=TurboConfig)
+    """Of the family ``turbo`` only."""
 
 
 @dataclass
@@ -363,14 +390,14 @@ class Config:
     """Start over a run that exists."""
 
 
-ADAPTIVE, BANDS, WINDOW = "adaptive", "bands", "window"
-"""Families of models: the adaptive flow, window flows of subbands, other window flows."""
+ADAPTIVE, TURBO, BANDS, WINDOW = "adaptive", "turbo", "bands", "window"
+"""Families of models: the adaptive flow, the turbo flow, window flows of subbands, other window flows."""
 
 
 def family_name(config: Config) -> str:
     """Return the family of a configuration's model: one of the names above."""
-    if config.model.family == ADAPTIVE:
-        return ADAPTIVE
+    if config.model.family in (ADAPTIVE, TURBO):
+        return config.model.family
     return BANDS if config.layout.prior == BANDS else WINDOW
 
 

@@ -53,6 +53,7 @@ def _groups(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
         yield "layout", (), f"{named} has no windows to lay out"
     else:
         yield "model.adaptive", (), "it is of model=adaptive"
+    yield "model.turbo", (), "nothing in the turbo flow is trained; its file is made by tools/build_turbo.py"
     if family == BANDS:
         yield "layout", ("name", "prior"), f"{named} is set by model.bands"
     else:

@@ -29,6 +29,10 @@ def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = Non
             from idf.models.adaptive.model import build_adaptive
 
             return build_adaptive(config, constants)
+        case "turbo":
+            from idf.models.turbo.model import build_turbo
+
+            return build_turbo(config)
         case "bands":
             from idf.models.bands.model import build_bands
 

@@ -37,6 +37,10 @@ def load_codec(path: Path | str, coder: str = "rans") -> Codec:
             from idf.models.adaptive.codec import open_adaptive
 
             return open_adaptive(path, file, config)
+        case "turbo":
+            from idf.models.turbo.codec import open_turbo
+
+            return open_turbo(path, file, config)
         case "bands":
             from idf.models.bands.codec import open_bands
 
@@ -71,6 +75,10 @@ def save_model(
             from idf.models.adaptive.codec import AdaptiveModel, save_adaptive
 
             save_adaptive(path, config, cast(AdaptiveModel, model), parameters, provenance)
+        case "turbo":
+            from idf.models.turbo.codec import TurboModel, save_turbo
+
+            save_turbo(path, config, cast(TurboModel, model), parameters, provenance)
         case "bands":
             from idf.models.bands.codec import BandModel, save_bands
 

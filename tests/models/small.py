@@ -21,6 +21,7 @@ from idf.config.schema import (
     LayoutConfig,
     ModelConfig,
     SharpnessConfig,
+    TurboConfig,
     WhiteningConfig,
     WidthConfig,
 )
@@ -101,6 +102,12 @@ def bands_config(context: str = "none", *, window: int = WINDOW, levels: int = 3
     return Config(model=ModelConfig(name="tiny", window=window, bands=bands), context=context)
 
 
+def turbo_config() -> Config:
+    """A turbo flow of short filters."""
+    turbo = TurboConfig(near_order=8, joint_order=8, joint_every=16, filter_orders=[32, 16], filter_rates=[0.1, 0.1])
+    return Config(model=ModelConfig(name="turbo", family="turbo", window=1, turbo=turbo))
+
+
 CONFIGS: dict[str, Callable[[], Config]] = {
     "window channelwise": lambda: window_config(CHANNELWISE),
     "window channelwise, one scale": lambda: window_config(ONE_SCALE),
@@ -118,9 +125,10 @@ CONFIGS: dict[str, Callable[[], Config]] = {
     "bands, no split": lambda: bands_config(levels=0),
     "bands, one split": lambda: bands_config(levels=1),
     "adaptive": adaptive_config,
+    "turbo": turbo_config,
 }
 """Of every family and layout."""
-FAMILIES = ("window channelwise", "bands", "adaptive")
+FAMILIES = ("window channelwise", "bands", "adaptive", "turbo")
 """One of each family."""
 
 

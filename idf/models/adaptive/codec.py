@@ -137,7 +137,7 @@ def save_adaptive(
     """
     weights = model.coding_weights(parameters)
     check_finite(path, {_WEIGHTS: weights})
-    settings = {name: value for name, value in asdict(config.model).items() if name != "bands"}
+    settings = {name: value for name, value in asdict(config.model).items() if name not in ("bands", "turbo")}
     write_model_file(path, {"model": settings}, {_WEIGHTS: weights.view(np.int32)}, provenance)
 
 

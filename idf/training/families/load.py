@@ -15,6 +15,7 @@ from idf.models.bands.codec import BandCodec
 from idf.models.bands.model import BandModel
 from idf.models.interface import Codec, Model
 from idf.models.load import load_codec
+from idf.models.turbo.codec import TurboCodec
 from idf.models.window.codec import WindowCodec
 from idf.models.window.model import WindowModel
 from idf.models.window.sampling import draw
@@ -71,7 +72,7 @@ def model_nll_bits(
 def draw_audio(codec: Codec, samples: int, seed: int) -> np.ndarray:
     """Return audio drawn from a model file's model: int32 (samples,), 16-bit values."""
     match codec:
-        case AdaptiveCodec() | BandCodec():
+        case AdaptiveCodec() | BandCodec() | TurboCodec():
             return codec.draw(samples, seed)
         case WindowCodec():
             return draw(codec.model, codec.parameters, samples, seed, codec.log_scale)
@@ -84,6 +85,8 @@ def _score(codec: Codec) -> Callable[[np.ndarray], float]:
             return adaptive_score(codec)
         case BandCodec():
             return band_score(codec)
+        case TurboCodec():  # no network: it counts what it codes with
+            return lambda samples: codec.bits(samples.reshape(len(samples), -1))
         case WindowCodec():
             return window_score(codec)
     raise TypeError(f"no family scores {type(codec).__name__}")

@@ -1,0 +1,152 @@
+"""A turbo flow as a coder of samples: the same compiled steps encode and decode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idf.coding.alphabet import Alphabet, full
+from idf.coding.listing import choose, pop_alphabets, push_alphabets, told_bits
+from idf.coding.message import Message
+from idf.coding.mixture import PRECISION
+from idf.config.model_checks import turbo_problems
+from idf.config.schema import Config
+from idf.errors import ConfigError
+from idf.models.adaptive.sequential import SequentialCoder, loop_tables
+from idf.models.file import ModelFile, write_model_file
+from idf.models.saved import check_finite, fitting
+from idf.models.turbo.logistic import make_guesses
+from idf.models.turbo.loops import LOOPS
+from idf.models.turbo.model import START, TurboModel
+from idf.models.turbo.state import Constants, State, first_state, make_constants
+
+_START = f"parameter/{START}"
+_LARGEST = 100.0
+"""No start is larger."""
+
+CHUNK_SAMPLES = 1 << 19
+"""Of a block, as in the adaptive flow."""
+
+
+class TurboCodec(SequentialCoder):
+    """A :class:`~idf.coding.codec.ChunkCodec`.
+
+    Args:
+        constants: of the configuration.
+        start: float32 (levels,), of the scale.
+        fingerprint: 16 bytes that name start, configuration and tables.
+        provenance: what is kept with the model.
+    """
+
+    joins_channels = True
+
+    def __init__(
+        self,
+        constants: Constants,
+        start: np.ndarray,
+        fingerprint: bytes,
+        *,
+        provenance: Mapping[str, Any] | None = None,
+        chunk_samples: int = CHUNK_SAMPLES,
+    ) -> None:
+        self.constants, self.start, self.fingerprint = constants, start, fingerprint
+        self.provenance = dict(provenance or {})
+        self.chunk_samples = chunk_samples
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Code samples int32 (n, channels) in [-32768, 32767] as one rANS message: alphabets, then samples."""
+        alphabets = [choose(channel) for channel in samples.T]
+        message = Message()
+        message.push_intervals(*self.intervals(samples, alphabets))
+        push_alphabets(message, alphabets)
+        return message.to_bytes()
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """Return the ``count`` samples of a message: int32 (count, channels).
+
+        Raises:
+            FormatError: the message is damaged, or of another model.
+        """
+        message = Message.from_bytes(data)
+        alphabets = pop_alphabets(message, channels)
+        samples = self._pop(message, count, channels, alphabets)
+        message.finish()
+        return samples
+
+    def bits(self, samples: np.ndarray) -> float:
+        """Return what :meth:`encode` needs, without the message's ends."""
+        alphabets = [choose(channel) for channel in samples.T]
+        _, freqs = self.intervals(samples, alphabets)
+        return float(PRECISION * len(freqs) - np.log2(freqs).sum()) + sum(map(told_bits, alphabets))
+
+    def intervals(
+        self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None, state: State | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+
+        Args:
+            alphabets: one a channel, which hold all samples; all 16-bit values if not given.
+            state: to resume from, which changes; a fresh one if not given.
+        """
+        samples = np.ascontiguousarray(samples, np.int32)
+        channels = samples.shape[1]
+        starts, freqs = (np.empty(samples.size, np.int64) for _ in range(2))
+        tables = loop_tables([full()] * channels if alphabets is None else alphabets)
+        LOOPS.intervals(samples, self.constants, tables, state or self.fresh(channels), starts, freqs)
+        return starts, freqs
+
+    def fresh(self, channels: int) -> State:
+        """Return the state before the first sample."""
+        return first_state(self.constants, channels, self.start)
+
+    def _pop(
+        self, message: Message, count: int, channels: int, alphabets: Sequence[Alphabet] | None = None
+    ) -> np.ndarray:
+        samples = np.empty((count, channels), np.int32)
+        tables = loop_tables([full()] * channels if alphabets is None else alphabets)
+        arguments = (self.constants, tables, make_guesses(), self.fresh(channels))
+        message.pop_with(lambda heads, words, left: LOOPS.pop(samples, *arguments, heads, words, left))
+        return samples
+
+
+def save_turbo(
+    path: Path | str,
+    config: Config,
+    model: TurboModel,
+    parameters: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the one file that coding needs.
+
+    Args:
+        parameters: the start, float32.
+        provenance: strings and numbers to keep with the model.
+
+    Raises:
+        RunError: a number of the start is not finite.
+    """
+    start = np.require(parameters[START], np.float32, ["C"])
+    check_finite(path, {_START: start})
+    own = {"name": config.model.name, "family": config.model.family, "window": config.model.window}
+    settings = {"model": {**own, "turbo": asdict(config.model.turbo)}}
+    write_model_file(path, settings, {_START: start.view(np.int32)}, provenance)
+
+
+def open_turbo(path: Path | str, file: ModelFile, config: Config) -> TurboCodec:
+    """Return the codec of a model file of this family.
+
+    Raises:
+        RunError: the file does not fit together.
+    """
+    with fitting(path):
+        if problems := list(turbo_problems(config)):
+            raise ConfigError(problems)
+        constants = make_constants(config.model.turbo)
+        start = np.require(file.arrays[_START].view(np.float32).ravel(), np.float32, ["C", "A", "W"])
+        if start.shape != constants.level_rates.shape or not np.all(np.abs(start) <= _LARGEST):
+            raise ValueError("its start does not fit its configuration")
+    return TurboCodec(constants, start, file.fingerprint, provenance=file.header["provenance"])
