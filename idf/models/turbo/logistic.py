@@ -20,7 +20,7 @@ from idf.coding.tables import (
     SIGMA_STEPS_PER_NAT,
     coding_tables,
 )
-from idf.models.turbo.vectors import inlined_step
+from idf.compiled import compiled_step
 
 _SHIFT = MEAN_BITS + INVERSE_BITS - 22
 """An edge minus a mean, times an inverse scale, counts 2^-22 nats after this shift: 6 bits of the table's index in a nat,
@@ -46,7 +46,7 @@ def make_guesses() -> Guesses:
     return Guesses(np.concatenate([[-8.5], inner, [8.5]]), 2.0**INVERSE_BITS / coding_tables().inverse)
 
 
-@inlined_step
+@compiled_step
 def before(i: int, room: int, sigma: Array, offset: int, inverse: int, edge: int) -> Any:
     """C(i) for 0 < i < symbols: see :func:`idf.coding.kernels.cumulative`."""
     argument = ((edge - offset) * inverse) >> _SHIFT
@@ -57,7 +57,7 @@ def before(i: int, room: int, sigma: Array, offset: int, inverse: int, edge: int
     return i + ((room * total) >> SIGMA_BITS)
 
 
-@inlined_step
+@compiled_step
 def ends(i: int, c: int, tables: Any, offset: int, inverse: int) -> tuple[int, int]:
     """C(i) and C(i + 1), 0 <= i < symbols."""
     symbols, whole = tables.symbols[c], 1 << PRECISION
@@ -69,7 +69,7 @@ def ends(i: int, c: int, tables: Any, offset: int, inverse: int) -> tuple[int, i
     return low, high
 
 
-@inlined_step
+@compiled_step
 def locate(
     target: int, c: int, tables: Any, guesses: Any, offset: int, inverse: int, scale: int
 ) -> tuple[Any, int, int]:

@@ -1,22 +1,15 @@
-"""The compiled loops of the turbo flow: predict, code, learn, for each sample, the same both ways.
-
-Numba's cache looks only at the file of the function that it compiles, so both loops carry a digest of all files that
-go into them.
-"""
+"""The compiled loops of the turbo flow: predict, code, learn, for each sample, the same both ways."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding import kernels
-from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop
-from idf.models.turbo import logistic, regression, state, steps, vectors
+from idf.coding.kernels import HALF, HEAD_MIN
+from idf.compiled import compiled_loop
 from idf.models.turbo.logistic import ends, locate
 from idf.models.turbo.steps import fixed, learn, predict, spread
 
@@ -28,64 +21,52 @@ class Loops(NamedTuple):
     pop: Callable[..., int]
 
 
-def _make(sources: str) -> Loops:
-    @compiled_loop
-    def intervals(samples: Array, constants: Any, tables: Any, state: Any, starts: Array, freqs: Array) -> None:
-        """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
-        sources  # noqa: B018  (see the module)
-        channels, row = samples.shape[1], 0
-        for t in range(samples.shape[0]):
-            for c in range(channels):
-                mean = predict(c, channels, constants, state)
-                scale = spread(c, constants, state)
-                x = np.int64(samples[t, c])
-                low, high = ends(np.int64(tables.ranks[c, x + HALF]), c, tables, fixed(mean), tables.inverse[scale])
-                starts[row], freqs[row] = low, high - low
-                learn(c, channels, x, mean, tables.inverse[scale], constants, tables.sigma, state)
-                row += 1
-
-    @compiled_loop
-    def pop(
-        samples: Array,
-        constants: Any,
-        tables: Any,
-        guesses: Any,
-        state: Any,
-        heads: Array,
-        words: Array,
-        count: int,
-    ) -> int:
-        """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
-        sources  # noqa: B018
-        channels = samples.shape[1]
-        head, mask = heads[0], (1 << tables.precision) - 1
-        for t in range(samples.shape[0]):
-            for c in range(channels):
-                mean = predict(c, channels, constants, state)
-                scale = spread(c, constants, state)
-                target = head & mask
-                i, low, high = locate(target, c, tables, guesses, fixed(mean), tables.inverse[scale], scale)
-                x = np.int64(tables.values[c, i])
-                samples[t, c] = x
-                head = (high - low) * (head >> tables.precision) + target - low
-                if head < HEAD_MIN:
-                    if count == 0:
-                        return -1
-                    count -= 1
-                    head = (head << 32) | np.int64(words[count])
-                learn(c, channels, x, mean, tables.inverse[scale], constants, tables.sigma, state)
-        heads[0] = head
-        return count
-
-    return Loops(intervals, pop)
+@compiled_loop
+def intervals(samples: Array, constants: Any, tables: Any, state: Any, starts: Array, freqs: Array) -> None:
+    """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
+    channels, row = samples.shape[1], 0
+    for t in range(samples.shape[0]):
+        for c in range(channels):
+            mean = predict(c, channels, constants, state)
+            scale = spread(c, constants, state)
+            x = np.int64(samples[t, c])
+            low, high = ends(np.int64(tables.ranks[c, x + HALF]), c, tables, fixed(mean), tables.inverse[scale])
+            starts[row], freqs[row] = low, high - low
+            learn(c, channels, x, mean, tables.inverse[scale], constants, tables.sigma, state)
+            row += 1
 
 
-def _digest() -> str:
-    modules = (logistic, regression, state, steps, vectors, kernels)
-    files = [Path(str(module.__file__)) for module in modules] + [Path(__file__)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+@compiled_loop
+def pop(
+    samples: Array,
+    constants: Any,
+    tables: Any,
+    guesses: Any,
+    state: Any,
+    heads: Array,
+    words: Array,
+    count: int,
+) -> int:
+    """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
+    channels = samples.shape[1]
+    head, mask = heads[0], (1 << tables.precision) - 1
+    for t in range(samples.shape[0]):
+        for c in range(channels):
+            mean = predict(c, channels, constants, state)
+            scale = spread(c, constants, state)
+            target = head & mask
+            i, low, high = locate(target, c, tables, guesses, fixed(mean), tables.inverse[scale], scale)
+            x = np.int64(tables.values[c, i])
+            samples[t, c] = x
+            head = (high - low) * (head >> tables.precision) + target - low
+            if head < HEAD_MIN:
+                if count == 0:
+                    return -1
+                count -= 1
+                head = (head << 32) | np.int64(words[count])
+            learn(c, channels, x, mean, tables.inverse[scale], constants, tables.sigma, state)
+    heads[0] = head
+    return count
 
 
-SOURCES = _digest()
-"""Names the version of all that is computed here."""
-LOOPS = _make(SOURCES)
+LOOPS = Loops(intervals, pop)

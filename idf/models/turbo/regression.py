@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import compiled_step
-from idf.models.turbo.vectors import DOUBLES, WIDE, eliminate, fade_into, inlined_step, product, scaled
+from idf.compiled import compiled_step
+from idf.models.turbo.vectors import DOUBLES, WIDE, eliminate, fade_into, product, scaled
 
 SLACK = 512
 """Samples that a history takes before it is moved back to its end."""
@@ -102,7 +102,7 @@ def _padded(count: int) -> int:
     return -(-count // DOUBLES) * DOUBLES
 
 
-@inlined_step
+@compiled_step
 def expect(r: Any, group: int, channels: int, a: int, first: float) -> float:
     """What is expected of channel ``a`` of a group; ``first`` is the present sample of channel 0, where a = 1."""
     base, inputs = group * r.size, channels * r.order
@@ -114,7 +114,7 @@ def expect(r: Any, group: int, channels: int, a: int, first: float) -> float:
     return expected + r.numbers[base + r.expected + 1] * (first - r.numbers[base + r.expected])
 
 
-@inlined_step
+@compiled_step
 def take(r: Any, group: int, channels: int, samples: Array, first: int) -> None:
     """Learn from the present samples of a group's channels, which begin at ``first``."""
     numbers, places = r.numbers, r.places

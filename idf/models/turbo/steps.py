@@ -21,8 +21,9 @@ from idf.coding.tables import (
     SIGMA_LIMIT_NATS,
     SIGMA_STEPS_PER_NAT,
 )
+from idf.compiled import compiled_step
 from idf.models.turbo.regression import SLACK, expect, take
-from idf.models.turbo.vectors import DOUBLES, inlined_step, judge, learn_and_expect, weighed
+from idf.models.turbo.vectors import DOUBLES, judge, learn_and_expect, weighed
 
 LIMIT = 65536.0
 """No prediction lies beyond this: twice the range of a sample."""
@@ -36,14 +37,14 @@ _EXPONENT, _MANTISSA = np.int32(127 << 23), np.float32(2.0**-23)
 _SIGMA_LAST = 2 * SIGMA_LIMIT_NATS * SIGMA_STEPS_PER_NAT
 
 
-@inlined_step
+@compiled_step
 def bounded(x: float) -> float:
     if not x > -LIMIT:  # nor if it is not a number
         return -LIMIT
     return LIMIT if x > LIMIT else x
 
 
-@inlined_step
+@compiled_step
 def predict(c: int, channels: int, constants: Any, state: Any) -> float:
     """What is expected of channel c: the experts' predictions, and their mean, which comes back."""
     p, first = state.predictions, c * DOUBLES
@@ -58,13 +59,13 @@ def predict(c: int, channels: int, constants: Any, state: Any) -> float:
     return bounded(mean)
 
 
-@inlined_step
+@compiled_step
 def fixed(mean: float) -> Any:
     """A mean as the entropy coder takes it."""
     return np.int64(np.rint(256.0 * mean))
 
 
-@inlined_step
+@compiled_step
 def spread(c: int, constants: Any, state: Any) -> Any:
     """The scale of the logistic, which is learned from the residual's levels: its index in the entropy coder's table."""
     levels, weights, logs, bits = state.levels[c], state.scale_weights[c], state.logs, state.log_bits
@@ -84,7 +85,7 @@ def spread(c: int, constants: Any, state: Any) -> Any:
     return min(max(index, SCALE_MIN), SCALE_MAX) - SCALE_MIN
 
 
-@inlined_step
+@compiled_step
 def learn(c: int, channels: int, x: int, mean: float, inverse: int, constants: Any, sigma: Array, state: Any) -> None:
     """Everything that adapts, from sample x of channel c."""
     sample, first = np.float64(x), c * DOUBLES
@@ -99,7 +100,7 @@ def learn(c: int, channels: int, x: int, mean: float, inverse: int, constants: A
         take(state.joint, c >> 1, 1, state.samples, c)
 
 
-@inlined_step
+@compiled_step
 def _learn_scale(c: int, size: float, inverse: int, constants: Any, sigma: Array, state: Any) -> None:
     """The gradient of −log p with respect to the logarithm of the scale is 1 − z tanh(z / 2), z in scales."""
     z = size * (np.float64(inverse) * 2.0**-INVERSE_BITS)
@@ -114,7 +115,7 @@ def _learn_scale(c: int, size: float, inverse: int, constants: Any, sigma: Array
     weights[1] -= step
 
 
-@inlined_step
+@compiled_step
 def _learn_filters(c: int, rest: float, constants: Any, state: Any) -> None:
     """Normalised LMS: each filter learns from what it left, and goes on to the next sample at once."""
     history, weights, orders = state.history[c], state.weights[c], constants.orders

@@ -8,14 +8,11 @@ the short loops here. Nothing is checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numba
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from idf.compiled import cgutils, intrinsic, ir, types
 
 SINGLES, DOUBLES = 16, 8
 """Lanes of a vector of float32 and of float64. Counts are multiples of these."""
@@ -25,12 +22,6 @@ WIDE = 3 * DOUBLES
 _INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
 _NUMBERS = {SINGLES: ir.FloatType(), DOUBLES: ir.DoubleType()}
-
-
-def inlined_step(function: Callable[..., Any]) -> Callable[..., Any]:
-    """:func:`idf.coding.kernels.compiled_step` for what is short: a call would pass dozens of numbers through memory."""
-    step: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-    return step
 
 
 class _Vectors:
