@@ -46,7 +46,7 @@ from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.adaptive.loops import LOOPS, SOURCES
-from idf.models.adaptive.state import Constants, State, first_state
+from idf.models.adaptive.state import Constants, State
 from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
 from idf.models.load import load_codec
@@ -70,7 +70,7 @@ WIDTH = 128
 """Of the tables, in characters, at least."""
 SPACE = ("space", "outputs", "bits")
 """Parts of a state that nothing is kept in."""
-SLACK = 1e-9
+SLACK = 1e-5
 """Conversion factors may be above 1 or below 0 by so much, from rounding."""
 
 
@@ -237,7 +237,7 @@ class Coding:
 
 def fresh(codec: AdaptiveCodec) -> State:
     """The state of one channel before the first sample."""
-    return first_state(codec.constants, 1, codec.weights)
+    return codec.first_state(1)
 
 
 def copied(state: State) -> State:

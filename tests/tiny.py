@@ -41,6 +41,8 @@ TINY_ADAPTIVE = [
     "model.adaptive.filter_rates=[0.005]",
     "model.adaptive.past=4",
     "model.adaptive.components=2",
+    "model.adaptive.cascades=[1]",
+    "model.adaptive.hidden=32",
 ]
 
 
@@ -48,7 +50,5 @@ TINY_BANDS = [
     *(word for word in TINY if not word.startswith(("layout", "width."))),
     "layout=bands",
     *(word.replace("model.adaptive.", "model.bands.") for word in TINY_ADAPTIVE if word.startswith("model.adaptive.")),
-    "model.bands.hidden=32",
     "model.bands.layers=1",
-    "model.bands.cascades=[1]",
 ]

@@ -50,7 +50,7 @@ class Step:
         """numba's own object for it."""
         import numba
 
-        return numba.njit(**OPTIONS)(self.function)
+        return numba.njit(**OPTIONS, forceinline=True)(self.function)
 
     @property
     def _numba_type_(self) -> Any:

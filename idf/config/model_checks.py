@@ -166,8 +166,8 @@ def predictor_problems(config: PredictorsConfig, group: str) -> Iterator[str]:
         yield f"{group}.joint_orders={joint}: two numbers from 1 to {MAX_JOINT}, or [0, 0] for none"
     if not 0.9 <= config.joint_forgetting < 1:
         yield f"{group}.joint_forgetting={config.joint_forgetting}: from 0.9 to below 1"
-    if not (config.stack_forgetting == 0 or 0.9 <= config.stack_forgetting < 1):
-        yield f"{group}.stack_forgetting={config.stack_forgetting}: from 0.9 to below 1, or 0 for none"
+    if not all(0.9 <= forgetting < 1 for forgetting in config.stacks):
+        yield f"{group}.stacks={config.stacks}: each must lie between 0.9 and below 1"
     sources = len(experts) + (joint != [0, 0])
     for source in config.cascades:
         if not 0 <= source < sources:

@@ -46,7 +46,7 @@ class PredictorsConfig:
     """Past samples of its own channel, and of the other one of a pair, that one more expert is made of by least squares;
     [0, 0] for none."""
     joint_forgetting: float = 0.9995
-    stack_forgetting: float = 0.0
+    stacks: list[float] = field(default_factory=list)
     """One more expert combines all others by least squares that forget so fast; 0 for none."""
     floor: float = 0.01
     """Least energy in the lattices (squared sample steps)."""
@@ -62,10 +62,10 @@ class AdaptiveConfig(PredictorsConfig):
     filter_rates: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.05, 0.03])
     partial_sums: bool = True
     joint_orders: list[int] = field(default_factory=lambda: [16, 16])
-    stack_forgetting: float = 0.995
+    stacks: list[float] = field(default_factory=lambda: [0.99, 0.998, 0.9998])
     past: int = 16
     """Past residuals and samples that the network sees."""
-    hidden: int = 64
+    hidden: int = 96
     """Units of each of the network's layers, a multiple of 32."""
     layers: int = 2
     """Residual layers after the first."""
@@ -99,7 +99,7 @@ class BandsConfig(AdaptiveConfig):
     filter_rates: list[float] = field(default_factory=lambda: [0.005, 0.005])
     partial_sums: bool = False
     joint_orders: list[int] = field(default_factory=lambda: [0, 0])
-    stack_forgetting: float = 0.0
+    stacks: list[float] = field(default_factory=list)
     online_rate: float = 0.0
 
 

@@ -28,7 +28,7 @@ _WHITENINGS = {
     "none": (),
     "adaptive": (
         *(*_PREDICTORS, "cascades", "filter_orders", "filter_rates", "partial_sums"),
-        *("joint_orders", "joint_forgetting", "stack_forgetting"),
+        *("joint_orders", "joint_forgetting", "stacks"),
     ),
     "window": (*_PREDICTORS, "classes", "order", "start_samples"),
 }

@@ -14,7 +14,6 @@ from benchmarks import stability
 from benchmarks.stability import (
     Coding,
     copied,
-    first_state,
     has_subnormals,
     problems,
     same,
@@ -25,6 +24,7 @@ from benchmarks.stability import (
 )
 from idf.errors import ConfigError
 from idf.models.adaptive.codec import AdaptiveCodec
+from idf.models.adaptive.state import first_state
 from idf.models.adaptive.vectors import LANES
 from idf.models.load import load_codec
 from idf.models.registry import find_model

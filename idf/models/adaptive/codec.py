@@ -18,8 +18,9 @@ from idf.config.schema import Config
 from idf.errors import ConfigError
 from idf.models.adaptive.loops import LOOPS
 from idf.models.adaptive.model import AdaptiveModel, network_size
+from idf.models.adaptive.network import integer_weights
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
-from idf.models.adaptive.state import Constants, first_state, make_constants
+from idf.models.adaptive.state import Constants, State, first_state, make_constants
 from idf.models.adaptive.steps import make_scratch
 from idf.models.file import ModelFile, write_model_file
 from idf.models.saved import check_finite, fitting
@@ -35,7 +36,7 @@ class AdaptiveCodec(SequentialCoder):
 
     Args:
         constants: of the configuration.
-        weights: float32, in the order of the compiled loops.
+        weights: float32, layer by layer: each by its inputs, its biases last.
         fingerprint: 16 bytes that name weights, configuration and tables.
         provenance: what is kept with the model.
     """
@@ -52,6 +53,7 @@ class AdaptiveCodec(SequentialCoder):
         chunk_samples: int = CHUNK_SAMPLES,
     ) -> None:
         self.constants, self.weights, self.fingerprint = constants, weights, fingerprint
+        self._network = integer_weights(constants.plan, weights)
         self.provenance = dict(provenance or {})
         self.chunk_samples = chunk_samples
 
@@ -94,6 +96,10 @@ class AdaptiveCodec(SequentialCoder):
         LOOPS.intervals(samples, *self._loop_arguments(samples.shape[1], alphabets), starts, freqs)
         return starts, freqs
 
+    def first_state(self, channels: int) -> State:
+        """What its loops remember, before the first sample."""
+        return first_state(self.constants, channels, self._network.last)
+
     def _pop(
         self, message: Message, count: int, channels: int, alphabets: Sequence[Alphabet] | None = None
     ) -> np.ndarray:
@@ -104,9 +110,8 @@ class AdaptiveCodec(SequentialCoder):
 
     def _loop_arguments(self, channels: int, alphabets: Sequence[Alphabet] | None = None) -> tuple[Any, ...]:
         tables = loop_tables([full()] * channels if alphabets is None else alphabets)
-        state = first_state(self.constants, channels, self.weights)
         scratch = make_scratch(self.constants.plan)
-        return self.constants, self.weights, tables, state, scratch
+        return self.constants, self._network, tables, self.first_state(channels), scratch
 
 
 def codec_of(model: AdaptiveModel, parameters: Mapping[str, np.ndarray]) -> AdaptiveCodec:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.coding.kernels import compiled_step
-from idf.models.adaptive.vectors import BLEND, blend
+from idf.models.adaptive.vectors import BLEND, aligned, blend
 
 SOLVE_EVERY = 16
 """Samples between two solutions, which are what it costs."""
@@ -49,8 +49,8 @@ class Squares(NamedTuple):
 def first_squares(channels: int, inputs: int) -> Squares:
     """Before the first sample: nothing is expected."""
     padded = -(-inputs // BLEND) * BLEND
-    moments, given, weights = (np.zeros((channels, padded)) for _ in range(3))
-    matrix, space = np.zeros((channels, inputs, padded)), np.zeros((inputs + 1, padded))
+    moments, given, weights = (aligned(np.zeros((channels, padded))) for _ in range(3))
+    matrix, space = aligned(np.zeros((channels, inputs, padded))), aligned(np.zeros((inputs + 1, padded)))
     return Squares(matrix, moments, given, weights, space)
 
 

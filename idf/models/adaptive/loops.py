@@ -55,7 +55,7 @@ def _expect(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any
 
 
 @compiled_step
-def _distribution(c: int, constants: Any, weights: Array, tables: Any, state: Any, scratch: Any) -> int:
+def _distribution(c: int, constants: Any, weights: Any, tables: Any, state: Any, scratch: Any) -> int:
     """Prepare the entropy coder for the sample; returns its heaviest component."""
     mixture(c, constants, weights, state, scratch)
     s = scratch
@@ -111,7 +111,7 @@ def _make(sources: str) -> Loops:
     def intervals(
         samples: Array,
         constants: Any,
-        weights: Array,
+        weights: Any,
         tables: Any,
         state: Any,
         scratch: Any,
@@ -140,7 +140,7 @@ def _make(sources: str) -> Loops:
     def pop(
         samples: Array,
         constants: Any,
-        weights: Array,
+        weights: Any,
         tables: Any,
         state: Any,
         scratch: Any,

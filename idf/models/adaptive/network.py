@@ -6,14 +6,15 @@ Strict like :mod:`idf.models.adaptive.steps`. The same network in TensorFlow, to
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray as Array
 
 from idf.coding.kernels import compiled_step
+from idf.models.adaptive.state import Plan
 from idf.models.adaptive.steps import EXPONENT, LEVEL, MANTISSA, bounded
-from idf.models.adaptive.vectors import multiply
+from idf.models.adaptive.vectors import aligned, multiply, multiply_integers
 
 # 2^x on [0, 1], relative error below 4e-6; training computes the true power.
 _P1, _P2, _P3, _P4 = (np.float32(c) for c in (0.6931530732, 0.2401536186, 0.0558263180, 0.0089893397))
@@ -21,7 +22,54 @@ LOWEST_OCTAVE, HIGHEST_OCTAVE = np.float32(-10), np.float32(6)
 """Scales of the mixture's components against the local level, in octaves."""
 MEAN_STEP = np.float32(0.3)
 """Unit of the network's offsets of the means, in local levels."""
+_VALUE_BITS, _MOST_WEIGHT_BITS = 9, 11
+"""After the binary point, in all layers but the last: of values, and of weights that are below 16."""
+_VALUE = np.float32(1 << _VALUE_BITS)
+_HIGHEST = np.float32(32767)
+_HALF_UP = np.float32(32768.5)
 _ONE = np.float32(1)
+
+
+class Weights(NamedTuple):
+    """The network as the loops take it: integers, in which most of the work is done, but for the last layer."""
+
+    pairs: Array
+    """int16: of each layer W as (inputs / 2, width, 2), two inputs at a time; zeros fill up inputs to a multiple of 4."""
+    biases: Array
+    """int32 (layers · width,)."""
+    units: Array
+    """float32 (layers,): what 1 stands for in a layer's biases and sums."""
+    last: Array
+    """float32: the last layer, its biases last."""
+
+
+def integer_weights(plan: Plan, weights: Array) -> Weights:
+    """Of float32 weights, layer by layer, each by its inputs and its biases last.
+
+    Raises:
+        ValueError: a weight is larger than any that training gives.
+    """
+    pairs, biases, units, place, width = [], [], [], 0, plan.hidden
+    for inputs in [plan.inputs, *[width] * plan.layers]:
+        end = place + inputs * width
+        rows = np.zeros((-(-inputs // 4) * 4, width))
+        rows[:inputs] = weights[place:end].reshape(inputs, width)
+        place = end + width
+        shifts = weights[end:place].astype(np.float64)
+        bits = _weight_bits(float(np.abs(rows).max()), float(np.abs(shifts).max()))
+        pairs.append(np.rint(rows * 2.0**bits).reshape(-1, 2, width).transpose(0, 2, 1).astype(np.int16).ravel())
+        biases.append(np.rint(shifts * 2.0 ** (bits + _VALUE_BITS)).astype(np.int32))
+        units.append(np.float32(2.0 ** -(bits + _VALUE_BITS)))
+    integers = (aligned(np.concatenate(pairs)), aligned(np.concatenate(biases)))
+    return Weights(*integers, np.array(units, np.float32), aligned(weights[place:]))
+
+
+def _weight_bits(largest: float, largest_bias: float) -> int:
+    """After the binary point, so that 16 bits hold a layer's weights, and 32 its biases."""
+    for bits in range(_MOST_WEIGHT_BITS, -1, -1):
+        if largest * 2**bits <= np.iinfo(np.int16).max and largest_bias * 2 ** (bits + _VALUE_BITS) < 2**30:
+            return bits
+    raise ValueError(f"weights of {max(largest, largest_bias):g} in its network")
 
 
 @compiled_step
@@ -31,23 +79,31 @@ def _activation(x: Any) -> Any:
 
 
 @compiled_step
-def _network(plan: Any, weights: Array, state: Any, scratch: Any) -> None:
+def _in_steps(values: Array, count: int, out: Array) -> None:
+    """To the nearest step, where 16 bits have it."""
+    for i in range(count):
+        value = min(max(values[i] * _VALUE, -_HIGHEST), _HIGHEST)
+        out[i] = np.int16(np.int32(value + _HALF_UP) - np.int32(32768))
+
+
+@compiled_step
+def _network(plan: Any, weights: Any, state: Any, scratch: Any) -> None:
     """Inputs to outputs: a layer, residual layers, and a linear one, which may learn."""
-    hidden, width = scratch.hidden[0], plan.hidden
-    place = plan.inputs * width
-    multiply(scratch.inputs, plan.inputs, weights, 0, place, width, hidden)
+    hidden, width, steps, sums = scratch.hidden, plan.hidden, scratch.steps, scratch.sums
+    _in_steps(scratch.inputs, plan.inputs, steps)
+    fours = (plan.inputs + 3) // 4
+    multiply_integers(steps, fours, weights.pairs, 0, weights.biases, 0, width, sums)
     for i in range(width):
-        hidden[i] = _activation(hidden[i])
-    place += width
-    for _ in range(plan.layers):
-        branch = scratch.hidden[1]
-        multiply(hidden, width, weights, place, place + width * width, width, branch)
+        hidden[i] = _activation(np.float32(sums[i]) * weights.units[0])
+    place = 4 * fours * width
+    for layer in range(plan.layers):
+        _in_steps(hidden, width, steps)
+        multiply_integers(steps, width // 4, weights.pairs, place, weights.biases, (layer + 1) * width, width, sums)
         for i in range(width):
-            hidden[i] += _activation(branch[i])
-        place += (width + 1) * width
-    if plan.online:
-        weights, place = state.online.weights, 0
-    multiply(hidden, width, weights, place, place + width * plan.outputs, plan.outputs, scratch.outputs)
+            hidden[i] += _activation(np.float32(sums[i]) * weights.units[layer + 1])
+        place += width * width
+    last = state.online.weights if plan.online else weights.last
+    multiply(hidden, width, last, 0, width * plan.outputs, plan.outputs, scratch.outputs)
 
 
 @compiled_step
@@ -61,7 +117,7 @@ def power_of_two(x: Array, bits: Array) -> None:
 
 
 @compiled_step
-def mixture(c: int, constants: Any, weights: Array, state: Any, scratch: Any) -> None:
+def mixture(c: int, constants: Any, weights: Any, state: Any, scratch: Any) -> None:
     """The network's outputs as the coder's integers: a mixture around the experts as the network weighs them."""
     plan, now, out, w = constants.plan, state.now[c], scratch.outputs, scratch.powers
     _network(plan, weights, state, scratch)

@@ -16,11 +16,10 @@ import numpy as np
 
 from idf.coding.kernels import compiled_step
 from idf.models.adaptive.network import MEAN_STEP, power_of_two
+from idf.models.adaptive.state import BATCH
 from idf.models.adaptive.steps import LEVEL
-from idf.models.adaptive.vectors import add_outer, descend
+from idf.models.adaptive.vectors import descend, outer_products
 
-BATCH = 64
-"""Samples, of all channels together, between two steps."""
 _KEPT, _LEAST, _FARTHEST, _SHARE = (np.float32(number) for number in (0.99, 1e-4, 0.5, 1 / BATCH))
 _STEEPEST = np.float32(8)
 """No gradient with respect to an output counts for more."""
@@ -36,16 +35,23 @@ def adapt(c: int, x: int, constants: Any, state: Any, scratch: Any) -> None:
     online = state.online
     if not _slopes(c, x, constants, state, scratch):
         return
-    plan, slopes, hidden = constants.plan, online.outputs[0], scratch.hidden[0]
-    outputs = plan.outputs
-    add_outer(hidden, plan.hidden, slopes, outputs, online.gradient)
-    row = online.gradient[plan.hidden * outputs :]
+    plan, seen = constants.plan, online.seen[0]
+    outputs, slopes, hidden = plan.outputs, online.slopes[seen], online.hidden[seen]
     for k in range(outputs):
-        row[k] += slopes[k]
-    online.seen[0] += 1
-    if online.seen[0] < BATCH:
+        slopes[k] = online.outputs[0, k]
+    for i in range(plan.hidden):
+        hidden[i] = scratch.hidden[i]
+    online.seen[0] = seen + 1
+    if seen + 1 < BATCH:
         return
     online.seen[0] = 0
+    outer_products(online.hidden, BATCH, plan.hidden, online.slopes, outputs, online.gradient)
+    row = online.gradient[plan.hidden * outputs :]
+    for k in range(outputs):
+        row[k] = online.slopes[0, k]
+    for t in range(1, BATCH):
+        for k in range(outputs):
+            row[k] += online.slopes[t, k]
     rate = constants.online_rate
     weights, trained, gradient, squares = online.weights, online.trained, online.gradient, online.squares
     descend(weights, trained, gradient, squares, _SHARE, _KEPT, rate, _LEAST, _FARTHEST)

@@ -8,7 +8,7 @@ import numpy as np
 
 from idf.config.schema import AdaptiveConfig
 from idf.models.adaptive.least_squares import Squares, first_squares
-from idf.models.adaptive.vectors import LANES
+from idf.models.adaptive.vectors import LANES, aligned
 
 LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
 """Per sample, of the averages of the residual's magnitude; the third is the local level that all else is divided by."""
@@ -17,6 +17,8 @@ EXPERT_RATES = (0.3, 0.05, 0.01)
 FIRST_LEVEL = 100.0
 """Where averages of magnitudes begin, in sample steps."""
 
+BATCH = 64
+"""Samples, of all channels together, between two steps of what learns online."""
 FIRST_SQUARE = 1e-4
 """Where mean squares of gradients begin."""
 _NO_WEIGHTS = np.empty(0, np.float32)
@@ -35,8 +37,10 @@ class Plan(NamedTuple):
     joint_own: int
     """Past samples of its own channel and of the other one that the joint expert sees; 0 and 0 without it."""
     joint_other: int
+    stacks: int
+    """Experts that are stacks, the last ones."""
     stacked: int
-    """Experts that the stack is made of, all before it; 0 without it."""
+    """Experts that each stack is made of, all before; 0 without stacks."""
     past: int
     heard: int
     """1 where the network sees the other channel's residual of the same time, else 0."""
@@ -55,14 +59,18 @@ class Plan(NamedTuple):
 
 class Online(NamedTuple):
     """The last layer where it goes on learning (:mod:`idf.models.adaptive.online`): float32, its weights, then its biases,
-    but for the last three."""
+    but for those that say otherwise."""
 
     weights: np.ndarray
     trained: np.ndarray
     gradient: np.ndarray
     squares: np.ndarray
+    hidden: np.ndarray
+    """(BATCH, hidden): what the layer was given for each sample since the last step."""
+    slopes: np.ndarray
+    """(BATCH, outputs): the gradient with respect to what it made of it."""
     outputs: np.ndarray
-    """(4, outputs): the gradient of one sample, then room for its components."""
+    """(4, outputs): that of one sample, then room for its components."""
     bits: np.ndarray
     """int32, the same memory."""
     seen: np.ndarray
@@ -73,11 +81,11 @@ class State(NamedTuple):
     """Arrays of all channels; the first axis is the channel."""
 
     stages: np.ndarray
-    """float64 (channels, stages · STAGE), see :mod:`idf.models.adaptive.vectors`."""
+    """float32 (channels, stages · STAGE), see :mod:`idf.models.adaptive.vectors`."""
     memory: np.ndarray
-    """float64 (channels, MEMORY_VECTORS · LANES)."""
+    """float32 (channels, MEMORY_VECTORS · LANES)."""
     by_order: np.ndarray
-    """float64 (channels, stages · LANES): what each order of each lane predicts; kept up for those of
+    """float32 (channels, stages · LANES): what each order of each lane predicts; kept up for those of
     :attr:`Constants.orders` only."""
     lms_weights: np.ndarray
     """float32 (channels, cascades, filters, longest)."""
@@ -102,8 +110,8 @@ class State(NamedTuple):
     """float32 (channels, 2 · past)."""
     joint: Squares
     """Samples of both channels."""
-    stack: Squares
-    """Each expert's deviation from their centre."""
+    stacks: Squares
+    """Each expert's deviation from their centre; the first axis is channel · stacks + stack."""
     online: Online
     now: np.ndarray
     """float64 (channels, 8): see the names in :mod:`idf.models.adaptive.steps`."""
@@ -124,7 +132,8 @@ class Constants(NamedTuple):
     filter_orders: np.ndarray
     filter_rates: np.ndarray
     joint_forgetting: float
-    stack_forgetting: float
+    stack_forgetting: np.ndarray
+    """float64 (stacks,)."""
     online_rate: np.float32
 
 
@@ -135,37 +144,38 @@ def first_online(weights: np.ndarray, outputs: int) -> Online:
         weights: float32, the last layer's, biases last.
         outputs: of that layer, with padding.
     """
-    room = np.zeros((4, outputs), np.float32)
+    room = aligned(np.zeros((4, outputs), np.float32))
     return Online(
-        weights.copy(),
-        weights.copy(),
-        np.zeros_like(weights),
-        np.full_like(weights, FIRST_SQUARE),
+        aligned(weights),
+        aligned(weights),
+        aligned(np.zeros_like(weights)),
+        aligned(np.full_like(weights, FIRST_SQUARE)),
+        aligned(np.zeros((BATCH, max(len(weights) // outputs - 1, 0)), np.float32)),
+        aligned(np.zeros((BATCH, outputs), np.float32)),
         room,
         room.view(np.int32),
         np.zeros(1, np.int64),
     )
 
 
-def first_state(constants: Constants, channels: int, weights: np.ndarray = _NO_WEIGHTS) -> State:
+def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIGHTS) -> State:
     """The state before the first sample.
 
     Args:
-        weights: float32, the network's, where its last layer goes on learning.
+        last: float32, the network's last layer where it goes on learning, its biases last.
     """
     plan, cascades, filters = constants.plan, len(constants.cascade_sources), len(constants.filter_orders)
     longest = int(constants.filter_orders.max())
-    stage = np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES)
-    memory = np.concatenate([constants.forgetting, constants.floor])
+    memory = np.concatenate([constants.forgetting, constants.floor]).astype(np.float32)
     levels = np.array([FIRST_LEVEL] * len(LEVEL_RATES) + [FIRST_LEVEL**2])
 
     def each(values: np.ndarray) -> np.ndarray:
-        return np.tile(values, (channels,) + (1,) * values.ndim)
+        return aligned(np.tile(values, (channels,) + (1,) * values.ndim))
 
     return State(
-        stages=each(np.tile(stage, plan.stages)),
+        stages=each(first_stages(plan.stages)),
         memory=each(memory),
-        by_order=each(np.zeros(plan.stages * LANES)),
+        by_order=each(np.zeros(plan.stages * LANES, np.float32)),
         lms_weights=each(np.zeros((cascades, filters, longest), np.float32)),
         lms_history=each(np.zeros((cascades, filters, 2 * longest), np.float32)),
         lms_energy=each(np.zeros((cascades, filters))),
@@ -177,10 +187,16 @@ def first_state(constants: Constants, channels: int, weights: np.ndarray = _NO_W
         residuals=each(np.zeros(2 * plan.past, np.float32)),
         samples=each(np.zeros(2 * plan.past, np.float32)),
         joint=first_squares(channels, plan.joint_own + plan.joint_other),
-        stack=first_squares(channels, plan.stacked),
-        online=first_online(weights[max(len(weights) - (plan.hidden + 1) * plan.outputs, 0) :], plan.outputs),
+        stacks=first_squares(channels * plan.stacks, plan.stacked),
+        online=first_online(last, plan.outputs),
         now=each(np.zeros(8)),
     )
+
+
+def first_stages(count: int) -> np.ndarray:
+    """Lattices that have seen nothing: float32 (count · STAGE,)."""
+    one = np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES)
+    return np.tile(one.astype(np.float32), count)
 
 
 def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
@@ -193,8 +209,8 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
     below = len(taps) + len(config.cascades) * (len(config.filter_orders) if config.partial_sums else 1)
     joint_own, joint_other = config.joint_orders
     below += joint_own > 0
-    stacked = below if config.stack_forgetting else 0
-    experts = below + (stacked > 0)
+    stacks = len(config.stacks)
+    experts = below + stacks
     components, past = config.components, config.past
     heard = int(joint_own > 0)
     # the level and its ratios to others, the signal's level, past residuals; four for each expert
@@ -208,7 +224,8 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
             partial_sums=config.partial_sums,
             joint_own=joint_own,
             joint_other=joint_other,
-            stacked=stacked,
+            stacks=stacks,
+            stacked=below if stacks else 0,
             past=past,
             heard=heard,
             logs=logs,
@@ -227,7 +244,7 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
         filter_orders=np.array(config.filter_orders, np.int64),
         filter_rates=np.array(config.filter_rates, np.float64),
         joint_forgetting=config.joint_forgetting,
-        stack_forgetting=config.stack_forgetting,
+        stack_forgetting=np.array(config.stacks, np.float64),
         online_rate=np.float32(config.online_rate),
     )
 

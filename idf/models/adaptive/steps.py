@@ -18,7 +18,7 @@ from idf.models.adaptive.state import EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Pl
 from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update
 
 CENTRE, MIDDLE, TOTAL, WEIGHTED, LEVEL, SIGNAL, ERROR, LAST = range(8)
-"""Columns of ``State.now``: the weighted mean of the experts, and of those below the stack; the two sums that a mean is
+"""Columns of ``State.now``: the weighted mean of the experts, and of those below the stacks; the two sums that a mean is
 made of; the residual's local level, the signal's level; and of the last sample the residual, and itself."""
 
 LIMIT = 65536.0
@@ -47,8 +47,12 @@ class Scratch(NamedTuple):
     """float32 (inputs,)."""
     input_bits: Array
     """int32 (inputs,): the same memory."""
+    steps: Array
+    """int16, as many as the widest layer has inputs, a multiple of 4: what a layer is given."""
+    sums: Array
+    """int32 (hidden,): what it makes of it."""
     hidden: Array
-    """float32 (2, hidden)."""
+    """float32 (hidden,)."""
     outputs: Array
     """float32 (outputs,)."""
     powers: Array
@@ -75,7 +79,9 @@ def make_scratch(plan: Plan) -> Scratch:
     return Scratch(
         inputs,
         inputs.view(np.int32),
-        np.zeros((2, plan.hidden), np.float32),
+        np.zeros(max(-(-plan.inputs // 4) * 4, plan.hidden), np.int16),
+        np.zeros(plan.hidden, np.int32),
+        np.zeros(plan.hidden, np.float32),
         np.zeros(plan.outputs, np.float32),
         powers,
         powers.view(np.int32),
@@ -117,10 +123,10 @@ def begin_lattice(stages: Array, count: int) -> None:
     for m in range(count):
         for j in range(LANES):
             place = m * STAGE + j
-            stages[place] = stages[place + LANES] = stages[place + 5 * LANES] = 0.0
-            stages[place + 2 * LANES] = stages[place + 3 * LANES] = FIRST_LEVEL
-            stages[place + 4 * LANES] = 1.0 / FIRST_LEVEL
-            stages[place + 6 * LANES] = 1.0
+            stages[place] = stages[place + LANES] = stages[place + 5 * LANES] = np.float32(0)
+            stages[place + 2 * LANES] = stages[place + 3 * LANES] = np.float32(FIRST_LEVEL)
+            stages[place + 4 * LANES] = np.float32(1.0 / FIRST_LEVEL)
+            stages[place + 6 * LANES] = _ONE
 
 
 @compiled_step
@@ -130,13 +136,13 @@ def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
     by_order = state.by_order[c]
     total = 0.0
     for j in range((plan.stages - 1) * LANES, plan.stages * LANES):
-        total += abs(by_order[j])
+        total += np.float64(abs(by_order[j]))
     if not total < _ASTRAY:  # nor if it is not a number
         begin_lattice(state.stages[c], plan.stages)
         for j in range(plan.stages * LANES):
-            by_order[j] = 0.0
+            by_order[j] = np.float32(0)
     for k in range(plan.taps):
-        p[k] = bounded(by_order[constants.tap_places[k]])
+        p[k] = bounded(np.float64(by_order[constants.tap_places[k]]))
     place = plan.taps
     if plan.joint_own > 0:
         p[place] = p[place - 1]
@@ -156,12 +162,15 @@ def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
                 place += 1
         if not plan.partial_sums:
             place += 1
-    if plan.stacked > 0:
-        inputs, middle = state.stack.inputs[c], _mean(0, place, p, state.error_levels[c, 1], state.now[c])
-        for k in range(place):
-            inputs[k] = p[k] - middle
+    if plan.stacks > 0:
+        middle = _mean(0, place, p, state.error_levels[c, 1], state.now[c])
         state.now[c, MIDDLE] = middle
-        p[place] = bounded(middle + expected(c, state.stack))
+        for s in range(plan.stacks):
+            row = c * plan.stacks + s
+            inputs = state.stacks.inputs[row]
+            for k in range(plan.stacked):
+                inputs[k] = p[k] - middle
+            p[place + s] = bounded(middle + expected(row, state.stacks))
 
 
 @compiled_step
@@ -273,7 +282,7 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
             state.lms_energy[c, q, s] = max(energy, 0.0)
             _remember(history, t, order, value)
             rest = error
-    lattice_update(state.stages[c], constants.orders, state.memory[c], sample, state.by_order[c])
+    lattice_update(state.stages[c], constants.orders, state.memory[c], np.float32(sample), state.by_order[c])
     residual = sample - now[CENTRE]
     now[ERROR], now[LAST] = residual, sample
     solving = (t + 1) % SOLVE_EVERY == 0
@@ -281,10 +290,11 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
         gather(c, state.joint, sample, constants.joint_forgetting)
         if solving:
             solve(c, state.joint)
-    if plan.stacked > 0:
-        gather(c, state.stack, sample - now[MIDDLE], constants.stack_forgetting)
+    for s in range(plan.stacks):
+        row = c * plan.stacks + s
+        gather(row, state.stacks, sample - now[MIDDLE], constants.stack_forgetting[s])
         if solving:
-            solve(c, state.stack)
+            solve(row, state.stacks)
     errors, levels = state.errors[c], state.error_levels[c]
     for k in range(plan.experts):
         e = np.float32(sample - p[k])

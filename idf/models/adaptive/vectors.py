@@ -8,8 +8,9 @@ every processor computes the same bits.
 * The lattice: eight least-squares lattice predictors side by side, one a lane, that differ in how fast
   they forget. The form with a priori errors and error feedback (S. Haykin, "Adaptive Filter Theory",
   4th ed., section 12.10) gives what recursive least squares gives, for every order up to the highest
-  at once, in time proportional to the highest order, and is numerically the most robust of its kind.
-* Products of vectors, and of a matrix and a vector, in float32.
+  at once, in time proportional to the highest order, and is numerically the most robust of its kind:
+  float32 is enough for it.
+* Products of vectors, and of a matrix and a vector, in float32, and of 16-bit integers.
 * Rows of matrices added to each other, in float64.
 
 Arrays are one-dimensional, contiguous, and long enough: nothing is checked here.
@@ -19,20 +20,34 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from idf.compiled import cgutils, intrinsic, ir, types
 from idf.config.schema import LANES
 
 STAGE_VECTORS = 7
-"""Kept of a stage: forward and backward reflection, forward and backward energy, 1 / backward energy,
-and the backward error and the conversion factor of the sample before."""
+"""Kept of a stage: forward and backward reflection, forward and backward energy, and of the sample before
+1 / backward energy, the backward error and the conversion factor."""
 STAGE = STAGE_VECTORS * LANES
 MEMORY_VECTORS = 2
 """Given of a lattice: forgetting factors, and floors that the energies are lifted by at each sample."""
+_LINE = 64
 BLEND = 4
 """Numbers that :func:`blend` takes at a time."""
 
-_DOUBLE, _SINGLE, _INDEX = ir.DoubleType(), ir.FloatType(), ir.IntType(64)
+_DOUBLE, _SINGLE = ir.DoubleType(), ir.FloatType()
+_INDEX, _INTEGER, _SHORT = ir.IntType(64), ir.IntType(32), ir.IntType(16)
 _SINGLES = ir.VectorType(_SINGLE, 16)
+_ALIGNMENT = {_DOUBLE: 8, _SINGLE: 4, _INTEGER: 4, _SHORT: 2}
+
+
+def aligned(values: np.ndarray) -> np.ndarray:
+    """A copy that begins where a cache line does: vectors that lie across two take twice as long to load."""
+    room = np.empty(values.nbytes + _LINE, np.uint8)
+    start = -room.ctypes.data % _LINE
+    copy = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 class _Writer:
@@ -40,7 +55,7 @@ class _Writer:
 
     def __init__(self, context: Any, builder: Any, kind: ir.VectorType) -> None:
         self.context, self.builder, self.kind = context, builder, kind
-        self.alignment = 8 if kind.element is _DOUBLE else 4
+        self.alignment = _ALIGNMENT[kind.element]
 
     def data(self, array_type: Any, array: Any) -> Any:
         return self.context.make_array(array_type)(self.context, self.builder, array).data
@@ -63,12 +78,17 @@ class _Writer:
         return place
 
     def constant(self, value: float) -> Any:
-        return ir.Constant(self.kind, [float(value)] * self.kind.count)
+        number = float(value) if self.kind.element in (_DOUBLE, _SINGLE) else int(value)
+        return ir.Constant(self.kind, [number] * self.kind.count)
+
+    def order(self, count: int) -> ir.VectorType:
+        """Of so many indices into a vector."""
+        return ir.VectorType(_INTEGER, count)
 
     def spread(self, scalar: Any) -> Any:
         """The vector with ``scalar`` in every lane."""
-        one = self.builder.insert_element(ir.Constant(self.kind, ir.Undefined), scalar, ir.IntType(32)(0))
-        order = ir.Constant(ir.VectorType(ir.IntType(32), self.kind.count), [0] * self.kind.count)
+        one = self.builder.insert_element(ir.Constant(self.kind, ir.Undefined), scalar, _INTEGER(0))
+        order = ir.Constant(self.order(self.kind.count), [0] * self.kind.count)
         return self.builder.shuffle_vector(one, ir.Constant(self.kind, ir.Undefined), order)
 
     def loop(self, start: int, count: Any, step: int) -> Any:
@@ -77,29 +97,33 @@ class _Writer:
 
 
 def _lattice_width(context: Any) -> int:
-    """Lanes of one vector: all where 32 registers hold eight doubles each, half of them elsewhere.
+    """Lanes of one vector: all where registers hold eight floats, half of them elsewhere.
 
-    Wider vectors than a processor has would be kept in memory, which takes a quarter longer with AVX2.
+    Wider vectors than a processor has would be kept in memory.
     """
     *_, features = context.codegen().magic_tuple()
-    return LANES if "+avx512f" in features else LANES // 2
+    return LANES if "+avx," in f"{features}," else LANES // 2
 
 
 @intrinsic
 def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, out: Any) -> Any:
-    """Let all lanes learn from sample x, a float64, and predict the next one.
+    """Let all lanes learn from sample x, a float32, and predict the next one.
+
+    The conversion factor γ of stage m is carried as its inverse, to which each stage adds: with E = λ B + floor, the
+    energy before this sample, B = E + γ b² makes γ' = γ − γ² b² / B the same as 1 / γ' = 1 / γ + b² / E. So stages
+    wait for one addition each instead of a division.
 
     Args:
-        stages: float64, ``STAGE`` numbers a stage.
+        stages: float32, ``STAGE`` numbers a stage.
         orders: int64, ascending from 1 or more; the last is the number of stages.
-        memory: float64, ``MEMORY_VECTORS`` vectors.
-        out: float64; out[8 (m - 1) + j] becomes what order m of lane j expects next, for each m of ``orders``.
+        memory: float32, ``MEMORY_VECTORS`` vectors.
+        out: float32; out[8 (m - 1) + j] becomes what order m of lane j expects next, for each m of ``orders``.
             The others are left as they are: to keep them all would take an eighth of the time.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         width = _lattice_width(context)
-        w = _Writer(context, builder, ir.VectorType(_DOUBLE, width))
+        w = _Writer(context, builder, ir.VectorType(_SINGLE, width))
         stages_data, orders_data, memory_data, out_data = (
             w.data(signature.args[i], arguments[i]) for i in (0, 1, 2, 4)
         )
@@ -108,32 +132,35 @@ def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, o
         add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
         lanes = range(0, LANES, width)
         memories = [[w.load(w.place(memory_data, LANES * i + lane)) for i in (0, 1)] for lane in lanes]
-        carried = [[w.variable(value) for value in (x, x, one, w.constant(0))] for _ in lanes]
+        carried = [[w.variable(value) for value in (x, x, one, one, w.constant(0))] for _ in lanes]
 
         def stage(index: Any) -> None:
             start = builder.mul(index, _INDEX(STAGE))
             for lane, (forgetting, floor), variables in zip(lanes, memories, carried, strict=True):
-                forward, backward, weight, expected = variables
+                forward, backward, upside, weight, expected = variables
                 places = [
                     w.place(stages_data, builder.add(start, _INDEX(LANES * i + lane))) for i in range(STAGE_VECTORS)
                 ]
                 kf, kb, energy_f, energy_b, inverse_b, b_before, g_before = (w.load(place) for place in places)
-                f, b, g = w.load(forward), w.load(backward), w.load(weight)
+                f, b, h, g = w.load(forward), w.load(backward), w.load(upside), w.load(weight)
                 f_next = sub(f, mul(kf, b_before))
                 b_next = sub(b_before, mul(kb, f))
                 gf = mul(g_before, f)
                 energy_f = add(add(mul(forgetting, energy_f), mul(gf, f)), floor)
+                energy_b = add(mul(forgetting, energy_b), floor)
+                both = div(one, mul(energy_f, energy_b))
                 kf = add(kf, mul(mul(mul(g_before, b_before), f_next), inverse_b))
-                kb = add(kb, div(mul(gf, b_next), energy_f))
-                gb = mul(g, b)
-                energy_b = add(add(mul(forgetting, energy_b), mul(gb, b)), floor)
-                inverse_b = div(one, energy_b)
+                kb = add(kb, mul(mul(gf, b_next), mul(both, energy_b)))
+                before_b, square = mul(both, energy_f), mul(b, b)
+                h_next = add(h, mul(square, before_b))
+                g_next = div(one, h_next)
+                inverse_b = mul(before_b, mul(h, g_next))
+                energy_b = add(energy_b, mul(g, square))
                 for value, place in zip((kf, kb, energy_f, energy_b, inverse_b, b, g), places, strict=True):
                     w.store(value, place)
                 w.store(add(w.load(expected), mul(kf, b)), expected)
-                w.store(sub(g, mul(mul(gb, gb), inverse_b)), weight)
-                w.store(f_next, forward)
-                w.store(b_next, backward)
+                for value, variable in zip((f_next, b_next, h_next, g_next), variables[:4], strict=True):
+                    w.store(value, variable)
 
         done = cgutils.alloca_once_value(builder, _INDEX(0))
         with cgutils.for_range(builder, orders_count, intp=_INDEX) as loop:
@@ -146,7 +173,7 @@ def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, o
                 w.store(w.load(expected), w.place(out_data, builder.add(row, _INDEX(lane))))
         return context.get_dummy_value()
 
-    return types.void(stages, orders, memory, types.float64, out), generate
+    return types.void(stages, orders, memory, types.float32, out), generate
 
 
 @intrinsic
@@ -167,13 +194,11 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
         while width > 1:
             width //= 2
             halves = [
-                builder.shuffle_vector(
-                    vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width)))
-                )
+                builder.shuffle_vector(vector, vector, ir.Constant(w.order(width), list(range(start, start + width))))
                 for start in (0, width)
             ]
             vector = builder.fadd(*halves)
-        return builder.extract_element(vector, ir.IntType(32)(0))
+        return builder.extract_element(vector, _INTEGER(0))
 
     return types.float32(a, b, types.intp, types.intp), generate
 
@@ -198,25 +223,37 @@ def blend(typing: Any, row: Any, keep: Any, other: Any, factor: Any, start: Any)
 
 
 @intrinsic
-def add_outer(typing: Any, x: Any, inputs: Any, slopes: Any, outputs: Any, gradient: Any) -> Any:
-    """gradient[i, j] += x[i] · slopes[j], float32; i = 0 … inputs - 1, and ``outputs`` columns, a multiple of 32."""
+def outer_products(typing: Any, x: Any, count: Any, inputs: Any, slopes: Any, outputs: Any, gradient: Any) -> Any:
+    """gradient[i, j] = Σ_t x[t, i] · slopes[t, j], float32: products are added one after another, t = 0 … count - 1.
+
+    Args:
+        x: (count, inputs); an even number of inputs.
+        slopes: (count, outputs); a multiple of 32.
+        gradient: (inputs, outputs).
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = _Writer(context, builder, _SINGLES)
-        x_data, slopes_data, gradient_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 4))
-        _, inputs, _, outputs, _ = arguments
-        with w.loop(0, outputs, 32) as (first, _):
+        x_data, slopes_data, gradient_data = (w.data(signature.args[i], arguments[i]) for i in (0, 3, 5))
+        _, count, inputs, _, outputs, _ = arguments
+        with w.loop(0, inputs, 2) as (row, _), w.loop(0, outputs, 32) as (first, _):
+            rows = [builder.add(row, _INDEX(i)) for i in range(2)]
             places = [builder.add(first, _INDEX(16 * i)) for i in range(2)]
-            columns = [w.load(w.place(slopes_data, place)) for place in places]
-            with cgutils.for_range(builder, inputs, intp=_INDEX) as loop:
-                factor = w.spread(builder.load(builder.gep(x_data, [loop.index])))
-                row = builder.mul(loop.index, outputs)
-                for place, column in zip(places, columns, strict=True):
-                    target = w.place(gradient_data, builder.add(row, place))
-                    w.store(builder.fadd(w.load(target), builder.fmul(factor, column)), target)
+            sums = [[w.variable(w.constant(0)) for _ in places] for _ in rows]
+            with cgutils.for_range(builder, count, intp=_INDEX) as loop:
+                given, wanted = builder.mul(loop.index, inputs), builder.mul(loop.index, outputs)
+                columns = [w.load(w.place(slopes_data, builder.add(wanted, place))) for place in places]
+                for i, totals in zip(rows, sums, strict=True):
+                    factor = w.spread(builder.load(builder.gep(x_data, [builder.add(given, i)])))
+                    for column, total in zip(columns, totals, strict=True):
+                        w.store(builder.fadd(w.load(total), builder.fmul(factor, column)), total)
+            for i, totals in zip(rows, sums, strict=True):
+                for place, total in zip(places, totals, strict=True):
+                    w.store(w.load(total), w.place(gradient_data, builder.add(builder.mul(i, outputs), place)))
         return context.get_dummy_value()
 
-    return types.void(x, types.intp, slopes, types.intp, gradient), generate
+    ip = types.intp
+    return types.void(x, ip, ip, slopes, ip, gradient), generate
 
 
 @intrinsic
@@ -232,7 +269,7 @@ def descend(
     least: Any,
     farthest: Any,
 ) -> Any:
-    """A step of RMSprop, float32, on arrays whose length is a multiple of 16; the gradient becomes 0.
+    """A step of RMSprop, float32, on arrays whose length is a multiple of 16.
 
     With g = gradient · share: squares ← kept · squares + (1 − kept) · g², and weights ← trained + what lies between
     ±farthest of weights − trained − rate · g / (√squares + least).
@@ -255,11 +292,72 @@ def descend(
             moved = sub(sub(weight, before), div(mul(rate, g), add(builder.call(root, [square]), least)))
             moved = builder.select(builder.fcmp_ordered(">", moved, nearest), moved, nearest)
             moved = builder.select(builder.fcmp_ordered("<", moved, farthest), moved, farthest)
-            for value, place in zip((add(before, moved), w.constant(0), square), (places[0], *places[2:]), strict=True):
-                w.store(value, place)
+            w.store(add(before, moved), places[0])
+            w.store(square, places[3])
         return context.get_dummy_value()
 
     return types.void(weights, trained, gradient, squares, *[types.float32] * 5), generate
+
+
+@intrinsic
+def multiply_integers(
+    typing: Any, x: Any, fours: Any, weights: Any, start: Any, biases: Any, bias_start: Any, outputs: Any, out: Any
+) -> Any:
+    """out = x W + bias in integers, which every order of additions gives alike; sums are int32 and go round at its ends.
+
+    Args:
+        x: int16 (4 · fours,).
+        weights: int16 (2 · fours, outputs, 2) from ``start``: W, two inputs at a time.
+        biases: int32 (outputs,) from ``bias_start``.
+        outputs: a multiple of 32.
+        out: int32 (outputs,).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, ir.VectorType(_INTEGER, 16))
+        twos = _Writer(context, builder, ir.VectorType(_SHORT, 32))
+        x_data, weights_data, biases_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 4, 7))
+        _, fours, _, start, _, bias_start, outputs, _ = arguments
+        wide = builder.and_(outputs, _INDEX(-64))
+        products = ir.VectorType(_INTEGER, 32)
+
+        def each_second(vector: Any, first: int) -> Any:
+            order = ir.Constant(w.order(16), list(range(first, 32, 2)))
+            return builder.shuffle_vector(vector, ir.Constant(products, ir.Undefined), order)
+
+        def two_inputs(number: Any) -> Any:
+            place = builder.gep(x_data, [builder.mul(number, _INDEX(2))])
+            both = builder.load(builder.bitcast(place, _INTEGER.as_pointer()))
+            both.align = twos.alignment
+            return builder.sext(builder.bitcast(w.spread(both), twos.kind), products)
+
+        def columns(first: Any, vectors: int) -> None:
+            places = [builder.add(first, _INDEX(16 * i)) for i in range(vectors)]
+            # two sums for each output: one would wait for itself
+            sums = [[w.variable(w.constant(0)) for _ in places] for _ in range(2)]
+            with cgutils.for_range(builder, fours, intp=_INDEX) as loop:
+                for half, totals in enumerate(sums):
+                    number = builder.add(builder.mul(loop.index, _INDEX(2)), _INDEX(half))
+                    factor, row = two_inputs(number), builder.mul(number, outputs)
+                    for place, total in zip(places, totals, strict=True):
+                        at = builder.add(start, builder.mul(builder.add(row, place), _INDEX(2)))
+                        own = builder.sext(twos.load(twos.place(weights_data, at)), products)
+                        # processors multiply pairs and add them in one instruction, which LLVM knows by this form
+                        pairs = builder.mul(own, factor)
+                        added = builder.add(each_second(pairs, 0), each_second(pairs, 1))
+                        w.store(builder.add(w.load(total), added), total)
+            for place, one, other in zip(places, *sums, strict=True):
+                bias = w.load(w.place(biases_data, builder.add(bias_start, place)))
+                w.store(builder.add(bias, builder.add(w.load(one), w.load(other))), w.place(out_data, place))
+
+        with w.loop(0, wide, 64) as (index, _):
+            columns(index, 4)
+        with builder.if_then(builder.icmp_signed("<", wide, outputs)):
+            columns(wide, 2)
+        return context.get_dummy_value()
+
+    ip = types.intp
+    return types.void(x, ip, weights, ip, biases, ip, ip, out), generate
 
 
 @intrinsic

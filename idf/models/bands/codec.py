@@ -24,6 +24,7 @@ from idf.config.schema import Config
 from idf.errors import ConfigError
 from idf.flows.lifting import TAP_BITS
 from idf.models.adaptive.model import network_size
+from idf.models.adaptive.network import integer_weights
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
 from idf.models.adaptive.state import State
 from idf.models.adaptive.steps import make_scratch
@@ -48,7 +49,7 @@ class BandCodec(SequentialCoder):
 
     Args:
         model: with the start and the filters that it was trained with.
-        weights: float32 (bands, weights), in the order of the compiled loops.
+        weights: float32 (bands, weights), of each network layer by layer.
         fingerprint: 16 bytes that name weights, configuration and tables.
         provenance: what is kept with the model.
         path: its file, from which other processes load it; None of a model that has none.
@@ -70,6 +71,7 @@ class BandCodec(SequentialCoder):
         chunk = FOLLOWING_CHUNK_SAMPLES if model.follows else CHUNK_SAMPLES
         self.chunk_samples = max(chunk // model.window, 1) * model.window
         self._tables = loop_tables([full()])
+        self._networks = [integer_weights(model.settings.plan, band) for band in weights]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return load_again, (open_bands, self._path, self.fingerprint)
@@ -187,11 +189,11 @@ class _Passage:
 
     def run(self, loop: Callable[..., Any], block: np.ndarray, band: Bands, *more: Any) -> Any:
         """Run a compiled loop over a block's windows."""
-        model, weights = self._codec.model, self._codec.weights
+        model = self._codec.model
         self._seen[band.number] = band.first + block.size
         return loop(
             *(block, band, model.settings, model.start, self._state, self._scratch),
-            *(weights[band.number], self._codec._tables),
+            *(self._codec._networks[band.number], self._codec._tables),
             *more,
         )
 

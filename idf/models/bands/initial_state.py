@@ -15,7 +15,7 @@ import numpy as np
 
 from idf.coding.kernels import compiled_loop
 from idf.flows.lifting import split
-from idf.models.adaptive.state import FIRST_LEVEL
+from idf.models.adaptive.state import first_stages
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
 from idf.models.bands.features import busyness
 from idf.models.bands.loops import Start
@@ -84,12 +84,12 @@ def _stretched(x: np.ndarray, length: int) -> np.ndarray:
 
 def _lattice(x: np.ndarray, stages: int) -> np.ndarray:
     """Reflection and energies of a lattice that has seen all of ``x``: float64 (4, stages · LANES)."""
-    state = np.tile(np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES), stages)
-    memory = np.repeat([_FORGETTING, 0.01 * (1 - _FORGETTING)], LANES)
+    state = first_stages(stages)
+    memory = np.repeat([_FORGETTING, 0.01 * (1 - _FORGETTING)], LANES).astype(np.float32)
     # Before 1 / (1 - forgetting) samples energies are still growing; going round again settles them.
     for _ in range(max(1, min(8, int(3 / (1 - _FORGETTING)) // max(len(x), 1)))):
-        _run(x, state, np.array([stages]), memory, np.empty(stages * LANES))
-    kept = state.reshape(stages, STAGE_VECTORS, LANES)[:, :4]
+        _run(x, state, np.array([stages]), memory, np.empty(stages * LANES, np.float32))
+    kept = state.astype(np.float64).reshape(stages, STAGE_VECTORS, LANES)[:, :4]
     return np.ascontiguousarray(kept.transpose(1, 0, 2)).reshape(4, -1)
 
 
@@ -100,7 +100,7 @@ def _make(sources: str):  # type: ignore[no-untyped-def]
     def run(x: np.ndarray, state: np.ndarray, orders: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
         sources  # noqa: B018
         for t in range(x.shape[0]):
-            lattice_update(state, orders, memory, x[t], out)
+            lattice_update(state, orders, memory, np.float32(x[t]), out)
 
     return run
 

@@ -63,14 +63,14 @@ def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None
     for m in range(plan.stages):
         for j in range(LANES):
             place, lane = m * STAGE + j, m * LANES + j
-            stages[place] = first[0, lane]
-            stages[place + LANES] = first[1, lane]
-            stages[place + 2 * LANES] = first[2, lane] * energy
-            stages[place + 3 * LANES] = first[3, lane] * energy
-            stages[place + 4 * LANES] = 1.0 / stages[place + 3 * LANES]
-            stages[place + 5 * LANES] = 0.0
-            stages[place + 6 * LANES] = 1.0
-            state.by_order[c, lane] = 0.0
+            stages[place] = np.float32(first[0, lane])
+            stages[place + LANES] = np.float32(first[1, lane])
+            stages[place + 2 * LANES] = np.float32(first[2, lane] * energy)
+            stages[place + 3 * LANES] = np.float32(first[3, lane] * energy)
+            stages[place + 4 * LANES] = np.float32(1) / stages[place + 3 * LANES]
+            stages[place + 5 * LANES] = np.float32(0)
+            stages[place + 6 * LANES] = np.float32(1)
+            state.by_order[c, lane] = np.float32(0)
     for q in range(state.lms_energy.shape[1]):
         for s in range(state.lms_energy.shape[2]):
             state.lms_energy[c, q, s] = state.lms_output[c, q, s] = 0.0
@@ -118,7 +118,7 @@ def _expect(c: int, t: int, features: Array, constants: Any, state: Any, scratch
 
 @compiled_step
 def _distribution(
-    c: int, t: int, features: Array, constants: Any, weights: Array, tables: Any, state: Any, scratch: Any
+    c: int, t: int, features: Array, constants: Any, weights: Any, tables: Any, state: Any, scratch: Any
 ) -> int:
     """Prepare the entropy coder for the sample; returns its heaviest component."""
     _expect(c, t, features, constants, state, scratch)
@@ -144,7 +144,7 @@ def _find(target: int, best: int, tables: Any, s: Any) -> tuple[int, int, int]:
     return found
 
 
-def _make(sources: str) -> Loops:
+def _make() -> Loops:
     @compiled_loop
     def trace(
         windows: Array,
@@ -180,7 +180,7 @@ def _make(sources: str) -> Loops:
         start: Any,
         state: Any,
         scratch: Any,
-        weights: Array,
+        weights: Any,
         tables: Any,
         starts: Array,
         freqs: Array,
@@ -205,7 +205,7 @@ def _make(sources: str) -> Loops:
         start: Any,
         state: Any,
         scratch: Any,
-        weights: Array,
+        weights: Any,
         tables: Any,
         heads: Array,
         words: Array,
@@ -239,7 +239,7 @@ def _make(sources: str) -> Loops:
         start: Any,
         state: Any,
         scratch: Any,
-        weights: Array,
+        weights: Any,
         tables: Any,
         medians: Array,
         octaves: Array,
@@ -270,4 +270,4 @@ def _make(sources: str) -> Loops:
 
 SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
 """Names the version of all that is computed here."""
-LOOPS = _make(SOURCES)
+LOOPS = _make()

@@ -76,9 +76,9 @@ class Constants(NamedTuple):
     late: Array
     """float32 (experts,), the same after many samples, apart from errors."""
     stages: Array
-    """(stages · STAGE,), the lattices before the first sample."""
+    """float32 (stages · STAGE,), the lattices before the first sample."""
     memory: Array
-    """(2 · LANES,), see :func:`idf.models.adaptive.vectors.lattice_update`."""
+    """float32 (2 · LANES,), see :func:`idf.models.adaptive.vectors.lattice_update`."""
     orders: Array
     """int64, ascending."""
     taps: Array
@@ -125,7 +125,7 @@ def make_state(constants: Constants) -> State:
     experts, logs = len(constants.prior), np.zeros(len(constants.prior), np.float32)
     return State(
         stages=constants.stages.copy(),
-        by_order=np.zeros(len(constants.stages) // STAGE * LANES),
+        by_order=np.zeros(len(constants.stages) // STAGE * LANES, np.float32),
         history=np.zeros(order),
         weights=np.zeros((order, classes)),
         covariance=np.zeros((order, order)),
@@ -166,7 +166,7 @@ def _reset_lattices(constants: Any, state: Any) -> None:
     for i in range(state.stages.shape[0]):
         state.stages[i] = constants.stages[i]
     for i in range(state.by_order.shape[0]):
-        state.by_order[i] = 0.0
+        state.by_order[i] = np.float32(0)
 
 
 @compiled_step
@@ -199,12 +199,12 @@ def _predict(t: int, constants: Any, state: Any) -> float:
     last = by_order.shape[0] - LANES
     total = 0.0
     for j in range(last, last + LANES):
-        total += abs(by_order[j])
+        total += np.float64(abs(by_order[j]))
     if not total < _ASTRAY:  # nor if it is not a number
         _reset_lattices(constants, state)
     lattices, order = constants.taps.shape[0], constants.means.shape[0]
     for k in range(lattices):
-        p[k] = bounded(by_order[constants.taps[k]])
+        p[k] = bounded(np.float64(by_order[constants.taps[k]]))
     own = p[lattices:]
     if t < order:
         _product(constants.growing[t], state.history, t, own)
@@ -250,7 +250,7 @@ def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> Non
     for k in range(sizes.shape[0]):
         size = sizes[k] * MEMORY + abs(x - p[k])
         sizes[k] = size if size > _FAINT else 0.0
-    lattice_update(state.stages, constants.orders, constants.memory, x, state.by_order)
+    lattice_update(state.stages, constants.orders, constants.memory, np.float32(x), state.by_order)
     if t >= order:
         level = now[SIZE] / now[SEEN] + 0.8
         _learn_classes(x, _NOISE * level * level, p[constants.taps.shape[0] :], constants, state)
@@ -298,7 +298,7 @@ def _wrap16(value: int) -> int:
     return ((value + HALF) & (RING - 1)) - HALF
 
 
-def _make(sources: str) -> Loops:
+def _make() -> Loops:
     @compiled_loop
     def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
         for row in range(samples.shape[0]):
@@ -324,4 +324,4 @@ def _make(sources: str) -> Loops:
 
 SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
 """Names the version of all that is computed here."""
-LOOPS = _make(SOURCES)
+LOOPS = _make()

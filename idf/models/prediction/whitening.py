@@ -131,8 +131,8 @@ def _constants(config: WhiteningConfig, start: Start) -> Constants:
         trace=float(sum(np.diagonal(start.spread).tolist())),
         prior=np.concatenate([np.zeros(len(taps)), classes]).astype(np.float32),
         late=np.concatenate([np.zeros(len(taps)), late]).astype(np.float32),
-        stages=np.repeat(stage.reshape(-1), LANES),
-        memory=np.concatenate([forgetting, config.floor * (1 - forgetting)]),
+        stages=np.repeat(stage.reshape(-1), LANES).astype(np.float32),
+        memory=np.concatenate([forgetting, config.floor * (1 - forgetting)]).astype(np.float32),
         orders=np.unique([config.stages, *(order for _, order in config.experts)]).astype(np.int64),
         taps=taps,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -55,7 +56,10 @@ class CodingScorer:
 
     def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
         """See :class:`~idf.training.families.interface.Scorer`."""
-        codec = self._codec_of({name: value.numpy() for name, value in self._weights.items()})
+        weights = {name: value.numpy() for name, value in self._weights.items()}
+        if not all(np.isfinite(value).all() for value in weights.values()):
+            return math.inf  # the next step's loss says the rest
+        codec = self._codec_of(weights)
         bits, samples = 0.0, 0
         for clip in clips:
             if stop():

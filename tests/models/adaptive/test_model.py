@@ -34,7 +34,7 @@ def test_the_default_configuration_is_sound() -> None:
         ("experts", [[8, 3]], "lattice 0 to 7"),
         ("cascades", [14], "no expert 14"),
         ("joint_orders", [16, 0], "joint_orders"),
-        ("stack_forgetting", 0.5, "stack_forgetting"),
+        ("stacks", [0.998, 0.5], "stacks"),
         ("online_rate", -0.1, "online_rate"),
         ("filter_orders", [20], "multiples of 16"),
         ("filter_rates", [0.1], "one for each"),

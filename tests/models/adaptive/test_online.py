@@ -11,7 +11,7 @@ import pytest
 
 from idf.models.adaptive.codec import AdaptiveCodec, codec_of
 from idf.models.adaptive.model import AdaptiveModel, build_adaptive
-from idf.models.adaptive.network import HIGHEST_OCTAVE, LOWEST_OCTAVE, MEAN_STEP, mixture
+from idf.models.adaptive.network import HIGHEST_OCTAVE, LOWEST_OCTAVE, MEAN_STEP, integer_weights, mixture
 from idf.models.adaptive.online import _slopes
 from idf.models.adaptive.state import first_state
 from idf.models.adaptive.steps import CENTRE, LEVEL, make_scratch
@@ -41,9 +41,10 @@ def nats(outputs: np.ndarray, plan: Any, state: Any) -> float:
 
 def test_slopes_are_those_of_the_likelihood() -> None:
     model = build_adaptive(adaptive_config())
-    constants, weights = model.settings, model.coding_weights(random_parameters(model))
+    constants = model.settings
+    weights = integer_weights(constants.plan, model.coding_weights(random_parameters(model)))
     plan, rng = constants.plan, np.random.default_rng(2)
-    state, scratch = first_state(constants, 1, weights), make_scratch(constants.plan)
+    state, scratch = first_state(constants, 1, weights.last), make_scratch(constants.plan)
     state.now[0, LEVEL] = 50.0
     state.now[0, CENTRE] = 30.0
     state.predictions[0] = rng.normal(30, 40, plan.experts)

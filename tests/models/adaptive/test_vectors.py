@@ -6,7 +6,19 @@ import numba
 import numpy as np
 import pytest
 
-from idf.models.adaptive.vectors import BLEND, LANES, STAGE, add_outer, blend, dot, lattice_update, multiply
+from idf.models.adaptive.state import first_stages
+from idf.models.adaptive.vectors import (
+    BLEND,
+    LANES,
+    STAGE,
+    aligned,
+    blend,
+    dot,
+    lattice_update,
+    multiply,
+    multiply_integers,
+    outer_products,
+)
 
 FORGETTING = np.array([0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
 
@@ -27,49 +39,59 @@ def run_blend(row, keep, other, factor, start):
 
 
 @numba.njit
-def run_add_outer(x, inputs, slopes, outputs, gradient):
-    add_outer(x, inputs, slopes, outputs, gradient)
+def run_multiply_integers(x, fours, weights, start, biases, bias_start, outputs, out):
+    multiply_integers(x, fours, weights, start, biases, bias_start, outputs, out)
+
+
+@numba.njit
+def run_outer_products(x, count, inputs, slopes, outputs, gradient):
+    outer_products(x, count, inputs, slopes, outputs, gradient)
 
 
 @numba.njit
 def run_lattice(samples, stages, orders, memory, by_order, out):
     for t in range(len(samples)):
         out[t] = by_order.reshape(orders[-1], 8)
-        lattice_update(stages, orders, memory, samples[t], by_order)
+        lattice_update(stages, orders, memory, np.float32(samples[t]), by_order)
 
 
 def start_of(count: int) -> tuple[np.ndarray, np.ndarray]:
-    stages = np.tile(np.repeat([0.0, 0.0, 100.0, 100.0, 0.01, 0.0, 1.0], LANES), count)
+    stages = first_stages(count)
     assert len(stages) == count * STAGE
-    return stages, np.concatenate([FORGETTING, 0.01 * (1 - FORGETTING)])
+    return stages, np.concatenate([FORGETTING, 0.01 * (1 - FORGETTING)]).astype(np.float32)
 
 
 def scalar_lattice(samples: np.ndarray, count: int, lane: int) -> np.ndarray:
-    """The recursion in plain floats, in the order that the vector code has."""
-    kf, kb = [0.0] * count, [0.0] * count
-    energy_f, energy_b, inverse = [100.0] * count, [100.0] * count, [0.01] * count
-    b_before, g_before = [0.0] * count, [1.0] * count
-    forgetting, floor = float(FORGETTING[lane]), float(0.01 * (1 - FORGETTING[lane]))
-    out = np.zeros((len(samples), count))
-    for t, x in enumerate(samples.tolist()):
-        total = 0.0
-        for m in range(count):
-            total += kf[m] * b_before[m]
-            out[t, m] = total
-        f, b, g = x, x, 1.0
+    """The recursion in float32 scalars, in the order that the vector code has."""
+    zero, one, first = np.float32(0), np.float32(1), np.float32(100)
+    kf, kb = [zero] * count, [zero] * count
+    energy_f, energy_b, inverse = [first] * count, [first] * count, [np.float32(0.01)] * count
+    b_before, g_before = [zero] * count, [one] * count
+    forgetting, floor = np.float32(FORGETTING[lane]), np.float32(0.01 * (1 - FORGETTING[lane]))
+    out = np.zeros((len(samples), count), np.float32)
+    expected = [zero] * count
+    for t, x in enumerate(samples.astype(np.float32)):
+        out[t] = expected
+        f, b, h, g, total = x, x, one, one, zero
+        expected = []
         for m in range(count):
             before, factor = b_before[m], g_before[m]
             f_next, b_next = f - kf[m] * before, before - kb[m] * f
             gf = factor * f
             energy_f[m] = forgetting * energy_f[m] + gf * f + floor
+            energy = forgetting * energy_b[m] + floor
+            both = one / (energy_f[m] * energy)
             kf[m] += factor * before * f_next * inverse[m]
-            kb[m] += gf * b_next / energy_f[m]
-            gb = g * b
-            energy_b[m] = forgetting * energy_b[m] + gb * b + floor
-            inverse[m] = 1.0 / energy_b[m]
+            kb[m] += gf * b_next * (both * energy)
+            square, inverse_before = b * b, both * energy_f[m]
+            h_next = h + square * inverse_before
+            g_next = one / h_next
+            inverse[m] = inverse_before * (h * g_next)
+            energy_b[m] = energy + g * square
             b_before[m], g_before[m] = b, g
-            g -= gb * gb * inverse[m]
-            f, b = f_next, b_next
+            total = total + kf[m] * b
+            expected.append(total)
+            f, b, h, g = f_next, b_next, h_next, g_next
     return out
 
 
@@ -79,7 +101,7 @@ def test_each_lane_of_the_lattice_is_the_scalar_recursion(count: int) -> None:
     samples = np.rint(3000 * np.sin(np.arange(300) / 7) + rng.normal(size=300) * 30)
     stages, memory = start_of(count)
     out = np.zeros((len(samples), count, LANES))
-    run_lattice(samples, stages, np.arange(1, count + 1), memory, np.zeros(count * LANES), out)
+    run_lattice(samples, stages, np.arange(1, count + 1), memory, np.zeros(count * LANES, np.float32), out)
     for lane in range(LANES):
         np.testing.assert_array_equal(out[:, :, lane], scalar_lattice(samples, count, lane))
 
@@ -90,7 +112,7 @@ def test_only_orders_that_are_asked_for_are_kept(orders: list[int]) -> None:
     every, some = np.zeros((50, 6, LANES)), np.zeros((50, 6, LANES))
     for chosen, out in ((np.arange(1, 7), every), (np.array(orders), some)):
         stages, memory = start_of(6)
-        run_lattice(samples, stages, chosen, memory, np.full(6 * LANES, 7.0), out)
+        run_lattice(samples, stages, chosen, memory, np.full(6 * LANES, 7, np.float32), out)
     rows = np.array(orders) - 1
     np.testing.assert_array_equal(some[1:, rows], every[1:, rows])
     assert np.all(np.delete(some, rows, axis=1) == 7)
@@ -104,7 +126,7 @@ def test_the_lattice_predicts_like_least_squares() -> None:
         samples[t] = 1.6 * samples[t - 1] - 0.9 * samples[t - 2] + 0.1 * samples[t - 3] + rng.normal() * 100
     stages, memory = start_of(3)
     out = np.zeros((600, 3, LANES))
-    run_lattice(samples, stages, np.arange(1, 4), memory, np.zeros(3 * LANES), out)
+    run_lattice(samples, stages, np.arange(1, 4), memory, np.zeros(3 * LANES, np.float32), out)
     rows = np.stack([np.concatenate([np.zeros(lag), samples[:-lag]]) for lag in (1, 2, 3)], axis=1)
     for lane in (3, 7):
         root = np.sqrt(FORGETTING[lane] ** np.arange(598, -1, -1))
@@ -144,10 +166,33 @@ def test_rows_are_blended_from_a_place_on(start: int) -> None:
     assert row.tobytes() == expected.tobytes()
 
 
-def test_an_outer_product_is_added() -> None:
+@pytest.mark.parametrize("outputs", [32, 64, 96, 160])
+def test_products_of_integers_are_exact_and_go_round(outputs: int) -> None:
+    rng = np.random.default_rng(outputs)
+    x = rng.integers(-32768, 32768, 12).astype(np.int16)
+    w, biases = rng.integers(-32768, 32768, (12, outputs)), rng.integers(-(2**31), 2**31, 3 + outputs)
+    w[:2, 0], x[:2] = -32768, -32768
+    expected = (biases[3:] + x.astype(np.int64) @ w + 2**31) % 2**32 - 2**31
+    pairs = w.reshape(6, 2, outputs).transpose(0, 2, 1).astype(np.int16).ravel()
+    weights, out = np.concatenate([np.zeros(5, np.int16), pairs]), np.zeros(outputs, np.int32)
+    run_multiply_integers(x, 3, weights, 5, biases.astype(np.int32), 3, outputs, out)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_outer_products_are_added_sample_after_sample() -> None:
     rng = np.random.default_rng(4)
-    x, slopes = rng.normal(size=7).astype(np.float32), rng.normal(size=64).astype(np.float32)
-    gradient = rng.normal(size=7 * 64).astype(np.float32)
-    expected = gradient.reshape(7, 64) + x[:, None] * slopes
-    run_add_outer(x, 7, slopes, 64, gradient)
+    x, slopes = rng.normal(size=(9, 6)).astype(np.float32), rng.normal(size=(9, 64)).astype(np.float32)
+    expected = np.zeros((6, 64), np.float32)
+    for given, wanted in zip(x, slopes, strict=True):
+        expected = expected + given[:, None] * wanted
+    gradient = np.full(6 * 64, np.nan, np.float32)
+    run_outer_products(x, 9, 6, slopes, 64, gradient)
     assert gradient.tobytes() == expected.tobytes()
+
+
+def test_aligned_copies_begin_with_a_cache_line() -> None:
+    for dtype in (np.int16, np.float32, np.float64):
+        values = np.arange(35, dtype=dtype).reshape(5, 7)
+        copy = aligned(values)
+        assert copy.ctypes.data % 64 == 0
+        np.testing.assert_array_equal(copy, values)
