@@ -49,7 +49,7 @@ class Step:
     def _called_from_python(self) -> Any:
         import numba
 
-        return numba.njit(**OPTIONS)(self.function)
+        return numba.njit(**OPTIONS, forceinline=True)(self.function)
 
     @functools.cached_property
     def _inlined(self) -> Any:

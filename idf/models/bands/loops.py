@@ -144,7 +144,7 @@ def _find(target: int, best: int, tables: Any, s: Any) -> tuple[int, int, int]:
     return found
 
 
-def _make(sources: str) -> Loops:
+def _make() -> Loops:
     @compiled_loop
     def trace(
         windows: Array,
@@ -270,4 +270,4 @@ def _make(sources: str) -> Loops:
 
 SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
 """Names the version of all that is computed here."""
-LOOPS = _make(SOURCES)
+LOOPS = _make()

@@ -298,7 +298,7 @@ def _wrap16(value: int) -> int:
     return ((value + HALF) & (RING - 1)) - HALF
 
 
-def _make(sources: str) -> Loops:
+def _make() -> Loops:
     @compiled_loop
     def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
         for row in range(samples.shape[0]):
@@ -324,4 +324,4 @@ def _make(sources: str) -> Loops:
 
 SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
 """Names the version of all that is computed here."""
-LOOPS = _make(SOURCES)
+LOOPS = _make()

@@ -1,0 +1,79 @@
+"""First use: what is missing is compiled before it is needed, and one line says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from idf.cli import ready
+from idf.cli.main import main
+from idf.compiled import NotCompiled
+from idf.errors import FormatError
+
+
+class Codec:
+    """Compiled when it was first used outside of a look."""
+
+    def __init__(self, fingerprint: bytes) -> None:
+        self.fingerprint, self.chunk_samples, self.joins_channels = fingerprint, 1 << 19, True
+        self.compiled: list[str] = []
+        self.may_compile = True
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        self._run("encode")
+        return b""
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        self._run("decode")
+        raise FormatError("no message of mine")
+
+    def _run(self, way: str) -> None:
+        from idf.compiled.functions import _only_kept
+
+        if way not in self.compiled:
+            if _only_kept.get():
+                raise NotCompiled(way)
+            self.compiled.append(way)
+
+
+@pytest.fixture(autouse=True)
+def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "_cores", lambda: 1)
+    monkeypatch.setattr(ready, "_ready", set())
+
+
+def test_only_what_is_missing_is_compiled_and_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    codec = Codec(b"one")
+    assert ready.make_ready(codec, ("decode",))
+    assert codec.compiled == ["decode"]
+    assert capsys.readouterr().err.count("compiling loops once for this machine") == 1
+    assert ready.make_ready(codec, ready.WAYS, quiet=True)
+    assert codec.compiled == ["decode", "encode"]
+    assert not ready.make_ready(codec, ready.WAYS)
+    assert capsys.readouterr().err == ""
+
+
+def test_without_a_folder_it_is_said_and_left_to_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IDF_CACHE", str(tmp_path / "file" / "below"))
+    codec = Codec(b"two")
+    assert ready.make_ready(codec, ready.WAYS)
+    assert not codec.compiled
+    assert "compiling" in capsys.readouterr().err
+    assert main(["warm-up"]) == 2
+    assert "IDF_CACHE=FOLDER" in capsys.readouterr().err
+
+
+def test_warm_up_of_models_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    codec = Codec(b"three")
+    monkeypatch.setattr(ready.registry, "load_model", lambda path: codec)
+    assert main(["warm-up", "fast"]) == 0
+    assert capsys.readouterr().out.startswith("fast: compiled\nkept in ")
+    assert sorted(codec.compiled) == ["decode", "encode"]
+    assert main(["warm-up", "fast"]) == 0
+    assert capsys.readouterr().out.startswith("fast: ready\n")
+    assert main(["warm-up", "nothing"]) == 2
