@@ -161,7 +161,7 @@ def main(folder: Path) -> None:
             "wav": hashlib.sha256(original).hexdigest(),
         }
     digests["tiny.idfm"] = {"fingerprint": codec.fingerprint.hex()}
-    (folder / "digests.json").write_text(json.dumps(digests, indent=2) + "\n")
+    (folder / "digests.json").write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def main(folder: Path, names: list[str]) -> None:
             "idf": hashlib.sha256(out.getvalue()).hexdigest(),
             "wav": hashlib.sha256(wav).hexdigest(),
         }
-    listed.write_text(json.dumps(digests, indent=2) + "\n")
+    listed.write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
