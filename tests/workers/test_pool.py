@@ -43,7 +43,7 @@ def shared(tiny: WindowCodec) -> Iterator[Any]:
 class Slow:
     """A codec that takes as long as it is told, and tells its process."""
 
-    fingerprint, chunk_samples, joins_channels = bytes(16), 1000, False
+    fingerprint, chunk_samples, joins_channels, max_low_bits = bytes(16), 1000, False, 0
 
     def encode(self, samples: np.ndarray) -> bytes:
         time.sleep(float(samples[0, 0]))
