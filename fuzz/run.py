@@ -38,8 +38,9 @@ def main() -> int:
     with atheris.instrument_imports(include=["idf"], exclude=COMPILED):
         from fuzz.targets import CORPUS, TARGETS
     # Imports and loading compiled code on first use are no hang, however busy the machine is.
-    for known in sorted((CORPUS / name).iterdir()):
-        TARGETS[name](known.read_bytes())
+    for target in ("planes", name):
+        for known in sorted((CORPUS / target).iterdir()):
+            TARGETS[target](known.read_bytes())
     found = Path(__file__).parent / "found" / name
     found.mkdir(parents=True, exist_ok=True)
     flags = [f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", f"-rss_limit_mb={MEMORY_MB}", "-timeout=20"]

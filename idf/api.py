@@ -36,7 +36,7 @@ from idf.container.arrays import compress_array, decompress_array
 from idf.container.files import Check, Existing
 from idf.container.records import read_header
 from idf.container.salvage import Loss, salvage_blocks, survey
-from idf.container.stream import Decoder, Size, decode_stream
+from idf.container.stream import Decoder, Size, block_samples, decode_stream
 from idf.errors import DataError
 from idf.files import atomic_write
 from idf.models import registry
@@ -63,7 +63,14 @@ File = Path | str | IO[bytes]
 """A path, or an open binary file."""
 
 
-def compress(samples: np.ndarray | File, rate_hz: int | None = None, *, model: Model = None, jobs: int = 1) -> bytes:
+def compress(
+    samples: np.ndarray | File,
+    rate_hz: int | None = None,
+    *,
+    model: Model = None,
+    block_seconds: float | None = None,
+    jobs: int = 1,
+) -> bytes:
     """Compress an array or a file (WAV, AIFF, CAF, W64, FLAC) without loss.
 
     Args:
@@ -71,6 +78,8 @@ def compress(samples: np.ndarray | File, rate_hz: int | None = None, *, model: M
             up to 8 channels; may be empty. Or a path or an open file, which is checked to come back.
         rate_hz: samples a second of an array.
         model: name or path of a model; None for the default.
+        block_seconds: length of a block, at least 0.1 s; None for the longest that the model has. Damage costs
+            the blocks that it touches, and :func:`open` decodes whole blocks; shorter ones take more room.
         jobs: blocks coded at the same time, in as many processes, which are started for this call and
             end with it: worth their while from about half a minute of sound. The bytes are the same.
 
@@ -79,21 +88,22 @@ def compress(samples: np.ndarray | File, rate_hz: int | None = None, *, model: M
 
     Raises:
         DataError: an array of another type or shape, or a file that is missing, damaged or of an unsupported
-            kind; says what to do.
+            kind, or blocks of that length cannot be had; says what to do.
         RunError: there is no such model.
     """
     if _is_file(samples):
         if rate_hz is not None:
             raise DataError("a file has a rate of its own; leave rate_hz out")
         packed = io.BytesIO()
-        compress_file(samples, packed, model=model, jobs=jobs)  # type: ignore[arg-type]
+        compress_file(samples, packed, model=model, block_seconds=block_seconds, jobs=jobs)  # type: ignore[arg-type]
         return packed.getvalue()
     array, audio_format = to_integers(samples, rate_hz)
     codec = registry.load_model(model)
-    jobs = min(jobs, _blocks(len(array), codec.chunk_samples))
+    jobs = min(jobs, _blocks(len(array), block_samples(codec, audio_format, block_seconds)))
     with Processes(jobs) as processes:
         is_column = np.ndim(samples) == 2 and array.shape[1] == 1  # type: ignore[arg-type]
-        return compress_array(processes(codec), array, audio_format, is_column=is_column, jobs=jobs)
+        about = {"is_column": is_column, "block_seconds": block_seconds}
+        return compress_array(processes(codec), array, audio_format, **about, jobs=jobs)  # type: ignore[arg-type]
 
 
 def decompress(data: bytes | File, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
@@ -193,7 +203,13 @@ def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]
 
 
 def compress_file(
-    source: File, target: File, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
+    source: File,
+    target: File,
+    *,
+    existing: Existing = "refuse",
+    model: Model = None,
+    block_seconds: float | None = None,
+    jobs: int = 1,
 ) -> Size:
     """Compress a WAV, AIFF, CAF, W64 or FLAC file, a block at a time, and check that it comes back.
 
@@ -201,10 +217,10 @@ def compress_file(
         source, target: paths, or open files: a FLAC must seek, others may be pipes; a target is checked if it can
             be read and seek and is empty, and otherwise only written to.
         existing: what to do where the target's path exists: ``refuse`` or ``replace``.
-        model, jobs: as for :func:`compress`.
+        model, block_seconds, jobs: as for :func:`compress`.
 
     Raises:
-        DataError: the source is missing, damaged or of an unsupported kind.
+        DataError: the source is missing, damaged or of an unsupported kind, or blocks of that length cannot be had.
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
         RunError: there is no such model.
     """
@@ -213,11 +229,12 @@ def compress_file(
     with Processes(jobs) as processes:
         codec = processes(registry.load_model(model))
         if _is_path(source) and _is_path(target):
-            return files.compress_file(codec, source, target, existing=existing, jobs=jobs)
+            return files.compress_file(codec, source, target, existing=existing, block_seconds=block_seconds, jobs=jobs)
         with _opened(source, target, existing) as (read, write):
             name = _name(source)
             check: Check = "decode" if _is_empty_file(write) else "none"
-            return files.compress_source(codec, open_source(read, name), write, name, check=check, jobs=jobs)
+            audio = open_source(read, name)
+            return files.compress_source(codec, audio, write, name, check=check, block_seconds=block_seconds, jobs=jobs)
 
 
 def decompress_file(
@@ -251,20 +268,27 @@ def decompress_file(
         return Size(samples, decoder.audio_format, counted.count, note)
 
 
-def compress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> Size:
+def compress_stream(
+    source: IO[bytes],
+    target: IO[bytes],
+    *,
+    model: Model = None,
+    block_seconds: float | None = None,
+    jobs: int = 1,
+) -> Size:
     """Compress an open WAV, AIFF, CAF, W64 or FLAC file into another open file, a block at a time.
 
     A FLAC file must seek, others may be pipes. Nothing is read back from the target.
 
     Raises:
-        DataError: the source is damaged or of an unsupported kind.
+        DataError: the source is damaged or of an unsupported kind, or blocks of that length cannot be had.
         RunError: there is no such model.
     """
     name = str(getattr(source, "name", "the input"))
     audio = open_source(source, name)
     with Processes(jobs) as processes:
         codec = processes(registry.load_model(model))
-        return files.compress_source(codec, audio, target, name, check="none", jobs=jobs)
+        return files.compress_source(codec, audio, target, name, check="none", block_seconds=block_seconds, jobs=jobs)
 
 
 def decompress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:

@@ -19,6 +19,7 @@ class StaticCodec:
     scale: int = 220
     coder: str = "rans"
     joins_channels: bool = False
+    max_low_bits: int = 0
 
     @property
     def fingerprint(self) -> bytes:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import idf
+from idf.container.index import read_index
 from idf.errors import DataError, FormatError, OutputError, RunError
 from tests.paths import TINY
 
@@ -48,6 +49,24 @@ def test_arrays_of_soundfile(tmp_path: Path, subtype: str, kind: str) -> None:
     assert data == idf.compress(samples, np.int64(rate_hz))  # type: ignore[arg-type]
     decoded, _ = idf.decompress(data)
     np.testing.assert_array_equal(decoded, samples)
+
+
+def test_blocks_of_a_length(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).integers(-300, 300, 3000).astype(np.int16)
+    data = idf.compress(samples, 8000, block_seconds=0.1)
+    assert read_index(io.BytesIO(data)).header.chunk_samples == 800
+    np.testing.assert_array_equal(idf.decompress(data)[0], samples)
+    soundfile.write(tmp_path / "a.wav", samples, 8000)
+    size = idf.compress_file(tmp_path / "a.wav", tmp_path / "a.idf", block_seconds=0.1)
+    with open(tmp_path / "a.wav", "rb") as wav:
+        idf.compress_stream(wav, packed := io.BytesIO(), block_seconds=0.1)
+    assert size.compressed_bytes == len(packed.getvalue()) + len("a.wav") + 1
+    assert read_index(io.BytesIO(idf.compress(tmp_path / "a.wav", block_seconds=0.1))).header.chunk_samples == 800
+    for seconds in (0, -1, float("nan"), 0.09, 1e9):
+        with pytest.raises(DataError, match=r"choose 0\.1 to"):
+            idf.compress(samples, 8000, block_seconds=seconds)
+    with pytest.raises(DataError, match="leave it out"):
+        idf.compress(samples, 2**32 - 1, block_seconds=0.1)
 
 
 def test_several_jobs_make_the_same_bytes() -> None:

@@ -22,6 +22,7 @@ _EPILOG = """\
 examples:
   idf compress talk.wav                 writes talk.idf, checks it, keeps talk.wav
   idf compress --best talk.wav          smaller still, and slower; --fast and --turbo are the other way
+  idf compress --block 2 talk.wav       in blocks of 2 s: damage costs less, the file is somewhat larger
   idf compress recordings -o archive    every WAV, AIFF, CAF, W64 and FLAC below it, to archive/
   idf decompress talk.idf               writes talk.wav again, byte for byte
   idf decompress talk.idf -o talk.flac  the same samples as FLAC
@@ -136,6 +137,13 @@ def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
             f"--{preset}", action="store_const", const=preset, dest="model", help=f"the same as --preset {preset}"
         )
     choice.add_argument("-m", "--model", metavar="NAME|PATH", help="model to compress with (see idf models)")
+    command.add_argument(
+        "--block",
+        type=_seconds,
+        metavar="SECONDS",
+        help="length of a block, 0.1 s or more (default: the model's longest, 2^19 samples with the presets): damage "
+        "costs the blocks it touches, and parts are read by whole blocks, but shorter blocks make larger files",
+    )
     command.add_argument("--no-verify", action="store_true", help="do not decode and compare what was written")
     _add_json(command)
     _add_common(command)
@@ -260,6 +268,16 @@ def _blocks(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of blocks; take 1 or more")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0.1 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length in seconds; take 0.1 or more")
+    return seconds
 
 
 def _jobs(text: str) -> int:

@@ -70,13 +70,18 @@ def _compress(arguments: argparse.Namespace) -> int:
                 *(processes(codec), task.source, task.target),
                 existing=replace,
                 check=check,
+                block_seconds=arguments.block,
                 jobs=jobs,
                 progress=report.advance,
             )
         with task_input(task) as file, task_output(task, arguments, scratch=check == "decode") as output:
             source = open_source(file, task.name)
             return compress_source(
-                *(processes(codec), source, output, task.name), check=check, jobs=jobs, progress=report.advance
+                *(processes(codec), source, output, task.name),
+                check=check,
+                block_seconds=arguments.block,
+                jobs=jobs,
+                progress=report.advance,
             )
 
     return do_all("compressing", todo, work, arguments)

@@ -64,7 +64,7 @@ def _as_text(path: Path, index: Index) -> str:
         f"  original     {original}",
         f"  model        {header.fingerprint.hex()} ({model or 'not installed'})",
         f"  SHA-256      {index.end.digest.hex()} (of the samples)",
-        f"  blocks       {len(index.starts)} of {header.chunk_samples} samples",
+        f"  blocks       {len(index.starts)} of {header.chunk_samples} samples ({header.chunk_samples / header.rate_hz:.3f} s)",
     ]
     return "\n".join(lines)
 

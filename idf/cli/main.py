@@ -15,6 +15,7 @@ from idf.workers.process import end_prepared, prepare
 
 _BLOCK_BYTES = 1 << 20
 """About as much as a block takes, 16 bits and mono, before it is compressed."""
+_BYTES_PER_SECOND = 44_100 * 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +62,11 @@ def _workers_wanted(arguments: argparse.Namespace) -> int:
     jobs: int = getattr(arguments, "jobs", 1)
     if jobs <= 1 or getattr(arguments, "salvage", False) or getattr(arguments, "blocks", None) is not None:
         return 0
+    block_bytes = _BLOCK_BYTES
+    if getattr(arguments, "block", None) is not None:
+        block_bytes = max(min(int(arguments.block * _BYTES_PER_SECOND), block_bytes), 1)
     blocks = 0
     for name in arguments.files:
         path = Path(name)
-        blocks += 1 + path.stat().st_size // _BLOCK_BYTES if path.is_file() else jobs if path.is_dir() else 1
+        blocks += 1 + path.stat().st_size // block_bytes if path.is_file() else jobs if path.is_dir() else 1
     return min(jobs, blocks)

@@ -69,6 +69,10 @@ MAX_CHUNK_SAMPLES = 1 << 20
 """So that what one block can make a reader allocate is bounded."""
 
 
+LOW_SEGMENT = 1 << 12
+"""Samples for which a codec is told once how many low bits they have."""
+
+
 class ChunkCodec(Protocol):
     """What a file needs of a model. Runs of samples are coded each by itself, all channels at once.
 
@@ -79,6 +83,7 @@ class ChunkCodec(Protocol):
         chunk_samples: the longest run, 1 ... 2^20.
         joins_channels: whether the model itself uses what channels have in common. Pairs of channels are
             then made less alike only where an excerpt shows that it takes fewer bytes.
+        max_low_bits: bits below the 16 that it codes together with them; 0 unless it is a :class:`WideCodec`.
     """
 
     @property
@@ -89,6 +94,9 @@ class ChunkCodec(Protocol):
 
     @property
     def joins_channels(self) -> bool: ...
+
+    @property
+    def max_low_bits(self) -> int: ...
 
     def encode(self, samples: np.ndarray) -> bytes:
         """Code a run. May be called by several threads.
@@ -102,4 +110,23 @@ class ChunkCodec(Protocol):
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
         """Undo :meth:`encode`: int32 (count, channels). Raises FormatError, and nothing else, for any other bytes."""
+        ...
+
+
+class WideCodec(ChunkCodec, Protocol):
+    """A codec that knows samples finer than to 16 bits: high + low / 2^k, with 0 <= low < 2^k."""
+
+    def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
+        """Code a run. May be called by several threads.
+
+        Args:
+            highs: int32 (n, channels), as :meth:`encode` takes them.
+            lows: int32 (n, channels).
+            low_bits: int64 (segments, channels): k, 0 ... ``max_low_bits``, for each run of
+                :data:`LOW_SEGMENT` samples.
+        """
+        ...
+
+    def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Undo :meth:`encode_wide`. Raises FormatError, and nothing else, for any other bytes."""
         ...

@@ -30,6 +30,7 @@ RING = 1 << 16
 HALF = 1 << 15
 MEAN_LIMIT = 1 << 24
 MEAN_BITS = 8
+CDF_BITS = 38
 HEAD_MIN = 1 << 31
 """Heads stay in [2^31, 2^63), so they fit a signed 64-bit integer."""
 
@@ -134,6 +135,20 @@ def interval(
     start = i + ((room * (below >> EXP_BITS)) >> SIGMA_BITS) if i > 0 else 0
     end = i + 1 + ((room * (above >> EXP_BITS)) >> SIGMA_BITS) if i + 1 < symbols else 1 << precision
     return start, end
+
+
+@compiled_step
+def cdf(edge: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
+    """The prepared mixture's CDF at an edge, in 2^-38; never falls where the edge rises, see :func:`cumulative`."""
+    total = 0
+    for j in range(weight.shape[0]):
+        argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
+        argument = _clip(argument, -_ARGUMENT_LIMIT, _ARGUMENT_LIMIT - 1) + _ARGUMENT_LIMIT
+        cell = argument >> _INTERPOLATION_BITS
+        lo = np.int64(sigma[cell])
+        hi = np.int64(sigma[cell + 1])
+        total += weight[j] * (lo + (((hi - lo) * (argument & _INTERPOLATION_MASK)) >> _INTERPOLATION_BITS))
+    return total >> (EXP_BITS + SIGMA_BITS - CDF_BITS)
 
 
 @compiled_step

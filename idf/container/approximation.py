@@ -16,7 +16,7 @@ import numpy as np
 from idf.audio.format import AudioFormat
 from idf.audio.wav import canonical_head, canonical_tail, to_wav_bytes
 from idf.coding.codec import BlockwiseCodec, ChunkCodec
-from idf.container.blocks import stereo
+from idf.container.blocks import lows, stereo
 from idf.container.blocks.planes import Planes, pairs, take_apart
 from idf.container.index import read_index
 from idf.container.stream import Decoder, Progress, checked_samples, no_progress
@@ -101,7 +101,7 @@ def approximate_samples(
     apart = take_apart(codec, samples)
     varying = [plane for plane in apart.planes if not plane.is_constant]
     bits = np.zeros(len(codec.block_names))
-    bits[-1] = len(samples) * sum(plane.low_bits for plane in apart.planes)
+    bits[-1] = 8 * sum(lows.packed_bytes(len(samples), plane.widths, 0) for plane in apart.planes)
     if varying:
         highs = np.stack([plane.high for plane in varying], axis=1).astype(np.int32)
         bits += block_bits(codec, highs)

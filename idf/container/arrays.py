@@ -21,15 +21,23 @@ from idf.container.stream import Decoder, checked_samples, encode_stream
 
 
 def compress_array(
-    codec: ChunkCodec, samples: np.ndarray, audio_format: AudioFormat, *, is_column: bool = False, jobs: int = 1
+    codec: ChunkCodec,
+    samples: np.ndarray,
+    audio_format: AudioFormat,
+    *,
+    is_column: bool = False,
+    block_seconds: float | None = None,
+    jobs: int = 1,
 ) -> bytes:
     """Code samples as a file.
 
     Args:
         samples: integers (time, channels) within the bits of ``audio_format``; may be empty.
         is_column: kept with the file: one channel was given as (time, 1).
+        block_seconds: length of a block, see :func:`idf.container.stream.block_samples`.
 
     Raises:
+        DataError: blocks of that length cannot be had.
         ValueError: samples that are not what ``audio_format`` says, or a rate out of range.
     """
     samples = np.asarray(samples)
@@ -42,7 +50,7 @@ def compress_array(
         )
     file = io.BytesIO()
     source = ArraySource(samples.astype(np.int32, copy=False), audio_format, is_column=is_column)
-    encode_stream(codec, source, file, jobs=jobs)
+    encode_stream(codec, source, file, block_seconds=block_seconds, jobs=jobs)
     return file.getvalue()
 
 

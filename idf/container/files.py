@@ -53,10 +53,14 @@ def compress_file(
     *,
     existing: Existing = "refuse",
     check: Check = "decode",
+    block_seconds: float | None = None,
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
     """Compress a recording.
+
+    Args:
+        block_seconds: length of a block, see :func:`idf.container.stream.block_samples`.
 
     Raises:
         DataError: the source is missing, damaged or of an unsupported kind.
@@ -70,6 +74,7 @@ def compress_file(
             return compress_source(
                 *(codec, audio, output, str(source), os.fsencode(source.name)),
                 check=check,
+                block_seconds=block_seconds,
                 jobs=jobs,
                 progress=progress,
             )
@@ -83,6 +88,7 @@ def compress_source(
     kept_name: bytes = b"",
     *,
     check: Check = "decode",
+    block_seconds: float | None = None,
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
@@ -92,15 +98,22 @@ def compress_source(
         output: binary; to be checked it must be readable, seek, and hold nothing else.
         name: of the source, for messages.
         kept_name: of the original file, to be kept with it; empty for none.
+        block_seconds: length of a block, see :func:`idf.container.stream.block_samples`.
 
     Raises:
-        DataError: the source is damaged.
+        DataError: the source is damaged, or blocks of that length cannot be had.
         RuntimeError: what was written does not give the source back. A fault of this program or machine.
     """
+
+    def encode(file: IO[bytes]) -> Size:
+        about = {"name": kept_name, "block_seconds": block_seconds}
+        with naming(name):
+            return encode_stream(codec, source, file, **about, jobs=jobs, progress=progress)  # type: ignore[arg-type]
+
     if check == "none":
-        return encode_stream(codec, source, output, name=kept_name, jobs=jobs, progress=progress)
+        return encode(output)
     if jobs <= 1:
-        size = encode_stream(codec, source, output, name=kept_name, jobs=jobs, progress=progress)
+        size = encode(output)
         output.flush()
         output.seek(0)
         content = _decoded(codec, source, output, name, jobs)
@@ -108,12 +121,7 @@ def compress_source(
         # Blocks are checked as soon as they are written, so that no worker waits for the last one to be compressed.
         with ThreadPoolExecutor(1) as pool, FollowedFile(output) as followed:
             decoding = pool.submit(_decoded, codec, source, followed, name, jobs)  # type: ignore[arg-type]
-            size = encode_stream(
-                *(codec, source, followed),  # type: ignore[arg-type]
-                name=kept_name,
-                jobs=jobs,
-                progress=progress,
-            )
+            size = encode(followed)  # type: ignore[arg-type]
         content = decoding.result()
     if content != (source.file_digest() or hashlib.sha256(source.head or b"").digest()):
         raise RuntimeError(f"{name} does not come back as it was after compression; please report this")

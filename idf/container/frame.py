@@ -19,7 +19,6 @@ from idf.container.records import (
     END_MARKS,
     HEAD,
     MAX_FOREIGN_BYTES,
-    OTHERWISE,
     TAIL,
     BlockHead,
     End,
@@ -32,6 +31,7 @@ from idf.container.records import (
     parse_end,
     read_block_head,
     read_header,
+    take_end_start,
     unpack_foreign,
 )
 from idf.errors import FormatError
@@ -83,7 +83,8 @@ class FrameWriter:
 
     def finish(self, digest: bytes) -> None:
         """Write the end. The file itself stays open."""
-        self._put(pack_end(self._header, self._samples, bytes(self._index), digest))
+        heads, tails = self._count[HEAD], self._count[TAIL]
+        self._put(pack_end(self._header, self._samples, heads, tails, bytes(self._index), digest))
 
     def _block(self, kind: Kind, samples: int, payload: bytes) -> int:
         """Write a block; returns its size."""
@@ -148,28 +149,24 @@ class FrameReader:
 
     def _end(self) -> End:
         taker = Taker(self._file)  # type: ignore[arg-type]
-        if taker.take(1) == OTHERWISE:
-            taker.number()
+        take_end_start(taker, self.header)
         # as long as the blocks that were read say: nothing is allocated on the word of the end
         index = taker.take(self._index_size)
         taker.take(DIGEST_BYTES + CRC_BYTES)
         end = parse_end(bytes(taker.taken), self.header)
         size = varint.pack(len(taker.taken))[::-1]
-        same = end.samples == self._samples and zlib.crc32(index) == self._index_crc
-        if not same or self._is_beheaded() or read_fully(self._file, len(size) + 1) != size:  # type: ignore[arg-type]
+        told = end.samples, end.heads, end.tails
+        same = told == (self._samples, self._count[HEAD], self._count[TAIL]) and zlib.crc32(index) == self._index_crc
+        if not same or read_fully(self._file, len(size) + 1) != size:  # type: ignore[arg-type]
             raise FormatError(f"{DAMAGED}: its end contradicts the rest")
         return end
 
     def _check_place(self, head: BlockHead) -> None:
         after_short = head.kind == AUDIO and self._samples % self.header.chunk_samples
         unannounced = head.kind == HEAD and not self.header.has_head
-        beheaded = head.kind != HEAD and self._is_beheaded()
+        beheaded = head.kind != HEAD and self.header.has_head and not self._count[HEAD]
         if head.kind < self._kind or head.number != self._count[head.kind] or after_short or unannounced or beheaded:
             raise FormatError(f"{DAMAGED}: a block is missing or misplaced after sample {self._samples}")
-
-    def _is_beheaded(self) -> bool:
-        """Whether the header promised head blocks and none came."""
-        return self.header.has_head and not self._count[HEAD]
 
     def _name(self, head: BlockHead) -> str:
         if head.kind == AUDIO:

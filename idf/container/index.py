@@ -14,7 +14,6 @@ from idf.container.records import (
     CRC_BYTES,
     DAMAGED,
     DIGEST_BYTES,
-    END_MARKS,
     HEAD,
     MIN_BLOCK_BYTES,
     End,
@@ -48,10 +47,14 @@ def read_index(file: IO[bytes]) -> Index:
     """
     file.seek(0)
     header = read_header(file)
-    first = _skip_head_blocks(file, header, file.tell())
+    first = file.tell()
     end, place = read_end(file, header)
+    for number in range(end.heads):
+        first = _skip_head_block(file, header, first, number)
     starts = np.cumsum(np.concatenate([[first], end.sizes]))[: end.blocks(header)]
-    if len(starts) and starts[-1] > place - MIN_BLOCK_BYTES:
+    # behind what is known to be there: at least a block each, or nothing at all
+    known, rest = (int(starts[-1]), 1 + end.tails) if len(starts) else (first, end.tails)
+    if known > place - rest * MIN_BLOCK_BYTES or (not rest and known != place):
         raise FormatError(f"{DAMAGED}: its index contradicts its length")
     return Index(header, end, starts)
 
@@ -69,12 +72,12 @@ def read_end(file: IO[bytes], header: Header) -> tuple[End, int]:
     length = varint.unpack(last[:size_bytes])
     place = size - size_bytes - length
     # an index has at most 4 bytes for each block, and a block takes more: most of a file is not index
-    largest = 1 + varint.MAX_BYTES + 4 * (size // MIN_BLOCK_BYTES) + DIGEST_BYTES + CRC_BYTES
+    largest = 1 + 3 * varint.MAX_BYTES + 4 * (size // MIN_BLOCK_BYTES) + DIGEST_BYTES + CRC_BYTES
     if place < 0 or not 1 + DIGEST_BYTES + CRC_BYTES <= length <= largest:
         raise FormatError(DAMAGED)
     file.seek(place)
     end = parse_end(read_fully(file, length), header)
-    if end.blocks(header) * MIN_BLOCK_BYTES > place:
+    if (end.blocks(header) + end.heads + end.tails) * MIN_BLOCK_BYTES > place:
         raise FormatError(f"{DAMAGED}: its index contradicts its length")
     return end, place
 
@@ -100,15 +103,10 @@ def read_audio_block(file: IO[bytes], index: Index, number: int) -> Block:
     raise FormatError(f"the block of samples {first} to {first + samples - 1} is damaged")
 
 
-def _skip_head_blocks(file: IO[bytes], header: Header, place: int) -> int:
-    """The place of the first block that is no head block."""
-    while header.has_head:
-        file.seek(place)
-        if file.read(1) in END_MARKS:
-            break
-        file.seek(place)
-        head = read_block_head(file, header)
-        if head.kind != HEAD:
-            break
-        place += head.size
-    return place
+def _skip_head_block(file: IO[bytes], header: Header, place: int, number: int) -> int:
+    """The place behind head block ``number``. Raises FormatError where there is none."""
+    file.seek(place)
+    head = read_block_head(file, header)
+    if (head.kind, head.number) != (HEAD, number):
+        raise FormatError(f"{DAMAGED}: a block of the original's header is missing")
+    return place + head.size

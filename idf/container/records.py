@@ -8,6 +8,7 @@ order parts follow each other: :mod:`idf.container.frame`; where they lie: :mod:
 from __future__ import annotations
 
 import functools
+import io
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
@@ -35,8 +36,10 @@ MAX_SAMPLES = 1 << 52
 """Beyond any recording, and far from overflow in what is computed from it."""
 
 SYNC = b"\xa9\x5d\xb2"
-END_MARKS = AS_ANNOUNCED, OTHERWISE = b"E", b"S"
-"""First byte of the end: the samples are as many as the header announced; or a number that follows."""
+END_MARKS = tuple(bytes([mark]) for mark in range(0x40, 0x44))
+"""First bytes of the end: 0x40 and the flags below."""
+_OTHER_SAMPLES, _FOREIGN = 1, 2
+"""The samples are not as many as the header announced: a number follows; there are head or tail blocks: two follow."""
 
 CRC_BYTES = 4
 MAX_HEADER_BYTES = len(MAGIC) + 3 + 5 + 3 + 8 + 2 + MAX_NAME_BYTES + FINGERPRINT_BYTES + CRC_BYTES
@@ -182,11 +185,15 @@ class End:
 
     Attributes:
         samples: in each channel.
+        heads: head blocks.
+        tails: tail blocks.
         sizes: int64, of each audio block but the last.
         digest: the SHA-256 of the samples as interleaved little-endian PCM.
     """
 
     samples: int
+    heads: int
+    tails: int
     sizes: np.ndarray
     digest: bytes
 
@@ -353,16 +360,38 @@ def unpack_foreign(payload: bytes) -> bytes:
     return data
 
 
-def pack_end(header: Header, samples: int, index: bytes, digest: bytes) -> bytes:
+def pack_end(header: Header, samples: int, heads: int, tails: int, index: bytes, digest: bytes) -> bytes:
     """The end of a file.
 
     Args:
+        samples: in each channel.
+        heads, tails: blocks of these kinds.
         index: the packed sizes of all audio blocks but the last.
     """
-    mark = AS_ANNOUNCED if samples == header.samples else OTHERWISE + varint.pack(samples)
-    body = mark + index + digest
+    numbers = [samples] if samples != header.samples else []
+    mark = END_MARKS[_OTHER_SAMPLES * bool(numbers) | _FOREIGN * bool(heads or tails)]
+    numbers += [heads, tails] if heads or tails else []
+    body = mark + b"".join(map(varint.pack, numbers)) + index + digest
     crc = _crc_bytes(zlib.crc32(body, header.seed))
     return body + crc + varint.pack(len(body) + CRC_BYTES)[::-1]
+
+
+def take_end_start(taker: Taker, header: Header) -> tuple[int, int, int]:
+    """Read an end up to its index: samples, head blocks and tail blocks.
+
+    Raises:
+        FormatError: no end begins like that in a file with this header.
+    """
+    mark = taker.take(1)
+    if mark not in END_MARKS:
+        raise FormatError(DAMAGED)
+    flags = END_MARKS.index(mark)
+    samples = taker.number() if flags & _OTHER_SAMPLES else header.samples
+    heads, tails = (taker.number(), taker.number()) if flags & _FOREIGN else (0, 0)
+    is_needless = (flags & _OTHER_SAMPLES and samples == header.samples) or (flags & _FOREIGN and not heads + tails)
+    if samples is None or samples > MAX_SAMPLES or header.has_head != bool(heads) or is_needless:
+        raise FormatError("the file's end holds impossible values")
+    return samples, heads, tails
 
 
 def parse_end(data: bytes, header: Header) -> End:
@@ -372,16 +401,16 @@ def parse_end(data: bytes, header: Header) -> End:
         FormatError: it is damaged, or its numbers are impossible.
     """
     body = data[:-CRC_BYTES]
-    if zlib.crc32(body, header.seed) != int.from_bytes(data[-CRC_BYTES:], "little") or body[:1] not in END_MARKS:
+    if zlib.crc32(body, header.seed) != int.from_bytes(data[-CRC_BYTES:], "little"):
         raise FormatError(f"{DAMAGED} (the CRC of its end differs)")
-    samples, start = header.samples, 1
-    if body[:1] == OTHERWISE:
-        start += next((n + 1 for n, byte in enumerate(body[1 : 1 + varint.MAX_BYTES]) if byte < 128), 0)
-        samples = varint.unpack(body[1:start])
-    index, digest = body[start:-DIGEST_BYTES], body[max(start, len(body) - DIGEST_BYTES) :]
-    if samples is None or samples > MAX_SAMPLES or len(digest) != DIGEST_BYTES:
+    taker = Taker(io.BytesIO(body))
+    samples, heads, tails = take_end_start(taker, header)
+    rest = body[len(taker.taken) :]
+    index, digest = rest[:-DIGEST_BYTES], rest[-DIGEST_BYTES:]
+    if len(digest) != DIGEST_BYTES:
         raise FormatError("the file's end holds impossible values")
-    return End(samples, varint.unpack_all(index, max(-(-samples // header.chunk_samples) - 1, 0)), digest)
+    blocks = -(-samples // header.chunk_samples)
+    return End(samples, heads, tails, varint.unpack_all(index, max(blocks - 1, 0)), digest)
 
 
 def _crc_bytes(crc: int) -> bytes:

@@ -107,8 +107,10 @@ def survey(file: IO[bytes]) -> Survey:
             tails[number] = found
     chunk = header.chunk_samples
     seen = max((n * chunk + found.head.samples for n, found in result.audio.items()), default=0)
+    wanted_heads, wanted_tails = int(header.has_head), 0
     try:
-        total = read_end(file, header)[0].samples
+        end = read_end(file, header)[0]
+        total, wanted_heads, wanted_tails = end.samples, end.heads, end.tails
     except FormatError:
         notes.append("the end of the file is missing: its length and digest are not known")
         announced = header.samples
@@ -116,9 +118,9 @@ def survey(file: IO[bytes]) -> Survey:
         plausible = announced is not None and announced - seen <= chunk * (2 + size // MIN_BLOCK_BYTES)
         total = max(seen, announced if plausible and announced is not None else 0)
     result.samples = max(total, seen)
-    result.head, whole_head = _in_order(heads)
-    result.tail, whole_tail = _in_order(tails)
-    if header.has_head and not (whole_head and result.head):
+    result.head, whole_head = _in_order(heads, wanted_heads)
+    result.tail, whole_tail = _in_order(tails, wanted_tails)
+    if not whole_head:
         notes.append("the original's header is damaged: a plain one takes its place")
         result.head = []
     if not whole_tail:
@@ -196,12 +198,12 @@ def _payload(file: IO[bytes], block: _Found) -> bytes:
     return file.read(block.head.length)
 
 
-def _in_order(blocks: dict[int, _Found]) -> tuple[list[_Found], bool]:
-    """The blocks 0, 1, … up to the first that is missing, and whether none is."""
+def _in_order(blocks: dict[int, _Found], wanted: int) -> tuple[list[_Found], bool]:
+    """The blocks 0, 1, … up to the first that is missing, and whether none is, of so many at the least."""
     ordered: list[_Found] = []
     while len(ordered) in blocks:
         ordered.append(blocks[len(ordered)])
-    return ordered, len(ordered) == len(blocks)
+    return ordered, len(ordered) == max(len(blocks), wanted)
 
 
 def _whole_blocks(file: IO[bytes], header: Header, size: int) -> Iterator[_Found]:

@@ -33,8 +33,11 @@ from idf.container.records import (
     Kind,
     is_name,
 )
-from idf.errors import FormatError
+from idf.errors import DataError, FormatError
 from idf.workers.pool import ordered_map
+
+MIN_BLOCK_SECONDS = 0.1
+"""Shorter blocks are not made: each begins with nothing learned."""
 
 Progress = Callable[[int], None]
 """Told the number of samples (in each channel) that were done since it was last told."""
@@ -81,6 +84,7 @@ def encode_stream(
     file: IO[bytes],
     *,
     name: bytes = b"",
+    block_seconds: float | None = None,
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
@@ -88,10 +92,11 @@ def encode_stream(
 
     Args:
         name: of the original file, to be kept; empty for none.
+        block_seconds: length of a block, see :func:`block_samples`.
         jobs: blocks that are coded at the same time; the result is the same.
 
     Raises:
-        DataError: the source is broken.
+        DataError: the source is broken, or blocks of that length cannot be had.
         ValueError: a rate or a codec out of range.
     """
     audio_format = source.audio_format
@@ -99,12 +104,13 @@ def encode_stream(
         raise ValueError(f"rate_hz is {audio_format.rate_hz}; it must be 1 ... 2^32 - 1")
     if not 0 < codec.chunk_samples <= MAX_CHUNK_SAMPLES:
         raise ValueError(f"chunk_samples is {codec.chunk_samples}; it must be 1 ... {MAX_CHUNK_SAMPLES}")
+    chunk_samples = block_samples(codec, audio_format, block_seconds)
     header = Header(
         fingerprint=codec.fingerprint[:FINGERPRINT_BYTES],
         rate_hz=audio_format.rate_hz,
         channels=audio_format.channels,
         sample_bits=audio_format.sample_bits,
-        chunk_samples=codec.chunk_samples,
+        chunk_samples=chunk_samples,
         samples=source.announced,
         has_head=source.head is not None,
         original=source.original,
@@ -122,7 +128,7 @@ def encode_stream(
             return samples, encode_float_block(codec, samples)
         return samples, encode_block(codec, samples, audio_format.sample_bits)
 
-    for samples, payload in ordered_map(encode, source.blocks(codec.chunk_samples), jobs):
+    for samples, payload in ordered_map(encode, source.blocks(chunk_samples), jobs):
         state.update(pcm_bytes(samples, audio_format.sample_bits))
         writer.audio(len(samples), payload)
         total += len(samples)
@@ -131,6 +137,24 @@ def encode_stream(
         writer.foreign(TAIL, data)
     writer.finish(state.digest())
     return Size(total, audio_format, writer.bytes_written, source.note)
+
+
+def block_samples(codec: ChunkCodec, audio_format: AudioFormat, seconds: float | None) -> int:
+    """Samples in a block of ``seconds``; None for the longest blocks that the model has.
+
+    Raises:
+        DataError: less than 0.1 s, or more than the model's blocks can hold; says what there is to choose from.
+    """
+    if seconds is None:
+        return codec.chunk_samples
+    longest = codec.chunk_samples / audio_format.rate_hz
+    if not MIN_BLOCK_SECONDS <= seconds <= longest:
+        choice = f"choose {MIN_BLOCK_SECONDS} to {int(100 * longest) / 100:g} s" if longest >= 0.1 else "leave it out"
+        raise DataError(
+            f"no blocks of {seconds:g} s: at {audio_format.rate_hz} Hz those of this model have {MIN_BLOCK_SECONDS} s "
+            f"to {codec.chunk_samples} samples; {choice}"
+        )
+    return max(round(seconds * audio_format.rate_hz), 1)
 
 
 class Decoder:

@@ -75,7 +75,7 @@ class ProcessCodec:
 
     def __init__(self, codec: ChunkCodec, jobs: int) -> None:
         self.fingerprint, self.chunk_samples = codec.fingerprint, codec.chunk_samples
-        self.joins_channels = codec.joins_channels
+        self.joins_channels, self.max_low_bits = codec.joins_channels, codec.max_low_bits
         self._packed = pickle.dumps(codec)
         self._free = threading.Semaphore(jobs)
         self._lock = threading.Lock()
@@ -91,6 +91,15 @@ class ProcessCodec:
         """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError where the process was killed."""
         samples: np.ndarray = self._ask("decode", data, count, channels)
         return samples
+
+    def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
+        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError where the process was killed."""
+        return bytes(self._ask("encode_wide", highs, lows, low_bits))
+
+    def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError where the process was killed."""
+        highs, lows = self._ask("decode_wide", data, count, low_bits)
+        return highs, lows
 
     def close(self) -> None:
         """See :meth:`Processes.close`."""

@@ -134,6 +134,7 @@ class Misbehaving:
     result: np.ndarray
     chunk_samples: int = 1000
     joins_channels: bool = False
+    max_low_bits: int = 0
 
     @property
     def fingerprint(self) -> bytes:

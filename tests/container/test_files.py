@@ -208,7 +208,7 @@ class Forgetful:
     def __init__(self, good: Any, wrong: int) -> None:
         self._good, self._wrong = good, wrong
         self.fingerprint, self.chunk_samples = good.fingerprint, good.chunk_samples
-        self.joins_channels = good.joins_channels
+        self.joins_channels, self.max_low_bits = good.joins_channels, good.max_low_bits
 
     def encode(self, samples: np.ndarray) -> bytes:
         return bytes(self._good.encode(samples))

@@ -82,9 +82,11 @@ class File:
 
     def end(self, sizes: list[int]) -> None:
         start = self.place
-        mark = self.take(1)
-        assert mark in (b"E", b"S")
-        self.samples = self.announced if mark == b"E" else self.number()
+        mark = self.take(1)[0]
+        assert mark >> 2 == 16
+        self.samples = self.number() if mark & 1 else self.announced
+        around = (self.number(), self.number()) if mark & 2 else (0, 0)
+        assert around == (len(self.blocks[0]), len(self.blocks[2]))
         assert [self.number() for _ in sizes[:-1]] == sizes[:-1]
         self.digest = self.take(32)
         crc = zlib.crc32(self.data[start : self.place], self.seed)

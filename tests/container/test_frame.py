@@ -18,7 +18,17 @@ from idf.coding.codec import MAX_CHUNK_SAMPLES
 from idf.container import varint
 from idf.container.frame import Block, FrameReader, FrameWriter
 from idf.container.index import read_audio_block, read_index
-from idf.container.records import AUDIO, HEAD, MAX_HEADER_BYTES, SYNC, TAIL, End, Header, read_header
+from idf.container.records import (
+    AUDIO,
+    HEAD,
+    MAX_HEADER_BYTES,
+    SYNC,
+    TAIL,
+    End,
+    Header,
+    pack_foreign,
+    read_header,
+)
 from idf.errors import FormatError
 
 HEADER = Header(
@@ -79,8 +89,9 @@ def block(header: Header, kind: int, number: int, samples: int | None, payload: 
 
 
 def end(header: Header, samples: int | None, sizes: list[int], size: int | None = None) -> bytes:
-    body = b"E" if samples is None else b"S" + varint.pack(samples)
-    body += b"".join(map(varint.pack, sizes)) + bytes(32)
+    """One that says that there is a head block, as :data:`HEADER` does."""
+    numbers = [*([] if samples is None else [samples]), 1, 0, *sizes]
+    body = (b"B" if samples is None else b"C") + b"".join(map(varint.pack, numbers)) + bytes(32)
     body += zlib.crc32(body, header.seed).to_bytes(4, "little")
     return body + varint.pack(len(body) if size is None else size)[::-1]
 
@@ -183,10 +194,33 @@ def test_edits_of_any_kind_are_noticed(data: st.DataObject) -> None:
     assert blocks == BLOCKS[1:4]  # only what lies around the audio was changed
 
 
+def test_blocks_around_the_samples_that_are_cut_out_exactly_are_missed() -> None:
+    """The last of several head blocks, a tail block, all tail blocks: what is left is in order but for the end."""
+    long = bytes(2**20) + b"more"
+    blocks = [Block(HEAD, 0, 0, long), *BLOCKS[1:4], Block(TAIL, 0, 0, long)]
+    whole = write(blocks=blocks)
+    parts = [
+        block(HEADER, kind, n, None, pack_foreign(part))
+        for kind in (HEAD, TAIL)
+        for n, part in enumerate((long[: 2**20], b"more"))
+    ]
+    assert all(whole.count(part) == 1 for part in parts)
+    for cut in (parts[1], parts[3], parts[2] + parts[3]):
+        edited = whole.replace(cut, b"")
+        with pytest.raises(FormatError, match="its end contradicts the rest"):
+            read_forwards(edited)
+        if cut == parts[1]:
+            with pytest.raises(FormatError, match="header is missing"):
+                read_by_index(edited)
+    swapped = whole.replace(parts[2] + parts[3], parts[3] + parts[2])
+    with pytest.raises(FormatError, match="missing or misplaced"):
+        read_forwards(swapped)
+
+
 @pytest.mark.parametrize("blocks", [BLOCKS[1:], []], ids=["before samples", "before the end"])
 def test_a_head_that_was_promised_is_missed(blocks: list[Block]) -> None:
     header = replace(HEADER, samples=sum(block.samples for block in blocks))
-    with pytest.raises(FormatError, match="damaged"):
+    with pytest.raises(FormatError, match=r"damaged|impossible"):
         read_forwards(write(header, blocks))
 
 
@@ -250,7 +284,7 @@ def test_foreign_files_and_versions() -> None:
 
 
 SHORT = 3
-FIRST = block(HEADER, HEAD, 0, None, b"head")
+FIRST = block(HEADER, HEAD, 0, None, b"\0head")
 FULL = block(HEADER, AUDIO, 0, None, b"x")
 HOSTILE = {
     "a length beyond what the samples can take": FIRST + block(HEADER, AUDIO, 0, None, b"x", 2**32 - 1),
@@ -278,7 +312,7 @@ HOSTILE = {
     + FULL
     + block(HEADER, AUDIO, 1, None, b"x")
     + end(HEADER, 20, [2**27]),
-    "an end without a digest": FIRST + FULL + b"S",
+    "an end without a digest": FIRST + FULL + b"C",
 }
 
 

@@ -139,7 +139,7 @@ def test_a_wav_around_is_kept_as_far_as_it_is_whole(small: Any) -> None:
     assert out.getvalue() == wav
     for place, note, expected in (
         (header_bytes(whole) + 20, "original's header is damaged", head + pcm + b"the tail"),
-        (whole.index(b"the tail"), "", wav[: -len(b"the tail")]),
+        (whole.index(b"the tail"), "followed the samples in the original is damaged", wav[: -len(b"the tail")]),
     ):
         data = bytearray(whole)
         data[place] ^= 1

@@ -43,7 +43,7 @@ def shared(tiny: WindowCodec) -> Iterator[Any]:
 class Slow:
     """A codec that takes as long as it is told, and tells its process."""
 
-    fingerprint, chunk_samples, joins_channels = bytes(16), 1000, False
+    fingerprint, chunk_samples, joins_channels, max_low_bits = bytes(16), 1000, False, 0
 
     def encode(self, samples: np.ndarray) -> bytes:
         time.sleep(float(samples[0, 0]))
@@ -51,6 +51,12 @@ class Slow:
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
         raise ValueError("a fault of the codec")
+
+    def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
+        return np.concatenate([highs, lows, low_bits]).tobytes()
+
+    def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((count, 1), len(data)), low_bits
 
 
 def seconds(value: int) -> np.ndarray:
@@ -88,6 +94,16 @@ def test_errors_are_those_of_the_codec(shared: Any) -> None:
     assert "in a worker process" in caught.value.__notes__[0]
     samples = np.arange(100, dtype=np.int32)[:, None]
     np.testing.assert_array_equal(shared.decode(shared.encode(samples), 100, 1), samples)
+
+
+def test_low_bits_go_along() -> None:
+    with Processes(2) as processes:
+        codec: Any = processes(Slow())  # type: ignore[arg-type]
+        one, two, three = (np.full((2, 1), value) for value in (1, 2, 3))
+        assert codec.encode_wide(one, two, three) == np.array([1, 1, 2, 2, 3, 3]).tobytes()
+        highs, lows = codec.decode_wide(b"abc", 4, three)
+        np.testing.assert_array_equal(highs, np.full((4, 1), 3))
+        np.testing.assert_array_equal(lows, three)
 
 
 def test_one_job_needs_no_process(tiny: WindowCodec) -> None:

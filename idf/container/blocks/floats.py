@@ -2,8 +2,9 @@
 
 Most float recordings are integers that were scaled. Such a block is coded as those integers
 (:mod:`idf.container.blocks.planes`) and their scale: i × 2^-e, or i / N as programs divide by 32767 and the like.
-Other floats are split: the upper bits of each on the scale of the channel's loudest one are a plane,
-coded as ever; the bits of its mantissa below those, as many as the upper ones leave, are stored.
+Other floats are split: the upper 23 bits of each on the scale of the channel's loudest one are an integer,
+coded as ever; the bits of its mantissa below those, as many as the upper ones leave, are stored, but for segments
+where they are all zero.
 
 Samples are int32 with the bits of the floats. The bytes are specified in ``docs/format.md``.
 """
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
-from idf.coding.codec import ChunkCodec
+from idf.coding.codec import LOW_SEGMENT, ChunkCodec
 from idf.container import varint
-from idf.container.blocks import bitpacking, planes
+from idf.container.blocks import bitpacking, lows, planes
 from idf.container.blocks.planes import PayloadReader
 from idf.errors import FormatError
 
@@ -35,8 +36,8 @@ _NOT_FINITE = 255
 _MAX_SCALE = 149
 """2^-149 is the least denormal."""
 _MAX_WIDTH = 31
-_HIGH_BITS = 15
-"""Of the magnitude of the loudest sample, in the plane of a split channel."""
+_HIGH_BITS = 23
+"""Of the magnitude of the loudest sample, in the integers of a split channel."""
 _SCALE = struct.Struct("<h")
 _NEGATIVE_ZEROS = 1
 
@@ -165,7 +166,7 @@ def _decode_integers(codec: ChunkCodec, reader: PayloadReader, form: int, count:
 
 
 def _low_bits(fields: _Fields) -> np.ndarray:
-    """Bits of each significand below those in the plane of a split channel; 24 or more where none is above."""
+    """Bits of each significand below those in the integers of a split channel; 24 or more where none is above."""
     return fields.top() - fields.exponent + _BITS - _HIGH_BITS
 
 
@@ -188,15 +189,18 @@ def _encode_split(codec: ChunkCodec, samples: np.ndarray) -> bytes:
         tops.append(fields.top())
         whole = channel[~has_high]
         is_other = whole != 0
+        has_low = np.bitwise_or.reduceat(low, np.arange(0, len(low), LOW_SEGMENT)) != 0
+        is_kept = has_high & _each(has_low, len(low))
+        stored.append(bitpacking.pack(has_low.astype(np.int32), 1))
         stored += [bitpacking.pack(is_other.astype(np.int32), 1), whole[is_other].astype("<i4").tobytes()]
-        stored += [bitpacking.pack(low[has_high & (shift == bits)], bits) for bits in _widths()]
-    coded = planes.encode_block(codec, highs, planes.PLANE_BITS)
+        stored += [bitpacking.pack(low[is_kept & (shift == bits)], bits) for bits in _widths()]
+    coded = planes.encode_block(codec, highs, _HIGH_BITS + 1)
     return bytes([SPLIT, *tops]) + varint.pack(len(coded)) + coded + b"".join(stored)
 
 
 def _decode_split(codec: ChunkCodec, reader: PayloadReader, count: int, channels: int) -> np.ndarray:
     tops = reader.take(channels)
-    highs = planes.decode_block(codec, reader.take(reader.number()) or b"\xff", count, channels, planes.PLANE_BITS)
+    highs = planes.decode_block(codec, reader.take(reader.number()) or b"\xff", count, channels, _HIGH_BITS + 1)
     samples = np.empty((count, channels), np.int32)
     for number, top in enumerate(tops):
         high = highs[:, number]
@@ -207,6 +211,9 @@ def _decode_split(codec: ChunkCodec, reader: PayloadReader, count: int, channels
         if not 1 <= top < _NOT_FINITE or magnitude.max() >> _HIGH_BITS or np.any(exponent[has_high] < 1):
             raise FormatError("floats of an impossible size")
         whole = samples[:, number]
+        segments = lows.segments(count)
+        has_low = bitpacking.unpack(reader.take(bitpacking.packed_bytes(segments, 1)), segments, 1).astype(bool)
+        is_kept = has_high & _each(has_low, count)
         zeros = count - int(has_high.sum())
         is_other = bitpacking.unpack(reader.take(bitpacking.packed_bytes(zeros, 1)), zeros, 1).astype(bool)
         values = np.zeros(zeros, np.int32)
@@ -214,7 +221,7 @@ def _decode_split(codec: ChunkCodec, reader: PayloadReader, count: int, channels
         whole[~has_high] = values
         significand = magnitude << (_BITS - length)
         for bits in _widths():
-            here = has_high & (length == _BITS - bits)
+            here = is_kept & (length == _BITS - bits)
             size = int(here.sum())
             significand[here] |= bitpacking.unpack(reader.take(bitpacking.packed_bytes(size, bits)), size, bits)
         finished = exponent << (_BITS - 1) | significand & (_HIDDEN - 1)
@@ -222,6 +229,11 @@ def _decode_split(codec: ChunkCodec, reader: PayloadReader, count: int, channels
     return samples
 
 
+def _each(flags: np.ndarray, count: int) -> np.ndarray:
+    """What holds for segments, sample by sample: (count,)."""
+    return np.repeat(flags, LOW_SEGMENT)[:count]
+
+
 def _widths() -> range:
-    """Bits that may be left below the plane."""
+    """Bits that may be left below the integers."""
     return range(_BITS - _HIGH_BITS, _BITS)

@@ -1,7 +1,8 @@
 """An audio block: samples of any supported kind as planes of 16-bit integers that a model codes.
 
 Channels whose values are multiples of a step become their numbers (:mod:`idf.container.blocks.lattice`); what is then
-still wider than 16 bits gives its lowest bits away to be stored as they are; pairs of channels are made less alike
+still wider than 16 bits gives its lowest bits away (:mod:`idf.container.blocks.lows`), to be stored as they are or,
+as far as the model can, coded with the rest; pairs of channels are made less alike
 (:mod:`idf.container.blocks.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
 integers that are not constant are coded by the model as one message, or packed where that is
 shorter. Everything is chosen anew in each block. The bytes are specified in ``docs/format.md``.
@@ -11,31 +12,37 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from idf.audio.pcm_bytes import from_pcm_bytes, pcm_bytes
-from idf.coding.codec import ChunkCodec
+from idf.coding.codec import ChunkCodec, WideCodec
 from idf.container import varint
-from idf.container.blocks import bitpacking, stereo
+from idf.container.blocks import bitpacking, lows, stereo
 from idf.container.blocks.lattice import DOUBLE, Lattice, find_lattice
 from idf.container.blocks.stereo import Step
 from idf.errors import FormatError
 
-PCM, CODED, RAW = range(3)
-"""Forms of a block: interleaved PCM, planes as the model's message, planes as packed bits."""
+PCM, CODED, RAW, WIDE = 0, 1, 2, 6
+"""Forms of a block: interleaved PCM, planes as the model's message, planes as packed bits, planes and the upper ones of
+their low bits as the model's message."""
 
 PLANE_BITS = 16
 EXCERPT_SAMPLES = 1 << 13
 """Coded both ways to see whether a stereo step helps a codec that joins channels itself."""
 MAX_LOW_BITS = 16
+_MODEL_BITS = 8
+"""Of the low bits, in form WIDE, those that the model codes."""
 
-_LOW_BITS, _LATTICE, _CONSTANT = 31, 1 << 5, 1 << 6
-"""The number of a plane's low bits, and flags beside it: its values are those of a lattice; it is one number."""
+_LOW_BITS, _LATTICE, _CONSTANT, _WIDTHS = 31, 1 << 5, 1 << 6, 1 << 7
+"""The number of a plane's low bits, and flags beside it: its values are those of a lattice; it is one number; some of
+the low bits are zero throughout segments."""
 _ROUNDING, _MIRRORED, _LIMITS = 3, 1 << 2, 1 << 3
 _SHIFT, _MAX_SHIFT = 1 << 7, 31
 """In a lattice's first byte; the last one says that it is all, and the step 2 to the power of its lower bits."""
 
+_NO_WIDTHS = np.zeros(0, np.int64)
 _I8 = struct.Struct("<b")
 _I16 = struct.Struct("<h")
 
@@ -45,12 +52,16 @@ class Plane:
     """One channel on its way: the samples are the lattice's values of (high << low_bits | low).
 
     Constants may be arrays of length 1.
+
+    Attributes:
+        widths: int64 (segments,), of the low bits; none where there are no low bits.
     """
 
     lattice: Lattice
     low_bits: int
     high: np.ndarray
     low: np.ndarray
+    widths: np.ndarray
 
     @property
     def is_constant(self) -> bool:
@@ -82,9 +93,10 @@ def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> by
     Never longer than the samples as PCM and one byte.
     """
     apart = take_apart(codec, samples)
-    start = [*map(_pack_step, apart.steps), *map(_pack_head, apart.planes)]
-    varying = [plane.high for plane in apart.planes if not plane.is_constant]
-    form, bodies = _encode_highs(codec, varying)
+    # steps know high parts only: what one was done to has its low bits stored
+    is_stepped = any(step.mode != stereo.NONE for step in apart.steps)
+    form, bodies = _encode_highs(codec, [plane for plane in apart.planes if not plane.is_constant], is_stepped)
+    start = [*map(_pack_step, apart.steps), *(_pack_head(plane, form) for plane in apart.planes)]
     payload = b"".join([bytes([form]), *start, *bodies])
     if len(payload) <= samples.size * sample_bits // 8:
         return payload
@@ -101,9 +113,9 @@ def decode_block(codec: ChunkCodec, payload: bytes, count: int, channels: int, s
     form = reader.byte()
     if form == PCM:
         samples = from_pcm_bytes(reader.take(count * channels * sample_bits // 8), channels, sample_bits)
-    elif form in (CODED, RAW):
+    elif form in (CODED, RAW, WIDE):
         steps = [reader.step() for _ in range(channels // 2)]
-        planes = [_read_head(reader, count) for _ in range(channels)]
+        planes = [_read_head(reader, count, form) for _ in range(channels)]
         _decode_highs(codec, reader, form, [plane for plane in planes if not len(plane.high)], count)
         for step, (first, second) in zip(steps, pairs(planes), strict=True):
             first.high, second.high = stereo.inverse(first.high, second.high, step)
@@ -127,7 +139,9 @@ def _split(channel: np.ndarray) -> Plane:
 
 
 def _with_low_bits(lattice: Lattice, numbers: np.ndarray, low_bits: int) -> Plane:
-    return Plane(lattice, low_bits, numbers >> low_bits, numbers & ((1 << low_bits) - 1))
+    low = numbers & ((1 << low_bits) - 1)
+    widths = lows.find_widths(low, low_bits) if low_bits else _NO_WIDTHS
+    return Plane(lattice, low_bits, numbers >> low_bits, low, widths)
 
 
 def _join(codec: ChunkCodec, first: Plane, second: Plane) -> Step:
@@ -145,7 +159,7 @@ def _join(codec: ChunkCodec, first: Plane, second: Plane) -> Step:
         return Step(stereo.NONE)
     if step.mode != stereo.NONE:
         for plane, joined in zip((first, second), pair, strict=True):
-            plane.low_bits, plane.high, plane.low = low_bits, joined.high, joined.low
+            plane.low_bits, plane.high, plane.low, plane.widths = low_bits, joined.high, joined.low, joined.widths
         first.high, second.high = stereo.forward(first.high, second.high, step)
     return step
 
@@ -159,39 +173,67 @@ def _shortens(codec: ChunkCodec, first: Plane, second: Plane, pair: list[Plane],
         channels = np.stack([one[excerpt], two[excerpt]], axis=1).astype(np.int32)
         return len(codec.encode(channels)) + low_bits * len(channels) // 8
 
-    apart = size(first.high, second.high, first.low_bits + second.low_bits)
+    if codec.max_low_bits and (first.low_bits or second.low_bits):
+        parts = [
+            _with_low_bits(p.lattice, (p.high << p.low_bits | p.low)[excerpt], p.low_bits) for p in (first, second)
+        ]
+        form, bodies = _encode_highs(codec, parts, is_stepped=False)
+        apart = sum(map(len, bodies))
+        apart += sum(lows.packed_bytes(len(p.low), p.widths, _model_bits(p.low_bits, form)) for p in parts)
+    else:
+        apart = size(first.high, second.high, first.low_bits + second.low_bits)
     return size(*stereo.forward(pair[0].high, pair[1].high, step), 2 * pair[0].low_bits) < apart
+
+
+def _model_bits(low_bits: int, form: int) -> int:
+    """How many of the low bits of a plane that varies the model codes."""
+    return min(low_bits, _MODEL_BITS) if form == WIDE else 0
 
 
 def _pack_step(step: Step) -> bytes:
     return bytes([step.mode]) + (_I8.pack(step.coefficient) if step.mode in stereo.PREDICTING else b"")
 
 
-def _pack_head(plane: Plane) -> bytes:
-    """Everything of a plane but the high part that varies."""
-    has_lattice = not plane.lattice.is_trivial
-    parts = [bytes([plane.low_bits | _LATTICE * has_lattice | _CONSTANT * plane.is_constant])]
+def _pack_head(plane: Plane, form: int) -> bytes:
+    """Everything of a plane but what the model codes, or what varies of the high part."""
+    has_lattice, has_widths = not plane.lattice.is_trivial, bool(np.any(plane.widths < plane.low_bits))
+    flags = _LATTICE * has_lattice | _CONSTANT * plane.is_constant | _WIDTHS * has_widths
+    parts = [bytes([plane.low_bits | flags])]
     if has_lattice:
         parts.append(_pack_lattice(plane.lattice))
+    if has_widths:
+        parts.append(plane.widths.astype(np.uint8).tobytes())
     if plane.low_bits:
-        parts.append(bitpacking.pack(plane.low, plane.low_bits))
+        parts.append(
+            lows.pack(
+                plane.low, plane.low_bits, plane.widths, 0 if plane.is_constant else _model_bits(plane.low_bits, form)
+            )
+        )
     if plane.is_constant:
         parts.append(_I16.pack(int(plane.high[0])))
     return b"".join(parts)
 
 
-def _read_head(reader: PayloadReader, count: int) -> Plane:
-    """Undo :func:`_pack_head`; the high part is empty where it varies."""
+def _read_head(reader: PayloadReader, count: int, form: int) -> Plane:
+    """Undo :func:`_pack_head`; the high part is empty where it varies, and low bits that the model has are 0."""
     head = reader.byte()
     low_bits = head & _LOW_BITS
-    if low_bits > MAX_LOW_BITS or head & ~(_LOW_BITS | _LATTICE | _CONSTANT):
+    if low_bits > MAX_LOW_BITS or (head & _WIDTHS and not low_bits):
         raise FormatError("a plane with an impossible head")
     lattice = _read_lattice(reader) if head & _LATTICE else Lattice()
-    low = np.zeros(1, np.int32)
+    widths = np.full(lows.segments(count), low_bits, np.int64) if low_bits else _NO_WIDTHS
+    if head & _WIDTHS:
+        widths = np.frombuffer(reader.take(len(widths)), np.uint8).astype(np.int64)
+        if widths.max() > low_bits:
+            raise FormatError("a plane with more low bits than it has")
+    plane = Plane(lattice, low_bits, np.zeros(1 if head & _CONSTANT else 0, np.int32), np.zeros(1, np.int32), widths)
     if low_bits:
-        low = bitpacking.unpack(reader.take(bitpacking.packed_bytes(count, low_bits)), count, low_bits)
-    high = np.array([_I16.unpack(reader.take(2))[0]] if head & _CONSTANT else [], np.int32)
-    return Plane(lattice, low_bits, high, low)
+        stored = 0 if head & _CONSTANT else _model_bits(low_bits, form)
+        data = reader.take(lows.packed_bytes(count, widths, stored))
+        plane.low = lows.unpack(data, count, low_bits, widths, stored)
+    if head & _CONSTANT:
+        plane.high[0] = _I16.unpack(reader.take(2))[0]
+    return plane
 
 
 def _pack_lattice(lattice: Lattice) -> bytes:
@@ -220,21 +262,48 @@ def _read_lattice(reader: PayloadReader) -> Lattice:
     return Lattice(step, offset, divisor, bool(kind & _MIRRORED), rounding, ends)
 
 
-def _encode_highs(codec: ChunkCodec, highs: list[np.ndarray]) -> tuple[int, list[bytes]]:
-    """The form of all that varies, and its bytes: whichever is shorter."""
-    if not highs:
+def _encode_highs(codec: ChunkCodec, planes: list[Plane], is_stepped: bool) -> tuple[int, list[bytes]]:
+    """The form of all planes that vary, and their bytes: whichever is shorter."""
+    if not planes:
         return RAW, []
-    message = codec.encode(np.stack(highs, axis=1))
-    widths = [bitpacking.signed_width(high) for high in highs]
-    if len(message) <= sum(
-        1 + bitpacking.packed_bytes(len(high), width) for high, width in zip(highs, widths, strict=True)
-    ):
-        return CODED, [message]
-    return RAW, [bytes([width]) + bitpacking.pack(high, width) for high, width in zip(highs, widths, strict=True)]
+    highs = np.stack([plane.high for plane in planes], axis=1)
+    if not is_stepped and codec.max_low_bits and any(plane.low_bits for plane in planes):
+        form, message = WIDE, _encode_wide(cast(WideCodec, codec), highs, planes)
+    else:
+        form, message = CODED, codec.encode(highs)
+    stored = sum(lows.packed_bytes(len(highs), plane.widths, 0) for plane in planes)
+    stored -= sum(lows.packed_bytes(len(highs), plane.widths, _model_bits(plane.low_bits, form)) for plane in planes)
+    widths = [bitpacking.signed_width(plane.high) for plane in planes]
+    if len(message) <= stored + sum(1 + bitpacking.packed_bytes(len(highs), width) for width in widths):
+        return form, [message]
+    return RAW, [
+        bytes([width]) + bitpacking.pack(plane.high, width) for plane, width in zip(planes, widths, strict=True)
+    ]
+
+
+def _encode_wide(codec: WideCodec, highs: np.ndarray, planes: list[Plane]) -> bytes:
+    parts = [
+        lows.modelled(plane.low, plane.low_bits, plane.widths, _model_bits(plane.low_bits, WIDE))
+        if plane.low_bits
+        else np.zeros(len(highs), np.int32)
+        for plane in planes
+    ]
+    return codec.encode_wide(highs, np.stack(parts, axis=1), _modelled_bits(planes, len(highs)))
+
+
+def _modelled_bits(planes: list[Plane], count: int) -> np.ndarray:
+    """Low bits that the model codes: int64 (segments, planes)."""
+    bits = np.zeros((lows.segments(count), len(planes)), np.int64)
+    for number, plane in enumerate(planes):
+        if plane.low_bits:
+            bits[:, number] = np.minimum(plane.widths, _model_bits(plane.low_bits, WIDE))
+    return bits
 
 
 def _decode_highs(codec: ChunkCodec, reader: PayloadReader, form: int, planes: list[Plane], count: int) -> None:
     """Undo :func:`_encode_highs`, into the planes that vary."""
+    if form == WIDE and not codec.max_low_bits:
+        raise FormatError("low bits in a model's message that has none")
     if form == RAW:
         for plane in planes:
             width = reader.byte()
@@ -243,7 +312,16 @@ def _decode_highs(codec: ChunkCodec, reader: PayloadReader, form: int, planes: l
             packed = reader.take(bitpacking.packed_bytes(count, width))
             plane.high = bitpacking.signed(bitpacking.unpack(packed, count, width), width)
     elif planes:
-        highs = codec.decode(reader.rest(), count, len(planes))
+        if form == WIDE:
+            bits = _modelled_bits(planes, count)
+            highs, parts = cast(WideCodec, codec).decode_wide(reader.rest(), count, bits)
+            for plane, part in zip(planes, parts.T, strict=True):
+                if plane.low_bits:
+                    plane.low = lows.with_modelled(
+                        *(plane.low, part, plane.low_bits, plane.widths, _model_bits(plane.low_bits, WIDE))
+                    )
+        else:
+            highs = codec.decode(reader.rest(), count, len(planes))
         right = highs.shape == (count, len(planes)) and highs.dtype.kind == "i"
         if not right or highs.min() < -32768 or highs.max() > 32767:
             raise FormatError("its planes decode to something that is no 16-bit audio of their length")

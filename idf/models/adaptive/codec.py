@@ -22,10 +22,14 @@ from idf.models.adaptive.network import integer_weights
 from idf.models.adaptive.sequential import SequentialCoder, loop_tables
 from idf.models.adaptive.state import Constants, State, first_state, make_constants
 from idf.models.adaptive.steps import make_scratch
+from idf.models.adaptive.wide import MAX_LOW_BITS, code_wide
 from idf.models.file import ModelFile, write_model_file
 from idf.models.saved import check_finite, fitting
 
 _WEIGHTS = "parameter/network"
+_NO_INTERVALS = np.empty(0, np.int64)
+_NO_MESSAGE = np.zeros(1, np.int64), np.empty(0, np.uint32), 0
+"""Heads, words and how many of them."""
 
 CHUNK_SAMPLES = 1 << 19
 """Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
@@ -42,6 +46,7 @@ class AdaptiveCodec(SequentialCoder):
     """
 
     joins_channels = True
+    max_low_bits = MAX_LOW_BITS
 
     def __init__(
         self,
@@ -76,6 +81,36 @@ class AdaptiveCodec(SequentialCoder):
         samples = self._pop(message, count, channels, alphabets)
         message.finish()
         return samples
+
+    def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
+        """Samples of more than 16 bits as one message, see :class:`idf.coding.codec.WideCodec`."""
+        highs, lows = (np.ascontiguousarray(part, np.int32) for part in (highs, lows))
+        alphabets = [choose(channel) for channel in highs.T]
+        # two numbers a sample, high and low, but for those without low bits
+        starts, freqs = (np.empty(2 * highs.size, np.int64) for _ in range(2))
+        arguments = self._loop_arguments(highs.shape[1], alphabets)
+        count = code_wide(highs, lows, low_bits, *arguments, starts, freqs, *_NO_MESSAGE)
+        message = Message()
+        message.push_intervals(starts[:count], freqs[:count])
+        push_alphabets(message, alphabets)
+        return message.to_bytes()
+
+    def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Undo :meth:`encode_wide`.
+
+        Raises:
+            FormatError: the message is damaged, or of another model.
+        """
+        message, channels = Message.from_bytes(data), low_bits.shape[1]
+        arguments = self._loop_arguments(channels, pop_alphabets(message, channels))
+        highs, lows = (np.zeros((count, channels), np.int32) for _ in range(2))
+        message.pop_with(
+            lambda heads, words, left: code_wide(
+                *(highs, lows, low_bits), *arguments, _NO_INTERVALS, _NO_INTERVALS, heads, words, left
+            )
+        )
+        message.finish()
+        return highs, lows
 
     def bits(self, samples: np.ndarray) -> float:
         """What :meth:`encode` needs, without the message's ends."""

@@ -56,6 +56,7 @@ class BandCodec(SequentialCoder):
     """
 
     joins_channels = False
+    max_low_bits = 0
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ class TurboCodec(SequentialCoder):
     """
 
     joins_channels = True
+    max_low_bits = 0
 
     def __init__(
         self,

@@ -62,6 +62,8 @@ class WindowCodec:
         log_scale: the last block's sharpness as it codes (nats, [-1, 1) scale); not used when it is learned.
     """
 
+    max_low_bits = 0
+
     def __init__(
         self,
         model: WindowModel,

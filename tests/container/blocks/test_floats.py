@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from idf.coding.codec import LOW_SEGMENT
 from idf.container.blocks.floats import DIVIDED, SCALED, SPLIT, decode_float_block, encode_float_block
 from idf.container.blocks.planes import PCM, encode_block
 from idf.errors import FormatError
@@ -62,6 +63,18 @@ def test_scaled_integers_cost_what_integers_cost(codec: Any) -> None:
         assert len(there_and_back(codec, bits_of(values / 2 ** (bits - 1)))) <= len(integers) + 6
     divided = there_and_back(codec, bits_of(SPEECH.astype(np.float32) / np.float32(32767)))
     assert len(divided) <= len(encode_block(codec, SPEECH.astype(np.int32), 16)) + 6
+
+
+def test_stretches_of_scaled_integers_among_real_numbers_cost_what_integers_cost(codec: Any) -> None:
+    """A recording of 16 bits that was faded in: only its first segment has more than those."""
+    integers = np.random.default_rng(3).laplace(0, 120, (5 * LOW_SEGMENT, 1)).round()
+    integers[-1] = 30_000
+    values = integers / 32768
+    values[: LOW_SEGMENT // 2] *= np.linspace(0.1, 1, LOW_SEGMENT // 2)[:, None]
+    faded, plain = there_and_back(codec, bits_of(values)), there_and_back(codec, bits_of(integers / 32768))
+    assert (faded[0], plain[0]) == (SPLIT, SCALED)
+    # 8 low bits, and those of a quiet float that are below them
+    assert LOW_SEGMENT < len(faded) - len(plain) < 3 * LOW_SEGMENT
 
 
 def test_real_numbers_take_less_than_they_are(codec: Any) -> None:

@@ -97,7 +97,7 @@ class Recording:
     """A codec that keeps what it was given to encode."""
 
     def __init__(self, good: Any, *, joins_channels: bool) -> None:
-        self._good, self.joins_channels = good, joins_channels
+        self._good, self.joins_channels, self.max_low_bits = good, joins_channels, 0
         self.fingerprint, self.chunk_samples, self.decode = good.fingerprint, good.chunk_samples, good.decode
         self.seen: list[np.ndarray] = []
 
@@ -156,7 +156,9 @@ PAYLOADS = {
     "long PCM": "00 00 00 00 00 00",
     "cut off": "02 40 05",
     "too long": "02 40 05 00 00",
-    "high bits of a plane's head": "02 c0 05 00",
+    "widths of no low bits": "02 c0 05 00",
+    "a width beyond the low bits": "02 c2 03 00 00 05 00",
+    "low bits for a model that takes none": "06 01 00",
     "17 low bits": "02 51 05 05 05 05 05 05 05 00",
     "shift of 0": "02 60 80 05 00",
     "a shift with a high bit": "02 60 b8 05 00",

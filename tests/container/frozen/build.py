@@ -75,12 +75,22 @@ def signals() -> dict[str, tuple[np.ndarray, AudioFormat]]:
         "three-24": (rng.integers(-(2**23), 2**23, (500, 3)), AudioFormat(48000, 3, 24)),
         "one-sample": (np.array([[5]]), AudioFormat(11025, 1, 16)),
         "empty": (np.empty((0, 1)), AudioFormat(8000, 1, 16)),
+        "faded-24": (faded(1)[:, None], AudioFormat(48000, 1, 24)),
+        "float-faded": (bits_of(faded(0.7)[:, None] / 2**23), AudioFormat(48000, 1, 32, True)),
         "stereo-32": (panned * 1025 - 7, AudioFormat(48000, 2, 32)),
         "float-scaled": (bits_of(np.where(centred == 0, -0.0, centred / 32768)), AudioFormat(48000, 2, 32, True)),
         "float-divided": (bits_of(centred.astype(np.float32) / np.float32(32767)), AudioFormat(48000, 2, 32, True)),
         "float-split": (bits_of(odd_floats(left)), AudioFormat(48000, 1, 32, True)),
         "float-as-is": (rng.integers(-(2**31), 2**31, (300, 3)), AudioFormat(48000, 3, 32, True)),
     }
+
+
+def faded(gain: float) -> np.ndarray:
+    """16 bits, but where they fade in, and where they get louder for a while: int64 (n,), of 24 bits."""
+    sound = voice(14_000, 9) * 256
+    sound[:3000] = sound[:3000] * np.arange(3000) // 3000
+    sound[-1000:] = np.rint(sound[-1000:] * gain + np.arange(1000) % 16)
+    return sound
 
 
 def bits_of(values: np.ndarray) -> np.ndarray:
@@ -161,7 +171,7 @@ def main(folder: Path) -> None:
             "wav": hashlib.sha256(original).hexdigest(),
         }
     digests["tiny.idfm"] = {"fingerprint": codec.fingerprint.hex()}
-    (folder / "digests.json").write_text(json.dumps(digests, indent=2) + "\n")
+    (folder / "digests.json").write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the files of the shipped models were made, once, one for each.
+"""How the files of the shipped models were made, once, one for each, and one of 24 bits where it codes low bits too.
 
 python tests/container/frozen/build_shipped.py FOLDER [MODEL…]
 
@@ -36,23 +36,34 @@ def signal(channels: int) -> np.ndarray:
     return np.stack([left, np.roll(left, DELAY) * 3 // 4], axis=1)[:, :channels]
 
 
+def fine_signal(channels: int) -> np.ndarray:
+    """The same half a sample later, of 24 bits, with a little noise: int32 (n, channels)."""
+    samples = signal(channels)
+    between = 128 * (samples + np.roll(samples, 1, axis=0))
+    noisy: np.ndarray = between + np.random.default_rng(0).integers(-40, 40, samples.shape)
+    return noisy.astype(np.int32)
+
+
 def main(folder: Path, names: list[str]) -> None:
     listed = folder / "digests.json"
     digests = json.loads(listed.read_text()) if listed.is_file() else {}
     for name in names or sorted(path.stem for path in SHIPPED.glob("*.idfm")):
         codec = load_model(name)
         channels = 2 if codec.joins_channels else 1
-        samples, audio_format = signal(channels), AudioFormat(8000, channels, 16)
-        out = io.BytesIO()
-        encode_stream(codec, ArraySource(samples, audio_format), out)
-        (folder / f"{name}.idf").write_bytes(out.getvalue())
-        wav = canonical_head(len(samples), audio_format) + to_wav_bytes(samples, 16)
-        digests[name] = {
-            "fingerprint": codec.fingerprint.hex(),
-            "idf": hashlib.sha256(out.getvalue()).hexdigest(),
-            "wav": hashlib.sha256(wav).hexdigest(),
-        }
-    listed.write_text(json.dumps(digests, indent=2) + "\n")
+        files = {name: (signal(channels), 16)}
+        if codec.max_low_bits:
+            files[f"{name}-24"] = fine_signal(channels), 24
+        for stem, (samples, bits) in files.items():
+            audio_format, out = AudioFormat(8000, channels, bits), io.BytesIO()
+            encode_stream(codec, ArraySource(samples, audio_format), out)
+            (folder / f"{stem}.idf").write_bytes(out.getvalue())
+            wav = canonical_head(len(samples), audio_format) + to_wav_bytes(samples, bits)
+            digests[stem] = {
+                "fingerprint": codec.fingerprint.hex(),
+                "idf": hashlib.sha256(out.getvalue()).hexdigest(),
+                "wav": hashlib.sha256(wav).hexdigest(),
+            }
+    listed.write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

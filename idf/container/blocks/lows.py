@@ -1,0 +1,87 @@
+"""The low bits of a plane: those of its numbers that do not fit 16 bits.
+
+Recordings that were processed in parts (faded in, say) have low bits that are zero for long stretches. So each
+segment of :data:`~idf.coding.codec.LOW_SEGMENT` samples has a width: the bits above those that are zero in all of
+it. The upper ones of these may go to the model's message, the lower ones are stored. The bytes are specified in
+``docs/format.md``.
+
+    >>> low = np.array([0b1100, 0b0100], np.int32)
+    >>> widths = find_widths(low, 4)
+    >>> widths
+    array([2])
+    >>> pack(low, 4, widths, 0), unpack(pack(low, 4, widths, 0), 2, 4, widths, 0)
+    (b'\\x07', array([12,  4], dtype=int32))
+    >>> modelled(low, 4, widths, 1), pack(low, 4, widths, 1)
+    (array([1, 0], dtype=int32), b'\\x03')
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from idf.coding.codec import LOW_SEGMENT
+from idf.container.blocks import bitpacking
+
+
+def segments(count: int) -> int:
+    """Number of segments of so many samples."""
+    return -(-count // LOW_SEGMENT)
+
+
+def find_widths(low: np.ndarray, low_bits: int) -> np.ndarray:
+    """The width of each segment of low bits: int64 (segments,), 0 … ``low_bits``."""
+    used = np.bitwise_or.reduceat(low.astype(np.int64), np.arange(0, len(low), LOW_SEGMENT))
+    zeros = np.frexp((used & -used).astype(np.float64))[1] - 1
+    return np.where(used, low_bits - zeros, 0).astype(np.int64)
+
+
+def modelled(low: np.ndarray, low_bits: int, widths: np.ndarray, model_bits: int) -> np.ndarray:
+    """The low bits that the model codes, at most ``model_bits`` of each sample: int32 (n,)."""
+    values: np.ndarray = low >> (low_bits - _each(np.minimum(widths, model_bits), len(low)))
+    return values.astype(np.int32)
+
+
+def pack(low: np.ndarray, low_bits: int, widths: np.ndarray, model_bits: int) -> bytes:
+    """The low bits that no model codes, segment by segment."""
+    return b"".join(
+        bitpacking.pack(low[first : first + LOW_SEGMENT] >> (low_bits - width), width - model_bits)
+        for first, width in _stored(widths, model_bits)
+    )
+
+
+def packed_bytes(count: int, widths: np.ndarray, model_bits: int) -> int:
+    """Bytes that :func:`pack` makes of ``count`` samples."""
+    return sum(
+        bitpacking.packed_bytes(min(LOW_SEGMENT, count - first), width - model_bits)
+        for first, width in _stored(widths, model_bits)
+    )
+
+
+def unpack(data: bytes, count: int, low_bits: int, widths: np.ndarray, model_bits: int) -> np.ndarray:
+    """Undo :func:`pack`: int32 (count,), zero where the model's bits belong."""
+    low, place = np.zeros(count, np.int32), 0
+    for first, width in _stored(widths, model_bits):
+        part = low[first : first + LOW_SEGMENT]
+        size = bitpacking.packed_bytes(len(part), width - model_bits)
+        stored = bitpacking.unpack(data[place : place + size], len(part), width - model_bits)
+        part[:] = stored << (low_bits - width)
+        place += size
+    return low
+
+
+def with_modelled(
+    low: np.ndarray, values: np.ndarray, low_bits: int, widths: np.ndarray, model_bits: int
+) -> np.ndarray:
+    """Low bits from what was stored and what the model had: int32 (n,)."""
+    whole: np.ndarray = low | values << (low_bits - _each(np.minimum(widths, model_bits), len(low)))
+    return whole.astype(np.int32)
+
+
+def _stored(widths: np.ndarray, model_bits: int) -> list[tuple[int, int]]:
+    """First sample and width of each segment of which bits are stored."""
+    return [(n * LOW_SEGMENT, int(width)) for n, width in enumerate(widths) if width > model_bits]
+
+
+def _each(widths: np.ndarray, count: int) -> np.ndarray:
+    """What holds for segments, sample by sample: int64 (count,)."""
+    return np.repeat(widths, LOW_SEGMENT)[:count]
