@@ -42,6 +42,7 @@ _ROUNDING, _MIRRORED, _LIMITS = 3, 1 << 2, 1 << 3
 _SHIFT, _MAX_SHIFT = 1 << 7, 31
 """In a lattice's first byte; the last one says that it is all, and the step 2 to the power of its lower bits."""
 
+_POSITIVE = (1 << _MAX_SHIFT) - 1
 _NO_WIDTHS = np.zeros(0, np.int64)
 _I8 = struct.Struct("<b")
 _I16 = struct.Struct("<h")
@@ -93,9 +94,7 @@ def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> by
     Never longer than the samples as PCM and one byte.
     """
     apart = take_apart(codec, samples)
-    # steps know high parts only: what one was done to has its low bits stored
-    is_stepped = any(step.mode != stereo.NONE for step in apart.steps)
-    form, bodies = _encode_highs(codec, [plane for plane in apart.planes if not plane.is_constant], is_stepped)
+    form, bodies = _encode_highs(codec, [plane for plane in apart.planes if not plane.is_constant])
     start = [*map(_pack_step, apart.steps), *(_pack_head(plane, form) for plane in apart.planes)]
     payload = b"".join([bytes([form]), *start, *bodies])
     if len(payload) <= samples.size * sample_bits // 8:
@@ -135,7 +134,12 @@ def pairs(planes: list[Plane]) -> list[tuple[Plane, Plane]]:
 
 def _split(channel: np.ndarray) -> Plane:
     lattice, numbers = find_lattice(channel)
-    return _with_low_bits(lattice, numbers, max(bitpacking.signed_width(numbers) - PLANE_BITS, 0))
+    low_bits = max(bitpacking.signed_width(numbers) - PLANE_BITS, 0)
+    if low_bits:
+        # where most segments have coarser steps, as a quiet recording of 16 bits behind a fade, those are the plane's
+        widths = np.sort(lows.find_widths(numbers & _POSITIVE, _MAX_SHIFT))
+        low_bits = max(low_bits, min(_MAX_SHIFT - int(widths[len(widths) // 2]), MAX_LOW_BITS))
+    return _with_low_bits(lattice, numbers, low_bits)
 
 
 def _with_low_bits(lattice: Lattice, numbers: np.ndarray, low_bits: int) -> Plane:
@@ -149,6 +153,8 @@ def _join(codec: ChunkCodec, first: Plane, second: Plane) -> Step:
     if not first.lattice.same_step(second.lattice):
         return Step(stereo.NONE)
     low_bits = max(first.low_bits, second.low_bits)
+    if low_bits and codec.max_low_bits:
+        return Step(stereo.NONE)  # the model takes them together, and steps know high parts only
     pair = [
         _with_low_bits(plane.lattice, plane.high << plane.low_bits | plane.low, low_bits) for plane in (first, second)
     ]
@@ -173,15 +179,7 @@ def _shortens(codec: ChunkCodec, first: Plane, second: Plane, pair: list[Plane],
         channels = np.stack([one[excerpt], two[excerpt]], axis=1).astype(np.int32)
         return len(codec.encode(channels)) + low_bits * len(channels) // 8
 
-    if codec.max_low_bits and (first.low_bits or second.low_bits):
-        parts = [
-            _with_low_bits(p.lattice, (p.high << p.low_bits | p.low)[excerpt], p.low_bits) for p in (first, second)
-        ]
-        form, bodies = _encode_highs(codec, parts, is_stepped=False)
-        apart = sum(map(len, bodies))
-        apart += sum(lows.packed_bytes(len(p.low), p.widths, _model_bits(p.low_bits, form)) for p in parts)
-    else:
-        apart = size(first.high, second.high, first.low_bits + second.low_bits)
+    apart = size(first.high, second.high, first.low_bits + second.low_bits)
     return size(*stereo.forward(pair[0].high, pair[1].high, step), 2 * pair[0].low_bits) < apart
 
 
@@ -262,12 +260,12 @@ def _read_lattice(reader: PayloadReader) -> Lattice:
     return Lattice(step, offset, divisor, bool(kind & _MIRRORED), rounding, ends)
 
 
-def _encode_highs(codec: ChunkCodec, planes: list[Plane], is_stepped: bool) -> tuple[int, list[bytes]]:
+def _encode_highs(codec: ChunkCodec, planes: list[Plane]) -> tuple[int, list[bytes]]:
     """The form of all planes that vary, and their bytes: whichever is shorter."""
     if not planes:
         return RAW, []
     highs = np.stack([plane.high for plane in planes], axis=1)
-    if not is_stepped and codec.max_low_bits and any(plane.low_bits for plane in planes):
+    if codec.max_low_bits and any(plane.low_bits for plane in planes):
         form, message = WIDE, _encode_wide(cast(WideCodec, codec), highs, planes)
     else:
         form, message = CODED, codec.encode(highs)
