@@ -13,6 +13,10 @@ import pytest
 import soundfile
 
 from idf.cli import main
+from idf.cli.ready import WAYS, make_ready
+from idf.models import registry
+from idf.models.load import load_codec
+from tests.paths import TINY
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ class Stream(io.TextIOWrapper):
     def __init__(self, data: bytes = b"") -> None:
         self.content = io.BytesIO(data)
         super().__init__(io.BufferedRandom(self.content), encoding="utf-8", write_through=True)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """What commands say does not depend on whether loops had to be compiled."""
+    for model in (TINY, registry.SHIPPED / "bands-small.idfm"):
+        make_ready(load_codec(model), WAYS, quiet=True)
 
 
 @pytest.fixture
