@@ -127,9 +127,9 @@ class WhiteningConfig(PredictorsConfig):
 class TurboConfig:
     """The turbo flow: two regressions, a cascade of filters, one logistic. Nothing in it is trained."""
 
-    near_order: int = 32
+    near_order: int = 24
     """Past samples of a channel that the first regression sees, a multiple of 8."""
-    near_every: int = 32
+    near_every: int = 64
     """Samples between two of its solutions."""
     near_forgetting: float = 0.985
     """How much of the past counts after one more sample."""
