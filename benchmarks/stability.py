@@ -45,7 +45,7 @@ from idf.datasets.demo import demo_folder
 from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
 from idf.models.adaptive.codec import AdaptiveCodec
-from idf.models.adaptive.loops import LOOPS, SOURCES
+from idf.models.adaptive.loops import LOOPS
 from idf.models.adaptive.state import Constants, State
 from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
@@ -161,10 +161,9 @@ def schedule(names: list[str], total: int, step: int, rng: np.random.Generator) 
 # ------------------------------------------------------------------ loops
 
 
-def _make(sources: str) -> Callable[..., Any]:
+def _make() -> Callable[..., Any]:
     @compiled_loop
     def watch(samples: Any, constants: Any, state: Any, found: Any) -> None:
-        sources  # noqa: B018  (what numba's cache cannot see: see idf.models.adaptive.loops)
         resets, largest, total = 0, 0.0, 0.0
         first = (constants.plan.stages - 1) * LANES
         for t in range(len(samples)):
@@ -186,7 +185,7 @@ def _make(sources: str) -> Callable[..., Any]:
     return watch
 
 
-_WATCH = _make(SOURCES)
+_WATCH = _make()
 
 
 def watch(samples: np.ndarray, constants: Constants, state: State) -> tuple[int, float, float]:

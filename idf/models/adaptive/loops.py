@@ -1,8 +1,4 @@
-"""The compiled loops of the adaptive flow: predict, code, learn, for each sample, the same both ways.
-
-Numba's cache looks only at the file of the function that it compiles, so the three loops carry a digest
-of all files that go into them.
-"""
+"""The compiled loops of the adaptive flow: predict, code, learn, for each sample, the same both ways."""
 
 from __future__ import annotations
 
@@ -86,11 +82,10 @@ def other_channel(c: int, channels: int) -> int:
     return partner if partner < channels else c
 
 
-def _make(sources: str) -> Loops:
+def _make() -> Loops:
     @compiled_loop
     def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
         """What training needs of each sample: see :meth:`idf.models.adaptive.model.AdaptiveModel.trace`."""
-        sources  # noqa: B018  (see the module)
         plan, channels = constants.plan, samples.shape[1]
         row = 0
         for t in range(samples.shape[0]):
@@ -119,7 +114,6 @@ def _make(sources: str) -> Loops:
         freqs: Array,
     ) -> None:
         """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
-        sources  # noqa: B018
         channels, s = samples.shape[1], scratch
         row = 0
         for t in range(samples.shape[0]):
@@ -149,7 +143,6 @@ def _make(sources: str) -> Loops:
         count: int,
     ) -> int:
         """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
-        sources  # noqa: B018
         channels, s = samples.shape[1], scratch
         head, mask = heads[0], (1 << tables.precision) - 1
         for t in range(samples.shape[0]):
@@ -184,4 +177,4 @@ def _digest() -> str:
 
 SOURCES = _digest()
 """Names the version of all that is computed here."""
-LOOPS = _make(SOURCES)
+LOOPS = _make()

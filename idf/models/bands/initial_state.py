@@ -16,7 +16,7 @@ import numpy as np
 from idf.coding.kernels import compiled_loop
 from idf.flows.lifting import split
 from idf.models.adaptive.state import first_stages
-from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
+from idf.models.adaptive.vectors import LANES, STAGE_VECTORS, lattice_update
 from idf.models.bands.features import busyness
 from idf.models.bands.loops import Start
 from idf.models.bands.model import BandModel
@@ -93,22 +93,7 @@ def _lattice(x: np.ndarray, stages: int) -> np.ndarray:
     return np.ascontiguousarray(kept.transpose(1, 0, 2)).reshape(4, -1)
 
 
-def _make(sources: str):  # type: ignore[no-untyped-def]
-    from idf.models.adaptive.vectors import lattice_update
-
-    @compiled_loop
-    def run(x: np.ndarray, state: np.ndarray, orders: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
-        sources  # noqa: B018
-        for t in range(x.shape[0]):
-            lattice_update(state, orders, memory, np.float32(x[t]), out)
-
-    return run
-
-
-def _sources() -> str:
-    from idf.models.adaptive.loops import SOURCES
-
-    return SOURCES
-
-
-_run = _make(_sources())
+@compiled_loop
+def _run(x: np.ndarray, state: np.ndarray, orders: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
+    for t in range(x.shape[0]):
+        lattice_update(state, orders, memory, np.float32(x[t]), out)
