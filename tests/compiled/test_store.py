@@ -67,6 +67,7 @@ def test_a_change_in_any_source_changes_the_key(
         "pack/deepest.py": "X = 1\n",
         "pack/wide.py": "ONE = 1\n",
         "pack/other.py": "",
+        "numpy/__init__.py": "",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -78,7 +79,8 @@ def test_a_change_in_any_source_changes_the_key(
         with (tmp_path / name).open("a") as file:
             file.write("# changed\n")
         assert (before := first) != (first := key()), (name, before)
-    (tmp_path / "pack/other.py").write_text("X = 3\n")
+    for name in ("pack/other.py", "numpy/__init__.py"):  # another package counts by its version
+        (tmp_path / name).write_text("X = 3\n")
     assert key() == first
 
 
