@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+def forget() -> None:
+    for cached in (store._machine, sources.digest, sources._read, sources._imported, sources._files_of):
+        cached.cache_clear()
+
+
 @pytest.fixture
-def key() -> Callable[..., str]:
+def key() -> Iterator[Callable[..., str]]:
     """The digest of a loop's key as a new process would see it."""
 
     def find(signature: tuple[Any, ...] = (int,)) -> str:
-        for cached in (store._machine, sources.digest, sources._read, sources._imported, sources._files_of):
-            cached.cache_clear()
+        forget()
         found = Key.of(function, signature).digest
         assert found is not None
         return found
 
-    return find
+    yield find
+    forget()
 
 
 def test_what_a_key_is_made_of(key: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
