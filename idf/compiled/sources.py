@@ -43,6 +43,8 @@ def _read(file: Path) -> bytes:
 @functools.cache
 def _imported(file: Path) -> list[Path]:
     found = []
+    # not what else lies there: an installed package stands beside NumPy and numba
+    ours = {"idf", file.relative_to(_ROOT).parts[0] if file.is_relative_to(_ROOT) else "idf"}
     for match in _IMPORT.finditer(_read(file).decode()):
         module, names, modules = match.groups()
         if module:
@@ -50,7 +52,8 @@ def _imported(file: Path) -> list[Path]:
         else:
             candidates = re.findall(r"[\w.]+", modules)
         for candidate in candidates:
-            found += _files_of(candidate)
+            if candidate.split(".")[0] in ours:
+                found += _files_of(candidate)
     return found
 
 
