@@ -52,6 +52,7 @@ def test_the_same_bytes_without_vector_instructions(tool: ModuleType, folder: Pa
         "channelwise",
         "original",
         "adaptive",
+        "turbo",
     }
     assert "baseline" in result.in_force  # of NumPy
     assert "generic" in result.in_force  # of numba
