@@ -39,8 +39,8 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 
-from idf.coding.kernels import compiled_loop
 from idf.coding.mixture import PRECISION
+from idf.compiled import compiled_loop
 from idf.datasets.demo import demo_folder
 from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
@@ -161,31 +161,25 @@ def schedule(names: list[str], total: int, step: int, rng: np.random.Generator) 
 # ------------------------------------------------------------------ loops
 
 
-def _make() -> Callable[..., Any]:
-    @compiled_loop
-    def watch(samples: Any, constants: Any, state: Any, found: Any) -> None:
-        resets, largest, total = 0, 0.0, 0.0
-        first = (constants.plan.stages - 1) * LANES
-        for t in range(len(samples)):
-            farthest = 0.0
-            for j in range(first, first + LANES):
-                farthest += abs(state.by_order[0, j])
-            if not farthest < _ASTRAY:
-                resets += 1
-            predict(0, 0, t, constants, state)
-            for k in range(constants.plan.experts):
-                size = abs(state.predictions[0, k])
-                if not size <= largest:
-                    largest = size if size == size else np.inf
-            centre(0, constants, state)
-            total += abs(samples[t] - state.now[0, 0])
-            learn(0, 0, t, samples[t], constants, state)
-        found[0], found[1], found[2] = resets, largest, total / len(samples)
-
-    return watch
-
-
-_WATCH = _make()
+@compiled_loop
+def _watch(samples: Any, constants: Any, state: Any, found: Any) -> None:
+    resets, largest, total = 0, 0.0, 0.0
+    first = (constants.plan.stages - 1) * LANES
+    for t in range(len(samples)):
+        farthest = 0.0
+        for j in range(first, first + LANES):
+            farthest += abs(state.by_order[0, j])
+        if not farthest < _ASTRAY:
+            resets += 1
+        predict(0, 0, t, constants, state)
+        for k in range(constants.plan.experts):
+            size = abs(state.predictions[0, k])
+            if not size <= largest:
+                largest = size if size == size else np.inf
+        centre(0, constants, state)
+        total += abs(samples[t] - state.now[0, 0])
+        learn(0, 0, t, samples[t], constants, state)
+    found[0], found[1], found[2] = resets, largest, total / len(samples)
 
 
 def watch(samples: np.ndarray, constants: Constants, state: State) -> tuple[int, float, float]:
@@ -200,7 +194,7 @@ def watch(samples: np.ndarray, constants: Constants, state: State) -> tuple[int,
         one was not a number; and the mean magnitude of the error of the experts' centre.
     """
     found = np.zeros(3)
-    _WATCH(np.ascontiguousarray(samples[:, 0], np.int64), constants, state, found)
+    _watch(np.ascontiguousarray(samples[:, 0], np.int64), constants, state, found)
     return int(found[0]), float(found[1]), float(found[2])
 
 

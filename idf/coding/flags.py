@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HEAD_MIN
+from idf.coding.kernels import taken
 from idf.compiled import compiled_loop, compiled_step
 
 _INPUTS = 5
@@ -156,12 +156,9 @@ def _code(
                     flag = 1 if flags[value - lowest] else 0
                 start, freq = (0, width) if flag else (width, whole - width)
                 if decode:
-                    head = freq * (head >> precision) + (head & (whole - 1)) - start
-                    if head < HEAD_MIN:
-                        if count == 0:
-                            return -1
-                        count -= 1
-                        head = (head << 32) | np.int64(words[count])
+                    head, count = taken(head, target, start, start + freq, precision, words, count)
+                    if count < 0:
+                        return -1
                     flags[value - lowest] = flag
                 else:
                     starts[out], freqs[out] = start, freq

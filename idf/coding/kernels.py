@@ -88,6 +88,20 @@ def prepare(
 
 
 @compiled_step
+def _weighed(edge: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
+    """The prepared mixture's CDF at an edge, times the sum of its weights and of a table's steps."""
+    total = 0
+    for j in range(weight.shape[0]):
+        argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
+        argument = _clip(argument, -_ARGUMENT_LIMIT, _ARGUMENT_LIMIT - 1) + _ARGUMENT_LIMIT
+        cell = argument >> _INTERPOLATION_BITS
+        lo = np.int64(sigma[cell])
+        hi = np.int64(sigma[cell + 1])
+        total += weight[j] * (lo + (((hi - lo) * (argument & _INTERPOLATION_MASK)) >> _INTERPOLATION_BITS))
+    return total
+
+
+@compiled_step
 def cumulative(
     i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edges: Array
 ) -> int:
@@ -101,15 +115,7 @@ def cumulative(
         return 0
     if i >= symbols:
         return 1 << precision
-    edge = np.int64(edges[i])
-    total = 0
-    for j in range(weight.shape[0]):
-        argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
-        argument = _clip(argument, -_ARGUMENT_LIMIT, _ARGUMENT_LIMIT - 1) + _ARGUMENT_LIMIT
-        cell = argument >> _INTERPOLATION_BITS
-        lo = np.int64(sigma[cell])
-        hi = np.int64(sigma[cell + 1])
-        total += weight[j] * (lo + (((hi - lo) * (argument & _INTERPOLATION_MASK)) >> _INTERPOLATION_BITS))
+    total = _weighed(np.int64(edges[i]), sigma, weight, offset, inverse)
     return i + ((((1 << precision) - symbols) * (total >> EXP_BITS)) >> SIGMA_BITS)
 
 
@@ -140,14 +146,7 @@ def interval(
 @compiled_step
 def cdf(edge: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
     """The prepared mixture's CDF at an edge, in 2^-38; never falls where the edge rises, see :func:`cumulative`."""
-    total = 0
-    for j in range(weight.shape[0]):
-        argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
-        argument = _clip(argument, -_ARGUMENT_LIMIT, _ARGUMENT_LIMIT - 1) + _ARGUMENT_LIMIT
-        cell = argument >> _INTERPOLATION_BITS
-        lo = np.int64(sigma[cell])
-        hi = np.int64(sigma[cell + 1])
-        total += weight[j] * (lo + (((hi - lo) * (argument & _INTERPOLATION_MASK)) >> _INTERPOLATION_BITS))
+    total = _weighed(edge, sigma, weight, offset, inverse)
     return total >> (EXP_BITS + SIGMA_BITS - CDF_BITS)
 
 
@@ -210,6 +209,19 @@ def find(
         ahead = (target - c) // slope
         steps += 1
     return low, c_low, c_high
+
+
+@compiled_step
+def taken(head: int, target: int, low: int, high: int, precision: int, words: Array, count: int) -> tuple[int, int]:
+    """The head after a symbol with interval [low, high) is off it, and the words left; -1 where they run out."""
+    head = (high - low) * (head >> precision) + target - low
+    if head < HEAD_MIN:
+        if count == 0:
+            return head, -1
+        count -= 1
+        word: int = np.int64(words[count])  # type: ignore[assignment]
+        head = (head << 32) | word
+    return head, count
 
 
 @compiled_loop
@@ -336,11 +348,8 @@ def pop(
         target = head & ((1 << precision) - 1)
         k, start, end = find(target, best, precision, sigma, weight, offset, inverse, RING, edges, ranks)
         symbols[i] = k - HALF
-        head = (end - start) * (head >> precision) + target - start
-        if head < HEAD_MIN:
-            if count == 0:
-                return -1
-            count -= 1
-            head = (head << 32) | np.int64(words[count])
+        head, count = taken(head, target, start, end, precision, words, count)
+        if count < 0:
+            return -1
         heads[i % lanes] = head
     return count

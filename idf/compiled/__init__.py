@@ -21,11 +21,12 @@ nothing or an integer. Loops and steps allocate nothing and count no references:
 hold plain values only.
 """
 
-from idf.compiled.functions import NotCompiled, compiled_loop, compiled_step, only_kept
+from idf.compiled.functions import Loop, NotCompiled, compiled_loop, compiled_step, only_kept
 from idf.compiled.lazy import cgutils, intrinsic, ir, types
 from idf.compiled.store import kept_in
 
 __all__ = [
+    "Loop",
     "NotCompiled",
     "cgutils",
     "compiled_loop",

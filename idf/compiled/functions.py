@@ -11,6 +11,7 @@ from typing import Any
 
 from idf.compiled.arguments import Signature, flatten
 from idf.compiled.load import Entry, load
+from idf.compiled.sources import version
 from idf.compiled.store import Key, keep, kept
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
@@ -75,6 +76,11 @@ class Loop:
         self._entries: dict[Signature, Entry] = {}
         self._lock = threading.Lock()
 
+    @functools.cached_property
+    def version(self) -> str:
+        """Names all sources that it is made of, for what is kept of its results."""
+        return version(self.function)
+
     def __call__(self, *arguments: Any) -> int:
         """Run it, without the interpreter's lock. Returns what the loop does, 0 for nothing.
 
@@ -109,6 +115,6 @@ def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
     return Step(function)
 
 
-def compiled_loop(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_loop(function: Callable[..., Any]) -> Loop:
     """Declare a loop, see :mod:`idf.compiled`."""
     return Loop(function)

@@ -29,6 +29,11 @@ def source_files(function: Callable[..., Any]) -> list[Path]:
     return sorted(found)
 
 
+def version(function: Callable[..., Any]) -> str:
+    """Return a name for what :func:`source_files` hold: a SHA-256 in hexadecimal."""
+    return hashlib.sha256(b"".join(map(digest, source_files(function)))).hexdigest()
+
+
 @functools.cache
 def digest(file: Path, root: Path = _ROOT) -> bytes:
     """Return the SHA-256 of a file."""

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from idf.coding.alphabet import Alphabet, full
-from idf.coding.listing import choose, pop_alphabets, push_alphabets, told_bits
+from idf.coding.listing import choose, pop_alphabets, push_alphabets
 from idf.coding.message import Message
-from idf.coding.mixture import PRECISION
 from idf.config.model_checks import adaptive_problems
 from idf.config.schema import Config
 from idf.errors import ConfigError
 from idf.models.adaptive.loops import LOOPS
 from idf.models.adaptive.model import AdaptiveModel, network_size
 from idf.models.adaptive.network import integer_weights
-from idf.models.adaptive.sequential import SequentialCoder, loop_tables
+from idf.models.adaptive.sequential import AlphabetCoder, loop_tables
 from idf.models.adaptive.state import Constants, State, first_state, make_constants
 from idf.models.adaptive.steps import make_scratch
 from idf.models.adaptive.wide import MAX_LOW_BITS, code_wide
@@ -35,7 +34,7 @@ CHUNK_SAMPLES = 1 << 19
 """Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
 
 
-class AdaptiveCodec(SequentialCoder):
+class AdaptiveCodec(AlphabetCoder):
     """A :class:`~idf.coding.codec.ChunkCodec`.
 
     Args:
@@ -61,26 +60,6 @@ class AdaptiveCodec(SequentialCoder):
         self._network = integer_weights(constants.plan, weights)
         self.provenance = dict(provenance or {})
         self.chunk_samples = chunk_samples
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message: alphabets, then samples."""
-        alphabets = [choose(channel) for channel in samples.T]
-        message = Message()
-        message.push_intervals(*self.intervals(samples, alphabets))
-        push_alphabets(message, alphabets)
-        return message.to_bytes()
-
-    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """The ``count`` samples of a message: int32 (count, channels).
-
-        Raises:
-            FormatError: the message is damaged, or of another model.
-        """
-        message = Message.from_bytes(data)
-        alphabets = pop_alphabets(message, channels)
-        samples = self._pop(message, count, channels, alphabets)
-        message.finish()
-        return samples
 
     def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
         """Samples of more than 16 bits as one message, see :class:`idf.coding.codec.WideCodec`."""
@@ -111,12 +90,6 @@ class AdaptiveCodec(SequentialCoder):
         )
         message.finish()
         return highs, lows
-
-    def bits(self, samples: np.ndarray) -> float:
-        """What :meth:`encode` needs, without the message's ends."""
-        alphabets = [choose(channel) for channel in samples.T]
-        _, freqs = self.intervals(samples, alphabets)
-        return float(PRECISION * len(freqs) - np.log2(freqs).sum()) + sum(map(told_bits, alphabets))
 
     def intervals(
         self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import compiled_step
+from idf.compiled import compiled_step
 from idf.models.adaptive.vectors import BLEND, aligned, blend
 
 SOLVE_EVERY = 16

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding import kernels
-from idf.coding.kernels import HALF, HEAD_MIN, compiled_loop, compiled_step, find, interval, prepare
-from idf.models.adaptive import least_squares, network, online, state, steps, vectors
+from idf.coding.kernels import HALF, find, interval, prepare, taken
+from idf.compiled import Loop, compiled_loop, compiled_step
 from idf.models.adaptive.network import mixture
 from idf.models.adaptive.online import adapt
 from idf.models.adaptive.steps import CENTRE, LEVEL, centre, fill_inputs, learn, predict
@@ -38,9 +34,9 @@ class Tables(NamedTuple):
 class Loops(NamedTuple):
     """The loop in its three uses. Samples are (time, channels); rows count time · channels + channel."""
 
-    trace: Callable[..., None]
-    intervals: Callable[..., None]
-    pop: Callable[..., int]
+    trace: Loop
+    intervals: Loop
+    pop: Loop
 
 
 @compiled_step
@@ -82,99 +78,87 @@ def other_channel(c: int, channels: int) -> int:
     return partner if partner < channels else c
 
 
-def _make() -> Loops:
-    @compiled_loop
-    def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
-        """What training needs of each sample: see :meth:`idf.models.adaptive.model.AdaptiveModel.trace`."""
-        plan, channels = constants.plan, samples.shape[1]
-        row = 0
-        for t in range(samples.shape[0]):
-            for c in range(channels):
-                other = other_channel(c, channels)
-                _expect(c, other, t, constants, state, scratch)
-                now = state.now[c]
-                for i in range(plan.inputs):
-                    inputs[row, i] = scratch.inputs[i]
-                targets[row, 0] = samples[t, c] - now[CENTRE]
-                targets[row, 1] = now[LEVEL]
-                for k in range(plan.experts):
-                    targets[row, 2 + k] = (state.predictions[c, k] - now[CENTRE]) / now[LEVEL]
-                learn(c, other, t, np.int64(samples[t, c]), constants, state)
-                row += 1
-
-    @compiled_loop
-    def intervals(
-        samples: Array,
-        constants: Any,
-        weights: Any,
-        tables: Any,
-        state: Any,
-        scratch: Any,
-        starts: Array,
-        freqs: Array,
-    ) -> None:
-        """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
-        channels, s = samples.shape[1], scratch
-        row = 0
-        for t in range(samples.shape[0]):
-            for c in range(channels):
-                other = other_channel(c, channels)
-                _expect(c, other, t, constants, state, scratch)
-                _distribution(c, constants, weights, tables, state, scratch)
-                x = np.int64(samples[t, c])
-                i = np.int64(tables.ranks[c, x + HALF])
-                low, high = _interval(i, c, tables, s)
-                starts[row], freqs[row] = low, high - low
-                if constants.plan.online:
-                    adapt(c, x, constants, state, scratch)
-                learn(c, other, t, x, constants, state)
-                row += 1
-
-    @compiled_loop
-    def pop(
-        samples: Array,
-        constants: Any,
-        weights: Any,
-        tables: Any,
-        state: Any,
-        scratch: Any,
-        heads: Array,
-        words: Array,
-        count: int,
-    ) -> int:
-        """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
-        channels, s = samples.shape[1], scratch
-        head, mask = heads[0], (1 << tables.precision) - 1
-        for t in range(samples.shape[0]):
-            for c in range(channels):
-                other = other_channel(c, channels)
-                _expect(c, other, t, constants, state, scratch)
-                best = _distribution(c, constants, weights, tables, state, scratch)
-                target = head & mask
-                i, low, high = _find(target, best, c, tables, s)
-                x = np.int64(tables.values[c, i])
-                samples[t, c] = x
-                head = (high - low) * (head >> tables.precision) + target - low
-                if head < HEAD_MIN:
-                    if count == 0:
-                        return -1
-                    count -= 1
-                    head = (head << 32) | np.int64(words[count])
-                if constants.plan.online:
-                    adapt(c, x, constants, state, scratch)
-                learn(c, other, t, x, constants, state)
-        heads[0] = head
-        return count
-
-    return Loops(trace, intervals, pop)
+@compiled_loop
+def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
+    """What training needs of each sample: see :meth:`idf.models.adaptive.model.AdaptiveModel.trace`."""
+    plan, channels = constants.plan, samples.shape[1]
+    row = 0
+    for t in range(samples.shape[0]):
+        for c in range(channels):
+            other = other_channel(c, channels)
+            _expect(c, other, t, constants, state, scratch)
+            now = state.now[c]
+            for i in range(plan.inputs):
+                inputs[row, i] = scratch.inputs[i]
+            targets[row, 0] = samples[t, c] - now[CENTRE]
+            targets[row, 1] = now[LEVEL]
+            for k in range(plan.experts):
+                targets[row, 2 + k] = (state.predictions[c, k] - now[CENTRE]) / now[LEVEL]
+            learn(c, other, t, np.int64(samples[t, c]), constants, state)
+            row += 1
 
 
-def _digest() -> str:
-    modules = (network, online, state, steps, least_squares, vectors, kernels)
-    files = [Path(str(module.__file__)) for module in modules] + [Path(__file__)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+@compiled_loop
+def intervals(
+    samples: Array,
+    constants: Any,
+    weights: Any,
+    tables: Any,
+    state: Any,
+    scratch: Any,
+    starts: Array,
+    freqs: Array,
+) -> None:
+    """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
+    channels, s = samples.shape[1], scratch
+    row = 0
+    for t in range(samples.shape[0]):
+        for c in range(channels):
+            other = other_channel(c, channels)
+            _expect(c, other, t, constants, state, scratch)
+            _distribution(c, constants, weights, tables, state, scratch)
+            x = np.int64(samples[t, c])
+            i = np.int64(tables.ranks[c, x + HALF])
+            low, high = _interval(i, c, tables, s)
+            starts[row], freqs[row] = low, high - low
+            if constants.plan.online:
+                adapt(c, x, constants, state, scratch)
+            learn(c, other, t, x, constants, state)
+            row += 1
 
 
-SOURCES = _digest()
-"""Names the version of all that is computed here."""
-LOOPS = _make()
+@compiled_loop
+def pop(
+    samples: Array,
+    constants: Any,
+    weights: Any,
+    tables: Any,
+    state: Any,
+    scratch: Any,
+    heads: Array,
+    words: Array,
+    count: int,
+) -> int:
+    """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
+    channels, s = samples.shape[1], scratch
+    head, mask = heads[0], (1 << tables.precision) - 1
+    for t in range(samples.shape[0]):
+        for c in range(channels):
+            other = other_channel(c, channels)
+            _expect(c, other, t, constants, state, scratch)
+            best = _distribution(c, constants, weights, tables, state, scratch)
+            target = head & mask
+            i, low, high = _find(target, best, c, tables, s)
+            x = np.int64(tables.values[c, i])
+            samples[t, c] = x
+            head, count = taken(head, target, low, high, tables.precision, words, count)
+            if count < 0:
+                return -1
+            if constants.plan.online:
+                adapt(c, x, constants, state, scratch)
+            learn(c, other, t, x, constants, state)
+    heads[0] = head
+    return count
+
+
+LOOPS = Loops(trace, intervals, pop)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import compiled_step
+from idf.compiled import compiled_step
 from idf.models.adaptive.state import Plan
 from idf.models.adaptive.steps import EXPONENT, LEVEL, MANTISSA, bounded
 from idf.models.adaptive.vectors import aligned, multiply, multiply_integers

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.coding.kernels import compiled_step
+from idf.compiled import compiled_step
 from idf.models.adaptive.network import MEAN_STEP, power_of_two
 from idf.models.adaptive.state import BATCH
 from idf.models.adaptive.steps import LEVEL

@@ -9,6 +9,7 @@ import numpy as np
 
 from idf.coding.alphabet import Alphabet
 from idf.coding.kernels import RING
+from idf.coding.listing import choose, pop_alphabets, push_alphabets, told_bits
 from idf.coding.message import Message
 from idf.coding.mixture import PRECISION
 from idf.coding.tables import coding_tables
@@ -58,6 +59,53 @@ class SequentialCoder(ABC):
         words[0] >>= 1  # the message's head has 63 bits, the highest of them set
         words[0] |= 1 << 30
         return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
+
+
+class AlphabetCoder(SequentialCoder):
+    """A :class:`SequentialCoder` whose messages begin with each channel's alphabet: the values that occur."""
+
+    @abstractmethod
+    def intervals(
+        self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+
+        Args:
+            samples: int32 (n, channels) in [-32768, 32767].
+            alphabets: one a channel, which hold all samples; all 16-bit values if not given.
+        """
+
+    @abstractmethod
+    def _pop(
+        self, message: Message, count: int, channels: int, alphabets: Sequence[Alphabet] | None = None
+    ) -> np.ndarray:
+        """Take samples off a message: int32 (count, channels)."""
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message: alphabets, then samples."""
+        alphabets = [choose(channel) for channel in samples.T]
+        message = Message()
+        message.push_intervals(*self.intervals(samples, alphabets))
+        push_alphabets(message, alphabets)
+        return message.to_bytes()
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """The ``count`` samples of a message: int32 (count, channels).
+
+        Raises:
+            FormatError: the message is damaged, or of another model.
+        """
+        message = Message.from_bytes(data)
+        alphabets = pop_alphabets(message, channels)
+        samples = self._pop(message, count, channels, alphabets)
+        message.finish()
+        return samples
+
+    def bits(self, samples: np.ndarray) -> float:
+        """What :meth:`encode` needs, without the message's ends."""
+        alphabets = [choose(channel) for channel in samples.T]
+        _, freqs = self.intervals(samples, alphabets)
+        return float(PRECISION * len(freqs) - np.log2(freqs).sum()) + sum(map(told_bits, alphabets))
 
 
 def loop_tables(alphabets: Sequence[Alphabet]) -> Tables:

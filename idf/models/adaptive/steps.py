@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import compiled_step
+from idf.compiled import compiled_step
 from idf.models.adaptive.least_squares import SOLVE_EVERY, expected, gather, solve
 from idf.models.adaptive.state import EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
 from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update

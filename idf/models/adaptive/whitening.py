@@ -10,20 +10,18 @@ Not here: what codes the residual (:mod:`idf.models.build`).
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
+from idf.coding.kernels import HALF, RING
+from idf.compiled import Loop, compiled_loop, compiled_step
 from idf.config.schema import AdaptiveConfig, PredictorsConfig, WhiteningConfig
-from idf.models.adaptive.loops import SOURCES, other_channel
+from idf.models.adaptive.loops import other_channel
 from idf.models.adaptive.state import Constants, first_state, make_constants
 from idf.models.adaptive.steps import CENTRE, LIMIT, centre, learn, predict
 
@@ -37,8 +35,8 @@ _BIAS = 4 * int(LIMIT)
 class _Loops(NamedTuple):
     """Both take (from, constants, state, to); samples and residuals are int32 (time, channels)."""
 
-    forward: Callable[..., None]
-    inverse: Callable[..., None]
+    forward: Loop
+    inverse: Loop
 
 
 @compiled_step
@@ -54,33 +52,31 @@ def _wrap16(value: int) -> int:
     return ((value + HALF) & (RING - 1)) - HALF
 
 
-def _make() -> _Loops:
-    @compiled_loop
-    def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
-        channels = samples.shape[1]
-        for t in range(samples.shape[0]):
-            for c in range(channels):
-                other = other_channel(c, channels)
-                expected = _expected(c, other, t, constants, state)
-                x = np.int64(samples[t, c])
-                residuals[t, c] = _wrap16(x - expected)
-                learn(c, other, t, x, constants, state)
-
-    @compiled_loop
-    def inverse(residuals: Array, constants: Any, state: Any, samples: Array) -> None:
-        channels = residuals.shape[1]
-        for t in range(residuals.shape[0]):
-            for c in range(channels):
-                other = other_channel(c, channels)
-                expected = _expected(c, other, t, constants, state)
-                x = _wrap16(np.int64(residuals[t, c]) + expected)
-                samples[t, c] = x
-                learn(c, other, t, x, constants, state)
-
-    return _Loops(forward, inverse)
+@compiled_loop
+def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
+    channels = samples.shape[1]
+    for t in range(samples.shape[0]):
+        for c in range(channels):
+            other = other_channel(c, channels)
+            expected = _expected(c, other, t, constants, state)
+            x = np.int64(samples[t, c])
+            residuals[t, c] = _wrap16(x - expected)
+            learn(c, other, t, x, constants, state)
 
 
-_LOOPS = _make()
+@compiled_loop
+def inverse(residuals: Array, constants: Any, state: Any, samples: Array) -> None:
+    channels = residuals.shape[1]
+    for t in range(residuals.shape[0]):
+        for c in range(channels):
+            other = other_channel(c, channels)
+            expected = _expected(c, other, t, constants, state)
+            x = _wrap16(np.int64(residuals[t, c]) + expected)
+            samples[t, c] = x
+            learn(c, other, t, x, constants, state)
+
+
+_LOOPS = _Loops(forward, inverse)
 
 
 @dataclass(frozen=True)
@@ -109,7 +105,7 @@ class Whitening:
         """:meth:`forward` for one channel, int32 (n,): a :class:`idf.datasets.dataset.Change`."""
         return self.forward(samples[:, None])[:, 0]
 
-    def _run(self, loop: Callable[..., None], given: np.ndarray) -> np.ndarray:
+    def _run(self, loop: Loop, given: np.ndarray) -> np.ndarray:
         given = np.ascontiguousarray(given, np.int32)
         made = np.empty_like(given)
         for start in range(0, len(given), self.block_samples):
@@ -123,10 +119,5 @@ def build_whitening(config: WhiteningConfig) -> Whitening:
     predictors = {field.name: getattr(config, field.name) for field in fields(PredictorsConfig)}
     # The network's sizes are the least there are; nothing but the past errors' history is made of them.
     constants = make_constants(AdaptiveConfig(**predictors, past=1, hidden=32, layers=0, components=1))
-    text = f"{_sources()} {BLOCK_SAMPLES} {json.dumps(predictors, sort_keys=True)}"
+    text = f"{_LOOPS.forward.version} {BLOCK_SAMPLES} {json.dumps(predictors, sort_keys=True)}"
     return Whitening(constants, hashlib.sha256(text.encode()).hexdigest()[:24])
-
-
-@functools.cache
-def _sources() -> str:
-    return SOURCES + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()

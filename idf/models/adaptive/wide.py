@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.coding.codec import LOW_SEGMENT
-from idf.coding.kernels import HALF, HEAD_MIN, cdf, prepare
+from idf.coding.kernels import HALF, cdf, prepare, taken
 from idf.compiled import compiled_loop, compiled_step
 from idf.models.adaptive.loops import _expect, _find, _interval, other_channel
 from idf.models.adaptive.network import mixture
@@ -138,12 +138,9 @@ def code_wide(
                     starts[row], freqs[row] = low, high - low
                     row += 1
                     continue
-                head = (high - low) * (head >> tables.precision) + target - low
-                if head < HEAD_MIN:
-                    if count == 0:
-                        return -1
-                    count -= 1
-                    head = (head << 32) | np.int64(words[count])
+                head, count = taken(head, target, low, high, tables.precision, words, count)
+                if count < 0:
+                    return -1
             sample = np.float64(x)
             centred = sample
             if k > 0:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from idf.coding.kernels import compiled_loop
+from idf.compiled import compiled_loop
 from idf.flows.lifting import split
 from idf.models.adaptive.state import first_stages
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS, lattice_update

@@ -7,16 +7,13 @@ window (or go on from the one before), from a state that training left; and the 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HALF, HEAD_MIN, RING, compiled_loop, compiled_step, find, interval, prepare
-from idf.models.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
+from idf.coding.kernels import HALF, RING, find, interval, prepare, taken
+from idf.compiled import Loop, compiled_loop, compiled_step
 from idf.models.adaptive.network import mixture
 from idf.models.adaptive.state import LEVEL_RATES
 from idf.models.adaptive.steps import CENTRE, LEVEL, centre, fill_inputs, learn, predict
@@ -50,10 +47,10 @@ class Bands(NamedTuple):
 class Loops(NamedTuple):
     """Each takes (windows, band, constants, start, state, scratch, …); :func:`_make` has the rest."""
 
-    trace: Callable[..., None]
-    intervals: Callable[..., None]
-    pop: Callable[..., int]
-    examine: Callable[..., None]
+    trace: Loop
+    intervals: Loop
+    pop: Loop
+    examine: Loop
 
 
 @compiled_step
@@ -144,130 +141,125 @@ def _find(target: int, best: int, tables: Any, s: Any) -> tuple[int, int, int]:
     return found
 
 
-def _make() -> Loops:
-    @compiled_loop
-    def trace(
-        windows: Array,
-        band: Any,
-        constants: Any,
-        start: Any,
-        state: Any,
-        scratch: Any,
-        inputs: Array,
-        targets: Array,
-    ) -> None:
-        """What training needs of each sample: see :class:`idf.models.adaptive.model.Trace`."""
-        plan, c, out = constants.plan, band.number, 0
-        for row in range(windows.shape[0]):
-            first = _window(row, windows.shape[1], band, constants, start, state)
-            for t in range(windows.shape[1]):
-                _expect(c, first + t, band.features[row, t], constants, state, scratch)
-                now, x = state.now[c], np.int64(windows[row, t])
-                for i in range(plan.inputs):
-                    inputs[out, i] = scratch.inputs[i]
-                targets[out, 0] = x - now[CENTRE]
-                targets[out, 1] = now[LEVEL]
-                for k in range(plan.experts):
-                    targets[out, 2 + k] = (state.predictions[c, k] - now[CENTRE]) / now[LEVEL]
-                learn(c, c, first + t, x, constants, state)
-                out += 1
-
-    @compiled_loop
-    def intervals(
-        windows: Array,
-        band: Any,
-        constants: Any,
-        start: Any,
-        state: Any,
-        scratch: Any,
-        weights: Any,
-        tables: Any,
-        starts: Array,
-        freqs: Array,
-    ) -> None:
-        """The interval of [0, 2^precision) that each sample takes: int64 (rows · n,)."""
-        c, out = band.number, 0
-        for row in range(windows.shape[0]):
-            first = _window(row, windows.shape[1], band, constants, start, state)
-            for t in range(windows.shape[1]):
-                _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
-                x = np.int64(windows[row, t])
-                low, high = _interval(x + HALF, tables, scratch)
-                starts[out], freqs[out] = low, high - low
-                learn(c, c, first + t, x, constants, state)
-                out += 1
-
-    @compiled_loop
-    def pop(
-        windows: Array,
-        band: Any,
-        constants: Any,
-        start: Any,
-        state: Any,
-        scratch: Any,
-        weights: Any,
-        tables: Any,
-        heads: Array,
-        words: Array,
-        count: int,
-    ) -> int:
-        """Fill ``windows`` from a message; returns the words that are left, or -1 when they run out."""
-        c, s = band.number, scratch
-        head, mask = heads[0], (1 << tables.precision) - 1
-        for row in range(windows.shape[0]):
-            first = _window(row, windows.shape[1], band, constants, start, state)
-            for t in range(windows.shape[1]):
-                best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
-                target = head & mask
-                k, low, high = _find(target, best, tables, s)
-                windows[row, t] = k - HALF
-                head = (high - low) * (head >> tables.precision) + target - low
-                if head < HEAD_MIN:
-                    if count == 0:
-                        return -1
-                    count -= 1
-                    head = (head << 32) | np.int64(words[count])
-                learn(c, c, first + t, k - HALF, constants, state)
-        heads[0] = head
-        return count
-
-    @compiled_loop
-    def examine(
-        windows: Array,
-        band: Any,
-        constants: Any,
-        start: Any,
-        state: Any,
-        scratch: Any,
-        weights: Any,
-        tables: Any,
-        medians: Array,
-        octaves: Array,
-        freqs: Array,
-    ) -> None:
-        """Of each sample: the median of its distribution, the mean log2 of its scales, its share of 2^precision."""
-        c, s, out = band.number, scratch, 0
-        for row in range(windows.shape[0]):
-            first = _window(row, windows.shape[1], band, constants, start, state)
-            for t in range(windows.shape[1]):
-                best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
-                half = 1 << (tables.precision - 1)
-                k, _, _ = _find(half, best, tables, s)
-                medians[out] = k - HALF
-                total, mean = 0.0, 0.0
-                for j in range(s.weight.shape[0]):
-                    total += np.float64(s.weight[j])
-                    mean += np.float64(s.weight[j]) * np.float64(s.scales[0, j])
-                octaves[out] = mean / total / 32.0
-                x = np.int64(windows[row, t])
-                low, high = _interval(x + HALF, tables, scratch)
-                freqs[out] = high - low
-                learn(c, c, first + t, x, constants, state)
-                out += 1
-
-    return Loops(trace, intervals, pop, examine)
+@compiled_loop
+def trace(
+    windows: Array,
+    band: Any,
+    constants: Any,
+    start: Any,
+    state: Any,
+    scratch: Any,
+    inputs: Array,
+    targets: Array,
+) -> None:
+    """What training needs of each sample: see :class:`idf.models.adaptive.model.Trace`."""
+    plan, c, out = constants.plan, band.number, 0
+    for row in range(windows.shape[0]):
+        first = _window(row, windows.shape[1], band, constants, start, state)
+        for t in range(windows.shape[1]):
+            _expect(c, first + t, band.features[row, t], constants, state, scratch)
+            now, x = state.now[c], np.int64(windows[row, t])
+            for i in range(plan.inputs):
+                inputs[out, i] = scratch.inputs[i]
+            targets[out, 0] = x - now[CENTRE]
+            targets[out, 1] = now[LEVEL]
+            for k in range(plan.experts):
+                targets[out, 2 + k] = (state.predictions[c, k] - now[CENTRE]) / now[LEVEL]
+            learn(c, c, first + t, x, constants, state)
+            out += 1
 
 
-SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
-"""Names the version of all that is computed here."""
-LOOPS = _make()
+@compiled_loop
+def intervals(
+    windows: Array,
+    band: Any,
+    constants: Any,
+    start: Any,
+    state: Any,
+    scratch: Any,
+    weights: Any,
+    tables: Any,
+    starts: Array,
+    freqs: Array,
+) -> None:
+    """The interval of [0, 2^precision) that each sample takes: int64 (rows · n,)."""
+    c, out = band.number, 0
+    for row in range(windows.shape[0]):
+        first = _window(row, windows.shape[1], band, constants, start, state)
+        for t in range(windows.shape[1]):
+            _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
+            x = np.int64(windows[row, t])
+            low, high = _interval(x + HALF, tables, scratch)
+            starts[out], freqs[out] = low, high - low
+            learn(c, c, first + t, x, constants, state)
+            out += 1
+
+
+@compiled_loop
+def pop(
+    windows: Array,
+    band: Any,
+    constants: Any,
+    start: Any,
+    state: Any,
+    scratch: Any,
+    weights: Any,
+    tables: Any,
+    heads: Array,
+    words: Array,
+    count: int,
+) -> int:
+    """Fill ``windows`` from a message; returns the words that are left, or -1 when they run out."""
+    c, s = band.number, scratch
+    head, mask = heads[0], (1 << tables.precision) - 1
+    for row in range(windows.shape[0]):
+        first = _window(row, windows.shape[1], band, constants, start, state)
+        for t in range(windows.shape[1]):
+            best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
+            target = head & mask
+            k, low, high = _find(target, best, tables, s)
+            windows[row, t] = k - HALF
+            head, count = taken(head, target, low, high, tables.precision, words, count)
+            if count < 0:
+                return -1
+            learn(c, c, first + t, k - HALF, constants, state)
+    heads[0] = head
+    return count
+
+
+@compiled_loop
+def examine(
+    windows: Array,
+    band: Any,
+    constants: Any,
+    start: Any,
+    state: Any,
+    scratch: Any,
+    weights: Any,
+    tables: Any,
+    medians: Array,
+    octaves: Array,
+    freqs: Array,
+) -> None:
+    """Of each sample: the median of its distribution, the mean log2 of its scales, its share of 2^precision."""
+    c, s, out = band.number, scratch, 0
+    for row in range(windows.shape[0]):
+        first = _window(row, windows.shape[1], band, constants, start, state)
+        for t in range(windows.shape[1]):
+            best = _distribution(c, first + t, band.features[row, t], constants, weights, tables, state, scratch)
+            half = 1 << (tables.precision - 1)
+            k, _, _ = _find(half, best, tables, s)
+            medians[out] = k - HALF
+            total, mean = 0.0, 0.0
+            for j in range(s.weight.shape[0]):
+                total += np.float64(s.weight[j])
+                mean += np.float64(s.weight[j]) * np.float64(s.scales[0, j])
+            octaves[out] = mean / total / 32.0
+            x = np.int64(windows[row, t])
+            low, high = _interval(x + HALF, tables, scratch)
+            freqs[out] = high - low
+            learn(c, c, first + t, x, constants, state)
+            out += 1
+
+
+LOOPS = Loops(trace, intervals, pop, examine)

@@ -19,16 +19,13 @@ coefficients are elementwise, so that vectorising them changes nothing; sums run
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HALF, RING, compiled_loop, compiled_step
-from idf.models.adaptive.loops import SOURCES as ADAPTIVE_SOURCES
+from idf.coding.kernels import HALF, RING
+from idf.compiled import Loop, compiled_loop, compiled_step
 from idf.models.adaptive.network import power_of_two
 from idf.models.adaptive.steps import EXPONENT, LIMIT, MANTISSA, bounded
 from idf.models.adaptive.vectors import LANES, STAGE, lattice_update
@@ -115,8 +112,8 @@ class State(NamedTuple):
 class Loops(NamedTuple):
     """Both take (from, constants, state, to): int32 (windows, samples)."""
 
-    forward: Callable[..., None]
-    inverse: Callable[..., None]
+    forward: Loop
+    inverse: Loop
 
 
 def make_state(constants: Constants) -> State:
@@ -298,30 +295,26 @@ def _wrap16(value: int) -> int:
     return ((value + HALF) & (RING - 1)) - HALF
 
 
-def _make() -> Loops:
-    @compiled_loop
-    def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
-        for row in range(samples.shape[0]):
-            _begin(constants, state)
-            for t in range(samples.shape[1]):
-                expected = _predict(t, constants, state)
-                x = np.int64(samples[row, t])
-                residuals[row, t] = _wrap16(x - _rounded(expected))
-                _learn(t, np.float64(x), expected, constants, state)
-
-    @compiled_loop
-    def inverse(residuals: Array, constants: Any, state: Any, samples: Array) -> None:
-        for row in range(residuals.shape[0]):
-            _begin(constants, state)
-            for t in range(residuals.shape[1]):
-                expected = _predict(t, constants, state)
-                x = _wrap16(np.int64(residuals[row, t]) + _rounded(expected))
-                samples[row, t] = x
-                _learn(t, np.float64(x), expected, constants, state)
-
-    return Loops(forward, inverse)
+@compiled_loop
+def forward(samples: Array, constants: Any, state: Any, residuals: Array) -> None:
+    for row in range(samples.shape[0]):
+        _begin(constants, state)
+        for t in range(samples.shape[1]):
+            expected = _predict(t, constants, state)
+            x = np.int64(samples[row, t])
+            residuals[row, t] = _wrap16(x - _rounded(expected))
+            _learn(t, np.float64(x), expected, constants, state)
 
 
-SOURCES = hashlib.sha256(ADAPTIVE_SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
-"""Names the version of all that is computed here."""
-LOOPS = _make()
+@compiled_loop
+def inverse(residuals: Array, constants: Any, state: Any, samples: Array) -> None:
+    for row in range(residuals.shape[0]):
+        _begin(constants, state)
+        for t in range(residuals.shape[1]):
+            expected = _predict(t, constants, state)
+            x = _wrap16(np.int64(residuals[row, t]) + _rounded(expected))
+            samples[row, t] = x
+            _learn(t, np.float64(x), expected, constants, state)
+
+
+LOOPS = Loops(forward, inverse)

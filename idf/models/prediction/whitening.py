@@ -10,14 +10,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from idf.compiled import Loop
 from idf.config.schema import LANES, WhiteningConfig
-from idf.models.prediction.loops import LOOPS, SOURCES, Constants, make_state
+from idf.models.prediction.loops import LOOPS, Constants, make_state
 from idf.models.prediction.start import CONSTANT, Start, checked_start, empty_start, growing_predictors
 
 _CLASS_ADVANTAGE = 6.0
@@ -75,7 +76,7 @@ class WindowWhitening:
         """The same step from another start."""
         return _whitening(self.config, self.window, start)
 
-    def _run(self, loop: Callable[..., None], given: np.ndarray) -> np.ndarray:
+    def _run(self, loop: Loop, given: np.ndarray) -> np.ndarray:
         made = np.empty(given.shape, np.int32)
         whole = len(given) // self.window * self.window
         for number in range(given.shape[1]):
@@ -146,4 +147,4 @@ def _log2(value: float) -> float:
 
 @functools.cache
 def _sources() -> str:
-    return SOURCES + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return LOOPS.forward.version + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()

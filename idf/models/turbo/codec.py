@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from idf.coding.alphabet import Alphabet, full
-from idf.coding.listing import choose, pop_alphabets, push_alphabets, told_bits
 from idf.coding.message import Message
-from idf.coding.mixture import PRECISION
 from idf.config.model_checks import turbo_problems
 from idf.config.schema import Config
 from idf.errors import ConfigError
-from idf.models.adaptive.sequential import SequentialCoder, loop_tables
+from idf.models.adaptive.sequential import AlphabetCoder, loop_tables
 from idf.models.file import ModelFile, write_model_file
 from idf.models.saved import check_finite, fitting
 from idf.models.turbo.logistic import make_guesses
@@ -32,7 +30,7 @@ CHUNK_SAMPLES = 1 << 19
 """Of a block, as in the adaptive flow."""
 
 
-class TurboCodec(SequentialCoder):
+class TurboCodec(AlphabetCoder):
     """A :class:`~idf.coding.codec.ChunkCodec`.
 
     Args:
@@ -57,32 +55,6 @@ class TurboCodec(SequentialCoder):
         self.constants, self.start, self.fingerprint = constants, start, fingerprint
         self.provenance = dict(provenance or {})
         self.chunk_samples = chunk_samples
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        """Code samples int32 (n, channels) in [-32768, 32767] as one rANS message: alphabets, then samples."""
-        alphabets = [choose(channel) for channel in samples.T]
-        message = Message()
-        message.push_intervals(*self.intervals(samples, alphabets))
-        push_alphabets(message, alphabets)
-        return message.to_bytes()
-
-    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """Return the ``count`` samples of a message: int32 (count, channels).
-
-        Raises:
-            FormatError: the message is damaged, or of another model.
-        """
-        message = Message.from_bytes(data)
-        alphabets = pop_alphabets(message, channels)
-        samples = self._pop(message, count, channels, alphabets)
-        message.finish()
-        return samples
-
-    def bits(self, samples: np.ndarray) -> float:
-        """Return what :meth:`encode` needs, without the message's ends."""
-        alphabets = [choose(channel) for channel in samples.T]
-        _, freqs = self.intervals(samples, alphabets)
-        return float(PRECISION * len(freqs) - np.log2(freqs).sum()) + sum(map(told_bits, alphabets))
 
     def intervals(
         self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None, state: State | None = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray as Array
 
-from idf.coding.kernels import HALF, HEAD_MIN
-from idf.compiled import compiled_loop
+from idf.coding.kernels import HALF, taken
+from idf.compiled import Loop, compiled_loop
 from idf.models.turbo.logistic import ends, locate
 from idf.models.turbo.steps import fixed, learn, predict, spread
 
@@ -17,8 +16,8 @@ from idf.models.turbo.steps import fixed, learn, predict, spread
 class Loops(NamedTuple):
     """The loop in its two uses. Samples are (time, channels)."""
 
-    intervals: Callable[..., None]
-    pop: Callable[..., int]
+    intervals: Loop
+    pop: Loop
 
 
 @compiled_loop
@@ -58,12 +57,9 @@ def pop(
             i, low, high = locate(target, c, tables, guesses, fixed(mean), tables.inverse[scale], scale)
             x = np.int64(tables.values[c, i])
             samples[t, c] = x
-            head = (high - low) * (head >> tables.precision) + target - low
-            if head < HEAD_MIN:
-                if count == 0:
-                    return -1
-                count -= 1
-                head = (head << 32) | np.int64(words[count])
+            head, count = taken(head, target, low, high, tables.precision, words, count)
+            if count < 0:
+                return -1
             learn(c, channels, x, mean, tables.inverse[scale], constants, tables.sigma, state)
     heads[0] = head
     return count

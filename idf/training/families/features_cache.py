@@ -186,19 +186,19 @@ def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step:
 
 def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache: Path) -> Rows:
     """The rows of ``dataset.train`` for the adaptive flow; see :func:`prepared_rows`."""
-    from idf.models.adaptive.loops import SOURCES
+    from idf.models.adaptive.loops import LOOPS
 
     adaptive = asdict(config.model.adaptive)
-    return prepared_rows(config, model, dataset, cache, f"{SOURCES} {_seen(adaptive)}")[0]
+    return prepared_rows(config, model, dataset, cache, f"{LOOPS.trace.version} {_seen(adaptive)}")[0]
 
 
 def band_rows(config: Config, model: BandModel, dataset: Dataset, cache: Path) -> list[Rows]:
     """The rows of ``dataset.train`` for a flow of subbands, a table for each; see :func:`prepared_rows`."""
-    from idf.models.bands.loops import SOURCES
+    from idf.models.bands.loops import LOOPS
 
     kept = {name: value for name, value in model.constants.items() if not name.startswith("input_")}
     digest = hashlib.sha256(b"".join(name.encode() + value.tobytes() for name, value in sorted(kept.items())))
-    made_by = f"{SOURCES} {_seen(asdict(config.model.bands))} {model.window} {config.context} {digest.hexdigest()}"
+    made_by = f"{LOOPS.trace.version} {_seen(asdict(config.model.bands))} {model.window} {config.context} {digest.hexdigest()}"
     return prepared_rows(config, model, dataset, cache, made_by)
 
 
