@@ -1,10 +1,11 @@
-"""Least squares that learns as it goes: normal equations of a fading past, solved now and then.
+"""Least squares that learn as they go: normal equations of a fading past, solved now and then.
 
     C ← λ C + h hᵀ        r ← λ r + x h        w = (C + ε I)⁻¹ r
 
-Recursive least squares keeps the inverse of C instead, which grows without end where inputs say the same twice, as
-predictions of one signal do. Here C stays positive, ε bounds w, and whatever went in fades; the equations are solved
-once in :data:`SOLVE_EVERY` samples by elimination (Golub & Van Loan, "Matrix Computations", section 4.1: LDLᵀ).
+Recursive least squares keeps the inverse of C instead, which grows without bound where inputs repeat each other, as
+predictions of one signal do. Here C stays positive, ε bounds w, and everything fades. Samples enter in batches of
+:data:`BATCH`: their products are added up once for all memories, each with its own λ, and the past fades once a batch.
+The equations are solved by elimination (Golub & Van Loan, "Matrix Computations", section 4.1: LDLᵀ).
 
 Strict like :mod:`idf.models.adaptive.steps`: rows are added one after another and no sum is reordered.
 """
@@ -17,96 +18,114 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.compiled import compiled_step
-from idf.models.adaptive.vectors import BLEND, aligned, blend
+from idf.models.adaptive.vectors import BLEND, aligned, blend, dot, inner_products
 
-SOLVE_EVERY = 16
-"""Samples between two solutions, which are what it costs."""
+BATCH = 32
+"""Samples that enter the equations together; then new weights are solved for."""
 _RIDGE = 1e-5
 """ε, as a share of the mean of C's diagonal, …"""
 _LEAST_RIDGE = 1.0
 """… and what it is at least, in squared sample steps."""
 _WEIGHT_LIMIT = 1e6
 _SILENT = 1e-100
-"""Equations whose diagonal adds up to less have seen nothing but silence. They begin anew: numbers too small for normal
-floats, which some processors are slow with, would follow."""
+"""Equations whose diagonal adds up to less have seen nothing but silence. They are reset: the numbers that would follow
+are too small for normal floats, which are slow on some processors."""
 
 
 class Squares(NamedTuple):
-    """Of all channels; the first axis is the channel. All float64; rows are padded with zeros to whole vectors."""
+    """The equations of all channels and memories, float64. Rows are padded with zeros to whole vectors, of ``width``
+    numbers in all; matrices, to ``height`` rows."""
 
-    matrix: Array
-    """(channels, n, n): C; what lies below the diagonal is not used."""
-    moments: Array
-    """(channels, n): r."""
-    inputs: Array
-    """(channels, n): h."""
+    rows: Array
+    """(channels, BATCH, width): h of the samples of this batch, and in column n the sample x itself."""
+    products: Array
+    """(height, width): what a batch adds to C and r, then what elimination takes from them."""
+    equations: Array
+    """(channels, memories, n, width): C, without what lies below its diagonal, and in column n r."""
     weights: Array
-    """(channels, n): w."""
-    space: Array
-    """(n + 1, n): what elimination works on, then its right-hand side."""
+    """(channels, memories, width): w."""
+    upper: Array
+    """(height, width): the equations after elimination, …"""
+    scaled: Array
+    """… and each row divided by its pivot."""
+    kept: Array
+    """(memories,): λ^BATCH."""
 
 
-def first_squares(channels: int, inputs: int) -> Squares:
-    """Before the first sample: nothing is expected."""
-    padded = -(-inputs // BLEND) * BLEND
-    moments, given, weights = (aligned(np.zeros((channels, padded))) for _ in range(3))
-    matrix, space = aligned(np.zeros((channels, inputs, padded))), aligned(np.zeros((inputs + 1, padded)))
-    return Squares(matrix, moments, given, weights, space)
+def first_squares(channels: int, inputs: int, forgetting: Array) -> Squares:
+    """Return the state before the first sample, whose weights are zero.
+
+    Args:
+        inputs: n.
+        forgetting: float64 (memories,): λ of each.
+    """
+    height, width = (-(-count // BLEND) * BLEND for count in (inputs, inputs + 1))
+    space, memories = (height, width), len(forgetting)
+    shapes = ((channels, BATCH, width), space, (channels, memories, inputs, width), (channels, memories, width))
+    kept = forgetting
+    for _ in range(BATCH.bit_length() - 1):  # the library's power is not the same everywhere
+        kept = kept * kept
+    return Squares(*(aligned(np.zeros(shape)) for shape in (*shapes, space, space)), kept)
 
 
 @compiled_step
-def expected(c: int, squares: Any) -> float:
-    """What the weights make of the inputs."""
-    inputs, weights = squares.inputs[c], squares.weights[c]
-    total = 0.0
-    for i in range(inputs.shape[0]):
-        total += weights[i] * inputs[i]
+def expected(row: Array, weights: Array) -> float:
+    """What the weights make of the inputs of a row of :attr:`Squares.rows`."""
+    total: float = dot(weights, row, 0, weights.shape[0])
     return total
 
 
 @compiled_step
-def gather(c: int, squares: Any, target: float, forgetting: float) -> None:
-    """Take in the inputs and what they should have given."""
-    inputs, matrix = squares.inputs[c], squares.matrix[c]
-    for i in range(matrix.shape[0]):
-        blend(matrix[i], forgetting, inputs, inputs[i], i // BLEND * BLEND)
-    blend(squares.moments[c], forgetting, inputs, target, 0)
+def gather(c: int, t: int, squares: Any, target: float) -> None:
+    """Learn sample t, which its row of inputs should have given."""
+    rows, equations, products = squares.rows[c], squares.equations[c], squares.products
+    n, width = equations.shape[1], equations.shape[2]
+    rows[t % BATCH, n] = target
+    if (t + 1) % BATCH != 0:
+        return
+    inner_products(rows, rows, BATCH, width, 0, products.shape[0], products)
+    for memory in range(equations.shape[0]):
+        for i in range(n):
+            blend(equations[memory, i], squares.kept[memory], products[i], 1.0, i // BLEND * BLEND)
+    for memory in range(equations.shape[0]):
+        _solve(equations[memory], squares.weights[c, memory], squares)
 
 
 @compiled_step
-def solve(c: int, squares: Any) -> None:
+def _solve(equations: Array, weights: Array, squares: Any) -> None:
     """New weights. Where the equations cannot be trusted, none: nothing is expected until they can."""
-    matrix, moments, weights, space = squares.matrix[c], squares.moments[c], squares.weights[c], squares.space
-    n = matrix.shape[0]
-    right, trace = space[n], 0.0
-    for j in range(moments.shape[0]):
-        right[j] = moments[j]
+    upper, scaled, products = squares.upper, squares.scaled, squares.products
+    n, width, trace = equations.shape[0], equations.shape[1], 0.0
+    for j in range(width):
+        weights[j] = 0.0
     for i in range(n):
-        trace += matrix[i, i]
-        for j in range(moments.shape[0]):
-            space[i, j] = matrix[i, j]
+        trace += equations[i, i]
     if trace < _SILENT:
-        for j in range(moments.shape[0]):
-            moments[j] = weights[j] = 0.0
-            for i in range(n):
-                matrix[i, j] = 0.0
+        for i in range(n):
+            for j in range(width):
+                equations[i, j] = 0.0
         return
     ridge = _LEAST_RIDGE + _RIDGE * trace / n
-    for k in range(n):
-        pivots = space[k]
-        pivots[k] += ridge
-        if not pivots[k] > 0.0:  # nor if it is not a number
-            for j in range(n):
-                weights[j] = 0.0
-            return
-        inverse, known = 1.0 / pivots[k], right[k]
-        for i in range(k + 1, n):
-            factor = pivots[i] * inverse
-            blend(space[i], 1.0, pivots, -factor, i // BLEND * BLEND)
-            right[i] -= factor * known
+    for first in range(0, n, BLEND):
+        end = min(first + BLEND, n)
+        inner_products(scaled, upper, first, width, first, first + BLEND, products)
+        for i in range(first, end):
+            for j in range(first, width):
+                upper[i, j] = equations[i, j] - products[i, j]
+        for k in range(first, end):
+            pivots = upper[k]
+            pivots[k] += ridge
+            if not pivots[k] > 0.0:  # nor if it is not a number
+                return
+            inverse = 1.0 / pivots[k]
+            for j in range(first, width):
+                scaled[k, j] = pivots[j] * inverse
+            for i in range(k + 1, end):
+                blend(upper[i], 1.0, pivots, -scaled[k, i], first)
+    for i in range(n):
+        weights[i] = scaled[i, n]
     for k in range(n - 1, -1, -1):
-        weight = right[k] / space[k, k]
-        weight = min(max(weight, -_WEIGHT_LIMIT), _WEIGHT_LIMIT)
+        weight = min(max(weights[k], -_WEIGHT_LIMIT), _WEIGHT_LIMIT)
         weights[k] = weight
         for i in range(k):
-            right[i] -= space[i, k] * weight
+            weights[i] -= scaled[i, k] * weight

@@ -111,7 +111,7 @@ class State(NamedTuple):
     joint: Squares
     """Samples of both channels."""
     stacks: Squares
-    """Each expert's deviation from their centre; the first axis is channel · stacks + stack."""
+    """Each expert's deviation from their centre; a memory for each stack."""
     online: Online
     now: np.ndarray
     """float64 (channels, 8): see the names in :mod:`idf.models.adaptive.steps`."""
@@ -131,7 +131,8 @@ class Constants(NamedTuple):
     """int64 (cascades,): the expert that each cascade goes on from."""
     filter_orders: np.ndarray
     filter_rates: np.ndarray
-    joint_forgetting: float
+    joint_forgetting: np.ndarray
+    """float64 (1,)."""
     stack_forgetting: np.ndarray
     """float64 (stacks,)."""
     online_rate: np.float32
@@ -186,8 +187,8 @@ def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIG
         levels=each(levels),
         residuals=each(np.zeros(2 * plan.past, np.float32)),
         samples=each(np.zeros(2 * plan.past, np.float32)),
-        joint=first_squares(channels, plan.joint_own + plan.joint_other),
-        stacks=first_squares(channels * plan.stacks, plan.stacked),
+        joint=first_squares(channels, plan.joint_own + plan.joint_other, constants.joint_forgetting),
+        stacks=first_squares(channels, plan.stacked, constants.stack_forgetting),
         online=first_online(last, plan.outputs),
         now=each(np.zeros(8)),
     )
@@ -243,7 +244,7 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
         cascade_sources=np.array(config.cascades, np.int64),
         filter_orders=np.array(config.filter_orders, np.int64),
         filter_rates=np.array(config.filter_rates, np.float64),
-        joint_forgetting=config.joint_forgetting,
+        joint_forgetting=np.array([config.joint_forgetting]),
         stack_forgetting=np.array(config.stacks, np.float64),
         online_rate=np.float32(config.online_rate),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.compiled import compiled_step
-from idf.models.adaptive.least_squares import SOLVE_EVERY, expected, gather, solve
+from idf.models.adaptive.least_squares import BATCH, expected, gather
 from idf.models.adaptive.state import EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
 from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update
 
@@ -147,8 +147,8 @@ def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
     if plan.joint_own > 0:
         p[place] = p[place - 1]
         if other != c:
-            _shift(c, other, plan.joint_own, state)
-            p[place] = bounded(expected(c, state.joint))
+            _fill_joint(c, other, t, plan, state)
+            p[place] = bounded(expected(state.joint.rows[c, t % BATCH], state.joint.weights[c, 0]))
         place += 1
     for q in range(len(constants.cascade_sources)):
         total = p[constants.cascade_sources[q]]
@@ -165,22 +165,24 @@ def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
     if plan.stacks > 0:
         middle = _mean(0, place, p, state.error_levels[c, 1], state.now[c])
         state.now[c, MIDDLE] = middle
+        row = state.stacks.rows[c, t % BATCH]
+        for k in range(plan.stacked):
+            row[k] = p[k] - middle
         for s in range(plan.stacks):
-            row = c * plan.stacks + s
-            inputs = state.stacks.inputs[row]
-            for k in range(plan.stacked):
-                inputs[k] = p[k] - middle
-            p[place + s] = bounded(middle + expected(row, state.stacks))
+            p[place + s] = bounded(middle + expected(row, state.stacks.weights[c, s]))
 
 
 @compiled_step
-def _shift(c: int, other: int, own: int, state: Any) -> None:
-    """The newest sample of each channel to the front of the joint expert's inputs."""
-    inputs = state.joint.inputs[c]
-    for i in range(inputs.shape[0] - 1, 0, -1):
-        inputs[i] = inputs[i - 1]
-    inputs[0] = state.now[c, LAST]
-    inputs[own] = state.now[other, LAST]
+def _fill_joint(c: int, other: int, t: int, plan: Any, state: Any) -> None:
+    """The joint expert's inputs: those of the sample before, moved up by the newest sample of each channel."""
+    own = plan.joint_own
+    row, before = state.joint.rows[c, t % BATCH], state.joint.rows[c, (t - 1) % BATCH]
+    for i in range(1, own):
+        row[i] = before[i - 1]
+    for i in range(own + 1, own + plan.joint_other):
+        row[i] = before[i - 1]
+    row[0] = state.now[c, LAST]
+    row[own] = state.now[other, LAST]
 
 
 @compiled_step
@@ -285,16 +287,10 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
     lattice_update(state.stages[c], constants.orders, state.memory[c], np.float32(sample), state.by_order[c])
     residual = sample - now[CENTRE]
     now[ERROR], now[LAST] = residual, sample
-    solving = (t + 1) % SOLVE_EVERY == 0
     if plan.joint_own > 0 and other != c:
-        gather(c, state.joint, sample, constants.joint_forgetting)
-        if solving:
-            solve(c, state.joint)
-    for s in range(plan.stacks):
-        row = c * plan.stacks + s
-        gather(row, state.stacks, sample - now[MIDDLE], constants.stack_forgetting[s])
-        if solving:
-            solve(row, state.stacks)
+        gather(c, t, state.joint, sample)
+    if plan.stacks > 0:
+        gather(c, t, state.stacks, sample - now[MIDDLE])
     errors, levels = state.errors[c], state.error_levels[c]
     for k in range(plan.experts):
         e = np.float32(sample - p[k])

@@ -11,7 +11,7 @@ every processor computes the same bits.
   at once, in time proportional to the highest order, and is numerically the most robust of its kind:
   float32 is enough for it.
 * Products of vectors, and of a matrix and a vector, in float32, and of 16-bit integers.
-* Rows of matrices added to each other, in float64.
+* Rows of matrices added to each other, and products of a batch of vectors, in float64.
 
 Arrays are one-dimensional, contiguous, and long enough: nothing is checked here.
 """
@@ -37,7 +37,7 @@ BLEND = 4
 
 _DOUBLE, _SINGLE = ir.DoubleType(), ir.FloatType()
 _INDEX, _INTEGER, _SHORT = ir.IntType(64), ir.IntType(32), ir.IntType(16)
-_SINGLES = ir.VectorType(_SINGLE, 16)
+_SINGLES, _DOUBLES = ir.VectorType(_SINGLE, 16), ir.VectorType(_DOUBLE, BLEND)
 _ALIGNMENT = {_DOUBLE: 8, _SINGLE: 4, _INTEGER: 4, _SHORT: 2}
 
 
@@ -178,19 +178,21 @@ def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, o
 
 @intrinsic
 def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
-    """Sum of a[i] · b[b_start + i], float32, i = 0 … count - 1, a multiple of 16.
+    """Return the sum of a[i] · b[b_start + i], i = 0 … count - 1: float32 with ``count`` a multiple of 16, or float64 with
+    one of ``BLEND``.
 
-    Sixteen sums run side by side and are then added in halves.
+    As many sums run side by side; they are then added in halves.
     """
+    element, kind = (types.float64, _DOUBLES) if a.dtype == types.float64 else (types.float32, _SINGLES)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        w = _Writer(context, builder, _SINGLES)
+        w = _Writer(context, builder, kind)
         a_data, b_data = (w.data(signature.args[i], arguments[i]) for i in (0, 1))
-        total = w.variable(w.constant(0))
-        with w.loop(0, arguments[3], 16) as (index, _):
+        total, width = w.variable(w.constant(0)), kind.count
+        with w.loop(0, arguments[3], width) as (index, _):
             left, right = w.load(w.place(a_data, index)), w.load(w.place(b_data, builder.add(arguments[2], index)))
             w.store(builder.fadd(w.load(total), builder.fmul(left, right)), total)
-        vector, width = w.load(total), 16
+        vector = w.load(total)
         while width > 1:
             width //= 2
             halves = [
@@ -200,7 +202,7 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
             vector = builder.fadd(*halves)
         return builder.extract_element(vector, _INTEGER(0))
 
-    return types.float32(a, b, types.intp, types.intp), generate
+    return element(a, b, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -208,7 +210,7 @@ def blend(typing: Any, row: Any, keep: Any, other: Any, factor: Any, start: Any)
     """row[j] ← keep · row[j] + factor · other[j], float64, j from ``start`` on; both it and the length in ``BLEND``s."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        w = _Writer(context, builder, ir.VectorType(_DOUBLE, BLEND))
+        w = _Writer(context, builder, _DOUBLES)
         row_data, other_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2))
         count = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
         keep, factor = w.spread(arguments[1]), w.spread(arguments[3])
@@ -220,6 +222,29 @@ def blend(typing: Any, row: Any, keep: Any, other: Any, factor: Any, start: Any)
         return context.get_dummy_value()
 
     return types.void(row, types.float64, other, types.float64, types.intp), generate
+
+
+def _add_products(w: _Writer, count: Any, x: tuple[Any, ...], y: tuple[Any, ...], out: tuple[Any, ...]) -> None:
+    """out[i, j] = Σ_t x[t, i] · y[t, j], t = 0 … count - 1 one after another, for some rows i and vectors of columns j.
+
+    Args:
+        x: its data, width, and the rows.
+        y: its data, width, and the first columns of the vectors.
+        out: its data and width.
+    """
+    builder = w.builder
+    (x_data, x_width, rows), (y_data, y_width, places), (out_data, out_width) = x, y, out
+    sums = [[w.variable(w.constant(0)) for _ in places] for _ in rows]
+    with cgutils.for_range(builder, count, intp=_INDEX) as loop:
+        given, wanted = builder.mul(loop.index, x_width), builder.mul(loop.index, y_width)
+        columns = [w.load(w.place(y_data, builder.add(wanted, place))) for place in places]
+        for i, totals in zip(rows, sums, strict=True):
+            factor = w.spread(builder.load(builder.gep(x_data, [builder.add(given, i)])))
+            for column, total in zip(columns, totals, strict=True):
+                w.store(builder.fadd(w.load(total), builder.fmul(factor, column)), total)
+    for i, totals in zip(rows, sums, strict=True):
+        for place, total in zip(places, totals, strict=True):
+            w.store(w.load(total), w.place(out_data, builder.add(builder.mul(i, out_width), place)))
 
 
 @intrinsic
@@ -239,21 +264,43 @@ def outer_products(typing: Any, x: Any, count: Any, inputs: Any, slopes: Any, ou
         with w.loop(0, inputs, 2) as (row, _), w.loop(0, outputs, 32) as (first, _):
             rows = [builder.add(row, _INDEX(i)) for i in range(2)]
             places = [builder.add(first, _INDEX(16 * i)) for i in range(2)]
-            sums = [[w.variable(w.constant(0)) for _ in places] for _ in rows]
-            with cgutils.for_range(builder, count, intp=_INDEX) as loop:
-                given, wanted = builder.mul(loop.index, inputs), builder.mul(loop.index, outputs)
-                columns = [w.load(w.place(slopes_data, builder.add(wanted, place))) for place in places]
-                for i, totals in zip(rows, sums, strict=True):
-                    factor = w.spread(builder.load(builder.gep(x_data, [builder.add(given, i)])))
-                    for column, total in zip(columns, totals, strict=True):
-                        w.store(builder.fadd(w.load(total), builder.fmul(factor, column)), total)
-            for i, totals in zip(rows, sums, strict=True):
-                for place, total in zip(places, totals, strict=True):
-                    w.store(w.load(total), w.place(gradient_data, builder.add(builder.mul(i, outputs), place)))
+            given, wanted = (x_data, inputs, rows), (slopes_data, outputs, places)
+            _add_products(w, count, given, wanted, (gradient_data, outputs))
         return context.get_dummy_value()
 
     ip = types.intp
     return types.void(x, ip, ip, slopes, ip, gradient), generate
+
+
+@intrinsic
+def inner_products(
+    typing: Any, x: Any, y: Any, count: Any, width: Any, first: Any, end: Any, out: Any
+) -> Any:
+    """out[i, j] = Σ_t x[t, i] · y[t, j], float64: products are added one after another, t = 0 … count - 1.
+
+    Args:
+        x: (count, width); the width is a multiple of ``BLEND``.
+        y: (count, width).
+        first: the first row of ``out``, and
+        end: the one after the last; multiples of ``BLEND``.
+        out: (end, width). Vectors that lie left of the diagonal are left as they are.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = _Writer(context, builder, _DOUBLES)
+        x_data, y_data, out_data = (w.data(signature.args[i], arguments[i]) for i in (0, 1, 6))
+        _, _, count, width, first, end, _ = arguments
+        step = ir.Constant(_INDEX, BLEND)
+        with (
+            cgutils.for_range_slice(builder, first, end, step, intp=_INDEX) as (row, _),
+            cgutils.for_range_slice(builder, row, width, step, intp=_INDEX) as (column, _),
+        ):
+            own = [builder.add(row, _INDEX(i)) for i in range(BLEND)]
+            _add_products(w, count, (x_data, width, own), (y_data, width, [column]), (out_data, width))
+        return context.get_dummy_value()
+
+    ip = types.intp
+    return types.void(x, y, ip, ip, ip, ip, out), generate
 
 
 @intrinsic

@@ -14,6 +14,7 @@ from idf.models.adaptive.vectors import (
     aligned,
     blend,
     dot,
+    inner_products,
     lattice_update,
     multiply,
     multiply_integers,
@@ -46,6 +47,11 @@ def run_multiply_integers(x, fours, weights, start, biases, bias_start, outputs,
 @numba.njit
 def run_outer_products(x, count, inputs, slopes, outputs, gradient):
     outer_products(x, count, inputs, slopes, outputs, gradient)
+
+
+@numba.njit
+def run_inner_products(x, y, count, width, first, end, out):
+    inner_products(x, y, count, width, first, end, out)
 
 
 @numba.njit
@@ -134,13 +140,16 @@ def test_the_lattice_predicts_like_least_squares() -> None:
         assert out[599, 2, lane] == pytest.approx(rows[599] @ solution, rel=1e-3, abs=1)
 
 
-def test_dot_adds_sixteen_sums_in_halves() -> None:
+@pytest.mark.parametrize(("dtype", "lanes"), [(np.float32, 16), (np.float64, BLEND)])
+def test_dot_adds_sums_side_by_side_in_halves(dtype: type, lanes: int) -> None:
     rng = np.random.default_rng(2)
-    a, b = rng.normal(size=64).astype(np.float32), rng.normal(size=80).astype(np.float32)
-    sums = np.zeros(16, np.float32)
-    for first in range(0, 64, 16):
-        sums = sums + a[first : first + 16] * b[5 + first : 5 + first + 16]
-    for width in (8, 4, 2, 1):
+    a, b = rng.normal(size=64).astype(dtype), rng.normal(size=80).astype(dtype)
+    sums = np.zeros(lanes, dtype)
+    for first in range(0, 64, lanes):
+        sums = sums + a[first : first + lanes] * b[5 + first : 5 + first + lanes]
+    width = lanes
+    while width > 1:
+        width //= 2
         sums = sums[:width] + sums[width : 2 * width]
     assert run_dot(a, b, 5, 64) == sums[0]
 
@@ -188,6 +197,20 @@ def test_outer_products_are_added_sample_after_sample() -> None:
     gradient = np.full(6 * 64, np.nan, np.float32)
     run_outer_products(x, 9, 6, slopes, 64, gradient)
     assert gradient.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("first", [0, BLEND])
+def test_inner_products_are_added_sample_after_sample_right_of_the_diagonal(first: int) -> None:
+    width, end = 4 * BLEND, 3 * BLEND
+    x, y = np.random.default_rng(5).normal(size=(2, 9, width))
+    expected = np.zeros((end, width))
+    for given, wanted in zip(x, y, strict=True):
+        expected = expected + given[:end, None] * wanted
+    left = np.arange(width) // BLEND < np.arange(end)[:, None] // BLEND
+    expected[left | (np.arange(end)[:, None] < first)] = -1
+    out = np.full((end, width), -1.0)
+    run_inner_products(x, y, 9, width, first, end, out)
+    assert out.tobytes() == expected.tobytes()
 
 
 def test_aligned_copies_begin_with_a_cache_line() -> None:
