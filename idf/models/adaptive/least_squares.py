@@ -86,7 +86,8 @@ def gather(c: int, t: int, squares: Any, target: float) -> None:
     inner_products(rows, rows, BATCH, width, 0, products.shape[0], products)
     for memory in range(equations.shape[0]):
         for i in range(n):
-            blend(equations[memory, i], squares.kept[memory], products[i], 1.0, i // BLEND * BLEND)
+            own = equations[memory, i]
+            blend(own, squares.kept[memory], own, 1.0, products[i], i // BLEND * BLEND)
     for memory in range(equations.shape[0]):
         _solve(equations[memory], squares.weights[c, memory], squares)
 
@@ -110,18 +111,16 @@ def _solve(equations: Array, weights: Array, squares: Any) -> None:
         end = min(first + BLEND, n)
         inner_products(scaled, upper, first, width, first, first + BLEND, products)
         for i in range(first, end):
-            for j in range(first, width):
-                upper[i, j] = equations[i, j] - products[i, j]
+            blend(upper[i], 1.0, equations[i], -1.0, products[i], first)
         for k in range(first, end):
             pivots = upper[k]
             pivots[k] += ridge
             if not pivots[k] > 0.0:  # nor if it is not a number
                 return
             inverse = 1.0 / pivots[k]
-            for j in range(first, width):
-                scaled[k, j] = pivots[j] * inverse
+            blend(scaled[k], 0.0, pivots, inverse, pivots, first)
             for i in range(k + 1, end):
-                blend(upper[i], 1.0, pivots, -scaled[k, i], first)
+                blend(upper[i], 1.0, upper[i], -scaled[k, i], pivots, first)
     for i in range(n):
         weights[i] = scaled[i, n]
     for k in range(n - 1, -1, -1):

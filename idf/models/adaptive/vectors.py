@@ -206,22 +206,22 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
 
 
 @intrinsic
-def blend(typing: Any, row: Any, keep: Any, other: Any, factor: Any, start: Any) -> Any:
-    """row[j] ← keep · row[j] + factor · other[j], float64, j from ``start`` on; both it and the length in ``BLEND``s."""
+def blend(typing: Any, out: Any, a: Any, row: Any, b: Any, other: Any, start: Any) -> Any:
+    """out[j] ← a · row[j] + b · other[j], float64, j from ``start`` on; both it and the length in ``BLEND``s."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = _Writer(context, builder, _DOUBLES)
-        row_data, other_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2))
+        out_data, row_data, other_data = (w.data(signature.args[i], arguments[i]) for i in (0, 2, 4))
         count = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
-        keep, factor = w.spread(arguments[1]), w.spread(arguments[3])
+        a, b = w.spread(arguments[1]), w.spread(arguments[3])
         step = ir.Constant(_INDEX, BLEND)
-        with cgutils.for_range_slice(builder, arguments[4], count, step, intp=_INDEX) as (index, _):
-            kept = builder.fmul(keep, w.load(w.place(row_data, index)))
-            added = builder.fmul(factor, w.load(w.place(other_data, index)))
-            w.store(builder.fadd(kept, added), w.place(row_data, index))
+        with cgutils.for_range_slice(builder, arguments[5], count, step, intp=_INDEX) as (index, _):
+            kept = builder.fmul(a, w.load(w.place(row_data, index)))
+            added = builder.fmul(b, w.load(w.place(other_data, index)))
+            w.store(builder.fadd(kept, added), w.place(out_data, index))
         return context.get_dummy_value()
 
-    return types.void(row, types.float64, other, types.float64, types.intp), generate
+    return types.void(out, types.float64, row, types.float64, other, types.intp), generate
 
 
 def _add_products(w: _Writer, count: Any, x: tuple[Any, ...], y: tuple[Any, ...], out: tuple[Any, ...]) -> None:

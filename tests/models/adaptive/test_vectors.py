@@ -35,8 +35,8 @@ def run_multiply(x, inputs, weights, start, bias, outputs, out):
 
 
 @numba.njit
-def run_blend(row, keep, other, factor, start):
-    blend(row, keep, other, factor, start)
+def run_blend(out, a, row, b, other, start):
+    blend(out, a, row, b, other, start)
 
 
 @numba.njit
@@ -169,10 +169,10 @@ def test_multiply_adds_input_after_input(outputs: int) -> None:
 
 @pytest.mark.parametrize("start", [0, BLEND, 2 * BLEND])
 def test_rows_are_blended_from_a_place_on(start: int) -> None:
-    row, other = np.random.default_rng(3).normal(0, 1e5, (2, 3 * BLEND))
-    expected = np.where(np.arange(len(row)) < start, row, 0.999 * row + (-0.3) * other)
-    run_blend(row, 0.999, other, -0.3, start)
-    assert row.tobytes() == expected.tobytes()
+    out, row, other = np.random.default_rng(3).normal(0, 1e5, (3, 3 * BLEND))
+    expected = np.where(np.arange(len(row)) < start, out, 0.999 * row + (-0.3) * other)
+    run_blend(out, 0.999, row, -0.3, other, start)
+    assert out.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("outputs", [32, 64, 96, 160])
