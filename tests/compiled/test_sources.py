@@ -42,6 +42,6 @@ def test_all_files_count(loop: object) -> None:
 
 def test_files_of_the_adaptive_flow() -> None:
     names = {str(file.relative_to(ROOT / "idf")) for file in source_files(ADAPTIVE.pop.function)}  # type: ignore[attr-defined]
-    parts = ("loops", "steps", "network", "online", "state", "least_squares", "vectors")
+    parts = ("loops", "steps", "network", "online", "state", "least_squares", "vectors", "products")
     assert {f"models/adaptive/{part}.py" for part in parts} < names
     assert {"coding/kernels.py", "coding/tables.py", "config/schema.py", "compiled/build.py"} < names

@@ -18,7 +18,9 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.compiled import compiled_step
-from idf.models.adaptive.vectors import BLEND, aligned, blend, dot, inner_products
+from idf.compiled.vectors import aligned
+from idf.models.adaptive.products import inner_products
+from idf.models.adaptive.vectors import BLEND, blend, dot
 
 BATCH = 32
 """Samples that enter the equations together; then new weights are solved for."""
@@ -61,11 +63,18 @@ def first_squares(channels: int, inputs: int, forgetting: Array) -> Squares:
     """
     height, width = (-(-count // BLEND) * BLEND for count in (inputs, inputs + 1))
     space, memories = (height, width), len(forgetting)
-    shapes = ((channels, BATCH, width), space, (channels, memories, inputs, width), (channels, memories, width))
     kept = forgetting
     for _ in range(BATCH.bit_length() - 1):  # the library's power is not the same everywhere
         kept = kept * kept
-    return Squares(*(aligned(np.zeros(shape)) for shape in (*shapes, space, space)), kept)
+    return Squares(
+        rows=aligned(np.zeros((channels, BATCH, width))),
+        products=aligned(np.zeros(space)),
+        equations=aligned(np.zeros((channels, memories, inputs, width))),
+        weights=aligned(np.zeros((channels, memories, width))),
+        upper=aligned(np.zeros(space)),
+        scaled=aligned(np.zeros(space)),
+        kept=kept,
+    )
 
 
 @compiled_step

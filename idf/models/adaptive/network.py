@@ -12,9 +12,10 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.compiled import compiled_step
+from idf.compiled.vectors import aligned
+from idf.models.adaptive.products import multiply, multiply_integers
 from idf.models.adaptive.state import Plan
 from idf.models.adaptive.steps import EXPONENT, LEVEL, MANTISSA, bounded
-from idf.models.adaptive.vectors import aligned, multiply, multiply_integers
 
 # 2^x on [0, 1], relative error below 4e-6; training computes the true power.
 _P1, _P2, _P3, _P4 = (np.float32(c) for c in (0.6931530732, 0.2401536186, 0.0558263180, 0.0089893397))

@@ -16,9 +16,9 @@ import numpy as np
 
 from idf.compiled import compiled_step
 from idf.models.adaptive.network import MEAN_STEP, power_of_two
+from idf.models.adaptive.products import descend, outer_products
 from idf.models.adaptive.state import BATCH
 from idf.models.adaptive.steps import LEVEL
-from idf.models.adaptive.vectors import descend, outer_products
 
 _KEPT, _LEAST, _FARTHEST, _SHARE = (np.float32(number) for number in (0.99, 1e-4, 0.5, 1 / BATCH))
 _STEEPEST = np.float32(8)

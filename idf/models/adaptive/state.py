@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from idf.compiled.vectors import aligned
 from idf.config.schema import AdaptiveConfig
 from idf.models.adaptive.least_squares import Squares, first_squares
-from idf.models.adaptive.vectors import LANES, aligned
+from idf.models.adaptive.vectors import LANES
 
 LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
 """Per sample, of the averages of the residual's magnitude; the third is the local level that all else is divided by."""

@@ -1,94 +1,21 @@
 """Vector instructions of the turbo flow, in a fixed order of operations.
 
-As in :mod:`idf.models.adaptive.vectors`, loops are written as LLVM vectors, which LLVM splits into the registers of a
-processor: nothing is fused or reordered, and sums run over lanes that are added in halves at the end. Every array is
-one-dimensional and contiguous and comes with the place where to start, because views of arrays would take longer than
-the short loops here. Nothing is checked.
+Loops are written as vectors (:mod:`idf.compiled.vectors`), and sums run over lanes that are added in halves at the end.
+Every array is one-dimensional and contiguous and comes with the place where to start, because views of arrays would
+take longer than the short loops here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from idf.compiled import cgutils, intrinsic, ir, types
+from idf.compiled.vectors import Vectors, index
 
 SINGLES, DOUBLES = 16, 8
 """Lanes of a vector of float32 and of float64. Counts are multiples of these."""
 WIDE = 3 * DOUBLES
 """Columns of a matrix that :func:`eliminate` takes at a time. It reads and writes up to the end of the last of them."""
-
-_INDEX = ir.IntType(64)
-_LANE = ir.IntType(32)
-_NUMBERS = {SINGLES: ir.FloatType(), DOUBLES: ir.DoubleType()}
-
-
-class _Vectors:
-    """Loads, stores and constants of vectors with ``lanes`` numbers."""
-
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, lanes: int) -> None:
-        self.context, self.builder, self.signature, self.arguments = context, builder, signature, arguments
-        self.number, self.lanes = _NUMBERS[lanes], lanes
-        self.kind = ir.VectorType(self.number, lanes)
-
-    def data(self, argument: int) -> Any:
-        """The numbers of an argument that is an array."""
-        make = self.context.make_array(self.signature.args[argument])
-        return make(self.context, self.builder, self.arguments[argument]).data
-
-    def place(self, data: Any, *indices: Any) -> Any:
-        total = indices[0]
-        for index in indices[1:]:
-            total = self.builder.add(total, index)
-        return self.builder.bitcast(self.builder.gep(data, [total]), self.kind.as_pointer())
-
-    def load(self, place: Any) -> Any:
-        value = self.builder.load(place)
-        value.align = self._bytes()
-        return value
-
-    def store(self, value: Any, place: Any) -> None:
-        self.builder.store(value, place).align = self._bytes()
-
-    def _bytes(self) -> int:
-        return 8 if self.lanes == DOUBLES else 4
-
-    def constant(self, value: float) -> Any:
-        return ir.Constant(self.kind, [value] * self.lanes)
-
-    def spread(self, scalar: Any) -> Any:
-        """The vector with ``scalar`` in every lane."""
-        nothing = ir.Constant(self.kind, ir.Undefined)
-        one = self.builder.insert_element(nothing, scalar, _LANE(0))
-        return self.builder.shuffle_vector(
-            one, nothing, ir.Constant(ir.VectorType(_LANE, self.lanes), [0] * self.lanes)
-        )
-
-    def variable(self, value: Any) -> Any:
-        place = cgutils.alloca_once(self.builder, self.kind)
-        self.store(value, place)
-        return place
-
-    @contextmanager
-    def every(self, count: Any) -> Iterator[Any]:
-        """A loop over the places of the vectors in ``count`` numbers."""
-        step = ir.Constant(_INDEX, self.lanes)
-        with cgutils.for_range_slice(self.builder, _INDEX(0), count, step, intp=_INDEX) as (index, _):
-            yield index
-
-    def total(self, vector: Any) -> Any:
-        """The sum of all lanes: the upper half is added to the lower one, and so on."""
-        width = self.lanes
-        while width > 1:
-            width //= 2
-            kind = ir.VectorType(_LANE, width)
-            low, high = (
-                self.builder.shuffle_vector(vector, vector, ir.Constant(kind, list(range(start, start + width))))
-                for start in (0, width)
-            )
-            vector = self.builder.fadd(low, high)
-        return self.builder.extract_element(vector, _LANE(0))
 
 
 @intrinsic
@@ -99,21 +26,21 @@ def learn_and_expect(typing: Any, weights: Any, first: Any, count: Any, history:
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(context, builder, signature, arguments, SINGLES)
+        v = Vectors(context, builder, signature, arguments, "float32", SINGLES)
         weights_data, history_data = v.data(0), v.data(3)
         _, first, count, _, newest, gain = arguments
         gains, total = v.spread(gain), v.variable(v.constant(0))
-        with v.every(count) as index:
-            place = v.place(weights_data, first, index)
-            before = v.load(v.place(history_data, newest, index, _INDEX(1)))
+        with v.every(count) as i:
+            place = v.place(weights_data, first, i)
+            before = v.load(v.place(history_data, newest, i, index(1)))
             weight = builder.fadd(v.load(place), builder.fmul(gains, before))
             v.store(weight, place)
-            product = builder.fmul(weight, v.load(v.place(history_data, newest, index)))
+            product = builder.fmul(weight, v.load(v.place(history_data, newest, i)))
             v.store(builder.fadd(v.load(total), product), total)
         return v.total(v.load(total))
 
-    index = types.intp
-    return types.float32(weights, index, index, history, index, types.float32), generate
+    ip = types.intp
+    return types.float32(weights, ip, ip, history, ip, types.float32), generate
 
 
 @intrinsic
@@ -121,17 +48,17 @@ def product(typing: Any, a: Any, a_first: Any, b: Any, b_first: Any, count: Any)
     """The sum of a[a_first + i] · b[b_first + i], float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(context, builder, signature, arguments, DOUBLES)
+        v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
         a_data, b_data = v.data(0), v.data(2)
         _, a_first, _, b_first, count = arguments
         total = v.variable(v.constant(0))
-        with v.every(count) as index:
-            left, right = v.load(v.place(a_data, a_first, index)), v.load(v.place(b_data, b_first, index))
+        with v.every(count) as i:
+            left, right = v.load(v.place(a_data, a_first, i)), v.load(v.place(b_data, b_first, i))
             v.store(builder.fadd(v.load(total), builder.fmul(left, right)), total)
         return v.total(v.load(total))
 
-    index = types.intp
-    return types.float64(a, index, b, index, index), generate
+    ip = types.intp
+    return types.float64(a, ip, b, ip, ip), generate
 
 
 @intrinsic
@@ -141,18 +68,18 @@ def fade_into(
     """rows[after + i] = keep · rows[before + i] + sample · history[newest + i], float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(context, builder, signature, arguments, DOUBLES)
+        v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
         rows_data, history_data = v.data(0), v.data(5)
         _, before, after, count, keep, _, newest, sample = arguments
         keep, sample = v.spread(keep), v.spread(sample)
-        with v.every(count) as index:
-            kept = builder.fmul(keep, v.load(v.place(rows_data, before, index)))
-            added = builder.fmul(sample, v.load(v.place(history_data, newest, index)))
-            v.store(builder.fadd(kept, added), v.place(rows_data, after, index))
+        with v.every(count) as i:
+            kept = builder.fmul(keep, v.load(v.place(rows_data, before, i)))
+            added = builder.fmul(sample, v.load(v.place(history_data, newest, i)))
+            v.store(builder.fadd(kept, added), v.place(rows_data, after, i))
         return context.get_dummy_value()
 
-    index = types.intp
-    return types.void(rows, index, index, index, types.float64, history, index, types.float64), generate
+    ip = types.intp
+    return types.void(rows, ip, ip, ip, types.float64, history, ip, types.float64), generate
 
 
 @intrinsic
@@ -167,16 +94,15 @@ def eliminate(typing: Any, numbers: Any, upper: Any, unit: Any, row: Any, first:
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(context, builder, signature, arguments, DOUBLES)
+        v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
         data = v.data(0)
         _, upper, unit, row, first, end, stride = arguments
         own = builder.add(upper, builder.mul(row, stride))
-        wide = ir.Constant(_INDEX, WIDE)
-        with cgutils.for_range_slice(builder, first, end, wide, intp=_INDEX) as (column, _):
-            columns = [builder.add(column, _INDEX(DOUBLES * i)) for i in range(WIDE // DOUBLES)]
+        with v.every(end, first, WIDE) as column:
+            columns = [builder.add(column, index(DOUBLES * i)) for i in range(WIDE // DOUBLES)]
             sums = [v.variable(v.load(v.place(data, own, place))) for place in columns]
-            with cgutils.for_range(builder, row, intp=_INDEX) as loop:
-                above = builder.mul(loop.index, stride)
+            with v.times(row) as t:
+                above = builder.mul(t, stride)
                 factor = v.spread(builder.load(builder.gep(data, [builder.add(builder.add(unit, above), row)])))
                 for place, total in zip(columns, sums, strict=True):
                     taken = builder.fmul(factor, v.load(v.place(data, upper, above, place)))
@@ -185,8 +111,8 @@ def eliminate(typing: Any, numbers: Any, upper: Any, unit: Any, row: Any, first:
                 v.store(v.load(total), v.place(data, own, place))
         return context.get_dummy_value()
 
-    index = types.intp
-    return types.void(numbers, index, index, index, index, index, index), generate
+    ip = types.intp
+    return types.void(numbers, ip, ip, ip, ip, ip, ip), generate
 
 
 @intrinsic
@@ -194,16 +120,16 @@ def scaled(typing: Any, numbers: Any, source: Any, target: Any, count: Any, fact
     """numbers[target + i] = factor · numbers[source + i], float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(context, builder, signature, arguments, DOUBLES)
+        v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
         data = v.data(0)
         _, source, target, count, factor = arguments
         factor = v.spread(factor)
-        with v.every(count) as index:
-            v.store(builder.fmul(factor, v.load(v.place(data, source, index))), v.place(data, target, index))
+        with v.every(count) as i:
+            v.store(builder.fmul(factor, v.load(v.place(data, source, i))), v.place(data, target, i))
         return context.get_dummy_value()
 
-    index = types.intp
-    return types.void(numbers, index, index, index, types.float64), generate
+    ip = types.intp
+    return types.void(numbers, ip, ip, ip, types.float64), generate
 
 
 @intrinsic
@@ -211,7 +137,7 @@ def weighed(typing: Any, values: Any, errors: Any, first: Any) -> Any:
     """The mean of ``DOUBLES`` values, float64, with weights 1 / error^8."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(context, builder, signature, arguments, DOUBLES)
+        v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
         value, error = (v.load(v.place(v.data(i), arguments[2])) for i in (0, 1))
         for _ in range(3):
             error = builder.fmul(error, error)
@@ -226,7 +152,7 @@ def judge(typing: Any, values: Any, errors: Any, first: Any, sample: Any, rate: 
     """errors += rate · (\\|sample − values\\| + least − errors), ``DOUBLES`` of them, float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v = _Vectors(context, builder, signature, arguments, DOUBLES)
+        v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
         _, _, first, sample, rate, least = arguments
         place = v.place(v.data(1), first)
         value, error = v.load(v.place(v.data(0), first)), v.load(place)

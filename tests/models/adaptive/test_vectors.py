@@ -7,19 +7,7 @@ import numpy as np
 import pytest
 
 from idf.models.adaptive.state import first_stages
-from idf.models.adaptive.vectors import (
-    BLEND,
-    LANES,
-    STAGE,
-    aligned,
-    blend,
-    dot,
-    inner_products,
-    lattice_update,
-    multiply,
-    multiply_integers,
-    outer_products,
-)
+from idf.models.adaptive.vectors import BLEND, LANES, SINGLES, STAGE, blend, dot, lattice_update
 
 FORGETTING = np.array([0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
 
@@ -30,28 +18,8 @@ def run_dot(a, b, start, count):
 
 
 @numba.njit
-def run_multiply(x, inputs, weights, start, bias, outputs, out):
-    multiply(x, inputs, weights, start, bias, outputs, out)
-
-
-@numba.njit
 def run_blend(out, a, row, b, other, start):
     blend(out, a, row, b, other, start)
-
-
-@numba.njit
-def run_multiply_integers(x, fours, weights, start, biases, bias_start, outputs, out):
-    multiply_integers(x, fours, weights, start, biases, bias_start, outputs, out)
-
-
-@numba.njit
-def run_outer_products(x, count, inputs, slopes, outputs, gradient):
-    outer_products(x, count, inputs, slopes, outputs, gradient)
-
-
-@numba.njit
-def run_inner_products(x, y, count, width, first, end, out):
-    inner_products(x, y, count, width, first, end, out)
 
 
 @numba.njit
@@ -140,7 +108,7 @@ def test_the_lattice_predicts_like_least_squares() -> None:
         assert out[599, 2, lane] == pytest.approx(rows[599] @ solution, rel=1e-3, abs=1)
 
 
-@pytest.mark.parametrize(("dtype", "lanes"), [(np.float32, 16), (np.float64, BLEND)])
+@pytest.mark.parametrize(("dtype", "lanes"), [(np.float32, SINGLES), (np.float64, BLEND)])
 def test_dot_adds_sums_side_by_side_in_halves(dtype: type, lanes: int) -> None:
     rng = np.random.default_rng(2)
     a, b = rng.normal(size=64).astype(dtype), rng.normal(size=80).astype(dtype)
@@ -154,68 +122,9 @@ def test_dot_adds_sums_side_by_side_in_halves(dtype: type, lanes: int) -> None:
     assert run_dot(a, b, 5, 64) == sums[0]
 
 
-@pytest.mark.parametrize("outputs", [32, 64, 96, 160])
-def test_multiply_adds_input_after_input(outputs: int) -> None:
-    rng = np.random.default_rng(outputs)
-    x = rng.normal(size=11).astype(np.float32)
-    weights = rng.normal(size=7 + 12 * outputs).astype(np.float32)
-    expected = weights[7 + 11 * outputs :].copy()
-    for i in range(11):
-        expected = expected + x[i] * weights[7 + i * outputs : 7 + (i + 1) * outputs]
-    out = np.zeros(outputs, np.float32)
-    run_multiply(x, 11, weights, 7, 7 + 11 * outputs, outputs, out)
-    np.testing.assert_array_equal(out, expected)
-
-
 @pytest.mark.parametrize("start", [0, BLEND, 2 * BLEND])
 def test_rows_are_blended_from_a_place_on(start: int) -> None:
     out, row, other = np.random.default_rng(3).normal(0, 1e5, (3, 3 * BLEND))
     expected = np.where(np.arange(len(row)) < start, out, 0.999 * row + (-0.3) * other)
     run_blend(out, 0.999, row, -0.3, other, start)
     assert out.tobytes() == expected.tobytes()
-
-
-@pytest.mark.parametrize("outputs", [32, 64, 96, 160])
-def test_products_of_integers_are_exact_and_go_round(outputs: int) -> None:
-    rng = np.random.default_rng(outputs)
-    x = rng.integers(-32768, 32768, 12).astype(np.int16)
-    w, biases = rng.integers(-32768, 32768, (12, outputs)), rng.integers(-(2**31), 2**31, 3 + outputs)
-    w[:2, 0], x[:2] = -32768, -32768
-    expected = (biases[3:] + x.astype(np.int64) @ w + 2**31) % 2**32 - 2**31
-    pairs = w.reshape(6, 2, outputs).transpose(0, 2, 1).astype(np.int16).ravel()
-    weights, out = np.concatenate([np.zeros(5, np.int16), pairs]), np.zeros(outputs, np.int32)
-    run_multiply_integers(x, 3, weights, 5, biases.astype(np.int32), 3, outputs, out)
-    np.testing.assert_array_equal(out, expected)
-
-
-def test_outer_products_are_added_sample_after_sample() -> None:
-    rng = np.random.default_rng(4)
-    x, slopes = rng.normal(size=(9, 6)).astype(np.float32), rng.normal(size=(9, 64)).astype(np.float32)
-    expected = np.zeros((6, 64), np.float32)
-    for given, wanted in zip(x, slopes, strict=True):
-        expected = expected + given[:, None] * wanted
-    gradient = np.full(6 * 64, np.nan, np.float32)
-    run_outer_products(x, 9, 6, slopes, 64, gradient)
-    assert gradient.tobytes() == expected.tobytes()
-
-
-@pytest.mark.parametrize("first", [0, BLEND])
-def test_inner_products_are_added_sample_after_sample_right_of_the_diagonal(first: int) -> None:
-    width, end = 4 * BLEND, 3 * BLEND
-    x, y = np.random.default_rng(5).normal(size=(2, 9, width))
-    expected = np.zeros((end, width))
-    for given, wanted in zip(x, y, strict=True):
-        expected = expected + given[:end, None] * wanted
-    left = np.arange(width) // BLEND < np.arange(end)[:, None] // BLEND
-    expected[left | (np.arange(end)[:, None] < first)] = -1
-    out = np.full((end, width), -1.0)
-    run_inner_products(x, y, 9, width, first, end, out)
-    assert out.tobytes() == expected.tobytes()
-
-
-def test_aligned_copies_begin_with_a_cache_line() -> None:
-    for dtype in (np.int16, np.float32, np.float64):
-        values = np.arange(35, dtype=dtype).reshape(5, 7)
-        copy = aligned(values)
-        assert copy.ctypes.data % 64 == 0
-        np.testing.assert_array_equal(copy, values)

@@ -1,0 +1,226 @@
+"""Vector instructions of the adaptive flow's network and equations, in a fixed order of operations
+(:mod:`idf.compiled.vectors`): products of matrices and vectors, and steps along gradients. Arrays are contiguous.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idf.compiled import cgutils, intrinsic, ir, types
+from idf.compiled.vectors import Vectors, index
+from idf.models.adaptive.vectors import BLEND, SINGLES
+
+
+def _add_products(w: Vectors, count: Any, x: tuple[Any, ...], y: tuple[Any, ...], out: tuple[Any, ...]) -> None:
+    """out[i, j] = Σ_t x[t, i] · y[t, j], t = 0 … count - 1 one after another, for some rows i and vectors of columns j.
+
+    Args:
+        x: its data, width, and the rows.
+        y: its data, width, and the first columns of the vectors.
+        out: its data and width.
+    """
+    builder = w.builder
+    (x_data, x_width, rows), (y_data, y_width, places), (out_data, out_width) = x, y, out
+    sums = [[w.variable(w.constant(0)) for _ in places] for _ in rows]
+    with w.times(count) as t:
+        given, wanted = builder.mul(t, x_width), builder.mul(t, y_width)
+        columns = [w.load(w.place(y_data, wanted, place)) for place in places]
+        for i, totals in zip(rows, sums, strict=True):
+            factor = w.spread(builder.load(builder.gep(x_data, [builder.add(given, i)])))
+            for column, total in zip(columns, totals, strict=True):
+                w.store(builder.fadd(w.load(total), builder.fmul(factor, column)), total)
+    for i, totals in zip(rows, sums, strict=True):
+        for place, total in zip(places, totals, strict=True):
+            w.store(w.load(total), w.place(out_data, builder.mul(i, out_width), place))
+
+
+@intrinsic
+def outer_products(typing: Any, x: Any, count: Any, inputs: Any, slopes: Any, outputs: Any, gradient: Any) -> Any:
+    """gradient[i, j] = Σ_t x[t, i] · slopes[t, j], float32: products are added one after another, t = 0 … count - 1.
+
+    Args:
+        x: (count, inputs); an even number of inputs.
+        slopes: (count, outputs); a multiple of 32.
+        gradient: (inputs, outputs).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = Vectors(context, builder, signature, arguments, "float32", SINGLES)
+        x_data, slopes_data, gradient_data = (w.data(i) for i in (0, 3, 5))
+        _, count, inputs, _, outputs, _ = arguments
+        with w.every(inputs, step=2) as row, w.every(outputs, step=2 * SINGLES) as first:
+            rows = [builder.add(row, index(i)) for i in range(2)]
+            places = [builder.add(first, index(SINGLES * i)) for i in range(2)]
+            given, wanted = (x_data, inputs, rows), (slopes_data, outputs, places)
+            _add_products(w, count, given, wanted, (gradient_data, outputs))
+        return context.get_dummy_value()
+
+    ip = types.intp
+    return types.void(x, ip, ip, slopes, ip, gradient), generate
+
+
+@intrinsic
+def inner_products(typing: Any, x: Any, y: Any, count: Any, width: Any, first: Any, end: Any, out: Any) -> Any:
+    """out[i, j] = Σ_t x[t, i] · y[t, j], float64: products are added one after another, t = 0 … count - 1.
+
+    Args:
+        x: (count, width); the width is a multiple of ``BLEND``.
+        y: (count, width).
+        first: the first row of ``out``, and
+        end: the one after the last; multiples of ``BLEND``.
+        out: (end, width). Vectors that lie left of the diagonal are left as they are.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = Vectors(context, builder, signature, arguments, "float64", BLEND)
+        x_data, y_data, out_data = (w.data(i) for i in (0, 1, 6))
+        _, _, count, width, first, end, _ = arguments
+        with w.every(end, first) as row, w.every(width, row) as column:
+            own = [builder.add(row, index(i)) for i in range(BLEND)]
+            _add_products(w, count, (x_data, width, own), (y_data, width, [column]), (out_data, width))
+        return context.get_dummy_value()
+
+    ip = types.intp
+    return types.void(x, y, ip, ip, ip, ip, out), generate
+
+
+@intrinsic
+def descend(
+    typing: Any,
+    weights: Any,
+    trained: Any,
+    gradient: Any,
+    squares: Any,
+    share: Any,
+    kept: Any,
+    rate: Any,
+    least: Any,
+    farthest: Any,
+) -> Any:
+    """A step of RMSprop, float32, on arrays whose length is a multiple of 16.
+
+    With g = gradient · share: squares ← kept · squares + (1 − kept) · g², and weights ← trained + what lies between
+    ±farthest of weights − trained − rate · g / (√squares + least).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = Vectors(context, builder, signature, arguments, "float32", SINGLES)
+        add, sub, mul, div = builder.fadd, builder.fsub, builder.fmul, builder.fdiv
+        datas = [w.data(i) for i in range(4)]
+        share, kept, rate, least, farthest = (w.spread(argument) for argument in arguments[4:])
+        rest, nearest = sub(w.constant(1), kept), sub(w.constant(0), farthest)
+        kind = ir.FunctionType(w.kind, [w.kind])
+        root = cgutils.get_or_insert_function(builder.module, kind, "llvm.sqrt.v16f32")
+        with w.every(w.count(0)) as i:
+            places = [w.place(data, i) for data in datas]
+            weight, before, slope, square = (w.load(place) for place in places)
+            g = mul(slope, share)
+            square = add(mul(kept, square), mul(rest, mul(g, g)))
+            moved = sub(sub(weight, before), div(mul(rate, g), add(builder.call(root, [square]), least)))
+            moved = builder.select(builder.fcmp_ordered(">", moved, nearest), moved, nearest)
+            moved = builder.select(builder.fcmp_ordered("<", moved, farthest), moved, farthest)
+            w.store(add(before, moved), places[0])
+            w.store(square, places[3])
+        return context.get_dummy_value()
+
+    return types.void(weights, trained, gradient, squares, *[types.float32] * 5), generate
+
+
+@intrinsic
+def multiply_integers(
+    typing: Any, x: Any, fours: Any, weights: Any, start: Any, biases: Any, bias_start: Any, outputs: Any, out: Any
+) -> Any:
+    """out = x W + bias in integers, which every order of additions gives alike; sums are int32 and go round at its ends.
+
+    Args:
+        x: int16 (4 · fours,).
+        weights: int16 (2 · fours, outputs, 2) from ``start``: W, two inputs at a time.
+        biases: int32 (outputs,) from ``bias_start``.
+        outputs: a multiple of 32.
+        out: int32 (outputs,).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = Vectors(context, builder, signature, arguments, "int32", 16)
+        twos = Vectors(context, builder, signature, arguments, "int16", 32)
+        x_data, weights_data, biases_data, out_data = (w.data(i) for i in (0, 2, 4, 7))
+        _, fours, _, start, _, bias_start, outputs, _ = arguments
+        wide = builder.and_(outputs, index(-64))
+        products = ir.VectorType(ir.IntType(32), 32)
+
+        def each_second(vector: Any, first: int) -> Any:
+            return w.chosen(vector, ir.Constant(products, ir.Undefined), list(range(first, 32, 2)))
+
+        def two_inputs(number: Any) -> Any:
+            place = builder.gep(x_data, [builder.mul(number, index(2))])
+            both = builder.load(builder.bitcast(place, ir.IntType(32).as_pointer()))
+            both.align = 2
+            return builder.sext(builder.bitcast(w.spread(both), twos.kind), products)
+
+        def columns(first: Any, vectors: int) -> None:
+            places = [builder.add(first, index(16 * i)) for i in range(vectors)]
+            # two sums for each output: one would wait for itself
+            sums = [[w.variable(w.constant(0)) for _ in places] for _ in range(2)]
+            with w.times(fours) as four:
+                for half, totals in enumerate(sums):
+                    number = builder.add(builder.mul(four, index(2)), index(half))
+                    factor, row = two_inputs(number), builder.mul(number, outputs)
+                    for place, total in zip(places, totals, strict=True):
+                        at = builder.mul(builder.add(row, place), index(2))
+                        own = builder.sext(twos.load(twos.place(weights_data, start, at)), products)
+                        # processors multiply pairs and add them in one instruction, which LLVM knows by this form
+                        pairs = builder.mul(own, factor)
+                        added = builder.add(each_second(pairs, 0), each_second(pairs, 1))
+                        w.store(builder.add(w.load(total), added), total)
+            for place, one, other in zip(places, *sums, strict=True):
+                bias = w.load(w.place(biases_data, bias_start, place))
+                w.store(builder.add(bias, builder.add(w.load(one), w.load(other))), w.place(out_data, place))
+
+        with w.every(wide, step=64) as first:
+            columns(first, 4)
+        with builder.if_then(builder.icmp_signed("<", wide, outputs)):
+            columns(wide, 2)
+        return context.get_dummy_value()
+
+    ip = types.intp
+    return types.void(x, ip, weights, ip, biases, ip, ip, out), generate
+
+
+@intrinsic
+def multiply(
+    typing: Any, x: Any, inputs: Any, weights: Any, weights_start: Any, bias_start: Any, outputs: Any, out: Any
+) -> Any:
+    """out = x W + bias, float32: each output's products are added one after another, from the bias on.
+
+    Args:
+        x: (inputs,).
+        weights: W row by row, (inputs, outputs), from ``weights_start``; the bias from ``bias_start``.
+        outputs: a multiple of 32.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = Vectors(context, builder, signature, arguments, "float32", SINGLES)
+        x_data, weights_data, out_data = (w.data(i) for i in (0, 2, 6))
+        _, inputs, _, weights_start, bias_start, outputs, _ = arguments
+        wide = builder.and_(outputs, index(-64))
+
+        def columns(first: Any, vectors: int) -> None:
+            places = [builder.add(first, index(16 * i)) for i in range(vectors)]
+            sums = [w.variable(w.load(w.place(weights_data, bias_start, place))) for place in places]
+            with w.times(inputs) as i:
+                factor = w.spread(builder.load(builder.gep(x_data, [i])))
+                row = builder.add(weights_start, builder.mul(i, outputs))
+                for place, total in zip(places, sums, strict=True):
+                    product = builder.fmul(factor, w.load(w.place(weights_data, row, place)))
+                    w.store(builder.fadd(w.load(total), product), total)
+            for place, total in zip(places, sums, strict=True):
+                w.store(w.load(total), w.place(out_data, place))
+
+        with w.every(wide, step=64) as first:
+            columns(first, 4)
+        with builder.if_then(builder.icmp_signed("<", wide, outputs)):
+            columns(wide, 2)
+        return context.get_dummy_value()
+
+    ip = types.intp
+    return types.void(x, ip, weights, ip, ip, ip, out), generate
