@@ -1,10 +1,10 @@
-# Two commands for a new user: `make demo` and `make test`. Both set up by themselves.
+# Two commands for a new user: `make demo` and `make test`. Both set up the environment first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench fuzz portability streaming lock clean help setup
+.PHONY: demo test check docs bench fuzz portability streaming lock clean help setup
 
 help:  ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,7 +12,7 @@ help:  ## Show this list.
 setup: $(STAMP)  ## Make the virtual environment with pinned dependencies.
 
 $(STAMP): constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; set PYTHON=python3.12, say") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; for another one, set PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@echo "Installing pinned dependencies into $(VENV) (about 2 GB, a few minutes the first time) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
@@ -32,7 +32,12 @@ check: $(STAMP)  ## Check format, lint and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech), measure the coder and its start.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(STAMP)  ## Build the documentation site, build/site/index.html (no network needed).
+	@$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "built build/site/index.html"
+
+bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech); measure the coder and its start-up.
 	@$(BIN)/python -m benchmarks.codecs $(DATA)
 	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.coding
@@ -49,7 +54,7 @@ fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes a target (installs atheris).
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	@$(BIN)/python -m fuzz.run all 600
 
-lock:  ## Resolve the pinned dependencies anew (needs uv).
+lock:  ## Resolve the pinned dependencies again (needs uv).
 	uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
 
 clean:  ## Remove the virtual environment and caches; runs under outputs/ stay.

@@ -120,7 +120,7 @@ def test_files_that_prose_names_exist(path: Path) -> None:
 
 def test_tests_that_documentation_names_exist() -> None:
     present = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
-    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         assert set(re.findall(r"\btest_\w+\.py", path.read_text(encoding="utf-8"))) - present == set(), path
 
 

@@ -187,7 +187,7 @@ class LayoutConfig:
     """Fraction of the channels that the net of a ``split`` sees."""
     coupling_offset: int = 0
     """Added by every coupling to what it shifts, in 16-bit steps. 32768, half of the ring, is what the original's
-    ``% 2 - 1`` comes to; see docs/experiments.md for what that does to training."""
+    ``% 2 - 1`` comes to; see docs/seeds.md for its effect on training."""
     level_equivariant: bool = True
     """Divide a net's inputs by the local level (RMS) and multiply its shifts and scales by it."""
     linear_skip: bool = True

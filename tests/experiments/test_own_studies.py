@@ -107,7 +107,7 @@ def turned(*overrides: str) -> int:
 
 
 def test_with_the_originals_wrap_the_permutations_decide_what_the_last_block_gets() -> None:
-    """What docs/experiments.md says of the seeds: nine of these ten diverge, and seed 5 does not."""
+    """What docs/seeds.md says of the seeds: nine of these ten diverge, and seed 5 does not."""
     assert [turned("experiment=original_wrap", f"seed={seed}") for seed in range(10)] == [3, 2, 1, 2, 3, 0, 3, 2, 3, 1]
     assert turned("experiment=original_wrap", "permutation=reverse") == 0
     assert turned("experiment=original_wrap", "permutation=identity") == 0

@@ -10,7 +10,7 @@ import pytest
 
 from tests.paths import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
 """Pages that describe what is there, not what was."""
 PACKAGES = ("idf", "experiments", "benchmarks", "fuzz", "tools")
@@ -29,7 +29,7 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_relative_links_lead_somewhere(page: Path) -> None:
     broken = []
     for target in LINK.findall(page.read_text(encoding="utf-8")):
@@ -42,14 +42,26 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", TODAY, ids=lambda page: page.name)
+def test_pages_of_the_site_link_within_it() -> None:
+    """What lies outside ``docs/`` is not part of the site."""
+    outside = {
+        (page.name, target)
+        for page in (ROOT / "docs").rglob("*.md")
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not re.match(r"[a-z]+:|#", target)
+        and not (page.parent / target.partition("#")[0]).resolve().is_relative_to(ROOT / "docs")
+    }
+    assert outside == set()
+
+
+@pytest.mark.parametrize("page", TODAY, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_files_named_in_code_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = {name for name in (*CODE_FILE.findall(text), *CODE_FOLDER.findall(text)) if "NAME" not in name}
     assert {name for name in named if not (ROOT / name).exists() and name not in FILE_NAMES} == set()
 
 
-@pytest.mark.parametrize("page", TODAY, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", TODAY, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_modules_that_are_run_exist(page: Path) -> None:
     named = {name for name in MODULE_RUN.findall(page.read_text(encoding="utf-8")) if "NAME" not in name}
     assert {name for name in named if importlib.util.find_spec(name) is None} == set()
