@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
+import idf
 from idf.compiled import kept_in
 from tests.paths import ROOT
 
 MAX_MB = 400
+CARRIED = ("CITATION.cff", "CHANGELOG.md")
+"""In the source distribution, beside what is installed."""
 _BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_sdist(sys.argv[1]))"
 
 
@@ -32,11 +39,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = folder / "source"
     for name in ("idf", "conf"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", *CARRIED):
         shutil.copy(ROOT / name, source)
     built = run([sys.executable, "-c", _BUILD, folder], cwd=source)
     assert built.returncode == 0, built.stderr
     sdist = folder / built.stdout.splitlines()[-1]
+    assert sdist.name == f"idf-{idf.__version__}.tar.gz"
+    with tarfile.open(sdist) as files:
+        inside = {name.partition("/")[2] for name in files.getnames()}
+    assert {"README.md", "LICENSE", "conf/config.yaml", *CARRIED} <= inside
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     built = run([*command, "--wheel-dir", folder, sdist])
     assert built.returncode == 0, built.stderr
@@ -62,6 +73,16 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     shutil.rmtree(place)
 
 
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    released = re.search(r"^## \[([\d.]+)\] – ([\d-]+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released
+    assert idf.__version__ == project["version"] == citation["version"] == released[1]
+    assert citation["date-released"] == released[2]
+    assert citation.keys() >= {"cff-version", "message", "title", "authors"}
+
+
 def test_the_codec_alone(python: Path, tmp_path: Path) -> None:
     wav = tmp_path / "in.wav"
     soundfile.write(wav, (3000 * np.sin(np.arange(3000) / 9)).astype(np.int16), 8000)
@@ -72,9 +93,11 @@ def test_the_codec_alone(python: Path, tmp_path: Path) -> None:
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     # compiled loops are those of this checkout: their sources are the same, and tests have compiled most
     variables |= {"IDF_CACHE": str(kept_in()), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    idf = [python, "-m", "idf"]
+    command = [python, "-m", "idf"]
+    done = run([*command, "--version"], cwd=tmp_path, env=variables)
+    assert done.stdout == f"idf {idf.__version__}\n"
     for arguments in (["compress", wav, "-o", "a.idf"], ["decompress", "a.idf", "-o", "b.wav"], ["info", "a.idf"]):
-        done = run([*idf, *arguments], cwd=tmp_path, env=variables)
+        done = run([*command, *arguments], cwd=tmp_path, env=variables)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "b.wav").read_bytes() == wav.read_bytes()
     library = (
