@@ -1,4 +1,4 @@
-"""Configuration: dataclasses give names, types, units and defaults; ``conf/`` gives values; nothing here builds objects."""
+"""Configuration: dataclasses declare the settings and ``conf/`` holds their values; nothing here builds objects."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which values and combinations are possible: every problem as one sentence that says what to do.
+"""Checks of values and combinations: each problem is one sentence that says what to do.
 
-Types and names are checked before (:mod:`idf.config.compose`); what concerns the network alone is
-checked in :mod:`idf.config.model_checks` and reported together with the rest.
+:mod:`idf.config.compose` checks names and types first. The checks of :mod:`idf.config.model_checks`,
+which concern the network alone, are reported together with these.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from idf.config.unused import unused_settings
 Leaf = TypeVar("Leaf", float, str)
 
 MAX_WINDOW = 1 << 20
-"""A window goes through the nets as a whole; longer ones do not fit into memory."""
+"""Longer windows do not fit into memory: nets process a window as a whole."""
 
 NO_CRAYSTACK = (
-    "coder=craystack needs craystack, which is not installed. Install it from its repository: "
-    'pip install "craystack @ git+https://github.com/j-towns/craystack"; or use coder=rans, '
+    "coder=craystack: craystack is not installed; install it from its repository with "
+    'pip install "craystack @ git+https://github.com/j-towns/craystack", or use coder=rans, '
     "which writes the same bytes"
 )
 
@@ -90,7 +90,7 @@ _LEAST: dict[str, float] = {
 
 
 def check(config: Config) -> list[str]:
-    """Every problem with the values of ``config`` and between them; an empty list when there is none."""
+    """Return every problem with the values of ``config`` and their combination, a sentence each."""
     problems = [*_choices(config), *_numbers(config)]
     problems += _window(config)
     problems += model_problems(config)
@@ -108,31 +108,31 @@ def check(config: Config) -> list[str]:
 def _choices(config: Config) -> Iterator[str]:
     for key, choices in _CHOICES.items():
         if value_of(config, key) not in choices:
-            yield f"{key}={value_of(config, key)}: it is one of {', '.join(str(choice or 'null') for choice in choices)}"
+            yield f"{key}={value_of(config, key)}: choose one of {', '.join(str(choice or 'null') for choice in choices)}"
 
 
 def _numbers(config: Config) -> Iterator[str]:
     for key, least in _LEAST.items():
         value = value_of(config, key)
         if isinstance(value, int | float) and value < least:
-            yield f"{key}={value}: it must be at least {least:g}"
+            yield f"{key}={value}: must be at least {least:g}"
     for key in ("optimizer.learning_rate", "training.diverged_bits", "data.cache_gb"):
         value = value_of(config, key)
         if isinstance(value, int | float) and value <= 0:
-            yield f"{key}={value}: it must be above 0"
+            yield f"{key}={value}: must be above 0"
     for key, number in _leaves(dataclasses.asdict(config), float):
         if not math.isfinite(number):
-            yield f"{key}={number}: it must be finite"
+            yield f"{key}={number}: must be finite"
     if config.layout.coupling_offset >= 1 << 16:
-        yield f"layout.coupling_offset={config.layout.coupling_offset}: it must be below 2^16, the size of the ring"
+        yield f"layout.coupling_offset={config.layout.coupling_offset}: must be below 2^16, the size of the ring"
     for key in ("seed", "permutation.seed"):
         value = value_of(config, key)
         if isinstance(value, int) and value >= 1 << 31:
-            yield f"{key}={value}: it must be below 2^31"
+            yield f"{key}={value}: must be below 2^31"
 
 
 def _leaves(tree: dict[str, object], kind: type[Leaf], prefix: str = "") -> Iterator[tuple[str, Leaf]]:
-    """The settings of a type, members of lists among them, with their keys."""
+    """Yield the keys and values of all settings of a type, including members of lists."""
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from _leaves(value, kind, f"{prefix}{name}.")
@@ -145,85 +145,85 @@ def _window(config: Config) -> Iterator[str]:
     window, batch = config.model.window, config.training.batch_samples
     if config.model.family == "adaptive":
         if window != 1:
-            yield f"model.window={window}: the adaptive flow has no windows; it must be 1"
+            yield f"model.window={window}: must be 1, because the adaptive flow has no windows"
         return
     if window < 2 or window > MAX_WINDOW or window & (window - 1):
         below = 1 << min(max(window, 2).bit_length() - 1, MAX_WINDOW.bit_length() - 1)
-        yield f"model.window={window}: it must be a power of two up to {MAX_WINDOW}, such as {below}"
+        yield f"model.window={window}: must be a power of two up to {MAX_WINDOW}, such as {below}"
         return
     if batch % window:
         yield (
-            f"training.batch_samples={batch} is not a multiple of model.window={window}: "
-            f"take {max(1, round(batch / window)) * window}"
+            f"training.batch_samples={batch}: must be a multiple of model.window={window}, "
+            f"such as {max(1, round(batch / window)) * window}"
         )
 
 
 def _sharpness(sharpness: SharpnessConfig) -> Iterator[str]:
     for key in ("begin_fraction", "end_fraction"):
         if not 0 <= getattr(sharpness, key) <= 1:
-            yield f"sharpness.{key}={getattr(sharpness, key)}: it must lie between 0 and 1"
+            yield f"sharpness.{key}={getattr(sharpness, key)}: must be from 0 to 1"
     if sharpness.begin_fraction > sharpness.end_fraction:
         yield (
-            f"sharpness.begin_fraction={sharpness.begin_fraction} comes after "
+            f"sharpness.begin_fraction={sharpness.begin_fraction}: must be at most "
             f"sharpness.end_fraction={sharpness.end_fraction}"
         )
     boundaries = sharpness.boundaries
     if not all(0 <= boundary <= 1 for boundary in boundaries) or any(
         after <= before for before, after in itertools.pairwise(boundaries)
     ):
-        yield f"sharpness.boundaries={boundaries}: they must rise and lie between 0 and 1"
+        yield f"sharpness.boundaries={boundaries}: must increase and lie in [0, 1]"
     if sharpness.kind == "step" and not boundaries:
-        yield "sharpness.boundaries is empty: sharpness=step needs one boundary or more"
+        yield "sharpness.boundaries=[]: sharpness=step needs at least one boundary"
 
 
 def _optimizer(optimizer: OptimizerConfig, training: TrainingConfig) -> Iterator[str]:
     if optimizer.warmup_steps is not None and optimizer.warmup_steps >= training.steps >= 1:
         yield (
-            f"optimizer.warmup_steps={optimizer.warmup_steps} leaves nothing of training.steps={training.steps}: "
-            "train for longer or warm up for less"
+            f"optimizer.warmup_steps={optimizer.warmup_steps}: must be below training.steps={training.steps}; "
+            "train longer or warm up for fewer steps"
         )
     if not 0 <= optimizer.averaging < 1:
-        yield f"optimizer.averaging={optimizer.averaging}: it must be at least 0 and below 1"
+        yield f"optimizer.averaging={optimizer.averaging}: must be at least 0 and below 1"
 
 
 def _channels(config: Config) -> Iterator[str]:
     if config.data.channels == 2 and family_name(config) != ADAPTIVE:
-        yield "data.channels=2: windows are of one channel; pairs are for model=adaptive, adaptive_fast and adaptive_best"
+        yield "data.channels=2: windows have one channel; choose model=adaptive, adaptive_fast or adaptive_best"
 
 
 def _data(data: DataConfig) -> Iterator[str]:
     if data.name in ("ljspeech", "folder") and not data.root:
         yield f"data={data.name} needs data.root=FOLDER" + (
-            ", which may be empty with data.download=true" if data.name == "ljspeech" and not data.download else ""
+            "; with data.download=true the folder may be empty" if data.name == "ljspeech" and not data.download else ""
         )
     if data.name == "demo" and data.root:
-        yield "data.root is not used by data=demo: take data=folder or data=ljspeech"
+        yield "data.root: data=demo does not use it; choose data=folder or data=ljspeech"
     if data.download and data.name != "ljspeech":
-        yield f"data.download=true works for data=ljspeech only, not for {data.name}"
+        yield f"data.download=true: only data=ljspeech can be downloaded, not {data.name}"
     if data.rate_hz is not None and data.name != "folder":
-        yield f"data.rate_hz={data.rate_hz} works for data=folder only; resampling is not lossless"
+        yield f"data.rate_hz={data.rate_hz}: only data=folder can be resampled (which is not lossless)"
     for key in ("train_fraction", "validation_fraction"):
         if not 0 <= getattr(data, key) <= 1:
-            yield f"data.{key}={getattr(data, key)}: it must lie between 0 and 1"
+            yield f"data.{key}={getattr(data, key)}: must be from 0 to 1"
     if data.train_fraction + data.validation_fraction > 1 + 1e-9:
         yield (
             f"data.train_fraction={data.train_fraction} and data.validation_fraction={data.validation_fraction} "
-            "sum to more than 1"
+            "must not sum to more than 1"
         )
     if data.name == "demo" and (data.train_clips or data.validation_clips or data.test_clips):
-        yield "data=demo has a fixed split: leave out data.train_clips, data.validation_clips and data.test_clips"
+        yield "data=demo: the split is fixed; leave out data.train_clips, data.validation_clips and data.test_clips"
 
 
 def _devices(config: Config) -> Iterator[str]:
     if config.devices == "all":
         return
     if not (config.devices.isdecimal() and int(config.devices)):
-        yield f"devices={config.devices}: it is a number from 1 on, or all"
+        yield f"devices={config.devices}: must be a whole number of at least 1, or all"
     elif config.model.window > 0 and (windows := config.training.batch_samples // config.model.window) % int(
         config.devices
     ):
         yield (
-            f"devices={config.devices} do not divide the batch of {windows} windows "
+            f"devices={config.devices}: must divide the batch of {windows} windows "
             f"(training.batch_samples={config.training.batch_samples} / model.window={config.model.window})"
         )
 
@@ -235,9 +235,9 @@ def _coder(config: Config) -> Iterator[str]:
 
 def _names(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.study):
-        yield f"study={config.study}: it names a folder; use letters, digits, dots, dashes and underscores"
+        yield f"study={config.study}: must be a folder name of letters, digits, dots, dashes and underscores"
     for key, text in _leaves(dataclasses.asdict(config), str):
         if "\0" in text or text != text.encode(errors="ignore").decode():
-            yield f"{key}={text!r}: it holds bytes that are not UTF-8; rename it, or link to it by another name"
+            yield f"{key}={text!r}: not valid UTF-8; rename it, or link to it under another name"
     if not config.outputs:
-        yield "outputs is empty: it names the folder of all runs"
+        yield "outputs: must name the folder of all runs; it is empty"

@@ -1,8 +1,8 @@
-"""From the command line to one :class:`~idf.config.schema.Config`, or to a list of everything wrong with it.
+"""Composition of a :class:`~idf.config.schema.Config` from the command line, or of a list of everything wrong with it.
 
-Hydra stops at the first mistake and says no more than "not in struct". Here every override is
-checked before Hydra sees it: groups, keys, types, with "did you mean"; then the composed
-configuration goes through :mod:`idf.config.checks`. All of it runs before TensorFlow is imported.
+Hydra stops at the first mistake with a mere "not in struct". This module checks the groups, keys and types of
+all overrides before Hydra sees them and suggests corrections. :mod:`idf.config.checks` then checks the composed
+configuration. All of this happens before TensorFlow is imported.
 
 Importing this module registers the schema with Hydra and the folder ``conf/`` as the package ``idf.conf``, so that
 ``hydra.initialize_config_module("idf.conf")`` works in a notebook.
@@ -45,16 +45,16 @@ from idf.config.schema import Config
 from idf.errors import ConfigError, did_you_mean, nearest
 
 LAUNCHER = "hydra_plugins.idf.ProcessLauncher"
-"""``hydra/launcher=process``, the default: one fresh process a run."""
+"""``hydra/launcher=process``, the default: a fresh process for each run."""
 
 
 def _register() -> None:
-    """Tell Hydra about the dataclasses, so that it refuses unknown keys and wrong types, our launcher, and ``conf/``."""
+    """Register with Hydra the dataclasses (to reject unknown keys and wrong types), the launcher and ``conf/``."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config, provider="idf")
-    # The class itself is registered where runs are launched (idf.training.launcher).
+    # idf.training.launcher registers the class itself.
     store.store(group="hydra/launcher", name="process", node={"_target_": LAUNCHER}, provider="idf")
-    # From a wheel idf.conf could be imported as it is; in a checkout conf/ lies beside the package.
+    # An installed wheel has an importable idf.conf; in a checkout, conf/ is beside the package.
     spec = importlib.util.spec_from_file_location("idf.conf", config_folder() / "__init__.py")
     if spec is not None:
         sys.modules["idf.conf"] = importlib.util.module_from_spec(spec)
@@ -67,16 +67,16 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     """Compose and check one configuration.
 
     Args:
-        overrides: as on the command line, e.g. ``["model=medium", "training.steps=2000"]``.
+        overrides: as on the command line, such as ``["model=medium", "training.steps=2000"]``.
 
     Raises:
-        ConfigError: with every problem of the overrides and of the resulting combination.
+        ConfigError: with every problem of the overrides and of their combination.
     """
     checked = check_overrides(overrides)
     problems = list(checked.problems)
     swept = [override for override in checked.overrides if override.is_sweep_override()]
     problems += [_several(override) for override in swept]
-    # What is right so far is composed even so: problems between settings should show in the same message.
+    # The valid overrides are composed regardless, so that the message also lists conflicts between settings.
     usable = [str(override.input_line) for override in checked.overrides if override not in swept]
     try:
         config = _compose(usable)
@@ -93,20 +93,20 @@ def _several(override: Override) -> str:
     key, _, value = line.partition("=")
     setting = settings().get(key)
     one = (
-        f"; for one value with such characters, write {_pasted(key, value)}" if setting and setting.kind is str else ""
+        f"; for one value with these characters, write {_pasted(key, value)}" if setting and setting.kind is str else ""
     )
-    return f"`{line}` gives several values: add -m to run one after another{one}"
+    return f"`{line}` has several values: add -m to run them one after another{one}"
 
 
 def _pasted(key: str, value: str) -> str:
-    """Return an argument for a shell that sets ``key`` to exactly these characters."""
-    # In Hydra's quotes a backslash counts only before a quote, and OmegaConf would resolve ${...}.
+    """Return a shell argument that sets ``key`` to exactly these characters."""
+    # In quotes, Hydra treats a backslash as an escape only before a quote; OmegaConf would resolve ${...}.
     escaped = re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), value)
     return shlex.quote(f'{key}="' + escaped.replace("${", "\\${") + '"')
 
 
 def config_of(settings: DictConfig) -> Config:
-    """The dataclasses for what ``hydra.main`` composed from the registered schema."""
+    """Return what ``hydra.main`` composed from the registered schema as dataclasses."""
     return cast(Config, OmegaConf.to_object(settings))
 
 
@@ -117,7 +117,7 @@ def _compose(overrides: Sequence[str]) -> Config:
 
 @dataclass(frozen=True)
 class CheckedOverrides:
-    """The overrides that can be used and a sentence for each that cannot."""
+    """The valid overrides, and a sentence for each problem of the others."""
 
     overrides: tuple[Override, ...]
     problems: tuple[str, ...]
@@ -125,11 +125,11 @@ class CheckedOverrides:
 
 _FOLDERS = ("data.root", "data.cache", "outputs")
 _NOT_TEXT = re.compile(r"[\d._e+-]*\d[\d._e+-]*|true|false|inf|nan", re.IGNORECASE)
-"""Names of folders that Hydra would read as something else."""
+"""Folder names that Hydra would read as numbers or booleans."""
 
 
 def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
-    """Check each override by itself; every value of a sweep (``seed=0,1,2``) counts."""
+    """Check each override by itself, including every value of a sweep (``seed=0,1,2``)."""
     good: list[Override] = []
     problems: list[str] = []
     parser = OverridesParser.create()
@@ -142,11 +142,7 @@ def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
         if not readable:
             key, separator, value = text.partition("=")
             known = separator and key in settings()
-            remedy = (
-                f"write {_pasted(key, value)}"
-                if known
-                else "write setting=value, with quotes around unusual characters"
-            )
+            remedy = f"write {_pasted(key, value)}" if known else "write setting=value and quote unusual characters"
             problems.append(f"`{text}` cannot be read: {remedy}")
             continue
         found = list(_problems_of(override))
@@ -157,10 +153,10 @@ def check_overrides(overrides: Sequence[str]) -> CheckedOverrides:
 
 
 def normalise_override(text: str) -> str:
-    """Write the values that a W&B sweep passes (Python's ``None``), and ``~`` for the user's home, as Hydra reads them.
+    """Return an override with ``None`` (as W&B sweeps pass it) and a leading ``~`` in the form that Hydra reads.
 
-    Only settings that may be null are touched: elsewhere ``None`` may be somebody's name. Shells leave the ``~`` of
-    ``data.root=~/audio`` as it is.
+    ``None`` becomes ``null`` only where null is allowed; elsewhere it may be a name. Shells do not expand the ``~`` of
+    ``data.root=~/audio``.
     """
     key, separator, value = text.partition("=")
     if key in _FOLDERS and re.match(r"~[^,]*$", value):
@@ -169,7 +165,7 @@ def normalise_override(text: str) -> str:
     if key in _FOLDERS and _NOT_TEXT.fullmatch(value):
         return f"{key}='{value}'"
     if key.startswith("+") and key[1:] in groups():
-        return text[1:]  # every group has a default, which is replaced
+        return text[1:]  # every group has a default to replace
     setting = settings().get(key)
     if separator and value == "None" and setting is not None and setting.optional:
         return f"{key}=null"
@@ -186,12 +182,12 @@ class Setting:
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
-        words = _WORDS[self.kind]
-        return f"{words} or null" if self.optional else words
+        """A description of valid values."""
+        expected = _EXPECTED[self.kind]
+        return f"{expected} or null" if self.optional else expected
 
     def accepts(self, value: object) -> bool:
-        """Whether OmegaConf would take ``value`` for this setting."""
+        """Return whether OmegaConf accepts ``value`` for this setting."""
         tree = pickle.loads(_defaults())
         try:
             OmegaConf.update(tree, self.key, value)
@@ -203,16 +199,16 @@ class Setting:
 
 @functools.cache
 def _defaults() -> bytes:
-    """The schema as OmegaConf has it, pickled: read again, it is there in a tenth of the time of making it anew."""
+    """Return OmegaConf's form of the schema, pickled: loading it takes a tenth of the time of building it."""
     return pickle.dumps(OmegaConf.structured(Config))
 
 
-_WORDS: dict[Any, str] = {
+_EXPECTED: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
     str: "text",
-    list[str]: "a list of texts such as [a, b]",
+    list[str]: "a list of strings such as [a, b]",
     list[float]: "a list of numbers such as [0.25, 0.5]",
     list[int]: "a list of whole numbers such as [1, 2]",
     list[list[int]]: "a list of lists of whole numbers such as [[0, 16], [1, 24]]",
@@ -221,7 +217,7 @@ _WORDS: dict[Any, str] = {
 
 @functools.cache
 def settings() -> dict[str, Setting]:
-    """Every setting by its dotted key."""
+    """Return every setting by its dotted key."""
     return {setting.key: setting for setting in _settings_of(Config, "")}
 
 
@@ -240,7 +236,7 @@ def _settings_of(node: type, prefix: str) -> Iterator[Setting]:
 
 @functools.cache
 def groups() -> dict[str, tuple[str, ...]]:
-    """The options of each group, from the files under ``conf/``."""
+    """Return the options of each group, from the files under ``conf/``."""
     folders = (folder for folder in sorted(config_folder().iterdir()) if folder.is_dir())
     options = {folder.name: tuple(sorted(file.stem for file in folder.glob("*.yaml"))) for folder in folders}
     return {name: files for name, files in options.items() if files}
@@ -251,15 +247,15 @@ def _problems_of(override: Override) -> Iterator[str]:
     if key == "hydra" or key.startswith(("hydra.", "hydra/")):
         return
     if override.is_delete() or override.is_add():
-        yield f"`{override.input_line}`: every setting exists and has a default; write {key}=value"
+        yield f"`{override.input_line}`: settings cannot be added or deleted; write {key}=value"
         return
     values = list(_values(override))
     if key in groups():
         if not values:
-            yield f"`{override.input_line}`: no option matches; {key} is one of {', '.join(groups()[key])}"
+            yield f"`{override.input_line}`: no option matches; choose from {', '.join(groups()[key])}"
         for value in values:
             if value not in groups()[key]:
-                yield f"{key}={value}: {key} is one of {', '.join(groups()[key])}{did_you_mean(str(value), groups()[key], otherwise='')}"
+                yield f"{key}={value}: choose one of {', '.join(groups()[key])}{did_you_mean(str(value), groups()[key], otherwise='')}"
         return
     setting = settings().get(key)
     if setting is None:
@@ -279,7 +275,7 @@ def _values(override: Override) -> Iterator[object]:
         yield from glob.filter(list(groups().get(override.key_or_group, ())))
         return
     try:
-        # The strings are what each job's command line will hold, so they are read again as one.
+        # Each string goes onto a job's command line, so it is parsed again as an override.
         parser = OverridesParser.create()
         for text in override.sweep_string_iterator():
             yield _unquoted(parser.parse_override(f"{override.key_or_group}={text}").value())
@@ -300,7 +296,7 @@ def _plain(value: object) -> str:
 def _did_you_mean_key(key: str) -> str:
     keys = [*settings(), *groups()]
     last = key.rsplit(".", 1)[-1]
-    # First a setting of that very name in another place, then the nearest spelling of the whole or of the name.
+    # First a setting of the same name in another group, then the most similar key, then the most similar name.
     same = [known for known in keys if known.rsplit(".", 1)[-1] == last]
     close = same or nearest(key, keys, cutoff=0.75)
     if not close:
@@ -310,14 +306,14 @@ def _did_you_mean_key(key: str) -> str:
 
 
 def explained(error: Exception) -> str:
-    """Return what Hydra or OmegaConf found, in one sentence that says what to do where that is known."""
+    """Return an error of Hydra or OmegaConf as one sentence, with the remedy if it is known."""
     text = re.sub(r"\s+", " ", f"{error} {error.__cause__ or ''}").strip()
     if found := re.search(r"not in .*?full_key: ([\w.]+)", text):
         key = found[1]
         if key.partition(".")[0] == "experiment":
             return (
-                f"{key} is not a setting: the file of that experiment lacks its first line, "
-                "`# @package _global_`, without which its settings go below `experiment`"
+                f"{key} is not a setting: add the line `# @package _global_` at the top of the experiment's file, "
+                "without which its settings go below `experiment`"
             )
         return f"{key} is not a setting{_did_you_mean_key(key)}"
     return text

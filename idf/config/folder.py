@@ -1,4 +1,4 @@
-"""Where the YAML groups lie."""
+"""The location of the YAML groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ CONFIG_NAME = "config"
 
 
 def config_folder() -> Path:
-    """The folder of the YAML groups: beside the package in a checkout, inside it when installed."""
+    """Return the folder of the YAML groups: beside the package in a checkout, inside it when installed.
+
+    Raises:
+        FileNotFoundError: the folder is in neither place.
+    """
     package = Path(__file__).resolve().parents[1]
     for folder in (package.parent / "conf", package / "conf"):
         if (folder / f"{CONFIG_NAME}.yaml").is_file() and (folder / "layout").is_dir():

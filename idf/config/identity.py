@@ -1,7 +1,7 @@
-"""Which run a configuration is: a signature of everything that changes the result, and its folder.
+"""The identity of a run: a signature of every setting that changes the result, and the run's folder.
 
-Settings that say where, how fast, or how talkatively a run works do not count; every other default
-does, so that a changed default makes another run.
+Output folders, speed and logging do not count. All other defaults do, so a changed default makes a
+different run.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 from idf.config.schema import ADAPTIVE, WINDOW, Config, family_name
 
 SIGNATURE_DIGITS = 10
-"""Hexadecimal digits, 40 bits: among 10,000 runs two collide with a chance of 5e-5."""
+"""Hexadecimal digits (40 bits): the chance of a collision among 10,000 runs is 5e-5."""
 
 NOT_SEMANTIC = frozenset(
     {
         "tracker",
-        "seed",  # a part of the folder's name of its own, so that seeds of one setting stand together
+        "seed",  # a separate part of the folder's name, so that seeds of the same settings are listed together
         "study",
         "outputs",
         "threads",
-        "devices",  # the same mean over the same batch, but for rounding
+        "devices",  # the same mean over the same batch, except for rounding
         "profile",
         "force",
-        "coder",  # both coders write the same messages
+        "coder",  # both coders write the same bytes
         "data.download",
         "data.cache",
         "data.cache_gb",
@@ -42,10 +42,10 @@ NOT_SEMANTIC = frozenset(
 
 
 def semantic(config: Config) -> dict[str, Any]:
-    """The settings that decide the result, as plain nested dictionaries.
+    """Return the settings that determine the result, as plain nested dictionaries.
 
-    Of ``data.root`` the folder's name counts: the same data may lie elsewhere, and a run refuses other data by its
-    fingerprint.
+    Only the last component of ``data.root`` counts, because the same data may be stored elsewhere. A run recognises
+    different data by its fingerprint.
     """
     tree = _without(dataclasses.asdict(config), "")
     if config.data.root:
@@ -61,26 +61,26 @@ def _without(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def signature(config: Config) -> str:
-    """A short hash of the semantic settings, e.g. ``"3fa94c01be"``; the seed is not in it."""
+    """Return a short hash of the semantic settings without the seed, such as ``"3fa94c01be"``."""
     text = json.dumps(semantic(config), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:SIGNATURE_DIGITS]
 
 
 def run_folder(config: Config) -> Path:
-    """``outputs/<study>/<signature>-s<seed>``."""
+    """Return the folder of a run: ``outputs/<study>/<signature>-s<seed>``."""
     return Path(config.outputs) / config.study / f"{signature(config)}-s{config.seed}"
 
 
 def usual_whitening_and_width(layout: str) -> tuple[str, str]:
-    """The options that come with a layout where nobody chose others (``conf/layout``)."""
+    """Return the whitening and width that a layout selects by default (``conf/layout``)."""
     return ("window", "slim") if layout == "flow" else ("none", "cpu")
 
 
 def setting_name(config: Config) -> str:
-    """What a configuration is called, such as ``small-flow-reverse-step``; several may share a name.
+    """Return the name of a configuration, such as ``small-flow-reverse-step``; several may share a name.
 
-    Size and layout, of flows that have them the permutation and the sharpness, and the whitening where it is not the
-    layout's usual one.
+    It consists of size and layout, then permutation and sharpness if the flow has them, and the whitening if it is not
+    the layout's default.
     """
     parts, family = [config.model.name], family_name(config)
     if family != ADAPTIVE:
@@ -94,5 +94,5 @@ def setting_name(config: Config) -> str:
 
 
 def run_name(config: Config) -> str:
-    """What a run is called where people look at many: ``small-flow-reverse-step-s3``."""
+    """Return the display name of a run, such as ``small-flow-reverse-step-s3``."""
     return f"{setting_name(config)}-s{config.seed}"

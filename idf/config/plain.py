@@ -1,4 +1,4 @@
-"""From dictionaries of plain values to configurations: what stored settings are read by, with nothing to install."""
+"""Configurations from dictionaries of plain values. Reading stored settings needs nothing but the standard library."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ T = TypeVar("T")
 
 
 def read_plain(kind: type[T], tree: object, place: str = "") -> T:
-    """Return a dataclass with the values of ``tree``, the rest at its defaults.
+    """Return a dataclass with the values of ``tree`` and defaults for the rest.
 
     Args:
         kind: a dataclass of plain values, lists and other dataclasses.
-        place: where ``tree`` stands, for messages.
+        place: the dotted key of ``tree``, for messages.
 
     Raises:
-        ValueError: a setting that the dataclass does not have, or a value of another type; says which.
+        ValueError: an unknown setting or a value of the wrong type; the message says which.
     """
     if not isinstance(tree, Mapping):
-        raise ValueError(f"{place or 'the whole'} is no group of settings")
+        raise ValueError(f"{place or 'the whole'} is not a group of settings")
     kinds, values = _kinds(typing.cast(type, kind)), {}
     for name, value in tree.items():
         full = f"{place}.{name}" if place else str(name)
         if name not in kinds:
-            raise ValueError(f"{full} is no setting")
+            raise ValueError(f"{full} is not a setting")
         values[name] = _read(kinds[name], value, full)
     return kind(**values)
 
@@ -51,5 +51,5 @@ def _read(kind: Any, value: object, place: str) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise ValueError(f"{place} is {value!r}, which is no {getattr(kind, '__name__', kind)}")
+        raise ValueError(f"{place} is {value!r}; expected {getattr(kind, '__name__', kind)}")
     return value

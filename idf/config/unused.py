@@ -1,6 +1,6 @@
-"""Settings that a configuration does not use: given a value of their own all the same, they are refused.
+"""Rejection of settings that have no effect in a configuration but were changed all the same.
 
-"Of their own" means another value than the one the chosen option's file, or else the schema, gives.
+"Changed" means different from the value in the chosen option's file or, if it sets none, in the schema.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WHITENINGS = {
 
 
 def unused_settings(config: Config) -> Iterator[str]:
-    """A sentence for each setting that has a value of its own and no effect."""
+    """Yield a sentence for each setting that was changed but has no effect."""
     for owner, used, why in _groups(config):
         own = [key for key in _keys(config, owner) if key.rpartition(".")[2] not in used and _is_own(config, key)]
         named = [f"{owner}={config_name(config, owner)}"] if f"{owner}.name" in own or f"{owner}.kind" in own else []
@@ -45,33 +45,33 @@ def unused_settings(config: Config) -> Iterator[str]:
 
 
 def _groups(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Groups or settings, the fields of each that are used, and why the others are not."""
+    """Yield groups or settings, the fields of each that are used, and why the others are not."""
     family, layout = family_name(config), config.layout
     named = f"layout={layout.name}"
     if family == ADAPTIVE:
         named = f"model={config.model.name}"
         yield "layout", (), f"{named} has no windows to lay out"
     else:
-        yield "model.adaptive", (), "it is of model=adaptive"
-    yield "model.turbo", (), "nothing in the turbo flow is trained; its file is made by tools/build_turbo.py"
+        yield "model.adaptive", (), "it belongs to model=adaptive"
+    yield "model.turbo", (), "the turbo flow is not trained; tools/build_turbo.py makes its file"
     if family == BANDS:
-        yield "layout", ("name", "prior"), f"{named} is set by model.bands"
+        yield "layout", ("name", "prior"), f"{named} is configured by model.bands"
     else:
-        yield "model.bands", (), "it is of layout=bands"
+        yield "model.bands", (), "it belongs to layout=bands"
     if family != WINDOW:
-        yield "permutation", (), f"{named} has no channels to permute; take layout=flow or original"
-        yield "sharpness", (), f"{named} has no last block whose sharpness is set; take layout=flow"
+        yield "permutation", (), f"{named} has no channels to permute; choose layout=flow or original"
+        yield "sharpness", (), f"{named} has no last block with a sharpness; choose layout=flow"
         where = "model.bands" if family == BANDS else "model.adaptive"
-        yield "width", (), f"the networks of {named} are set by {where}.hidden, layers and components"
+        yield "width", (), f"{where}.hidden, layers and components set the size of the networks of {named}"
         if family == ADAPTIVE:
             yield "training.start", (), f"nothing in {named} is fitted before training"
         return
     yield from _layout(config)
     yield from _width(config)
     if not layout.steps_per_factor:
-        yield "permutation", (), f"{named} leaves samples in place; take layout=flow or original"
+        yield "permutation", (), f"{named} leaves samples in place; choose layout=flow or original"
     elif config.permutation.kind != "random":
-        yield "permutation.seed", (), "only permutation=random is drawn from a seed"
+        yield "permutation.seed", (), "only permutation=random uses a seed"
     used = ("kind", *_SCHEDULES.get(config.sharpness.kind, _SCHEDULES["linear"]))
     yield "sharpness", used, f"sharpness={config.sharpness.kind} does not use it"
     used = ("kind", *_WHITENINGS.get(config.whitening.kind, _WHITENINGS["adaptive"] + _WHITENINGS["window"]))
@@ -86,11 +86,11 @@ def _layout(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
         for key in ("coupling", "split_fraction", "coupling_offset"):
             yield f"layout.{key}", (), f"layout={layout.name} has no couplings"
     elif layout.prior == "tracked":
-        yield "layout.coupling_offset", (), "it is of layout=original"
+        yield "layout.coupling_offset", (), "it belongs to layout=original"
         if layout.coupling != "split":
-            yield "layout.split_fraction", (), f"layout.coupling={layout.coupling} does not use it; take split"
+            yield "layout.split_fraction", (), f"layout.coupling={layout.coupling} does not use it; choose split"
     if layout.prior == "wavenet":
-        yield "layout.scales", (), f"layout={layout.name} squeezes once"
+        yield "layout.scales", (), f"layout={layout.name} squeezes only once"
 
 
 def _width(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
@@ -101,7 +101,7 @@ def _width(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
 
 
 def config_name(config: Config, group: str) -> str:
-    """The option of ``group`` that was chosen."""
+    """Return the chosen option of ``group``."""
     node = value_of(config, group)
     return str(getattr(node, "name", None) or getattr(node, "kind", ""))
 
@@ -118,7 +118,7 @@ def _is_own(config: Config, key: str) -> bool:
 
 
 def _usual(config: Config, key: str) -> Any:
-    """The value of ``key`` that nobody chose."""
+    """Return the value that ``key`` has unless the user sets it."""
     group, _, name = key.partition(".")
     given: Any = _option(group, _expected(config, group))
     for part in name.split("."):
@@ -127,7 +127,7 @@ def _usual(config: Config, key: str) -> Any:
 
 
 def _expected(config: Config, group: str) -> str:
-    """The option of a group that a configuration has where nobody chose another."""
+    """Return the option that a group has unless the user chooses another."""
     layout = "bands" if family_name(config) == BANDS else "flow"
     standard = {"layout": "flow", "permutation": "random", "sharpness": "learned"}
     standard["width"] = usual_whitening_and_width(layout)[1]
@@ -137,7 +137,7 @@ def _expected(config: Config, group: str) -> str:
 
 @functools.cache
 def _option(group: str, name: str) -> dict[str, Any]:
-    """What ``conf/GROUP/NAME.yaml`` sets of its group; nothing for an option of the user's own."""
+    """Return what ``conf/GROUP/NAME.yaml`` sets in its group; nothing for an option that the user added."""
     path = config_folder() / group / f"{name}.yaml"
     if not path.is_file():
         return {}

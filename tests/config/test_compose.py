@@ -21,7 +21,7 @@ def problems(*overrides: str) -> str:
     return str(caught.value)
 
 
-# What an option cannot do without.
+# Settings that an option requires.
 COMPANIONS = {
     "data=ljspeech": ["data.root=somewhere"],
     "data=ljspeech_mini": ["data.root=somewhere"],
@@ -71,15 +71,15 @@ def test_every_problem_at_once() -> None:
     )
     assert message.startswith("the configuration has 7 problems:")
     assert (
-        "model=smal: model is one of adaptive, adaptive_best, adaptive_fast, large, medium, small; did you mean small?"
+        "model=smal: choose one of adaptive, adaptive_best, adaptive_fast, large, medium, small; did you mean small?"
         in message
     )
     assert "trainin.steps is not a setting; did you mean training.steps?" in message
     assert "learning_rate is not a setting; did you mean optimizer.learning_rate?" in message
     assert "training.steps=many: expected a whole number" in message
-    assert "optimizer.averaging=2.0: it must be at least 0 and below 1" in message
-    assert "sharpness.kind=sudden: it is one of constant, step, linear, cosine, learned" in message
-    assert "training.batch_samples=1000 is not a multiple of model.window=256: take 1024" in message
+    assert "optimizer.averaging=2.0: must be at least 0 and below 1" in message
+    assert "sharpness.kind=sudden: choose one of constant, step, linear, cosine, learned" in message
+    assert "training.batch_samples=1000: must be a multiple of model.window=256, such as 1024" in message
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_every_problem_at_once() -> None:
         ("sharpness.boundaries=0.5", "expected a list of numbers such as [0.25, 0.5]"),
         ("data.root=[a]", "expected text or null"),
         ("permutation.seed=1.5", "expected a whole number or null"),
-        ("model={window: 3}", "model is one of adaptive"),
+        ("model={window: 3}", "choose one of adaptive"),
         ("+model.window=512", "write model.window=value"),
         ("~data", "write data=value"),
         ("training.steps", "cannot be read"),
         ("=3", "cannot be read"),
         ("zzz=3", "zzz is not a setting; `python train.py --cfg job` lists them"),
-        ("seed=0,1", "add -m to run one after another"),
+        ("seed=0,1", "add -m to run them one after another"),
     ],
 )
 def test_each_kind_of_wrong_override(override: str, expected: str) -> None:
@@ -134,7 +134,7 @@ def test_a_folder_in_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (config.data.root, config.outputs) == (f"{home}/LJSpeech-1.1", f"{home}/runs")
 
 
-def test_every_setting_has_words_for_its_type() -> None:
+def test_every_setting_describes_its_type() -> None:
     assert len(settings()) > 50
     assert all(setting.expected for setting in settings().values())
 
@@ -146,7 +146,7 @@ def test_stored_configuration_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "finding"), [("a: [", "cannot be read"), ("new: 3", "another version"), ("- 1", "holds no settings")]
+    ("text", "finding"), [("a: [", "cannot be read"), ("new: 3", "another version"), ("- 1", "contains no settings")]
 )
 def test_damaged_stored_configuration(tmp_path: Path, text: str, finding: str) -> None:
     path = tmp_path / "config.yaml"
@@ -180,12 +180,12 @@ def test_folders_are_text(folder: str) -> None:
 
 
 def test_folders_that_are_not_utf8() -> None:
-    assert "not UTF-8" in problems("data=folder", "data.root='/a\udcff'")
+    assert "not valid UTF-8" in problems("data=folder", "data.root='/a\udcff'")
 
 
 @pytest.mark.parametrize("installed", [False, True])
 def test_notebooks_compose_by_hydra(installed: bool, tmp_path: Path) -> None:
-    """As the README shows it; from a checkout, and from a package as a wheel installs it."""
+    """Hydra composes as the README shows, from a checkout and from a package installed as a wheel."""
     folder = tmp_path if installed else ROOT
     if installed:
         shutil.copytree(ROOT / "idf", tmp_path / "idf", ignore=shutil.ignore_patterns("data", "__pycache__"))

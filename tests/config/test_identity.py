@@ -10,8 +10,8 @@ from idf.config import Config, run_folder, semantic, signature
 from idf.config.compose import compose, settings
 from idf.config.identity import run_name
 
-# Where, how fast and how talkatively a run works.
-SILENT = [
+# Settings of folders, speed and logging.
+NOT_SEMANTIC = [
     "seed",
     "study",
     "outputs",
@@ -44,7 +44,7 @@ SILENT = [
 
 
 def changed(key: str) -> Config:
-    """The default configuration with another value for one setting."""
+    """Return the default configuration with one setting changed."""
     config = Config()
     node: Any = config
     *path, last = key.split(".")
@@ -66,7 +66,7 @@ def changed(key: str) -> Config:
 
 @pytest.mark.parametrize("key", sorted(settings()))
 def test_a_setting_changes_the_signature_unless_it_cannot_change_the_result(key: str) -> None:
-    assert (signature(changed(key)) == signature(Config())) == (key in SILENT)
+    assert (signature(changed(key)) == signature(Config())) == (key in NOT_SEMANTIC)
 
 
 def test_the_folder_of_the_data_counts_wherever_it_lies() -> None:
@@ -76,7 +76,7 @@ def test_the_folder_of_the_data_counts_wherever_it_lies() -> None:
 
 
 def test_signature_does_not_depend_on_the_process() -> None:
-    # A frozen example of the text that is hashed would break with each new setting; its form must not.
+    # Checks the form only: a frozen signature would break with each new setting.
     first, second = Config(), Config()
     assert signature(first) == signature(second)
     assert len(signature(first)) == 10

@@ -1,4 +1,4 @@
-"""No setting is accepted and ignored."""
+"""No setting is silently ignored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from idf.errors import ConfigError
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         "",
         "model=adaptive",
@@ -33,12 +33,12 @@ from idf.errors import ConfigError
         "layout.coupling=none",
     ],
 )
-def test_what_has_an_effect_is_accepted(words: str) -> None:
-    compose(words.split())
+def test_settings_with_an_effect_are_accepted(arguments: str) -> None:
+    compose(arguments.split())
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         ("model=adaptive permutation=reverse", "permutation=reverse has no effect: model=adaptive has no channels"),
         ("model=adaptive sharpness=step", "sharpness=step has no effect: model=adaptive has no last block"),
@@ -47,8 +47,8 @@ def test_what_has_an_effect_is_accepted(words: str) -> None:
         ("model=adaptive training.start=random", "training.start=random has no effect"),
         ("layout=bands permutation=reverse", "permutation=reverse has no effect: layout=bands"),
         ("layout=bands permutation.seed=4", "permutation.seed=4 has no effect"),
-        ("layout=bands sharpness=step", "take layout=flow"),
-        ("layout=bands width=original", "set by model.bands.hidden"),
+        ("layout=bands sharpness=step", "choose layout=flow"),
+        ("layout=bands width=original", "model.bands.hidden, layers and components set the size"),
         ("layout=bands width.hidden=128", "width.hidden=128 has no effect"),
         ("layout=bands layout.scales=2", "layout.scales=2 has no effect"),
         ("layout=channelwise permutation=reverse", "leaves samples in place"),
@@ -56,23 +56,23 @@ def test_what_has_an_effect_is_accepted(words: str) -> None:
         ("layout=channelwise layout.coupling=predict", "layout=channelwise has no couplings"),
         ("layout=channelwise width.coupling_hidden=9", "no such nets"),
         ("layout=original width.experts=3", "no such nets"),
-        ("layout=original layout.scales=2", "squeezes once"),
+        ("layout=original layout.scales=2", "squeezes only once"),
         ("layout=original training.start=random", "nothing in layout=original is fitted"),
         ("width.wavenet_layers=3", "no such nets"),
-        ("layout.split_fraction=0.5", "layout.coupling=update does not use it; take split"),
-        ("layout.coupling_offset=3", "of layout=original"),
+        ("layout.split_fraction=0.5", "layout.coupling=update does not use it; choose split"),
+        ("layout.coupling_offset=3", "it belongs to layout=original"),
         ("sharpness=constant sharpness.start=-3", "sharpness=constant does not use it"),
         ("sharpness.end=-3", "sharpness=learned does not use it"),
         ("sharpness=linear sharpness.boundaries=[0.1]", "sharpness=linear does not use it"),
-        ("permutation=reverse permutation.seed=3", "only permutation=random is drawn from a seed"),
-        ("model.bands.hidden=64", "it is of layout=bands"),
-        ("model.adaptive.hidden=32", "it is of model=adaptive"),
+        ("permutation=reverse permutation.seed=3", "only permutation=random uses a seed"),
+        ("model.bands.hidden=64", "it belongs to layout=bands"),
+        ("model.adaptive.hidden=32", "it belongs to model=adaptive"),
         ("whitening=none whitening.classes=4", "whitening=none does not use it"),
         ("whitening=adaptive whitening.order=3", "whitening=adaptive does not use it"),
         ("whitening.filter_rates=[0.1,0.1,0.1]", "whitening=window does not use it"),
     ],
 )
-def test_what_has_none_is_refused(words: str, said: str) -> None:
+def test_settings_without_an_effect_are_refused(arguments: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:
-        compose(words.split())
-    assert said in str(error.value)
+        compose(arguments.split())
+    assert message in str(error.value)

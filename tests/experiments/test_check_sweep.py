@@ -94,7 +94,7 @@ def test_a_good_sweep_says_what_it_does(capsys: pytest.CaptureFixture[str], tmp_
             {"command": ["${program}", "${args_no_hyphens}", "${envy}"]},
             "command: W&B does not know ${envy}; did you mean",
         ),
-        ({"command": ["${program}", "data=dmo", "${args_no_hyphens}"]}, "command: data=dmo: data is one of"),
+        ({"command": ["${program}", "data=dmo", "${args_no_hyphens}"]}, "command: data=dmo: choose one of"),
         ({"early_terminate": {"type": "median"}}, "early_terminate: write {type: hyperband"),
         ({"early_terminate": {"type": "hyperband"}}, "early_terminate: give either min_iter or max_iter"),
         ({"early_terminate": {"type": "hyperband", "min_iter": 8}}, "early_terminate.min_iter: 8 ends nothing early"),
@@ -110,7 +110,7 @@ def test_what_is_wrong_with_a_sweep(changes: dict[str, Any], expected: str) -> N
     ("parameters", "expected"),
     [
         ({"modle": {"value": "small"}}, "parameters.modle: modle is not a setting; did you mean model"),
-        ({"model": {"values": ["small", "larg"]}}, "parameters.model: model=larg: model is one of"),
+        ({"model": {"values": ["small", "larg"]}}, "parameters.model: model=larg: choose one of"),
         ({"seed": {"values": [0, None]}}, "parameters.seed: seed=None: expected a whole number"),
         ({"model": {"parameters": {"window": {"value": 3}}}}, "parameters.model: nested parameters arrive"),
         ({"model": "small"}, "parameters.model: write value: 'small'"),
@@ -124,7 +124,7 @@ def test_what_is_wrong_with_a_sweep(changes: dict[str, Any], expected: str) -> N
         ),
         (
             {"model": {"values": ["small", "large"]}, "training.batch_samples": {"values": [16384, 1024]}},
-            "training.batch_samples=1024 is not a multiple of model.window=16384: take 16384 (with model=large",
+            "training.batch_samples=1024: must be a multiple of model.window=16384, such as 16384 (with model=large",
         ),
     ],
 )
@@ -146,7 +146,7 @@ def test_what_is_wrong_with_parameters(parameters: dict[str, Any], expected: str
             {"optimizer.learning_rate": {"distribution": "log_uniform_values", "min": 0, "max": 1}},
             "log_uniform_values cannot be drawn from 0 to 1",
         ),
-        ({"optimizer.learning_rate": {"distribution": "normal", "mu": 0.01, "sigma": 0.1}}, "it must be above 0"),
+        ({"optimizer.learning_rate": {"distribution": "normal", "mu": 0.01, "sigma": 0.1}}, "must be above 0"),
         ({"model": {"values": ["small"], "probabilities": [0.5]}}, "probabilities should be as many as values"),
     ],
 )
@@ -188,7 +188,7 @@ def test_many_combinations_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
         "training.batch_samples": {"values": [16384, 4096, 1024]},
     }
     problems = problems_of(parameters)
-    assert any("is not a multiple of model.window=16384" in problem for problem in problems)
+    assert any("must be a multiple of model.window=16384" in problem for problem in problems)
     verdict = check_sweep(sweep({**parameters, "training.batch_samples": {"value": 16384}}), [ROOT])
     assert verdict.problems == ()
     assert verdict.summary[0].startswith("grid over model, permutation: 9 runs")

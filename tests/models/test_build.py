@@ -225,5 +225,5 @@ def test_all_problems_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         build_model(wrong)
     text = "\n".join(caught.value.problems)
-    for part in ("must divide", "not divisible", "one channel at a time", "leaves samples in place", "linear skip"):
+    for part in ("must divide", "must be divisible", "one channel at a time", "leaves samples in place", "linear_skip"):
         assert part in text

@@ -80,7 +80,7 @@ def test_problems_name_their_cells(study) -> None:
         p.startswith("every cell: training.stepz is not a setting; did you mean training.steps") for p in problems
     )
     assert any(p.startswith("cell a: model=smal") for p in problems)
-    assert any(p.startswith("cell c: training.batch_samples=512 is not a multiple") for p in problems)
+    assert any(p.startswith("cell c: training.batch_samples=512: must be a multiple") for p in problems)
     assert len(problems) == 3
 
 
@@ -99,7 +99,7 @@ def test_what_the_study_decides_itself(study, extra: dict[str, str], message: st
 
 
 def test_what_only_the_seed_or_the_evaluation_spoils(study) -> None:
-    with pytest.raises(ConfigError, match="cell medium, seed 4294967296: seed=4294967296: it must be below"):
+    with pytest.raises(ConfigError, match="cell medium, seed 4294967296: seed=4294967296: must be below"):
         make_plan(study(TWO), None, (1 << 32,), {})
     with pytest.raises(ConfigError, match="did you mean test"):
         make_plan(study("cells: {a: {}}\nevaluate: [split=tset]"), None, None, {})

@@ -29,7 +29,7 @@ def test_the_default_configuration_is_sound() -> None:
         ("layers", -1, "layers=-1"),
         ("components", 0, "components=0"),
         ("past", 1000, "past=1000"),
-        ("experts", [], "0 of them"),
+        ("experts", [], "there are 0"),
         ("experts", [[0, 129]], "stages=128"),
         ("experts", [[8, 3]], "lattice 0 to 7"),
         ("cascades", [14], "no expert 14"),
@@ -37,7 +37,7 @@ def test_the_default_configuration_is_sound() -> None:
         ("stacks", [0.998, 0.5], "stacks"),
         ("online_rate", -0.1, "online_rate"),
         ("filter_orders", [20], "multiples of 16"),
-        ("filter_rates", [0.1], "one for each"),
+        ("filter_rates", [0.1], "for each of filter_orders"),
         ("floor", 0.0, "floor"),
     ],
 )

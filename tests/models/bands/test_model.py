@@ -27,7 +27,7 @@ def test_the_default_configuration_is_sound() -> None:
         ("levels", -1, "levels=-1"),
         ("levels", 9, "levels=9"),
         ("levels", 8, "half_taps"),
-        ("half_taps", [24, 16], "one for each of levels=3"),
+        ("half_taps", [24, 16], "a number for each of levels=3"),
         ("half_taps", [24, 16, 40], "numbers from 1 to 32"),
         ("start_samples", 0.0, "start_samples"),
         ("hidden", 50, "multiple of 32"),
@@ -49,13 +49,13 @@ def test_more_splits_than_a_window_has_samples_are_refused() -> None:
 def test_whitening_is_for_other_layouts() -> None:
     config = Config()
     config.whitening.kind = "adaptive"
-    assert any("layout=bands has these predictors inside" in problem for problem in model_problems(config))
+    assert any("layout=bands contains these predictors" in problem for problem in model_problems(config))
 
 
 def test_context_is_for_subbands() -> None:
     config = Config(context="previous")
     config.layout.prior = "channelwise"
-    assert any("take layout=bands" in problem for problem in model_problems(config))
+    assert any("choose layout=bands" in problem for problem in model_problems(config))
     adaptive = Config(context="previous")
     adaptive.model.family, adaptive.model.window = "adaptive", 1
     assert any("no windows" in problem for problem in model_problems(adaptive))

@@ -185,7 +185,7 @@ def test_a_start_of_another_shape_is_refused(step: WindowWhitening) -> None:
         ({"order": 129}, "whitening.order=129"),
         ({"start_samples": 0.0}, "whitening.start_samples=0.0"),
         ({"experts": [[0, 65]]}, "stages=64"),
-        ({"cascades": [3]}, r"whitening.cascades=[3]: whitening=window has none"),
+        ({"cascades": [3]}, r"whitening.cascades=[3]: whitening=window has no cascades"),
     ],
 )
 def test_what_cannot_be_built_is_told(change: dict[str, Any], said: str) -> None:

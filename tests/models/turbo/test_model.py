@@ -29,15 +29,15 @@ def test_the_preset_can_be_built() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"near_order": 12}, "near_order=12: a multiple of 8 up to 64"),
+        ({"near_order": 12}, "near_order=12: must be a multiple of 8 up to 64"),
         ({"joint_order": 72}, "joint_order=72"),
-        ({"near_every": 0}, "near_every=0: it must lie between 1 and 1024"),
-        ({"joint_forgetting": 1.0}, "joint_forgetting=1.0: from 0.9 to below 1"),
-        ({"filter_orders": [256, 20, 16]}, "filter_orders=[256, 20, 16]: 1 to 6 multiples of 16"),
+        ({"near_every": 0}, "near_every=0: must be from 1 to 1024"),
+        ({"joint_forgetting": 1.0}, "joint_forgetting=1.0: must be at least 0.9 and below 1"),
+        ({"filter_orders": [256, 20, 16]}, "filter_orders=[256, 20, 16]: must be 1 to 6 multiples of 16"),
         ({"filter_orders": [16] * 7, "filter_rates": [0.1] * 7}, "1 to 6 multiples"),
-        ({"filter_rates": [0.1]}, "filter_rates=[0.1]: one for each"),
-        ({"level_rates": [0.1]}, "level_rates=[0.1]: 2 to 6"),
-        ({"error_rate": 0.0}, "error_rate=0.0: between 0 and 1"),
+        ({"filter_rates": [0.1]}, "filter_rates=[0.1]: must be one number between 0 and 1 for each"),
+        ({"level_rates": [0.1]}, "level_rates=[0.1]: must be 2 to 6"),
+        ({"error_rate": 0.0}, "error_rate=0.0: must be between 0 and 1"),
         ({"scale_rate": 1.5}, "scale_rate=1.5"),
     ],
 )

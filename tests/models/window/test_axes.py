@@ -36,10 +36,10 @@ def test_every_combination_composes_and_builds(choice: tuple[str, str, str]) -> 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("layout.factor_channels=2", "factors one channel at a time"),
-        ("layout.steps_per_factor=0", "at least one step"),
-        ("layout.linear_skip=false", "always level-equivariant"),
-        ("layout.level_equivariant=false", "always level-equivariant"),
+        ("layout.factor_channels=2", "factors out one channel at a time"),
+        ("layout.steps_per_factor=0", "steps_per_factor=0: must be at least 1"),
+        ("layout.linear_skip=false", "linear_skip: must be true"),
+        ("layout.level_equivariant=false", "linear_skip: must be true"),
         ("context=previous", "independent"),
     ],
 )
