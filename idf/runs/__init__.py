@@ -1,4 +1,4 @@
-"""A run's folder: the only reader and writer of what lies in it."""
+"""Run folders. Only this package reads and writes their files."""
 
 from idf.installed import need_training
 

@@ -1,7 +1,7 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped, in one ``.npz`` each.
+"""Checkpoints: one ``.npz`` each, with everything a run needs to resume as if it had never stopped.
 
-Plain arrays and one JSON text; nothing in them is code (``allow_pickle=False``). A file appears only
-once it is whole, and a damaged one is passed over for the one before.
+They consist of plain arrays and one JSON text, without any code (``allow_pickle=False``). Files are written
+atomically. If one is damaged, the previous one is used.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Checkpoint:
     Attributes:
         parameters: float32 arrays by name.
         average: the averaged weights by name; empty without averaging.
-        optimizer: the optimiser's variables in its own order.
-        constants: what the model drew once and must never draw again (permutations).
-        meta: plain values: config, seconds trained, best bits/sample, guard and tracker state.
+        optimizer: the optimiser's variables, in its order.
+        constants: arrays that the model drew once and must never draw again (permutations).
+        meta: plain values: config, seconds trained, best bits per dimension, state of the guard and the tracker.
     """
 
     step: int
@@ -43,7 +43,7 @@ class Checkpoint:
 
     @property
     def weights(self) -> Mapping[str, np.ndarray]:
-        """The weights to evaluate and to ship: the average where there is one."""
+        """The weights to evaluate and export: the average if there is one."""
         return self.average or self.parameters
 
 
@@ -51,7 +51,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``checkpoint`` atomically.
 
     Raises:
-        OutputError: the disk is full and the like.
+        OutputError: the file cannot be written, for example because the disk is full.
     """
     meta = {"format": FORMAT, "step": checkpoint.step, **checkpoint.meta}
     arrays = {_META: np.frombuffer(json.dumps(meta).encode(), np.uint8)}
@@ -66,11 +66,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        RunError: it is missing, damaged, or of another version.
+        RunError: it is missing, damaged, or from another version.
     """
     try:
         with open(path, "rb") as data, np.load(data, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}  # reads all of it: zip checks each array's CRC
+            arrays = {name: file[name] for name in file.files}  # reads everything, so zip checks each array's CRC
         meta = json.loads(arrays.pop(_META).tobytes())
         version, step = meta.pop("format"), meta.pop("step")
     except FileNotFoundError as error:
@@ -103,15 +103,15 @@ class CheckpointFolder:
 
     @property
     def best_path(self) -> Path:
-        """Where the checkpoint with the best validation score lies."""
+        """Path of the checkpoint with the best validation score."""
         return self.folder / "best.npz"
 
     def paths(self) -> list[Path]:
-        """The numbered checkpoints, oldest first."""
+        """Return the numbered checkpoints, oldest first."""
         return sorted(self.folder.glob("step-*.npz"), key=lambda path: (len(path.name), path.name))
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a numbered checkpoint, then remove those that are too many."""
+        """Write a numbered checkpoint, remove the oldest beyond ``keep``, and return its path."""
         path = self.folder / f"step-{checkpoint.step:08d}.npz"
         save_checkpoint(path, checkpoint)
         for old in self.paths()[: -self.keep]:
@@ -119,14 +119,14 @@ class CheckpointFolder:
         return path
 
     def save_best(self, checkpoint: Checkpoint) -> None:
-        """Write the best checkpoint over the one before."""
+        """Replace the best checkpoint."""
         save_checkpoint(self.best_path, checkpoint)
 
     def latest(self) -> tuple[Checkpoint | None, tuple[str, ...]]:
-        """The newest checkpoint that can be read, and a sentence for each damaged one passed over.
+        """Return the newest readable checkpoint (None without any), and a sentence for each damaged one skipped.
 
         Raises:
-            RunError: there are checkpoints but none of them can be read.
+            RunError: there are checkpoints, but none of them can be read.
         """
         warnings: list[str] = []
         for path in reversed(self.paths()):

@@ -1,4 +1,4 @@
-"""How training went, drawn from ``history.jsonl``."""
+"""Training curves, drawn from ``history.jsonl``."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 MAX_MARKS = 12
-"""More changes of the sharpness than this are a smooth schedule: shaded as a span instead of marked one by one."""
+"""With more changes than this, the sharpness schedule counts as smooth and is shaded as one span."""
 MARK_INCHES = 0.45
-"""Room for the value at a mark."""
+"""Width reserved for the value at a mark."""
 
 
 Points = tuple[list[float], list[float]]
@@ -44,12 +44,12 @@ Points = tuple[list[float], list[float]]
 
 @dataclass(frozen=True)
 class Series:
-    """A history by kind, one record a step: of a step that was logged twice (after a resume) the last."""
+    """A history by kind, with one record per step: the last one if a step was logged twice (after a resume)."""
 
     records: dict[str, list[dict[str, Any]]]
 
     def points(self, kind: str, metric: str) -> Points:
-        """Steps and values of a metric; values that are missing, null or not finite are left out."""
+        """Return steps and values of a metric, without missing, null and non-finite values."""
         found = [(record["step"], finite_number(record.get(metric))) for record in self.records.get(kind, [])]
         known = [(step, value) for step, value in found if value is not None]
         return [step for step, _ in known], [value for _, value in known]
@@ -59,7 +59,7 @@ def read_series(path: Path) -> Series:
     """Read a run's history for its curves.
 
     Raises:
-        RunError: the history is missing or damaged, see :func:`~idf.runs.history.read_history`.
+        RunError: the history is missing or damaged (:func:`~idf.runs.history.read_history`).
     """
     latest: dict[str, dict[int, dict[str, Any]]] = {}
     for record in read_history(path):
@@ -68,16 +68,16 @@ def read_series(path: Path) -> Series:
 
 
 def plot_history(history_path: Path, folder: Path) -> list[Path]:
-    """Draw how training went.
+    """Write the training curves as figures.
 
     Args:
-        history_path: a run's ``history.jsonl``. If the ``config.yaml`` beside it says that the sharpness is
-            learned, its drift is not marked: only a schedule's changes explain jumps of the curves.
-        folder: gets ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as ``.svg`` and
-            ``.png``; a figure without any data is left out.
+        history_path: a run's ``history.jsonl``. Changes of the sharpness are marked unless the ``config.yaml``
+            beside it says that the sharpness is learned: only scheduled changes explain jumps in the curves.
+        folder: for ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as ``.svg`` and
+            ``.png``. Figures without data are not written.
 
     Returns:
-        the files written.
+        The files written.
 
     Raises:
         RunError: the history cannot be read.
@@ -88,7 +88,7 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
 
 
 def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, Figure]:
-    """The figures of :func:`plot_history` by name, those without any data left out.
+    """Return the figures of :func:`plot_history` by name, without those that have no data.
 
     Args:
         width: inches.
@@ -110,13 +110,13 @@ def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, F
 
 @dataclass(frozen=True)
 class _Curves:
-    """What one figure shows.
+    """The content of one figure.
 
     Args:
-        title, unit: of the figure.
-        metric: of validation and coding records.
-        train: of training records; the loss is the bits per dimension of the training windows.
-        likelihood: of coding records, what the model says of the clips that were coded; None for none.
+        title, unit: labels of the figure.
+        metric: metric of validation and coding records.
+        train: metric of training records; the loss is the bits per dimension of the training windows.
+        likelihood: metric of coding records, the model's −log2 p of the coded clips; None for none.
     """
 
     title: str
@@ -128,7 +128,7 @@ class _Curves:
 
 @dataclass(frozen=True)
 class _Changes:
-    """Where the scheduled sharpness moves: single steps with the new value, or one span of a smooth schedule."""
+    """Changes of the scheduled sharpness: single steps with the new value, or the span of a smooth schedule."""
 
     marks: tuple[tuple[float, float], ...] = ()
     span: tuple[float, float] | None = None
@@ -146,7 +146,7 @@ def _sharpness_changes(history: Series) -> _Changes:
         return _Changes()
     if len(moved) > MAX_MARKS:
         return _Changes(span=(steps[moved[0] - 1], steps[moved[-1]]))
-    # A change lies between two logged steps; the middle is the fairest mark.
+    # The change happened between two logged steps; mark the middle.
     return _Changes(tuple(((steps[index - 1] + steps[index]) / 2, values[index]) for index in moved))
 
 
@@ -161,10 +161,10 @@ def _curves(history: Series, changes: _Changes, which: _Curves, width: float) ->
     hollow = {**sign, "marker": "o", "markersize": 9, "markerfacecolor": "none"}
     curves: list[tuple[Points, dict[str, Any]]] = [
         (train, {"color": GREY, "linewidth": 0.8, "alpha": 0.45, "label": "training windows"}),
-        ((train[0], smoothed(train[1])), {"color": GREY, "linewidth": 1.4, "label": "the same, mean of the last ones"}),
+        ((train[0], smoothed(train[1])), {"color": GREY, "linewidth": 1.4, "label": "training windows, running mean"}),
         (validation, {**line, "marker": "o", "markersize": 3.5, "label": f"{_clips(history, 'validation')}, −log₂ p"}),
         (own, {**hollow, "label": f"{count} of them, −log₂ p"}),
-        (coded, {**sign, "marker": "D", "label": f"{count} of them, really coded"}),
+        (coded, {**sign, "marker": "D", "label": f"{count} of them, coded"}),
     ]
     drawn = [(points, look) for points, look in curves if points[0]]
     if not drawn:
@@ -180,7 +180,7 @@ def _curves(history: Series, changes: _Changes, which: _Curves, width: float) ->
 
 
 def _clips(history: Series, kind: str) -> str:
-    """How many clips the records of a kind are about."""
+    """Return the number of clips in the records of a kind, for labels."""
     counts = {record.get("clips") for record in history.records.get(kind, [])}
     count = counts.pop() if len(counts) == 1 else None
     if kind == "coded":
@@ -189,7 +189,7 @@ def _clips(history: Series, kind: str) -> str:
 
 
 def _log_scales(history: Series, width: float) -> Figure | None:
-    # A dictionary keeps the blocks in the order in which they leave the flow, as training writes them.
+    # The dictionary preserves the order of the records, in which blocks leave the flow.
     keys = dict.fromkeys(key for record in history.records.get("train", []) for key in record)
     blocks = [match[1] for key in keys if (match := re.fullmatch(r"log_scale/(.+)/mean", key))]
     blocks = [block for block in blocks if history.points("train", f"log_scale/{block}/mean")[0]]
@@ -214,11 +214,11 @@ def _log_scales(history: Series, width: float) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for axes in list(grid.flat)[len(blocks) :]:
         axes.set_axis_off()
-    # The panels above an empty place show the steps that shared axes leave to the last row.
+    # With shared axes only the last row shows steps; panels above an empty place need them too.
     for column in range(columns):
         lowest = (len(blocks) - 1 - column) // columns
         grid[lowest, column].tick_params(labelbottom=True)
-    # The legend stands beside the title.
+    # The legend is beside the title.
     label_figure(figure, "Log-scale of each block's logistics" if across >= WIDTH_INCHES else "Log-scales")
     figure.supxlabel("optimiser step", fontsize=10)
     figure.supylabel("nats, amplitudes in [−1, 1)", fontsize=10)
@@ -228,14 +228,18 @@ def _log_scales(history: Series, width: float) -> Figure | None:
 
 
 def _mark(axes: Axes, changes: _Changes, width: float) -> None:
-    """Show the sharpness changes without moving the axes' limits, in a figure so many inches wide."""
+    """Mark the sharpness changes without moving the axes' limits.
+
+    Args:
+        width: of the figure, inches.
+    """
     left, right = axes.get_xlim()
     room = (right - left) * MARK_INCHES / (0.75 * width)
     free = [left, left]  # where the next label may begin, at each of two heights
     for step, value in changes.marks:
         axes.axvline(step, color=ORANGE, linestyle="--", linewidth=1.1, zorder=1)
         height = next((height for height in (0, 1) if step - room / 2 >= free[height] or free[height] == left), None)
-        if height is None:  # as close to its neighbours as this, a line alone must do
+        if height is None:  # too close to its neighbours for a label
             continue
         free[height] = step + room / 2
         axes.annotate(
@@ -253,11 +257,11 @@ def _mark(axes: Axes, changes: _Changes, width: float) -> None:
     if changes.marks:
         axes.plot([], [], color=ORANGE, linestyle="--", linewidth=1.1, label="sharpness changes to (log-scale)")
     if changes.span is not None:
-        axes.axvspan(*changes.span, color=ORANGE, alpha=0.13, linewidth=0, label="sharpness moves", zorder=0)
+        axes.axvspan(*changes.span, color=ORANGE, alpha=0.13, linewidth=0, label="sharpness changes", zorder=0)
 
 
 def _limit(axes: Axes, curves: Sequence[Points]) -> None:
-    """Leave out the first twentieth of the steps, whose steep fall would flatten all the rest."""
+    """Set the limits without the first twentieth of the steps, whose steep fall would flatten the rest."""
     first, last = min(steps[0] for steps, _ in curves), max(steps[-1] for steps, _ in curves)
     start = first + 0.05 * (last - first)
     shown = [value for steps, values in curves for step, value in zip(steps, values, strict=True) if step >= start]
@@ -267,6 +271,6 @@ def _limit(axes: Axes, curves: Sequence[Points]) -> None:
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
-    """The mean of each value and those before it, over about a twentieth of the curve; nothing shows before it happens."""
+    """Return the running mean of ``values`` over the last twentieth of the curve; no mean looks ahead."""
     reach = max(2, len(values) // 20)
     return [sum(part) / len(part) for part in (values[max(0, end - reach) : end] for end in range(1, len(values) + 1))]

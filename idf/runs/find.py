@@ -1,7 +1,7 @@
-"""Run folders as seen from outside: found, read, never written.
+"""Finding and reading of run folders, without writing to them.
 
-Everything but the history is read leniently: a folder that is damaged or from another version is still listed,
-with what can be known of it.
+Everything except the history is read leniently: a damaged folder, or one from another version, is still listed
+with whatever can be read.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ from idf.runs.lock import lock_owner
 from idf.runs.run import RunFolder
 
 ENDED = ("finished", "diverged")
-"""States that a run does not leave unless it is started over."""
+"""Final states, which only starting over changes."""
 
 KILLED = "killed"
-"""``status.json`` says running, but the process that wrote it is gone."""
+"""State of a run whose ``status.json`` says running although its process is gone."""
 
 DAMAGED = "damaged"
-"""``status.json`` cannot be read."""
+"""State of a run whose ``status.json`` cannot be read."""
 
 LATEST = "latest"
-"""Means the run whose status was written last."""
+"""Name for the run whose status was written last."""
 
 OUTPUTS = Path("outputs")
 MOST_NAMED = 12
-"""Runs that a message names; of more it says how many there are."""
+"""Largest number of runs that a message lists; beyond it the message gives only the count."""
 
 
 @dataclass(frozen=True)
 class RunState:
-    """What ``status.json`` and the lock say.
+    """The state of a run according to ``status.json`` and the lock.
 
     Args:
-        name: a status of the run, or ``killed``, ``damaged``, ``new`` (nothing there yet).
-        step, steps: reached and planned; None where not known.
-        best: bits/sample of the best validation.
+        name: a status of the run, or ``killed``, ``damaged`` or ``new`` (nothing there yet).
+        step, steps: steps done and planned; None if unknown.
+        best: bits per dimension of the best validation.
         reason: why it diverged or failed.
         updated: seconds since 1970.
-        owner: process id and machine that work on it now.
+        owner: process and machine that work on it now.
     """
 
     name: str
@@ -65,12 +65,12 @@ class RunState:
 
 @dataclass(frozen=True)
 class RunRecord(RunFolder):
-    """A run folder as it was when it was read.
+    """The contents of a run folder when it was read.
 
     Args:
-        state: how far it is.
-        settings: flat, by dotted key; empty when they cannot be read.
-        environment: versions, git revision, command.
+        state: status and progress.
+        settings: flat, by dotted key; empty if they cannot be read.
+        environment: versions, git revision and command.
     """
 
     state: RunState
@@ -79,7 +79,7 @@ class RunRecord(RunFolder):
 
     @property
     def command(self) -> str | None:
-        """The command line that made the run, without ``force=true``; None when it is not known."""
+        """The command line that started the run, without ``force=true``; None if unknown."""
         argv = self.environment.get("command")
         if not isinstance(argv, list) or not argv:
             return None
@@ -87,51 +87,51 @@ class RunRecord(RunFolder):
         return shlex.join(["python", Path(program).name if program.endswith("train.py") else program, *arguments])
 
     def config(self) -> Config:
-        """The settings, checked against this version's.
+        """Return the settings, checked against those of this version.
 
         Raises:
-            RunError: they are missing, cannot be read, or are of another version.
+            RunError: they are missing, cannot be read, or are from another version.
         """
         return load_config(self.config_path)
 
     def history(self) -> list[dict[str, Any]]:
-        """All records of the history; none when there is no such file.
+        """Return all records of the history; none if there is no such file.
 
         Raises:
-            RunError: it is damaged, see :func:`~idf.runs.history.read_history`.
+            RunError: it is damaged (:func:`~idf.runs.history.read_history`).
         """
         return read_history(self.history_path) if self.history_path.is_file() else []
 
     def results(self) -> dict[str, Any] | None:
-        """What ``evaluate.py`` wrote last, None when it did not or when that cannot be read."""
+        """Return the latest results of ``evaluate.py``; None if there are none or they cannot be read."""
         found = _json(self.results_path)
         return found if isinstance(found.get("rows"), list) else None
 
     def bytes_on_disk(self) -> int:
-        """Size of all files of the folder."""
+        """Return the total size of the folder's files in bytes."""
         total = 0
         for parent, _, names in os.walk(self.folder):
             for name in names:
                 try:
                     total += os.lstat(os.path.join(parent, name)).st_size
                 except OSError:
-                    continue  # removed meanwhile, as checkpoints are
+                    continue  # removed meanwhile, as old checkpoints are
         return total
 
 
 def find_runs(outputs: Path) -> list[Path]:
-    """All run folders ``outputs/<study>/<run>``, in order of their names."""
+    """Return all run folders ``outputs/<study>/<run>``, sorted by name."""
     return sorted(folder for folder in outputs.glob("*/*/") if RunFolder(folder).exists())
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Read what there is. A damaged file leaves its part empty."""
+    """Read a run folder; the parts of damaged files stay empty."""
     run = RunFolder(folder)
     return RunRecord(folder, read_state(folder), _settings(run.config_path), _json(run.environment_path))
 
 
 def read_state(folder: Path) -> RunState:
-    """The run's state alone, which is quick enough to ask for every second."""
+    """Return only the state of a run, which is fast enough to poll every second."""
     run = RunFolder(folder)
     owner = lock_owner(folder)
     try:
@@ -154,20 +154,18 @@ def read_state(folder: Path) -> RunState:
 
 
 def open_run(word: str, outputs: Path = OUTPUTS, *, with_model: bool = False) -> RunRecord:
-    """Open the run that ``word`` means.
+    """Open a run.
 
     Args:
         word: a folder, ``STUDY/RUN``, the beginning of a run's name, ``latest``, or ``STUDY/latest``.
-        with_model: only a run that has exported a model will do.
+        with_model: require that the run has exported a model.
 
     Raises:
-        RunError: there is none, several begin so, or it has no model.
+        RunError: no run matches, several match, or the run has no model.
     """
     run = _latest(word, outputs, with_model) if Path(word).name == LATEST else _named(word, outputs)
     if with_model and not run.model_path.is_file():
-        raise RunError(
-            f"the run {run.folder} has no {run.model_path.name}, so there is nothing to evaluate: {_why_no_model(run)}"
-        )
+        raise RunError(f"nothing to evaluate: the run {run.folder} has no {run.model_path.name}; {_why_no_model(run)}")
     return run
 
 
@@ -177,7 +175,7 @@ def _latest(word: str, outputs: Path, with_model: bool) -> RunRecord:
     if with_model:
         runs = [run for run in runs if run.model_path.is_file()]
     if not runs:
-        where, what = outputs / study, "no run under {}/ has a model yet" if with_model else "there is no run under {}/"
+        where, what = outputs / study, "no run in {}/ has a model yet" if with_model else "there is no run in {}/"
         raise RunError(f"{word}: {what.format(where)}; train one with: python train.py")
     return max(runs, key=lambda run: run.state.updated or 0.0)
 
@@ -196,11 +194,11 @@ def _named(word: str, outputs: Path) -> RunRecord:
         raise RunError(f"{word} is ambiguous: {_names(matching, MOST_NAMED)}")
     if Path(word).is_dir():
         raise RunError(
-            f"{word} is not a run folder: it has neither config.yaml nor status.json; name a folder that train.py made"
+            f"{word} is not a run folder: it has neither config.yaml nor status.json; give a folder that train.py made"
         )
     if not found:
-        raise RunError(f"there is no run {word}; {outputs}/ holds no runs yet: train one with: python train.py")
-    several = f"; {outputs}/ holds {len(found)} runs, which `python -m experiments.status` lists"
+        raise RunError(f"there is no run {word}: {outputs}/ contains no runs yet; train one with: python train.py")
+    several = f"; `python -m experiments.status` lists the {len(found)} runs in {outputs}/"
     known = [RunFolder(folder).name for folder in found]
     near = str(Path(word).relative_to(outputs)) if Path(word).is_relative_to(outputs) else word
     raise RunError(
@@ -220,16 +218,16 @@ def _why_no_model(run: RunRecord) -> str:
         case "new" | "damaged":
             return "train it with train.py and its settings, or choose another run"
         case "running":
-            return f"it is running{at} and writes its model at the first validation; wait"
+            return f"it is running{at}; wait for the first validation, which writes the model"
         case "killed":
-            return f"it was killed{at} or later; start it again with the same settings, it goes on where it stopped"
+            return f"it was killed{at} or later; start it again with the same settings to resume it"
         case "diverged":
-            return f"it diverged{at}; choose other settings, such as another seed or a lower optimizer.learning_rate"
-    return f"its status is {state.name}{at}; start it again with the same settings, it goes on where it stopped"
+            return f"it diverged{at}; change settings, for example the seed or a lower optimizer.learning_rate"
+    return f"its status is {state.name}{at}; start it again with the same settings to resume it"
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one dictionary with dotted keys."""
+    """Return nested settings as one dictionary with dotted keys."""
     flat: dict[str, Any] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):

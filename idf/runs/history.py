@@ -1,4 +1,4 @@
-"""``history.jsonl``: everything a run measured, one JSON object a line, whatever trackers are on."""
+"""``history.jsonl``: everything a run measured, one JSON object per line, whichever trackers are on."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from idf.files import atomic_write, output_errors
 
 
 class History:
-    """Appends records; a reader of the file never sees half a line, save after a crash of the machine."""
+    """Appends records. Readers never see an incomplete line, except after a crash of the machine."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one record. Numbers that JSON does not have (NaN, infinities) become null.
+        """Write one record, with null for numbers that JSON does not have (NaN, infinities).
 
         Raises:
-            OutputError: the disk is full and the like.
+            OutputError: the file cannot be written, for example because the disk is full.
         """
         line = (json.dumps(_finite(record), allow_nan=False) + "\n").encode()
         with output_errors(self.path):
-            # One write to a file opened for appending: the line arrives whole or not at all.
+            # A single write to a file opened for appending: the line is written whole or not at all.
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             try:
                 os.write(descriptor, line)
@@ -35,10 +35,10 @@ class History:
                 os.close(descriptor)
 
     def truncate_after(self, step: int) -> None:
-        """Drop what was written after ``step``: a resumed run will write it again.
+        """Remove the records after ``step``, which a resumed run writes again.
 
         Raises:
-            RunError: the history is damaged, see :func:`read_history`.
+            RunError: the history is damaged (:func:`read_history`).
         """
         if not self.path.exists():
             return
@@ -48,13 +48,13 @@ class History:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Read all records, in the order in which they were written. Each has a whole ``step`` and a ``kind``.
+    """Read all records in the order in which they were written. Each has an integer ``step`` and a ``kind``.
 
-    One contract for all who read: figures, statistics and a run that resumes. A last line that a crash cut off is
-    ignored; a damaged line before it is an error, so that no measurement is lost unnoticed.
+    Figures, statistics and resumed runs all read by these rules: a last line that a crash cut off is ignored, but a
+    damaged line before it is an error, so that no measurement is lost unnoticed.
 
     Raises:
-        RunError: the file is missing or cannot be read, or a line is no record; names the line.
+        RunError: the file is missing or unreadable, or a line is not a record; the message gives its number.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -70,12 +70,12 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         if whole:
             records.append(record)
         elif number < len(lines):
-            raise RunError(f"line {number} of {path} is damaged; delete the line to go on without it")
+            raise RunError(f"line {number} of {path} is damaged; delete the line to continue without it")
     return records
 
 
 def finite_number(value: object) -> float | None:
-    """``value`` as a float if it is a finite number, else None."""
+    """Return ``value`` as a float if it is a finite number, otherwise None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)

@@ -1,7 +1,7 @@
-"""One process writes one run: a lock file that names its owner and that a dead owner gives back.
+"""A lock file that lets only one process write to a run, and that is freed when its owner dies.
 
-The kernel's file lock decides on one machine (it ends with its process, however that dies). Between
-machines, whose file systems may not share locks, the owner written inside decides.
+On one machine the kernel's file lock decides; it ends with its process, however that dies. Between
+machines, whose file systems may not share locks, the owner stored in the file decides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO, Any
 from idf.errors import RunError
 from idf.files import output_errors
 
-fcntl: Any = None  # stays so on Windows, where the owner inside the file decides alone
+fcntl: Any = None  # remains None on Windows, where only the stored owner decides
 with contextlib.suppress(ImportError):
     fcntl = importlib.import_module("fcntl")
 
@@ -29,10 +29,10 @@ def locked(folder: Path) -> Iterator[str | None]:
     """Hold ``folder/lock`` while the block runs.
 
     Yields:
-        A sentence when the lock of a process that has died was taken over, else None.
+        A sentence if the lock was taken over from a dead process, otherwise None.
 
     Raises:
-        RunError: another process works on this run; the message names it.
+        RunError: another process is working on this run; the message names it.
     """
     path = folder / "lock"
     with output_errors(path):
@@ -43,20 +43,20 @@ def locked(folder: Path) -> Iterator[str | None]:
         owner = _owner(file)
         if not free or _is_alive(owner):
             raise RunError(_taken(path, owner))
-        taken_over = f"took over the run from process {owner['pid']}, which is gone" if owner else None
+        taken_over = f"took over the run from process {owner['pid']}, which no longer exists" if owner else None
         _write(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}))
         try:
             yield taken_over
         finally:
-            # Emptied, not removed: another process may hold the same file open and wait for it.
+            # Emptied instead of removed, because another process may have the same file open.
             with contextlib.suppress(OSError):
                 _write(file, "")
 
 
 def lock_owner(folder: Path) -> str | None:
-    """Who holds ``folder/lock``, e.g. ``"process 4711 on host"``; None when nobody does.
+    """Return the owner of ``folder/lock``, such as ``"process 4711 on host"``, or None.
 
-    Reads the owner's name instead of trying the lock, which could get in the way of a run that starts.
+    The owner is read from the file: acquiring the lock to test it could block a run that is starting.
     """
     try:
         with open(folder / "lock", encoding="utf-8") as file:
@@ -83,13 +83,13 @@ def _owner(file: IO[str]) -> dict[str, Any]:
     file.seek(0)
     try:
         owner = json.loads(file.read() or "{}")
-    except json.JSONDecodeError:  # Killed while writing it: then it is not alive.
+    except json.JSONDecodeError:  # killed while writing it, so not alive
         return {}
     return owner if isinstance(owner, dict) and {"pid", "host"} <= owner.keys() else {}
 
 
 def _is_alive(owner: dict[str, Any]) -> bool:
-    """Whether the owner may be alive although the kernel's lock is free."""
+    """Return whether the owner may be alive although the kernel's lock is free."""
     if not owner:
         return False
     if owner["host"] != socket.gethostname():
@@ -105,17 +105,17 @@ def _process_exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return os.name != "nt"  # it belongs to somebody else; Windows says so of those that are gone
+        return os.name != "nt"  # another user's process; Windows reports the same for processes that are gone
     return True
 
 
 def _taken(path: Path, owner: dict[str, Any]) -> str:
     if not owner:
-        return f"another process works on the run {path.parent}"
+        return f"another process is working on the run {path.parent}; wait for it or stop it"
     who = f"process {owner['pid']} on {owner['host']}"
-    message = f"{who} works on the run {path.parent}"
+    message = f"{who} is working on the run {path.parent}; wait for it or stop it"
     if owner["host"] != socket.gethostname():
-        message += f"; if it is gone, remove {path} and start again"
+        message += f"; if it no longer exists, remove {path} and start again"
     return message
 
 

@@ -1,14 +1,14 @@
-"""A run's folder: what lies where, its status, and the environment it was made in.
+"""A run's folder: its layout, its status, and the environment of the run.
 
 ::
 
     outputs/<study>/<signature>-s<seed>/
-        config.yaml       every setting, defaults included
+        config.yaml       every setting, including defaults
         environment.json  versions, git revision, machine, command
         status.json       running | finished | diverged | failed | preempted | interrupted
         history.jsonl     everything measured
         checkpoints/      step-XXXXXXXX.npz and best.npz
-        model.idfm        the best weights as one file that codes
+        model.idfm        the best weights as a model file
         samples/ plots/ tensorboard/ wandb/ evaluation/
 """
 
@@ -35,18 +35,18 @@ from idf.runs.history import History
 from idf.runs.lock import locked
 
 EXIT_STATUS = {"finished": 0, "diverged": 3, "interrupted": 130, "preempted": 143, "failed": 1}
-"""What the program returns to the shell for each final status; 128 + the signal, as shells do."""
+"""Exit status of the program for each final status of a run; 128 + signal number, as in shells."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where everything of a run lies, and what its status says: the only place that names the files."""
+    """The paths and the status of a run. File names are defined only here."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """``<study>/<signature>-s<seed>``."""
+        """The name ``<study>/<signature>-s<seed>``."""
         return f"{self.folder.parent.name}/{self.folder.name}"
 
     @property
@@ -86,18 +86,18 @@ class RunFolder:
         return self.evaluation / "results.json"
 
     def exists(self) -> bool:
-        """Whether the folder is that of a run."""
+        """Return whether the folder belongs to a run."""
         return self.status_path.exists() or self.config_path.exists()
 
     def is_evaluated(self) -> bool:
-        """Whether ``evaluate.py`` has measured the model that the run ended with."""
+        """Return whether ``evaluate.py`` has measured the run's final model."""
         try:
             return self.results_path.stat().st_mtime >= self.model_path.stat().st_mtime
         except OSError:
             return False
 
     def status(self) -> dict[str, Any]:
-        """What ``status.json`` says; empty when there is none.
+        """Return the contents of ``status.json``; empty if there is none.
 
         Raises:
             RunError: it cannot be read.
@@ -109,13 +109,13 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise RunError(f"{self.status_path} cannot be read: {error}") from error
         if not isinstance(status, dict) or not isinstance(status.get("status"), str):
-            raise RunError(f"{self.status_path} cannot be read: it holds no status")
+            raise RunError(f"{self.status_path} cannot be read: it contains no status")
         return status
 
 
 @dataclass(frozen=True)
 class Run(RunFolder):
-    """A run's folder for the process that works on it."""
+    """A run's folder, as used by the process that works on the run."""
 
     keep_checkpoints: int = 3
 
@@ -128,14 +128,14 @@ class Run(RunFolder):
         return CheckpointFolder(self.folder / "checkpoints", self.keep_checkpoints)
 
     def write_status(self, status: str, **facts: object) -> None:
-        """Replace the status; facts of the status before stay unless given anew."""
+        """Update the status; earlier facts stay unless they are given again."""
         old = self.status()
         old.pop("reason", None)
         record = {**old, "status": status, **facts, "updated": time.time()}
         atomic_write_text(self.status_path, json.dumps(record, indent=2) + "\n")
 
     def clear(self) -> None:
-        """Remove everything but the lock, for a run that starts over."""
+        """Remove everything except the lock, for a run that starts over."""
         for path in self.folder.iterdir():
             if path.name == "lock":
                 continue
@@ -147,14 +147,14 @@ class Run(RunFolder):
 
 @contextlib.contextmanager
 def claimed_run(config: Config, *, data_fingerprint: str) -> Iterator[Run]:
-    """Lock the run's folder and write its configuration and environment; record a crash as failed.
+    """Lock the run's folder, write its configuration and environment, and record a crash as failed.
 
     Args:
-        config: decides the folder; ``force`` empties it first.
-        data_fingerprint: of the data set; a folder made with other data is refused.
+        config: determines the folder; ``force`` empties it first.
+        data_fingerprint: of the data set; a folder made with different data is rejected.
 
     Raises:
-        RunError: another process works on the run, or it was made with other data.
+        RunError: another process is working on the run, or it was made with different data.
     """
     run = Run(run_folder(config), config.training.keep_checkpoints)
     with locked(run.folder) as taken_over:
@@ -166,9 +166,9 @@ def claimed_run(config: Config, *, data_fingerprint: str) -> Iterator[Run]:
         known = status.get("data", data_fingerprint)
         if known != data_fingerprint:
             raise RunError(
-                f"the run {run.folder} was made with other data under the same settings "
-                f"(fingerprint {known}, now {data_fingerprint}): give this one a name of its own by study=NAME, "
-                "or start it over by force=true"
+                f"the run {run.folder} was made with the same settings but different data "
+                f"(fingerprint {known}, now {data_fingerprint}); put this one elsewhere with study=NAME, "
+                "or start over with force=true"
             )
         if not status:
             atomic_write_text(run.config_path, to_yaml(config))
@@ -178,14 +178,14 @@ def claimed_run(config: Config, *, data_fingerprint: str) -> Iterator[Run]:
             yield run
         except (Exception, KeyboardInterrupt) as error:
             reason = "stopped at once by a second Ctrl-C" if isinstance(error, KeyboardInterrupt) else str(error)
-            # A full disk may be the very reason: then the status cannot be written either.
+            # The cause may be a full disk, so writing the status may fail too.
             with contextlib.suppress(UserError, OSError):
                 run.write_status("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", reason=reason)
             raise
 
 
 def environment() -> dict[str, Any]:
-    """Where and by what a run is made: versions, git revision and whether the tree was changed, machine, command."""
+    """Return the environment of a run: versions, git revision and changed files, machine, command."""
     import os
     import platform
 
@@ -210,7 +210,7 @@ def _version(package: str) -> str | None:
 
 
 def _git() -> dict[str, Any] | None:
-    """Revision of the checkout this package runs from; None outside of one."""
+    """Return the revision of the checkout that this package runs from; None outside a checkout."""
     root = Path(idf.__file__).resolve().parents[1]
 
     def git(*arguments: str) -> str:

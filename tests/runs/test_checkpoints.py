@@ -49,7 +49,7 @@ def test_weights_are_the_average_where_there_is_one() -> None:
     assert plain.weights is one.parameters
 
 
-def test_the_last_ones_are_kept_and_the_best_stays(tmp_path: Path) -> None:
+def test_the_latest_and_the_best_are_kept(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, keep=2)
     assert folder.latest() == (None, ())
     for step in (5, 10, 99_999_999, 100_000_000):
@@ -64,7 +64,7 @@ def test_the_last_ones_are_kept_and_the_best_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign"])
-def test_a_damaged_checkpoint_is_passed_over_aloud(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_is_skipped_with_a_warning(tmp_path: Path, damage: str) -> None:
     folder = CheckpointFolder(tmp_path, keep=3)
     folder.save(checkpoint(1))
     path = folder.save(checkpoint(2))
@@ -97,7 +97,7 @@ def test_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         load_checkpoint(tmp_path / "x.npz")
 
 
-def test_no_code_can_hide_in_a_checkpoint(tmp_path: Path) -> None:
+def test_a_checkpoint_cannot_contain_code(tmp_path: Path) -> None:
     with open(tmp_path / "x.npz", "wb") as file:
         np.savez(file, **{"meta.json": np.array([{"format": 1}], dtype=object)})
     with pytest.raises(RunError, match="damaged"):

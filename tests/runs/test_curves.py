@@ -19,7 +19,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def records(sharpness: list[float | None], blocks: int = 5) -> list[dict[str, Any]]:
-    """A history that logs training at steps 0, 10, 20 ... and validates and codes at the last."""
+    """Return a history with training records at steps 0, 10, 20, …, and validation and coding at the last."""
     lines: list[dict[str, Any]] = []
     for index, value in enumerate(sharpness):
         loss = 16 - 0.1 * index
@@ -44,7 +44,7 @@ def write(folder: Path, lines: list[dict[str, Any]]) -> Path:
 
 
 def check(paths: list[Path]) -> None:
-    """Every picture is there as a well-formed SVG with something drawn and as a whole PNG."""
+    """Check that every figure is a well-formed, non-empty SVG and a complete PNG."""
     for path in paths:
         data = path.read_bytes()
         if path.suffix == ".svg":
@@ -66,7 +66,7 @@ def test_all_figures(tmp_path: Path) -> None:
     assert dict(matplotlib.rcParams) == before
 
 
-def test_steps_of_the_sharpness_are_marked_and_smooth_ones_shaded(tmp_path: Path) -> None:
+def test_jumps_of_the_sharpness_are_marked_and_smooth_changes_shaded(tmp_path: Path) -> None:
     def text(sharpness: list[float | None]) -> str:
         plot_history(write(tmp_path, records(sharpness)), tmp_path)
         return (tmp_path / "bits_per_dimension.svg").read_text()
@@ -76,7 +76,7 @@ def test_steps_of_the_sharpness_are_marked_and_smooth_ones_shaded(tmp_path: Path
     assert "<!-- -5.25 -->" in stepped
     assert "<!-- -6.5 -->" in stepped
     assert "<!-- -4 -->" not in stepped
-    assert "sharpness moves" in text(drift)
+    assert "sharpness changes" in text(drift)
     for unmarked in (text([None] * 20), text([-6.5] * 20)):
         assert "sharpness" not in unmarked
     (tmp_path / "config.yaml").write_text("sharpness: {kind: learned}\n")
@@ -93,7 +93,7 @@ def test_figures_without_data_are_left_out(tmp_path: Path) -> None:
 def test_a_single_step_and_a_diverged_run(tmp_path: Path) -> None:
     check(plot_history(write(tmp_path, records([None])), tmp_path))
     lines = records([-4.0] * 20)
-    lines[19]["loss"] = None  # how the history stores what is not a number
+    lines[19]["loss"] = None  # the history stores NaN as null
     check(plot_history(write(tmp_path, lines), tmp_path))
 
 
@@ -106,12 +106,12 @@ def test_every_block_has_its_panel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [4.2, 7.0])
 @pytest.mark.parametrize("blocks", [4, 31])
 @pytest.mark.parametrize("sharpness", [[-4.0] * 9 + [-5.25] + [-5.5] + [-6.5] * 9, [-0.1 * n for n in range(20)]])
-def test_words_do_not_collide(tmp_path: Path, blocks: int, width: float, sharpness: list[float]) -> None:
+def test_labels_do_not_overlap(tmp_path: Path, blocks: int, width: float, sharpness: list[float]) -> None:
     for name, figure in draw_history(write(tmp_path, records(sharpness, blocks)), width).items():
         assert collisions(figure) == [], name
 
 
-def test_smoothed_curves_know_the_past_only() -> None:
+def test_smoothed_curves_do_not_look_ahead() -> None:
     jump = [9.0] * 50 + [12.0] * 50
     curve = smoothed(jump)
     assert curve[:50] == jump[:50]
@@ -121,10 +121,10 @@ def test_smoothed_curves_know_the_past_only() -> None:
     assert smoothed([]) == []
 
 
-def test_curves_say_which_clips_they_are_of(tmp_path: Path) -> None:
+def test_the_legend_says_how_many_clips_a_curve_covers(tmp_path: Path) -> None:
     figure = draw_history(write(tmp_path, records([None] * 4)))["bits_per_dimension"]
     shown = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert {"8 validation clips, −log₂ p", "2 of them, −log₂ p", "2 of them, really coded"} <= shown
+    assert {"8 validation clips, −log₂ p", "2 of them, −log₂ p", "2 of them, coded"} <= shown
 
 
 def test_history_after_a_resume_and_a_crash(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_same_data_gives_the_same_svg(tmp_path: Path) -> None:
 
 
 def test_pyplot_is_not_loaded() -> None:
-    # pyplot would choose a window system and keep every figure alive.
+    # pyplot would select a GUI backend and keep every figure alive.
     code = "import idf.runs.curves, sys; assert 'matplotlib' not in sys.modules; "
     code += "from idf.plotting import new_figure; new_figure(); assert 'matplotlib.pyplot' not in sys.modules"
     root = str(ROOT)

@@ -12,7 +12,7 @@ from idf.errors import RunError
 from idf.runs.find import find_runs, flatten, open_run, read_run, read_state
 
 
-def test_a_run_as_training_leaves_it(make_run, outputs: Path) -> None:
+def test_a_finished_run_is_read(make_run, outputs: Path) -> None:
     folder = make_run("study=a", "seed=3", curve={10: 9.5, 20: 9.25}, evaluated=[{"codec": "x"}])
     assert find_runs(outputs) == [folder]
     run = read_run(folder)
@@ -25,7 +25,7 @@ def test_a_run_as_training_leaves_it(make_run, outputs: Path) -> None:
     assert run.name == f"a/{folder.name}"
 
 
-def test_running_means_that_somebody_is_at_it(make_run) -> None:
+def test_a_running_run_has_a_live_owner(make_run) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     here = socket.gethostname()
@@ -42,7 +42,7 @@ def test_running_means_that_somebody_is_at_it(make_run) -> None:
     assert read_state(alive).owner == f"process {os.getpid()} on {here}"
 
 
-def test_damage_hides_nothing_else(make_run, outputs: Path) -> None:
+def test_a_damaged_file_does_not_affect_the_others(make_run, outputs: Path) -> None:
     damaged = make_run("study=a")
     (damaged / "status.json").write_text('{"status": ')
     strange = make_run("study=b")
@@ -56,7 +56,7 @@ def test_damage_hides_nothing_else(make_run, outputs: Path) -> None:
     assert read_state(outputs / "nowhere").name == "new"
 
 
-def test_runs_by_folder_name_and_beginning(make_run, outputs: Path) -> None:
+def test_runs_are_opened_by_folder_name_and_prefix(make_run, outputs: Path) -> None:
     first = make_run("study=a", updated=100.0)
     second = make_run("study=a", "seed=1", "model=medium", updated=50.0)
     third = make_run("study=b", "model=large", updated=70.0)
@@ -67,9 +67,9 @@ def test_runs_by_folder_name_and_beginning(make_run, outputs: Path) -> None:
 
 
 def test_a_run_that_is_not_there(make_run, outputs: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"there is no run under .*; train one with: python train\.py"):
+    with pytest.raises(RunError, match=r"there is no run in .*; train one with: python train\.py"):
         open_run("latest", outputs)
-    with pytest.raises(RunError, match=r"holds no runs yet: train one with: python train\.py"):
+    with pytest.raises(RunError, match=r"contains no runs yet; train one with: python train\.py"):
         open_run("x", outputs)
     folder = make_run("study=abc")
     make_run("study=abc", "seed=1")
@@ -82,22 +82,22 @@ def test_a_run_that_is_not_there(make_run, outputs: Path, tmp_path: Path) -> Non
         with pytest.raises(RunError, match=f"is a study, not a run; its runs are abc/{folder.name}, "):
             open_run(word, outputs)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match=r"is not a run folder: .*; name a folder that train\.py made"):
+    with pytest.raises(RunError, match=r"is not a run folder: .*; give a folder that train\.py made"):
         open_run(str(tmp_path / "empty"), outputs)
-    with pytest.raises(RunError, match=r"no run under .*nothing/"):
+    with pytest.raises(RunError, match=r"no run in .*nothing/"):
         open_run("nothing/latest", outputs)
 
 
-def test_of_very_many_runs_only_the_number_is_named(make_run, outputs: Path) -> None:
+def test_very_many_runs_are_counted_instead_of_listed(make_run, outputs: Path) -> None:
     for seed in range(13):
         make_run(f"seed={seed}")
-    with pytest.raises(RunError, match=r"there is no run xyz; .* holds 13 runs, which `python -m experiments.status`"):
+    with pytest.raises(RunError, match=r"there is no run xyz; `python -m experiments.status` lists the 13 runs in"):
         open_run("xyz", outputs)
 
 
 def test_the_latest_with_a_model(make_run, outputs: Path) -> None:
     make_run("study=train", "seed=1", updated=9.0)
-    with pytest.raises(RunError, match=r"no run under .* has a model yet; train one with: python train\.py"):
+    with pytest.raises(RunError, match=r"no run in .* has a model yet; train one with: python train\.py"):
         open_run("latest", outputs, with_model=True)
     old = make_run("study=train", "seed=2", updated=1.0, model=True)
     new = make_run("study=other", "seed=3", updated=5.0, model=True)
@@ -111,7 +111,7 @@ def test_the_latest_with_a_model(make_run, outputs: Path) -> None:
     [
         ("running", True, "it is running at step 100"),
         ("running", False, "it was killed at step 100 or later; start it again"),
-        ("diverged", False, "it diverged at step 100; choose other settings"),
+        ("diverged", False, "it diverged at step 100; change settings"),
         ("interrupted", False, "status is interrupted at step 100; start it again"),
         (None, False, "train it with train.py"),
     ],
@@ -133,7 +133,7 @@ def test_settings_are_checked_when_they_are_used(make_run) -> None:
         open_run(str(folder)).config()
 
 
-def test_the_command_that_goes_on(make_run) -> None:
+def test_the_command_that_resumes(make_run) -> None:
     run = read_run(make_run("study=a", "force=true", "data=folder", "data.root=/a b"))
     assert run.command == "python train.py study=a data=folder 'data.root=/a b'"
 

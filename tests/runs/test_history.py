@@ -37,7 +37,7 @@ def test_cut_back_to_a_checkpoint(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", ["broken", "[]", "7", '{"kind": "train"}', '{"step": 1}', '{"step": "1", "kind": "train"}']
 )
-def test_a_damaged_line_is_named_to_all_who_read(tmp_path: Path, damage: str) -> None:
+def test_every_reader_reports_a_damaged_line(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "history.jsonl"
     whole = '{"step": 1, "kind": "train"}'
     path.write_text(f"{whole}\n{damage}\n{whole}\n")

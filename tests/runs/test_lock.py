@@ -14,7 +14,7 @@ from idf.runs.lock import locked
 
 
 def test_a_second_owner_is_refused_by_name(tmp_path: Path) -> None:
-    expected = pytest.raises(RunError, match=f"process {os.getpid()} on .* works on the run")
+    expected = pytest.raises(RunError, match=f"process {os.getpid()} on .* is working on the run")
     with locked(tmp_path), expected, locked(tmp_path):
         pass
     with locked(tmp_path) as taken_over:
@@ -27,17 +27,17 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "lock").read_text())["host"] == socket.gethostname()
     with locked(tmp_path) as taken_over:
         assert taken_over is not None
-        assert "is gone" in taken_over
+        assert "no longer exists" in taken_over
 
 
-def test_a_half_written_owner_does_not_count(tmp_path: Path) -> None:
+def test_a_half_written_owner_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text('{"pid": 1')
     with locked(tmp_path) as taken_over:
         assert taken_over is None
 
 
-def test_an_owner_on_another_machine_counts_and_the_remedy_is_named(tmp_path: Path) -> None:
+def test_an_owner_on_another_machine_blocks_and_the_message_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text('{"pid": 1, "host": "elsewhere.invalid"}')
-    with pytest.raises(RunError, match=r"if it is gone, remove .*lock"), locked(tmp_path):
+    with pytest.raises(RunError, match=r"if it no longer exists, remove .*lock"), locked(tmp_path):
         pass
     assert "elsewhere" in (tmp_path / "lock").read_text()

@@ -16,11 +16,11 @@ Tiny = Callable[..., Config]
 
 @pytest.fixture
 def tiny(outputs: Path) -> Tiny:
-    """The configuration of a run under a folder of its own; takes overrides."""
+    """A function that composes overrides for a run in a separate folder."""
     return lambda *overrides: compose([*overrides, f"outputs={outputs}"])
 
 
-def test_a_new_folder_says_what_it_is(tiny: Tiny) -> None:
+def test_a_new_folder_describes_its_run(tiny: Tiny) -> None:
     config = tiny("seed=4")
     with claimed_run(config, data_fingerprint="abc") as run:
         assert run.folder == run_folder(config)
@@ -64,14 +64,14 @@ def test_force_starts_over(tiny: Tiny) -> None:
 def test_other_data_under_the_same_settings_is_refused(tiny: Tiny) -> None:
     with claimed_run(tiny(), data_fingerprint="abc"):
         pass
-    with pytest.raises(RunError, match=r"other data.*study=NAME"), claimed_run(tiny(), data_fingerprint="xyz"):
+    with pytest.raises(RunError, match=r"different data.*study=NAME"), claimed_run(tiny(), data_fingerprint="xyz"):
         pass
 
 
-def test_one_process_a_run(tiny: Tiny) -> None:
+def test_only_one_process_works_on_a_run(tiny: Tiny) -> None:
     with (
         claimed_run(tiny(), data_fingerprint="abc"),
-        pytest.raises(RunError, match="works on the run"),
+        pytest.raises(RunError, match="is working on the run"),
         claimed_run(tiny(), data_fingerprint="abc"),
     ):
         pass

@@ -80,7 +80,7 @@ def test_mistakes_are_explained(clip: Path, tmp_path: Path, make_run) -> None:
     for blocks in ("0", "8", "two"):
         with pytest.raises(ConfigError, match="this model has 7 blocks: choose 1 to 7, or all"):
             main(["progressive", f"model={TINY}", f"clip={clip}", f"blocks={blocks}"])
-    with pytest.raises(RunError, match="so there is nothing to evaluate"):
+    with pytest.raises(RunError, match="nothing to evaluate"):
         main(["progressive", f"run={folder}"])
     with pytest.raises(RunError, match="there is no model none"):
         main(["progressive", "model=none"])
