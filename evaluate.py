@@ -1,9 +1,9 @@
-"""Measure a trained run against other lossless codecs: ``python evaluate.py run=latest``; ``--help`` tells more.
+"""Compare a trained run with other lossless codecs: ``python evaluate.py run=latest``; see ``--help``.
 
-The way it goes: read the options, open the run and its data (:mod:`idf.runs.find`), code every clip in
-fresh processes and compare (:mod:`idf.evaluation.measurement`), score the same windows
-(:mod:`idf.training.families.load`), write tables, figures and a report (:mod:`idf.evaluation.results`,
-:mod:`idf.evaluation.results`, :mod:`idf.evaluation.report.markdown`). :mod:`idf.evaluation.command` is that list as code.
+:mod:`idf.evaluation.command` reads the options, opens the run and its data (:mod:`idf.runs.find`), codes every clip
+in fresh processes and compares (:mod:`idf.evaluation.measurement`), scores the same windows
+(:mod:`idf.training.families.load`), and writes tables, figures and a report (:mod:`idf.evaluation.results`,
+:mod:`idf.evaluation.report.markdown`).
 """
 
 from __future__ import annotations

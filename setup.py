@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the settings under conf/ travel in the package as idf/conf."""
+"""The part of the build that pyproject.toml cannot express: the package contains the settings in conf/ as idf/conf."""
 
 from setuptools import find_packages, setup
 

@@ -1,9 +1,8 @@
 """Train a model: ``python train.py model=small seed=3 permutation=reverse sharpness=step``.
 
-Settings are ``name=value``; ``--help`` lists the groups, ``--cfg job`` prints all of them. ``-m`` runs
-every combination of comma-separated values, one after another. The same command again resumes a run
-that was stopped. Exit status: 0 finished, 2 invalid settings or data, 3 diverged, 130 after Ctrl-C,
-143 after SIGTERM.
+Settings are ``name=value``. ``--help`` lists the groups, and ``--cfg job`` prints all settings. ``-m`` runs
+every combination of comma-separated values, one after another. The same command resumes a run that was
+stopped. Exit status: 0 finished, 2 invalid settings or data, 3 diverged, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from idf import training  # noqa: F401  (first: it says what to install)
+from idf import training  # noqa: F401  (first, because it reports missing packages)
 
 # isort: split
 
@@ -40,16 +39,16 @@ from idf.training.launcher import (
 from idf.training.tracking.wandb_environment import with_environment
 
 statuses: list[int] = []
-"""Of the run in this process. Hydra does not pass on what a task returns."""
+"""Exit status of the run in this process; Hydra does not pass on the return value of a task."""
 
 
 def main() -> int:
-    """Check the command line, then let Hydra run it: once, or once for each combination of ``-m``."""
+    """Check the command line and let Hydra run it, once or for each combination of ``-m``; return the exit status."""
     if "--version" in sys.argv[1:]:
         print(f"idf {idf.__version__}")
         return 0
     sys.argv[1:] = check_command_line(sys.argv[1:])
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra would cut the traceback of a bug short
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra would shorten the traceback of a bug
     register_launcher()
     if {"-m", "--multirun"} & set(sys.argv[1:]):
         prepare_sweep(Path(__file__))
@@ -66,10 +65,10 @@ def main() -> int:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def task(settings: DictConfig) -> float | None:
-    """One job of Hydra's: trained here, or in a process of its own where a launcher runs several.
+    """Run one Hydra job: in this process, or in a fresh one if a launcher runs several.
 
     Returns:
-        The best validation (bits per dimension), for sweepers that optimise.
+        The best validation (bits per dimension), for sweepers that optimise it.
     """
     job = HydraConfig.get()
     if job.mode == RunMode.MULTIRUN:
@@ -79,7 +78,7 @@ def task(settings: DictConfig) -> float | None:
 
 
 def checked(config: Config) -> Config:
-    """Return a configuration that Hydra composed, from files of the user's own perhaps.
+    """Return a configuration that Hydra composed, possibly from the user's own files, after checking it.
 
     Raises:
         ConfigError: with every problem.
@@ -90,10 +89,10 @@ def checked(config: Config) -> Config:
 
 
 def train(config: Config, overrides: Sequence[str] = ()) -> int:
-    """One run: data, folder, model, training, export.
+    """Train one run (data, folder, model, training, export) and return its exit status.
 
     Args:
-        overrides: what the command line said; W&B's environment variables count where it said nothing.
+        overrides: the command line, which takes precedence over W&B's environment variables.
     """
     from idf.datasets.batches import select_clips
     from idf.datasets.dataset import open_dataset
@@ -104,7 +103,7 @@ def train(config: Config, overrides: Sequence[str] = ()) -> int:
 
     config.tracker = with_environment(config.tracker, overrides, os.environ)
     dataset = open_dataset(config.data)
-    usable = select_clips(dataset, config.model.window, config.data.short_clips)  # unusable data leaves no run behind
+    usable = select_clips(dataset, config.model.window, config.data.short_clips)  # before the folder is created
     with claimed_run(config, data_fingerprint=dataset.fingerprint) as run:
         dataset = replace(dataset, train=usable)
         if (status := ended(run)) is not None:

@@ -1,4 +1,4 @@
-"""Training: loss, step, loop, trackers. Importing this does not load TensorFlow."""
+"""Training: loss, step, loop and trackers. Importing this package does not load TensorFlow."""
 
 from idf.installed import need_training
 

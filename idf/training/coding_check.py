@@ -1,4 +1,4 @@
-"""The model put to real use during training: exported, coding validation clips to bytes and back, and heard."""
+"""Coding check during training: the exported model encodes and decodes validation clips."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from idf.models.interface import Model
 
 @dataclass(frozen=True)
 class CodedSize:
-    """What coding some clips came to."""
+    """Total size of some coded clips."""
 
     bytes: int
     samples: int
 
     @property
     def bits_per_sample(self) -> float:
-        """All bytes of the files, headers included."""
+        """Bits per sample, including file headers."""
         return 8 * self.bytes / self.samples
 
 
@@ -36,11 +36,11 @@ def export_model(
     config: Config,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write the one file that codes (:func:`idf.models.load.save_model`).
+    """Write a model file (:func:`idf.models.load.save_model`).
 
     Args:
-        log_scale: the last block's, nats on the [-1, 1) scale; None when it is one of the weights.
-        facts: plain values to keep with it, such as the step and the validation score.
+        log_scale: log-scale of the last block, nats on the [-1, 1) scale; None if it is one of the weights.
+        facts: plain values to store with it, such as the step and the validation score.
     """
     from idf.models.load import save_model
 
@@ -49,7 +49,7 @@ def export_model(
         "signature": signature(config),
         "seed": config.seed,
         "data": config.data.name,
-        "config": semantic(config),  # without paths of the machine it was made on
+        "config": semantic(config),  # without paths of this machine
         **facts,
     }
     save_model(path, config, model, weights, log_scale, provenance)
@@ -58,13 +58,13 @@ def export_model(
 def coded_size(
     model_path: Path, coder: str, dataset: Dataset, clips: Sequence[Clip], stop: Callable[[], bool]
 ) -> CodedSize | None:
-    """Code clips with an exported model, decode them, compare, and count bytes.
+    """Encode clips with an exported model, check that they decode exactly, and count bytes.
 
     Returns:
-        None when ``stop()`` became true on the way.
+        The total size; None if ``stop()`` became true meanwhile.
 
     Raises:
-        AssertionError: a clip did not come back exactly; a bug of the codec.
+        AssertionError: a clip was not decoded exactly, which is a bug in the codec.
     """
     from idf.audio.format import AudioFormat
     from idf.container.arrays import compress_array, decompress_array
@@ -79,7 +79,9 @@ def coded_size(
         samples = pcm.frames
         data = compress_array(codec, samples, AudioFormat(pcm.rate_hz, samples.shape[1], 16))
         if not np.array_equal(decompress_array(codec, data)[0], samples):
-            raise AssertionError(f"{clip.name} was coded to {len(data)} bytes and did not come back exactly")
+            raise AssertionError(
+                f"{clip.name} was encoded to {len(data)} bytes, which do not decode to the same samples"
+            )
         total += len(data)
         count += samples.size
     return CodedSize(total, count)

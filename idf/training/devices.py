@@ -1,8 +1,8 @@
-"""One optimiser step shared among several devices of this machine, by ``tf.distribute.MirroredStrategy``.
+"""Optimiser steps on several devices of this machine, with ``tf.distribute.MirroredStrategy``.
 
-Every device holds all variables and takes an equal share of each batch; the gradients are averaged before they
-are clipped and applied, so that the step is that of one device with the whole batch, but for rounding. A run on
-one device does not come here (:mod:`idf.training.step`). Source: the TensorFlow guide "Distributed training".
+Each device holds all variables and processes an equal share of each batch. Gradients are averaged before they
+are clipped and applied, so the step equals that of one device with the whole batch, except for rounding. Runs on
+one device use :mod:`idf.training.step` alone. Source: the TensorFlow guide "Distributed training".
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
 
 
 class Devices:
-    """The devices of a run. Its variables are made, and used, within :meth:`scope`.
+    """The devices of a run. Create and use the run's variables within :meth:`scope`.
 
     Args:
-        config: ``devices`` says how many; :func:`idf.training.framework.prepare_tensorflow` has been called with it.
+        config: its ``devices`` is their number; call :func:`idf.training.framework.prepare_tensorflow` with it first.
 
     Raises:
-        ConfigError: they do not divide the batch.
+        ConfigError: the batch cannot be divided equally among them.
     """
 
     def __init__(self, config: Config) -> None:
         names = device_names(config)
         windows = config.training.batch_samples // config.model.window
         if windows % len(names):
-            raise ConfigError([f"devices={config.devices}: {len(names)} do not divide the batch of {windows} windows"])
+            raise ConfigError([f"devices={config.devices}: {len(names)} must divide the batch of {windows} windows"])
         self._config = config
         self.strategy: tf.distribute.Strategy | None = None
         """None for one device."""
         if len(names) > 1:
             from idf.quiet_tensorflow import tf
 
-            # GPUs use NCCL; between parts of a CPU only copying works.
+            # GPUs use NCCL; parts of a CPU support only copying.
             gpus = "GPU" in names[0]
             reduction = tf.distribute.NcclAllReduce() if gpus else tf.distribute.HierarchicalCopyAllReduce()
             self.strategy = tf.distribute.MirroredStrategy(names, cross_device_ops=reduction)
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """In which variables are put on every device."""
+        """Return the context in which variables are placed on every device."""
         return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
 
     def step(self, loss: Loss, state: TrainingState) -> TrainingStep:
-        """The optimiser step on these devices."""
+        """Return the optimiser step on these devices."""
         if self.strategy is None:
             return CompiledStep(loss, state, self._config)
         return MirroredStep(loss, state, self._config, self.strategy)
@@ -62,11 +62,11 @@ class Devices:
 class MirroredStep:
     """One optimiser step on ``state``, whose variables are mirrored.
 
-    Not compiled with XLA, which cannot wait for other devices.
+    It is not compiled with XLA, which cannot wait for other devices.
 
     Args:
         loss: as for :class:`idf.training.step.CompiledStep`.
-        strategy: in whose scope ``state`` was made.
+        strategy: ``state`` was created in its scope.
     """
 
     def __init__(self, loss: Loss, state: TrainingState, config: Config, strategy: tf.distribute.Strategy) -> None:

@@ -1,4 +1,4 @@
-"""When a run has left the road: a loss that is not a number, or one that stays absurdly high."""
+"""Detection of divergence: the loss is not finite, or stays above a limit."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SMOOTHING = 0.95
-"""Decay per step of the smoothed loss: about 20 steps, so that one odd batch does not end a run."""
+"""Decay per step of the smoothed loss, a mean over about 20 steps, so that a single batch cannot end a run."""
 
 GRACE_STEPS = 100
-"""The first steps do not count: a sharp last block starts at tens of bits and falls within them."""
+"""Initial steps without a limit: with a sharp last block the loss starts at tens of bits and falls during these."""
 
 
 @dataclass
@@ -18,8 +18,8 @@ class DivergenceGuard:
     """Watches the loss of every step.
 
     Args:
-        limit: bits a sample.
-        smoothed, steps: state, kept in checkpoints so that a resumed run judges alike.
+        limit: bits per dimension.
+        smoothed, steps: state, stored in checkpoints so that a resumed run behaves the same.
     """
 
     limit: float
@@ -27,11 +27,11 @@ class DivergenceGuard:
     steps: int = 0
 
     def update(self, losses: Iterable[float]) -> str | None:
-        """Take the losses (bits a sample) of consecutive steps; return why the run has diverged, or None."""
+        """Add the losses (bits per dimension) of consecutive steps; return why the run has diverged, or None."""
         for loss in losses:
             if not math.isfinite(loss):
                 return f"the loss became {loss} at step {self.steps + 1}"
-            # The first losses weigh in fully, as if the past had been like them.
+            # Equal weights at first, so that the mean has no bias towards its initial value.
             decay = min(SMOOTHING, self.steps / (self.steps + 1))
             self.smoothed = decay * self.smoothed + (1 - decay) * loss
             self.steps += 1

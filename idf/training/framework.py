@@ -1,6 +1,6 @@
-"""TensorFlow set up with the threads, devices and determinism that a run asks for.
+"""Set-up of TensorFlow with the threads, devices and determinism of a run.
 
-TensorFlow fixes its thread pools when it first computes, so this comes before anything else that computes.
+This must come before any computation: TensorFlow fixes its thread pools when it first computes.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from idf.errors import ConfigError
 
 
 def prepare_tensorflow(config: Config) -> None:
-    """Set threads, devices, determinism and GPU memory for this process.
+    """Set threads, devices, determinism and GPU memory growth for this process.
 
     Raises:
-        ConfigError: more GPUs are asked for than there are.
+        ConfigError: the run wants more GPUs than there are.
     """
     from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     if config.threads:
         tf.config.threading.set_intra_op_parallelism_threads(config.threads)
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
-        # numba, which codes the validation clips, takes its share from the environment.
+        # numba, which codes the validation clips, reads its thread count from the environment.
         os.environ.setdefault("NUMBA_NUM_THREADS", str(config.threads))
     gpus = tf.config.list_physical_devices("GPU")
     wanted = len(gpus) if config.devices == "all" else int(config.devices)
     if gpus and wanted > len(gpus):
-        raise ConfigError([f"devices={config.devices}: TensorFlow sees {len(gpus)} GPUs"])
+        raise ConfigError([f"devices={config.devices}: must be at most {len(gpus)}, the GPUs that TensorFlow finds"])
     if not gpus and wanted > 1:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * wanted)
     for device in gpus:
-        # Without it one process takes all the memory of a GPU that others may share.
+        # Otherwise one process takes all the memory of a GPU that others may share.
         tf.config.experimental.set_memory_growth(device, True)
     if config.deterministic:
         tf.keras.utils.set_random_seed(config.seed)
@@ -40,7 +40,10 @@ def prepare_tensorflow(config: Config) -> None:
 
 
 def device_names(config: Config) -> list[str]:
-    """What ``devices`` comes to after :func:`prepare_tensorflow`: GPUs, or parts of the CPU; one at least."""
+    """Return the names of the run's devices (GPUs or parts of the CPU), at least one.
+
+    Call :func:`prepare_tensorflow` first.
+    """
     from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -49,7 +52,7 @@ def device_names(config: Config) -> list[str]:
 
 
 def peak_device_memory_mib() -> float | None:
-    """The largest memory in use on any GPU so far, in MiB; None without one."""
+    """Return the peak memory use of any GPU so far, in MiB; None without a GPU."""
     from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     peaks = [

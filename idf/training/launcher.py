@@ -1,9 +1,9 @@
-"""The launcher of ``-m``: one fresh process a run, as a launcher of Hydra's own kind.
+"""The Hydra launcher of ``-m``, which starts a fresh process for each run.
 
-TensorFlow keeps state between models in one process (devices, determinism, memory), so the runs of a sweep
-never share one. Everything else is Hydra's: sweepers hand over the combinations and get back each run's best
-validation. Under Hydra's other launchers (basic, joblib, submitit, ray) each job starts its process by the
-same function. Source: Hydra's documentation, "Configuring Plugins / Launcher".
+TensorFlow keeps state between models in a process (devices, determinism, memory), so runs never share one.
+Hydra does everything else: its sweepers supply the combinations and receive each run's best validation. With
+Hydra's other launchers (basic, joblib, submitit, ray), each job starts its process through the same function.
+Source: Hydra's documentation, "Configuring Plugins / Launcher".
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from idf.config.identity import run_folder
 from idf.runs.run import Run
 
 _OF_THE_SWEEP = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper", "hydra.sweep.")
-"""Settings of Hydra that concern all runs together and not the one in its process."""
+"""Hydra's settings for the sweep as a whole, which are not passed on to its runs."""
 
 _CHECKPOINT_SECONDS = 60
-"""How long runs that are to stop may write their checkpoints."""
+"""Time that runs have to write their checkpoints when they are stopped."""
 
 
 class TerminatedError(KeyboardInterrupt):
-    """SIGTERM to a sweep: launchers other than ours stop their jobs on Ctrl-C only."""
+    """SIGTERM to a sweep, raised as a KeyboardInterrupt because other launchers stop their jobs only on Ctrl-C."""
 
 
 class JobFailedError(Exception):
-    """A run ended with an exit status other than 0; it has said itself why."""
+    """A run ended with an exit status other than 0 and has reported why."""
 
     def __init__(self, exit_status: int) -> None:
         super().__init__(f"the run ended with exit status {exit_status}")
@@ -54,17 +54,17 @@ class JobFailedError(Exception):
 
 
 class ProcessLauncher(Launcher):
-    """Runs every job of a batch in a process of its own, one after another.
+    """Runs the jobs of a batch one after another, each in its own process.
 
     Attributes:
-        failures: exit statuses other than 0 of all jobs so far, whatever a sweeper makes of them.
+        failures: exit statuses other than 0 of all jobs so far, including those that a sweeper ignores.
     """
 
     __module__ = LAUNCHER.rpartition(".")[0]
-    failures: list[int] = []  # noqa: RUF012 - Hydra makes the launcher, and the program asks afterwards
+    failures: list[int] = []  # noqa: RUF012 - shared: Hydra creates the launcher, train.py reads this
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what the jobs need; called by Hydra."""
+        """Store what the jobs need. Hydra calls this."""
         self._context, self._config = hydra_context, config
         self._program = Path(inspect.getfile(inspect.unwrap(task_function)))
 
@@ -72,10 +72,10 @@ class ProcessLauncher(Launcher):
         """Run a batch of jobs.
 
         Returns:
-            For each job its best validation (bits per dimension), or the exception that says its exit status.
+            The best validation of each job (bits per dimension), or the exception with its exit status.
 
         Raises:
-            KeyboardInterrupt: this process was stopped by Ctrl-C or SIGTERM; the rest of the batch is not run.
+            KeyboardInterrupt: Ctrl-C or SIGTERM stopped this process; the remaining jobs are not run.
         """
         returns = []
         for index, overrides in enumerate(job_overrides, initial_job_idx):
@@ -99,7 +99,7 @@ class ProcessLauncher(Launcher):
 
 
 def prepare_sweep(program: Path) -> None:
-    """Make Hydra's other launchers work: their jobs find this checkout, and SIGTERM stops their runs.
+    """Let the jobs of Hydra's other launchers find this checkout, and let SIGTERM stop their runs.
 
     Args:
         program: ``train.py``.
@@ -121,7 +121,7 @@ def prepare_sweep(program: Path) -> None:
 
 
 def _runs_below(program: Path) -> list[int]:
-    """Return the ids of the runs that this process started, through whatever processes of a launcher."""
+    """Return the process ids of the runs that this process started, directly or through a launcher's processes."""
     command = ["ps", "-A", "-o", "pid=,ppid=,args="]
     with contextlib.suppress(OSError):
         rows = [
@@ -140,12 +140,12 @@ def _is_below(process: int, parents: dict[int, int]) -> bool:
 
 
 def register_launcher() -> None:
-    """Tell Hydra that the launcher is there.
+    """Register the launcher with Hydra.
 
-    Hydra imports plugins from its own namespace, hydra_plugins, and nowhere else. A bare checkout has nothing
-    installed there, so this module stands in for the one that an installed plugin would be.
+    Hydra imports plugins only from its own namespace, ``hydra_plugins``. A checkout installs nothing there, so this
+    module is registered under the name that an installed plugin would have.
     """
-    plugins = Plugins.instance()  # looks for those that are installed
+    plugins = Plugins.instance()  # finds installed plugins
     if "hydra_plugins" not in sys.modules:
         sys.modules["hydra_plugins"] = types.ModuleType("hydra_plugins")
         sys.modules["hydra_plugins"].__path__ = []
@@ -161,18 +161,18 @@ def run_in_fresh_process(program: Path, hydra: DictConfig, settings: DictConfig)
 
     Args:
         program: ``train.py``.
-        hydra: the job's settings of Hydra.
-        settings: the job's own.
+        hydra: Hydra's settings of the job.
+        settings: the configuration of the job.
 
     Returns:
-        The best validation of the run (bits per dimension), None without one.
+        The best validation of the run (bits per dimension); None without one.
 
     Raises:
-        JobFailedError: it ended with a status other than 0.
-        KeyboardInterrupt: this process was stopped, by Ctrl-C or (:class:`TerminatedError`) by SIGTERM.
+        JobFailedError: the run ended with a status other than 0.
+        KeyboardInterrupt: Ctrl-C or SIGTERM (:class:`TerminatedError`) stopped this process.
     """
     command = [sys.executable, str(program), *_arguments(hydra)]
-    # A session of its own: a signal from the terminal reaches this process alone, which passes it on, once.
+    # In a separate session, a signal from the terminal reaches only this process, which passes it on once.
     process = subprocess.Popen(command, start_new_session=True)
     with _passing_on_signals(process) as received:
         status = process.wait()
@@ -185,7 +185,7 @@ def run_in_fresh_process(program: Path, hydra: DictConfig, settings: DictConfig)
 
 
 def _arguments(hydra: DictConfig) -> list[str]:
-    """The command line of one job."""
+    """Return the command line of one job."""
     flags = []
     for source in hydra.runtime.config_sources:
         if source.provider == "command-line":
@@ -198,13 +198,13 @@ def _arguments(hydra: DictConfig) -> list[str]:
 
 @contextlib.contextmanager
 def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Give Ctrl-C, SIGTERM and a hang-up to the run, which ends in order and is waited for.
+    """Pass SIGINT, SIGTERM and SIGHUP on to the run, so that it can shut down cleanly.
 
     Yields:
-        The signals so far.
+        The signals received so far.
     """
     received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only in the main thread
         yield received
         return
 

@@ -1,7 +1,6 @@
-"""The training loop: steps, and between them logging, validation, real coding, audio and checkpoints.
+"""The training loop: steps, and between them logging, validation, coding checks, audio and checkpoints.
 
-What the model is, where its data comes from and what a run's folder holds is decided elsewhere
-(:mod:`idf.training.session` puts it together).
+:mod:`idf.training.session` supplies the model, the data and the run's folder.
 """
 
 from __future__ import annotations
@@ -46,39 +45,39 @@ class Outcome:
     """``finished``, ``diverged``, ``interrupted`` or ``preempted``."""
     step: int
     best: float | None
-    """Bits a sample of the best validation; None without one."""
+    """Bits per dimension of the best validation; None without one."""
     reason: str | None = None
     wanted: bool = False
-    """It was stopped because a tracker's server asked for that: no failure."""
+    """Whether a tracker's server asked for the stop, so that it is no failure."""
 
     @property
     def exit_status(self) -> int:
-        """Of the program."""
+        """Exit status of the program."""
         return 0 if self.wanted else EXIT_STATUS[self.status]
 
 
 @dataclass
 class Position:
-    """Where a run is; kept in checkpoints."""
+    """The position of a run, stored in checkpoints."""
 
     step: int = 0
     best: float | None = None
     best_step: int | None = None
     done: dict[str, int] = field(default_factory=dict)
-    """The last step at which each kind of milestone was passed."""
+    """The last step at which each kind of milestone was done."""
     losses: list[float] = field(default_factory=list)
-    """Bits a sample of each step since the last log line."""
+    """Bits per dimension of each step since the last log record."""
 
 
 class Loop:
-    """One run from its first (or next) step to its end.
+    """Trains one run from its first (or next) step to its end.
 
     Args:
-        config, family, state, dataset: what to train, how, on what.
-        step: one optimiser step on ``state``.
-        run, reporter, display: where results go.
-        stop: asked between steps.
-        tracker_id: kept in checkpoints, so that a resumed run logs to the same place.
+        config, family, state, dataset: settings, model and data of the run.
+        step: performs one optimiser step on ``state``.
+        run, reporter, display: receive the results.
+        stop: checked between steps.
+        tracker_id: stored in checkpoints, so that a resumed run logs to the same W&B run.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class Loop:
         """Why the run has diverged."""
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint as if the run had never stopped."""
+        """Resume from a checkpoint as if the run had never stopped."""
         self._state.restore(checkpoint)
         meta = checkpoint.meta
         self.position = Position(checkpoint.step, meta["best"], meta["best_step"], dict(meta["done"]), meta["losses"])
@@ -126,10 +125,9 @@ class Loop:
         """Train until the last step, a request to stop, or divergence.
 
         Args:
-            batches: int32 (batch, window), the first for the step after :attr:`position`, the last for
-                the last step.
+            batches: of all steps from :attr:`position` to the last; int32 (batch, window) for window flows.
         """
-        # A stop may have come between a step and its milestones.
+        # The run may have been stopped between a step and its milestones.
         outcome = self._milestones() if self.position.step else None
         if outcome is not None:
             return outcome
@@ -146,7 +144,7 @@ class Loop:
         raise RuntimeError(f"the batches ended at step {self.position.step} of {self._settings.steps}")
 
     def _advance(self, windows: tf.Tensor) -> None:
-        """One step. Its result stays on the device: reading it would make the next step wait."""
+        """Do one step. Its result stays on the device, because reading it would delay the next step."""
         step = self.position.step
         first = self._result is None
         self._result = self._traced(step, lambda: self._step(windows, self._rate.at(step), self._sharpness(step)))
@@ -154,7 +152,7 @@ class Loop:
         self.position.step = step + 1
         self._clock.step()
         if first:
-            # Compiling is over once the loss is there; it does not count as the speed of training.
+            # Reading the loss waits for the compilation, which should not count towards the speed of training.
             began = float(self._result.loss)
             self._read_losses()
             if self._settings.compile:
@@ -165,14 +163,14 @@ class Loop:
         if self._profiler is None:
             return work()
         if step == self._profiler.at:
-            self._read_losses()  # earlier steps are not to run on within the trace
+            self._read_losses()  # waits for earlier steps, which do not belong in the trace
         result = self._profiler(step, work, lambda done: float(done.loss))
         if step == self._profiler.at:
             self._display.say(f"step {step + 1} traced: tensorboard --logdir {self._profiler.folder}")
         return result
 
     def _milestones(self) -> Outcome | None:
-        """Everything due after this step, in an order that puts the checkpoint last."""
+        """Do everything due after this step, the checkpoint last; return the outcome if the run has ended."""
         settings = self._settings
         if self._due("log", settings.log_every):
             self._log()
@@ -203,7 +201,7 @@ class Loop:
         return None
 
     def _due(self, name: str, every: int) -> bool:
-        """Whether this step is a multiple of ``every`` (0: never) or the last, and not passed already."""
+        """Return whether this step is the last or a multiple of ``every`` (0 for never), and not done yet."""
         step = self.position.step
         return bool(
             every and (step % every == 0 or step == self._settings.steps) and self.position.done.get(name, 0) < step
@@ -212,7 +210,7 @@ class Loop:
     def _sharpness(self, step: int) -> float | None:
         return None if self._schedule is None else self._schedule.at(step)
 
-    # -- milestones: each returns whether it came to its end --
+    # -- milestones: each measurement returns whether it completed --
 
     def _log(self) -> None:
         assert self._result is not None
@@ -225,7 +223,7 @@ class Loop:
         figures = {
             "loss": bits,
             "compression_ratio": _ratio(bits),
-            # A learned sharpness is the log-scale of the last block, where it is the same for every latent.
+            # A learned sharpness is the log-scale of the last block, which is the same for all its latents.
             "sharpness": float(log_scales[-1, 0]) if sharpness is None else sharpness,
             "learning_rate": self._rate.at(position.step - 1),
             "gradient_norm": float(self._result.gradient_norm),
@@ -250,7 +248,7 @@ class Loop:
         bits = self._scorer.bits_per_sample(self._validation_clips, sharpness, lambda: bool(self._stop))
         if bits is None:
             return False
-        if position.best is None or bits < position.best:  # NaN is below nothing
+        if position.best is None or bits < position.best:  # false for NaN
             position.best, position.best_step = bits, position.step
             self._run.checkpoints.save_best(self._snapshot())
             self._export(self._run.model_path, sharpness)
@@ -269,7 +267,7 @@ class Loop:
             size = coded_size(path, self._config.coder, self._dataset, self._coded_clips, lambda: bool(self._stop))
         finally:
             path.unlink(missing_ok=True)
-        # The model's own figure for the very clips that were coded: the two should all but agree.
+        # −log2 p of the coded clips, which should almost equal their coded size.
         likelihood = self._scorer.bits_per_sample(self._coded_clips, sharpness, lambda: bool(self._stop))
         if size is None or likelihood is None:
             return False
@@ -278,8 +276,8 @@ class Loop:
         count = len(self._coded_clips)
         self._record("coded", {**figures, "likelihood_bits_per_dim": likelihood}, clips=count)
         self._display.say(
-            f"step {self.position.step}: {count} of {len(self._validation_clips)} validation clips really coded to "
-            f"{bits:.3f} bits/sample, ratio {_ratio(bits):.3f} (likelihood of the same {likelihood:.3f})"
+            f"step {self.position.step}: coded {count} of {len(self._validation_clips)} validation clips to "
+            f"{bits:.3f} bits/sample, ratio {_ratio(bits):.3f} (likelihood: {likelihood:.3f} bits/sample)"
         )
         return True
 
@@ -334,7 +332,7 @@ class Loop:
 
 
 def _memory() -> dict[str, float]:
-    """Peak memory of this process and of its GPUs, as far as known."""
+    """Return the peak memory of this process and of its GPUs in MiB, as far as known."""
     peaks = {"peak_memory_mib": peak_memory_mib(), "peak_gpu_memory_mib": peak_device_memory_mib()}
     return {name: round(peak, 1) for name, peak in peaks.items() if peak is not None}
 

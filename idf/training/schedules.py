@@ -1,7 +1,7 @@
-"""Values that change over training: the sharpness of the last block and the learning rate.
+"""Schedules of the last block's sharpness and of the learning rate.
 
-Each schedule answers ``at(step)`` for any step, so a resumed run needs no state of it. Steps count
-from 0; ``steps`` is the length of the run.
+A schedule gives the value of any step directly, so a resumed run needs no state. Steps count from 0;
+``steps`` is the length of the run.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ class Schedule(Protocol):
     """A value for each step of a run."""
 
     def at(self, step: int) -> float:
-        """The value that the step with this number (from 0) uses."""
+        """Return the value at ``step``, counted from 0."""
         ...
 
 
 @dataclass(frozen=True)
 class Constant:
-    """The same value all the time."""
+    """A constant value."""
 
     value: float
 
@@ -33,10 +33,9 @@ class Constant:
 
 @dataclass(frozen=True)
 class Steps:
-    """Jumps from ``start`` to ``end`` in equal parts, one at each of ``boundaries`` (steps, rising).
+    """Equal jumps from ``start`` to ``end``, one at each of ``boundaries`` (increasing steps).
 
-    The original's sharpening: each jump is a jump in its loss curves too, because the nets before the
-    last block have to follow.
+    This is the original's schedule. Its loss curves jump too, because the nets before the last block have to adapt.
     """
 
     start: float
@@ -77,7 +76,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Warmup:
-    """Rises in a straight line over the first ``steps`` steps, from 1/steps of ``then`` to all of it."""
+    """Another schedule whose first ``steps`` values are scaled by a factor that rises linearly from 1/steps to 1."""
 
     steps: int
     then: Schedule
@@ -87,7 +86,7 @@ class Warmup:
 
 
 def sharpness_schedule(config: SharpnessConfig, steps: int) -> Schedule | None:
-    """The last block's log-scale (nats, [-1, 1) amplitude scale) by step; None when it is learned."""
+    """Return the schedule of the last block's log-scale (nats, [-1, 1) amplitude scale); None if it is learned."""
     match config.kind:
         case "learned":
             return None
@@ -105,7 +104,7 @@ _WARMUP_STEPS = 100
 
 
 def learning_rate_schedule(config: OptimizerConfig, steps: int) -> Schedule:
-    """The learning rate by step: warm-up, then constant or half a cosine to zero at ``steps``."""
+    """Return the schedule of the learning rate: warm-up, then constant, or half a cosine to zero at ``steps``."""
     warmup = min(_WARMUP_STEPS, steps // 4) if config.warmup_steps is None else config.warmup_steps
     rate: Schedule = Constant(config.learning_rate)
     if config.schedule == "cosine":

@@ -1,4 +1,4 @@
-"""One run from its claimed folder to its final status: resume, train, write the end down."""
+"""One run from its locked folder to its final status: resume, train, record the outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def ended(run: Run) -> int | None:
-    """Say so if the run has come to its end already, and give its exit status; None if it can go on."""
+    """Report a run that has already ended and return its exit status; return None if it can start or resume."""
     status = run.status()
     step = status.get("step", 0)
     match status.get("status"):
@@ -35,39 +35,39 @@ def ended(run: Run) -> int | None:
             best = f", best {status['best']:.3f} bits/sample" if status.get("best") is not None else ""
             print(f"{run.folder} is finished (step {step}{best}); force=true starts it over")
         case "diverged":
-            print(f"{run.folder} has diverged at step {step}: {status.get('reason')}; force=true starts it over")
+            print(f"{run.folder} diverged at step {step}: {status.get('reason')}; force=true starts it over")
         case _:
             return None
     return EXIT_STATUS[status["status"]]
 
 
 def resume_point(run: Run) -> Checkpoint | None:
-    """The checkpoint to go on from, None for the beginning; the history is cut back to it.
+    """Return the checkpoint to resume from, or None without any, and truncate the history to it.
 
     Raises:
-        RunError: there are checkpoints and none of them can be read.
+        RunError: there are checkpoints, but none of them can be read.
     """
     checkpoint, damaged = run.checkpoints.latest()
     for sentence in damaged:
-        print(f"{sentence}: going back to the one before")
+        print(f"{sentence}: using the previous checkpoint")
     run.history.truncate_after(checkpoint.step if checkpoint else -1)
     return checkpoint
 
 
 def fit(config: Config, model: Model, dataset: Dataset, run: Run, checkpoint: Checkpoint | None) -> Outcome:
-    """Train ``model`` from its beginning or from ``checkpoint``, and record how it ended.
+    """Train ``model`` from the start or from ``checkpoint``, and record the outcome.
 
     Raises:
         DataError: the training clips cannot be used.
-        OutputError: the disk is full and the like.
+        OutputError: a file cannot be written, for example because the disk is full.
     """
-    from idf.training.families.load import family_of  # deferred: loads TensorFlow, which wants to be prepared
+    from idf.training.families.load import family_of  # deferred: loads TensorFlow, which needs its set-up first
 
     devices = Devices(config)
     with stop_on_signals() as stop, devices.scope():
         first = checkpoint.step if checkpoint else 0
         family = family_of(config, model, dataset)
-        # A resumed run takes its values from the checkpoint: only names and shapes count.
+        # A resumed run reads the values from the checkpoint and needs only names and shapes here.
         parameters = model.initial_parameters(config.seed) if checkpoint else family.start()
         state = TrainingState(parameters, config.optimizer)
         batches = _batches(config, family, first)
@@ -112,14 +112,14 @@ def fit(config: Config, model: Model, dataset: Dataset, run: Run, checkpoint: Ch
 
 
 def _batches(config: Config, family: Family, first: int) -> tf.data.Dataset:
-    """The batches from step ``first`` on."""
+    """Return the batches starting at step ``first``."""
     if config.training.one_batch:
         return family.batches(0).take(1).repeat(config.training.steps - first)
     return family.batches(first)
 
 
 def export(config: Config, run: Run) -> None:
-    """Write ``model.idfm`` from the best checkpoint, and the plots of the history; of what there is of them."""
+    """Write ``model.idfm`` from the best checkpoint and the plots of the history, as far as these exist."""
     best = run.checkpoints.best_path
     if best.exists():
         checkpoint = load_checkpoint(best)
@@ -133,13 +133,13 @@ def export(config: Config, run: Run) -> None:
 
 
 def _judged(outcome: Outcome, trackers: list[Tracker]) -> Outcome:
-    """The outcome; that of a run which a tracker's server has stopped says so and counts as a success.
+    """Return the outcome, marked as wanted if a tracker's server stopped the run.
 
-    An agent that sees many runs fail gives up its sweep, and a sweep that ends runs early makes many such.
+    Otherwise an agent would count the runs that a sweep ends early as failures and give up the sweep.
     """
     if outcome.status not in ("preempted", "interrupted") or not any(tracker.asked_to_stop() for tracker in trackers):
         return outcome
-    return replace(outcome, reason="the sweep ended it early, or somebody stopped it on its page", wanted=True)
+    return replace(outcome, reason="stopped early by the sweep or on the run's W&B page", wanted=True)
 
 
 def _reason(outcome: Outcome) -> dict[str, str]:
@@ -154,4 +154,4 @@ def _farewell(outcome: Outcome, run: Run) -> str:
         case "diverged":
             return f"diverged at step {outcome.step}: {outcome.reason}; {best}: {run.folder}"
     why = f" ({outcome.reason})" if outcome.reason else ""
-    return f"{outcome.status} at step {outcome.step}{why}, {best}; the same command goes on: {run.folder}"
+    return f"{outcome.status} at step {outcome.step}{why}, {best}; the same command resumes it: {run.folder}"

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, which the loop fulfils between two steps."""
+"""Ctrl-C and SIGTERM as requests to stop, which the loop honours between two steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """Whether somebody asked the run to stop, and how. False until then."""
+    """A request to stop the run and its kind; false until there is one."""
 
     def __init__(self) -> None:
         self.status: str | None = None
@@ -20,7 +20,7 @@ class StopRequest:
         return self.status is not None
 
     def request(self, status: str) -> None:
-        """Ask to stop with this status; the first asker decides."""
+        """Request a stop with this status; the first request decides."""
         self.status = self.status or status
 
 
@@ -28,12 +28,12 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Turn the first SIGINT or SIGTERM into a request; a second Ctrl-C stops at once (KeyboardInterrupt).
 
-    A first SIGINT after SIGTERM changes nothing: where both W&B's agent and its library stop a run, it still
-    gets to its checkpoint.
+    The first SIGINT after a SIGTERM changes nothing, so that a run still writes its checkpoint if both W&B's agent
+    and its library stop it.
     """
     stop = StopRequest()
     interrupts = 0
-    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there.
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only in the main thread
         yield stop
         return
 

@@ -1,4 +1,4 @@
-"""What training changes: weights, their average, and the optimiser's memory, as TensorFlow variables."""
+"""The state of training as TensorFlow variables: weights, their average, and the optimiser's state."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class TrainingState:
                 for name, value in initial.items()
             }
         self.optimizer = _build_optimizer(optimizer)
-        # Built now, so that its variables exist before a checkpoint is loaded into them.
+        # Built now, so that its variables exist before a checkpoint is restored.
         self.optimizer.build(self.trainable)
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
-        """What is evaluated and shipped: the average where there is one."""
+        """The weights to evaluate and export: the average if there is one."""
         return self.average or self.parameters
 
     def snapshot(self, step: int, constants: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Checkpoint:
-        """Copies of all variables."""
+        """Return copies of all variables as a checkpoint."""
         return Checkpoint(
             step=step,
             parameters=_arrays(self.parameters),
@@ -57,15 +57,15 @@ class TrainingState:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go back to a checkpoint.
+        """Restore a checkpoint.
 
         Raises:
-            RunError: it holds other variables than this model and optimiser have.
+            RunError: its variables are not those of this model and optimiser.
         """
         _assign(self.parameters, checkpoint.parameters)
         _assign(self.average, checkpoint.average)
         if len(checkpoint.optimizer) != len(self.optimizer.variables):
-            raise RunError("the checkpoint is of another optimiser; force=true starts this run over")
+            raise RunError("the checkpoint is from another optimiser; force=true starts this run over")
         for variable, value in zip(self.optimizer.variables, checkpoint.optimizer, strict=True):
             variable.assign(value)
 
@@ -73,7 +73,7 @@ class TrainingState:
 def _build_optimizer(config: OptimizerConfig) -> Any:
     import keras
 
-    # The rate is assigned at every step (idf.training.step); the clipping is done there too.
+    # idf.training.step assigns the rate at every step and clips the gradients.
     kinds = {"adam": keras.optimizers.Adam, "adadelta": keras.optimizers.Adadelta}
     return kinds[config.kind](learning_rate=config.learning_rate)
 
@@ -85,7 +85,7 @@ def _arrays(variables: Mapping[str, tf.Variable]) -> dict[str, np.ndarray]:
 def _assign(variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray]) -> None:
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: value.shape for name, value in values.items()}:
-        raise RunError("the checkpoint is of a network of another shape; force=true starts this run over")
+        raise RunError("the checkpoint is from a network with other shapes; force=true starts this run over")
     for name, variable in variables.items():
         variable.assign(values[name])
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class StepResult(NamedTuple):
-    """Tensors of one step, left on the device until somebody reads them."""
+    """Tensors of one step, which stay on the device until they are read."""
 
     loss: tf.Tensor
-    """float32 (), mean bits a sample of the batch before the update."""
+    """float32 (), bits per dimension of the batch before the update."""
     log_scales: tf.Tensor
     """float32 (blocks, 3): mean, largest and smallest log-scale of each block, nats on the [-1, 1) scale."""
     gradient_norm: tf.Tensor
@@ -25,7 +25,7 @@ class StepResult(NamedTuple):
 
 
 class TrainingStep(Protocol):
-    """One optimiser step: :class:`CompiledStep` here, or shared among devices (:mod:`idf.training.devices`)."""
+    """One optimiser step, on one device (:class:`CompiledStep`) or several (:mod:`idf.training.devices`)."""
 
     block_names: tuple[str, ...]
 
@@ -36,7 +36,7 @@ class TrainingStep(Protocol):
 def differentiate(
     loss: Loss, state: TrainingState, windows: tf.Tensor, sharpness: tf.Tensor | None
 ) -> tuple[WindowBits, tf.Tensor, list[tf.Tensor]]:
-    """Return the bits of a batch, their mean a sample, and its gradients; to be traced."""
+    """Return the bits of a batch, its bits per dimension, and their gradients, within a traced function."""
     from idf.quiet_tensorflow import tf
 
     with tf.GradientTape() as tape:
@@ -47,7 +47,7 @@ def differentiate(
 
 
 def update(state: TrainingState, gradients: list[tf.Tensor], settings: OptimizerConfig) -> tf.Tensor:
-    """Clip and apply gradients, move the average along, and return the norm before clipping; to be traced."""
+    """Clip and apply gradients, update the average, and return the norm before clipping, within a traced function."""
     from idf.quiet_tensorflow import tf
 
     norm = tf.linalg.global_norm(gradients)
@@ -63,14 +63,14 @@ class CompiledStep:
     """One optimiser step on ``state``, compiled with XLA if ``training.compile``.
 
     Args:
-        loss: of a batch (:meth:`idf.training.families.interface.Family.bits`).
+        loss: computes the loss of a batch (:meth:`idf.training.families.interface.Family.bits`).
     """
 
     def __init__(self, loss: Loss, state: TrainingState, config: Config) -> None:
         from idf.quiet_tensorflow import tf
 
         self.block_names: tuple[str, ...] = ()
-        """Of the rows of :attr:`StepResult.log_scales`; known after the first step."""
+        """Names of the rows of :attr:`StepResult.log_scales`; known after the first step."""
         learned = config.sharpness.kind == "learned"
 
         def step(windows: tf.Tensor, learning_rate: tf.Tensor, sharpness: tf.Tensor) -> StepResult:
@@ -87,7 +87,7 @@ class CompiledStep:
 
         Args:
             windows: int32 (batch, N), always of the same shape.
-            sharpness: log-scale of the last block; None when it is learned.
+            sharpness: log-scale of the last block; None if it is learned.
         """
         given = self._constant(0.0 if sharpness is None else sharpness)
         result: StepResult = self._step(windows, self._constant(learning_rate), given)

@@ -1,4 +1,4 @@
-"""Several devices in one run. TensorFlow fixes its devices once, so each run is a process of its own."""
+"""Several devices in one run. TensorFlow fixes its devices once, so each run needs its own process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from idf.training.devices import Devices
 from tests.training.test_train import start
 
 
-def test_two_devices_train_as_one_does(overrides: list[str]) -> None:
-    # averaging and clipping too: both come after the devices have been brought together
+def test_two_devices_train_like_one(overrides: list[str]) -> None:
+    # with averaging and clipping, which follow the reduction over devices
     more = ["optimizer.clip_norm=0.5", "threads=1", "training.log_every=1"]
     runs = {count: [*overrides, *more, f"study=on-{count}", f"devices={count}"] for count in (1, 2)}
     processes = {count: start(arguments) for count, arguments in runs.items()}
@@ -36,7 +36,7 @@ def test_two_devices_train_as_one_does(overrides: list[str]) -> None:
     figures = first[0].keys() - {"seconds", "samples_per_second", "peak_memory_mib", "kind"}
     for name in figures:
         assert second[0][name] == pytest.approx(first[0][name], rel=1e-5, abs=1e-6), name
-    # From then on weights round to neighbouring points of their grids.
+    # Later, weights may round to neighbouring points of their grids.
     for a, b in zip(first, second, strict=True):
         for name in {"loss", "bits_per_dim", "learning_rate"} & a.keys():
             assert b[name] == pytest.approx(a[name], rel=2e-3), name
@@ -49,25 +49,25 @@ def test_two_devices_train_as_one_does(overrides: list[str]) -> None:
     assert status["status"] == "finished"
 
 
-def test_one_device_goes_the_plain_way(tiny: Any) -> None:
+def test_one_device_needs_no_strategy(tiny: Any) -> None:
     chosen = Devices(tiny())
     assert chosen.strategy is None
     with chosen.scope() as scope:
         assert scope is None
 
 
-def test_devices_that_do_not_divide_the_batch_or_are_not_there(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_that_do_not_divide_the_batch_or_do_not_exist(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "device_names", lambda config: ["GPU:0", "GPU:1", "GPU:2"])
-    with pytest.raises(ConfigError, match="devices=all: 3 do not divide the batch of 4 windows"):
+    with pytest.raises(ConfigError, match="devices=all: 3 must divide the batch of 4 windows"):
         Devices(tiny("devices=all"))
     from idf.quiet_tensorflow import tf
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a", "b"] if kind == "GPU" else [])
-    with pytest.raises(ConfigError, match="devices=4: TensorFlow sees 2 GPUs"):
+    with pytest.raises(ConfigError, match="devices=4: must be at most 2"):
         framework.prepare_tensorflow(tiny("devices=4"))
 
 
-def test_names_as_many_as_asked_for(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_names_follow_the_setting(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from idf.quiet_tensorflow import tf
 
     found = [tf.config.LogicalDevice(f"/device:GPU:{index}", "GPU") for index in range(4)]

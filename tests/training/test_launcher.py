@@ -1,4 +1,4 @@
-"""Multiruns as Hydra runs them: every combination, in a process of its own, under any launcher."""
+"""Multiruns: Hydra runs every combination in its own process, with any launcher."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.paths import ROOT
 
 
 def multirun(overrides: list[str], *more: str) -> subprocess.CompletedProcess[str]:
-    """``train.py -m`` on two seeds of a tiny run."""
+    """Run ``train.py -m`` with two seeds of a tiny run."""
     command = [sys.executable, str(ROOT / "train.py"), "-m", *overrides, "seed=3,1", *more]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -33,7 +33,7 @@ PLUGINS = {
 
 
 def chosen(launcher: str) -> str:
-    """The override for a launcher; skips the test where its plugin is not installed."""
+    """Return the override for a launcher, or skip the test if its plugin is not installed."""
     if (plugin := PLUGINS.get(launcher)) and not (
         importlib.util.find_spec("hydra_plugins") and importlib.util.find_spec(plugin)
     ):
@@ -47,7 +47,7 @@ def test_every_combination_runs(overrides: list[str], launcher: str, tmp_path: P
     assert done.returncode == 0, done.stderr
     runs = sorted(path.parent.name for path in (tmp_path / "outputs" / "train").glob("*/model.idfm"))
     assert [name.rpartition("-")[2] for name in runs] == ["s1", "s3"]
-    # Hydra's record of the sweep lies where the documentation says, and nothing anywhere else
+    # Hydra records the sweep in the documented place and nowhere else
     assert sorted(path.name for path in (tmp_path / "outputs" / "train").glob("multirun*")) == ["multirun.yaml"]
 
 
@@ -61,7 +61,7 @@ def test_a_failure_shows_in_the_exit_status_and_the_others_run(
     assert ['"finished"' in text for text in statuses] == [True, True]
 
 
-def test_a_launcher_that_is_not_there_is_one_sentence(overrides: list[str], tmp_path: Path) -> None:
+def test_an_unknown_launcher_gives_one_sentence(overrides: list[str], tmp_path: Path) -> None:
     done = multirun(overrides, "hydra/launcher=nowhere")
     assert done.returncode == 2
     assert "hydra/launcher/nowhere" in done.stderr
@@ -81,11 +81,11 @@ def test_sigterm_reaches_the_runs(overrides: list[str], launcher: str, tmp_path:
     assert process.returncode == 143
     statuses = [path.read_text() for path in (tmp_path / "outputs").glob("train/*/status.json")]
     assert sum('"preempted"' in text for text in statuses) >= 1
-    if launcher in ("process", "basic"):  # which run one after another: the second was not begun
+    if launcher in ("process", "basic"):  # these run one after another, so the second run did not start
         assert len(statuses) == 1
 
 
-def test_what_a_program_ends_with(tmp_path: Path) -> None:
+def test_the_exit_status_of_a_program_is_passed_on(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "import os, sys; os.kill(os.getpid(), 9) if sys.argv[1] == 'x=9' else sys.exit(int(sys.argv[1][2:]))"
@@ -114,20 +114,20 @@ def test_hydra_knows_the_launcher() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("# @package _global_\ntraining: {stpes: 7}\n", "training.stpes is not a setting; did you mean training.steps"),
-        ("training: {steps: 7}\n", "lacks its first line, `# @package _global_`"),
-        ("# @package _global_\nmodel: {window: 100}\n", "it must be a power of two"),
+        ("training: {steps: 7}\n", "add the line `# @package _global_` at the top"),
+        ("# @package _global_\nmodel: {window: 100}\n", "must be a power of two"),
     ],
 )
-def test_mistakes_in_files_of_ones_own(tmp_path: Path, overrides: list[str], text: str, said: str) -> None:
+def test_mistakes_in_user_files(tmp_path: Path, overrides: list[str], text: str, message: str) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text(text)
     own = ["--config-dir", str(tmp_path), "+experiment=mine"]
-    kept = [word for word in overrides if not word.startswith(("training.", "model."))]
+    kept = [override for override in overrides if not override.startswith(("training.", "model."))]
     command = [sys.executable, str(ROOT / "train.py"), *own, *kept]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -27,7 +27,7 @@ def configs(draw: st.DrawFn) -> SharpnessConfig:
 
 
 @given(configs(), st.integers(1, 10_000))
-def test_sharpness_goes_one_way_from_start_to_end(config: SharpnessConfig, steps: int) -> None:
+def test_sharpness_is_monotonic_from_start_to_end(config: SharpnessConfig, steps: int) -> None:
     schedule = sharpness_schedule(config, steps)
     assert schedule is not None
     values = [schedule.at(step) for step in range(0, steps + 1, max(1, steps // 50))]
@@ -39,7 +39,7 @@ def test_sharpness_goes_one_way_from_start_to_end(config: SharpnessConfig, steps
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
-def test_moving_schedules_begin_and_end_where_they_say(kind: str) -> None:
+def test_linear_and_cosine_begin_and_end_at_their_fractions(kind: str) -> None:
     config = SharpnessConfig(kind=kind, start=-4.0, end=-6.5, begin_fraction=0.2, end_fraction=0.6)
     schedule = sharpness_schedule(config, 100)
     assert schedule is not None
@@ -79,6 +79,6 @@ def test_learning_rate_rises_then_falls(steps: int, warmup: int, schedule: str) 
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(4000, 100), (400, 100), (60, 15), (2, 0)])
-def test_warm_up_follows_the_steps_unless_it_is_set(steps: int, warmup: int) -> None:
+def test_warm_up_depends_on_the_steps_unless_it_is_set(steps: int, warmup: int) -> None:
     rate = learning_rate_schedule(OptimizerConfig(schedule="constant", learning_rate=1.0), steps)
     assert [rate.at(step) < 1 for step in range(steps)].count(True) == max(warmup - 1, 0)

@@ -1,4 +1,4 @@
-"""Whole runs in this process, tiny: what they leave behind, and that stopping anywhere changes nothing."""
+"""Tiny whole runs in this process: the files they write, and that stopping anywhere changes nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Tiny = Callable[..., Config]
 
 
 def train(config: Config) -> Outcome:
-    """What ``train.py`` does, in this process."""
+    """Train like ``train.py``, but in this process."""
     dataset = open_dataset(config.data)
     with claimed_run(config, data_fingerprint=dataset.fingerprint) as run:
         checkpoint = resume_point(run)
@@ -40,7 +40,7 @@ def train(config: Config) -> Outcome:
 
 @pytest.fixture(scope="module")
 def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an uninterrupted run, which others should equal."""
+    """The folder of an uninterrupted run, for comparison."""
     folder = tmp_path_factory.mktemp("whole")
     config = compose([*TINY, f"data.root={clips}", f"outputs={folder}"])
     train(config)
@@ -48,7 +48,7 @@ def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stripped_history(folder: Path) -> list[dict[str, Any]]:
-    """The history without what is measured of the machine."""
+    """Return the history without measurements of the machine."""
     clock = {"seconds", "samples_per_second", "peak_memory_mib"}
     return [
         {name: value for name, value in record.items() if name not in clock}
@@ -68,12 +68,12 @@ def assert_same_run(one: Path, two: Path) -> None:
 
 
 class Killed(BaseException):
-    """As sudden as a signal can be within one process."""
+    """An exception that stands in for a fatal signal."""
 
 
 @contextlib.contextmanager
 def killed_after(records: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Die while writing the history for the n-th time."""
+    """Raise :class:`Killed` while the history is written for the n-th time."""
     append, count = History.append, 0
 
     def dying(self: History, record: Any) -> None:
@@ -89,7 +89,7 @@ def killed_after(records: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
             yield
 
 
-def test_a_run_leaves_everything_behind(tiny: Tiny) -> None:
+def test_a_run_writes_all_its_files(tiny: Tiny) -> None:
     config = tiny("training.code_every=4", "training.code_clips=1", "training.audio_every=8")
     outcome = train(config)
     folder = run_folder(config)
@@ -106,7 +106,7 @@ def test_a_run_leaves_everything_behind(tiny: Tiny) -> None:
     assert {"log_scale/base/mean", "log_scale/z1/max", "log_scale/z3/min"} <= history[0].keys()
     for record in history:
         if record["kind"] == "coded":
-            # 1,000 samples: what the file adds to its one message, 53 bytes and that message's head, is allowed on top.
+            # 1,000 samples: the file adds 53 bytes and the head of its one message.
             bound = 1.005 * record["likelihood_bits_per_dim"] + 90 * 8 / 1000
             assert 0.99 * record["likelihood_bits_per_dim"] < record["bits_per_dim"] < bound
     assert [path.name for path in Run(folder).checkpoints.paths()] == [
@@ -171,7 +171,7 @@ def test_stopped_by_a_signal_and_resumed_equals_uninterrupted(
     assert_same_run(whole, run_folder(parts))
 
 
-def test_a_run_stopped_before_it_noted_anything_has_nothing_to_export(
+def test_a_run_stopped_before_its_first_record_has_nothing_to_export(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny()
@@ -190,7 +190,7 @@ def test_a_run_stopped_before_it_noted_anything_has_nothing_to_export(
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked", "exit_status", "told"),
+    ("kind", "asked", "exit_status", "expected"),
     [
         ("preempted", False, 143, ["preempted", "finish 143"]),
         ("preempted", True, 0, ["finish 0"]),
@@ -198,8 +198,8 @@ def test_a_run_stopped_before_it_noted_anything_has_nothing_to_export(
         ("interrupted", True, 0, ["finish 0"]),
     ],
 )
-def test_a_tracker_learns_why_a_run_stopped(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, kind: str, asked: bool, exit_status: int, told: list[str]
+def test_a_tracker_is_told_why_a_run_stopped(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, kind: str, asked: bool, exit_status: int, expected: list[str]
 ) -> None:
     calls: list[str] = []
 
@@ -227,13 +227,13 @@ def test_a_tracker_learns_why_a_run_stopped(
     config = tiny()
     outcome = train(config)
     assert (outcome.status, outcome.exit_status) == (kind, exit_status)
-    assert calls == told
+    assert calls == expected
     status = Run(run_folder(config)).status()
     assert status["status"] == kind
-    assert ("ended it early" in status.get("reason", "")) == asked
+    assert ("stopped early by the sweep" in status.get("reason", "")) == asked
 
 
-def test_one_batch_again_and_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_batch_is_repeated(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     advance, seen = Loop._advance, []
 
     def watched(self: Loop, windows: Any) -> None:
@@ -262,7 +262,7 @@ def test_a_profiled_run_leaves_a_trace_of_one_step_and_is_the_same_run(
     assert "step 8 traced: tensorboard --logdir" in capsys.readouterr().out
 
 
-def test_a_finished_run_says_so_and_force_starts_over(
+def test_a_finished_run_is_reported_and_force_starts_over(
     tiny: Tiny, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(whole, run_folder(tiny()))
@@ -273,7 +273,7 @@ def test_a_finished_run_says_so_and_force_starts_over(
         assert resume_point(run) is None
 
 
-def test_a_loss_that_is_no_number_ends_the_run_as_diverged(
+def test_a_non_finite_loss_ends_the_run_as_diverged(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     advance = Loop._advance
@@ -293,8 +293,8 @@ def test_a_loss_that_is_no_number_ends_the_run_as_diverged(
     assert run.status()["status"] == "diverged"
     assert "nan" in run.status()["reason"]
     assert ended(run) == 3
-    assert "has diverged at step 6" in capsys.readouterr().out
-    # What was learned before is kept, and nothing poisoned is.
+    assert "diverged at step 6" in capsys.readouterr().out
+    # The earlier weights are kept, and the poisoned ones are not.
     latest, _ = run.checkpoints.latest()
     assert latest is not None
     assert latest.step == 4
@@ -311,13 +311,13 @@ def test_a_damaged_checkpoint_costs_only_its_steps(tiny: Tiny, whole: Path, caps
     run.write_status("running")
     capsys.readouterr()
     assert train(parts).status == "finished"
-    said = capsys.readouterr().out
-    assert "going back to the one before" in said
-    assert "at step 6" in said
+    output = capsys.readouterr().out
+    assert "using the previous checkpoint" in output
+    assert "at step 6" in output
     assert_same_run(whole, run_folder(parts))
 
 
-def test_a_full_disk_is_one_message_and_the_run_can_go_on(
+def test_a_full_disk_gives_one_message_and_the_run_can_resume(
     tiny: Tiny, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny()
@@ -341,7 +341,7 @@ def test_a_full_disk_is_one_message_and_the_run_can_go_on(
 
 SMALL_WAVENETS = [
     *("width.wavenet_layers=1", "width.wavenet_channels=4"),
-    # what the original's layout does not have, as it is without being set
+    # settings that the original's layout does not use, at their defaults
     *("width.hidden=64", "width.blocks=2", "width.context_frames=4", "width.experts=16"),
 ]
 
@@ -386,12 +386,12 @@ def test_every_kind_of_model_trains(tiny: Tiny, layout: str, sharpness: str, opt
 def test_the_flow_trains_and_its_export_codes(
     tiny: Tiny, permutation: str, sharpness: str, more: tuple[str, ...]
 ) -> None:
-    """A few steps, the exported model, and a clip there and back with the bits of the validation."""
+    """The flow trains a few steps; its exported model codes a clip exactly, with the bits of the validation."""
     config = tiny(
         *("layout=flow", f"permutation={permutation}", f"sharpness={sharpness}", "layout.channels=4"),
         *("layout.scales=1", "width.coupling_hidden=4", "whitening.classes=2", "whitening.order=4"),
         *("whitening.stages=8", "whitening.experts=[[1, 4], [3, 8]]"),
-        # a last block that is much too sharp costs fewer bits than its likelihood says: the coder gives 28 at most
+        # a much too sharp last block costs fewer bits than its likelihood, because the coder spends 28 at most
         *([] if sharpness == "learned" else ["sharpness.end=-2.5"]),
         *([] if sharpness in ("learned", "constant") else ["sharpness.start=-2"]),
         *more,

@@ -32,7 +32,7 @@ def test_ctrl_c_after_sigterm_still_lets_the_run_save() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
-def test_other_threads_may_train_too() -> None:
+def test_other_threads_can_train_too() -> None:
     seen = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""``train.py`` as users start it: as a process."""
+"""``train.py`` in its own process, as users start it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def start(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, text=True, **pipes, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def test_a_wrong_command_line_is_one_message_with_status_2(tmp_path: Path) -> None:
+def test_a_wrong_command_line_gives_one_message_and_status_2(tmp_path: Path) -> None:
     process = start(["model=smal", "seeds=3", f"outputs={tmp_path}"])
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -44,7 +44,7 @@ def test_a_wrong_command_line_is_one_message_with_status_2(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_data_is_one_message_with_status_2(tmp_path: Path) -> None:
+def test_missing_data_gives_one_message_and_status_2(tmp_path: Path) -> None:
     process = start(["data=folder", f"data.root={tmp_path / 'nowhere'}", f"outputs={tmp_path / 'outputs'}"])
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -54,8 +54,8 @@ def test_missing_data_is_one_message_with_status_2(tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
 
 
-def test_killed_and_terminated_at_any_moment_gives_the_same_weights(overrides: list[str], tiny: Tiny) -> None:
-    # Slow steps: checkpoints after each, so that there is something to interrupt.
+def test_a_run_killed_and_terminated_at_any_moment_ends_with_the_same_weights(overrides: list[str], tiny: Tiny) -> None:
+    # A checkpoint after each step slows the run down enough to interrupt it.
     more = ["training.steps=60", "training.checkpoint_every=1", "training.validate_every=7", "deterministic=true"]
     whole, parts = [*overrides, *more, "study=whole"], [*overrides, *more, "study=parts"]
     folder = run_folder(compose(parts))
@@ -97,14 +97,14 @@ def test_killed_and_terminated_at_any_moment_gives_the_same_weights(overrides: l
     assert last[0].meta["best"] == last[1].meta["best"]
 
 
-def test_deterministic_runs_are_the_same_bit_for_bit(overrides: list[str], tmp_path: Path) -> None:
+def test_deterministic_runs_are_bit_exact(overrides: list[str], tmp_path: Path) -> None:
     more = ["deterministic=true", "training.compile=true", "training.code_every=8", "training.code_clips=1"]
     arguments = [[*overrides, *more, f"outputs={tmp_path / name}"] for name in ("one", "two")]
-    processes = [start(words) for words in arguments]
+    processes = [start(options) for options in arguments]
     for process in processes:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
-    one, two = (run_folder(compose(words)) for words in arguments)
+    one, two = (run_folder(compose(options)) for options in arguments)
     assert one != two
     machine = {"seconds", "samples_per_second", "peak_memory_mib"}
     histories = [
@@ -121,14 +121,14 @@ def test_deterministic_runs_are_the_same_bit_for_bit(overrides: list[str], tmp_p
             for array in set(a.files) - {"meta.json"}:
                 assert a[array].tobytes() == b[array].tobytes(), array
             first, second = (json.loads(file["meta.json"].tobytes()) for file in (a, b))
-        for meta in (first, second):  # what it says of the clock and of the folder
+        for meta in (first, second):  # without time and folder
             del meta["seconds"], meta["config"]["outputs"]
         assert first == second
     assert (one / "model.idfm").read_bytes() == (two / "model.idfm").read_bytes()
 
 
-def test_the_debug_preset_learns_one_batch_by_heart(clips: Path, tmp_path: Path) -> None:
-    # the preset's own model and steps; other data and no XLA, which would take most of the time
+def test_the_debug_preset_overfits_a_single_batch(clips: Path, tmp_path: Path) -> None:
+    # the preset's own model and steps, but other data and no XLA, which would take most of the time
     data = ["data=folder", f"data.root={clips}", "data.train_clips=[a,b]", "data.validation_clips=[c]"]
     data += ["data.test_clips=[d]", f"outputs={tmp_path}", "training.compile=false"]
     process = start(["experiment=debug", *data])
@@ -147,7 +147,7 @@ def test_every_value_of_the_sweep_composes(path: Path) -> None:
     assert (ROOT / sweep["program"]).is_file()
     assert sweep["command"][-1] == "${args_no_hyphens}"
     assert sweep["metric"] == {"name": "validation/bits_per_dim", "goal": "minimize"}
-    # an agent passes what is the same in all runs with every value
+    # an agent passes the fixed parameters along with every value
     fixed = [f"{name}={choice['value']}" for name, choice in sweep["parameters"].items() if "value" in choice]
     for name, choice in sweep["parameters"].items():
         for value in choice.get("values", []):

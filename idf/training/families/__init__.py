@@ -1,1 +1,1 @@
-"""What training does differently for the families of models."""
+"""The parts of training that depend on the model family."""

@@ -1,8 +1,9 @@
-"""Training of the adaptive flow: −log2 p of samples, given what the predictors made of their past.
+"""Training of the adaptive flow: −log2 p of samples given the predictors' outputs.
 
-The predictors do not depend on the network, so they run once over the training clips
-(:mod:`idf.training.families.features_cache`) and training sees single samples in any order. The same network for
-coding, compiled and strict, is :mod:`idf.models.adaptive.network`; both compute in float32 and differ by rounding only.
+The predictors do not depend on the network. They run once over the training clips
+(:mod:`idf.training.families.features_cache`), and training draws single samples in any order. For coding,
+:mod:`idf.models.adaptive.network` computes the same network in a compiled loop with strict arithmetic; both use
+float32 and differ only by rounding.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from idf.training.families.interface import WindowBits, cache_folder
 from idf.training.families.sequential import SequentialFamily
 
 _SCORED_ROWS = 16384
-"""Rows that go through the network at a time."""
+"""Rows per evaluation of the network."""
 
 
 class AdaptiveFamily(SequentialFamily):
-    """The adaptive flow: its network is trained on rows, one a sample."""
+    """The adaptive flow, whose network is trained on rows, one per sample."""
 
     def __init__(self, config: Config, model: AdaptiveModel, dataset: Dataset) -> None:
         self.config, self.model, self.dataset = config, model, dataset
@@ -57,11 +58,12 @@ def adaptive_bits(
     parameters: Mapping[str, tf.Tensor],
     rows: tf.Tensor,
 ) -> WindowBits:
-    """−log2 p of samples.
+    """Return −log2 p of samples.
 
     Args:
         parameters: trained arrays by name, float32.
-        rows: float32 (batch, inputs + 2 + experts): :class:`~idf.models.adaptive.model.Trace`, inputs and targets.
+        rows: float32 (batch, inputs + 2 + experts), the inputs and targets of
+            :class:`~idf.models.adaptive.model.Trace`.
     """
     plan = model.settings.plan
     inputs, residual, level, deviations = tf.split(rows, [plan.inputs, 1, 1, plan.experts], -1)
@@ -86,7 +88,7 @@ def adaptive_bits(
 
 
 def piecewise_log2(x: tf.Tensor) -> tf.Tensor:
-    """Base-2 logarithm of a positive float32, linear between powers of two, as the coder takes it."""
+    """Return the coder's base-2 logarithm of a positive float32, which is linear between powers of two."""
     return tf.cast(tf.bitcast(x, tf.int32) - (127 << 23), tf.float32) * 2.0**-23
 
 
@@ -99,12 +101,12 @@ def _network(model: AdaptiveModel, p: Mapping[str, tf.Tensor], inputs: tf.Tensor
 
 
 def _activation(x: tf.Tensor) -> tf.Tensor:
-    """x above 0 and x / (1 - x) below, with a denominator that is never 0 on the side that is not taken."""
+    """Return x above 0 and x / (1 - x) below, without a zero denominator (and its gradient) above."""
     return tf.maximum(x, 0.0) + tf.minimum(x, 0.0) / (1.0 + tf.abs(tf.minimum(x, 0.0)))
 
 
 def adaptive_score(codec: AdaptiveCodec) -> Callable[[np.ndarray], float]:
-    """Return what scores clips, int32 (n,), under a model file: total bits."""
+    """Return a function that gives the total bits of a clip, int32 (n,), under the model of ``codec``."""
     model, _ = coding_model(codec.constants, codec.weights)
     return row_scorer(codec.constants, [codec.weights], model.traces)
 
@@ -112,12 +114,17 @@ def adaptive_score(codec: AdaptiveCodec) -> Callable[[np.ndarray], float]:
 def row_scorer(
     constants: Constants, weights: Sequence[np.ndarray], traces: Callable[[np.ndarray], list[Trace]]
 ) -> Callable[[np.ndarray], float]:
-    """Of what predictors make of clips, a table of rows for each of the networks with ``weights``."""
+    """Return a function that gives the total bits of a clip.
+
+    Args:
+        weights: of each network.
+        traces: runs the predictors over a clip and returns a table of rows for each network.
+    """
     model, _ = coding_model(constants, weights[0])
     networks = [
         {name: tf.constant(value) for name, value in coding_model(constants, own)[1].items()} for own in weights
     ]
-    # One trace does for all networks and all lengths of clips; TensorFlow warns of many.
+    # A single traced function for all networks and clip lengths; TensorFlow warns about many.
     width = model.settings.plan.inputs + 2 + model.settings.plan.experts
     shapes = {name: tf.TensorSpec(value.shape, tf.float32) for name, value in networks[0].items()}
 

@@ -1,4 +1,4 @@
-"""Training of the window flow of subbands: the adaptive flow's network, one for each band."""
+"""Training of the subband flow: a network like that of the adaptive flow for each band."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from idf.training.families.interface import WindowBits, cache_folder
 from idf.training.families.sequential import SequentialFamily
 
 _START_SAMPLES = 8_000_000
-"""Of the training clips that the start of predictors is fitted to: averages, which more would not change."""
+"""Training samples to which the predictors' initial state is fitted; more would not change these averages."""
 
 
 class BandFamily(SequentialFamily):
-    """Window flows of subbands: a network for each band, trained on rows, one a sample."""
+    """Window flows over subbands, with a network for each band, trained on rows, one per sample."""
 
     def __init__(self, config: Config, model: BandModel, dataset: Dataset) -> None:
         self.config, self.model, self.dataset = config, model, dataset
@@ -32,7 +32,7 @@ class BandFamily(SequentialFamily):
     def start(self) -> dict[str, np.ndarray]:
         config, dataset = self.config, self.dataset
         if not dataset.train:
-            raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; give more clips")
+            raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; add clips to it")
         if config.training.start == "data":
             total = sum(clip.samples for clip in dataset.train)
             count = math.ceil(len(dataset.train) * min(1.0, _START_SAMPLES / total))
@@ -40,7 +40,7 @@ class BandFamily(SequentialFamily):
             self.model = fitted(self.model, clips, config.model.bands.start_samples)
         rows = self._rows()
         if empty := [name for name, table in zip(self.model.names, rows, strict=True) if not len(table.codes)]:
-            raise DataError(f"{dataset.name}: the training clips are too short for band {empty[0]}; give longer ones")
+            raise DataError(f"{dataset.name}: the training clips are too short for band {empty[0]}; use longer clips")
         mean, deviation = (np.stack(values) for values in zip(*(table.statistics() for table in rows), strict=True))
         self.model = self.model.standardised(mean, deviation)
         return self.model.initial_parameters(config.seed)
@@ -63,7 +63,7 @@ def band_bits(
     parameters: Mapping[str, tf.Tensor],
     rows: tf.Tensor,
 ) -> WindowBits:
-    """−log2 p of what stands for windows.
+    """Return −log2 p of windows made of independent rows.
 
     Args:
         parameters: trained arrays by name, float32.
@@ -87,5 +87,5 @@ def band_bits(
 
 
 def band_score(codec: BandCodec) -> Callable[[np.ndarray], float]:
-    """Return what scores clips, int32 (n,), under a model file: total bits."""
+    """Return a function that gives the total bits of a clip, int32 (n,), under the model of ``codec``."""
     return row_scorer(codec.model.settings, list(codec.weights), codec.model.traces)

@@ -1,10 +1,10 @@
-"""Training rows of flows with adaptive predictors: what these made of the training clips, kept on disk.
+"""Training rows of flows with adaptive predictors: the predictors' outputs on the training clips, stored on disk.
 
-A sample is a row. The adaptive flow has one table of rows, a flow of subbands one for each band. The predictors
-run once over every clip, several clips at a time. Of each sample's row the inputs are kept in a byte each: 600 steps
-of model=adaptive on the bundled speech ended at 8.006 bits/sample with float16, and within 0.001 of that with bytes.
-The batch of step i is a pure function of (data, seed, i), as for windows
-(:mod:`idf.datasets.batches`): every row is seen once an epoch, in the order of a keyed permutation.
+Each sample gives a row. The adaptive flow has one table of rows, a subband flow one per band. The predictors run
+once over every clip, several clips in parallel. A row's inputs are stored in a byte each: 600 steps of
+model=adaptive on the bundled speech ended at 8.006 bits/sample with float16, and within 0.001 of that with bytes.
+As for windows (:mod:`idf.datasets.batches`), the batch of step i is a pure function of (data, seed, i): each epoch
+visits every row once, in the order of a keyed permutation.
 """
 
 from __future__ import annotations
@@ -39,37 +39,41 @@ if TYPE_CHECKING:
     from idf.models.bands.model import BandModel
 
 STATISTICS_ROWS = 1 << 18
-"""Rows, evenly spread, that the inputs' mean and deviation are taken from."""
+"""Evenly spread rows from which the mean and deviation of the inputs are estimated."""
 _PREFETCH = 4
 _FEWEST_CLIPS = 64
-"""Rows are taken from at least so many clips, or all there are."""
+"""Minimum number of clips from which rows are taken, if there are that many."""
 _PARTS = ("inputs", "targets", "deviations")
 _TYPES = (np.int8, np.float32, np.float16)
 _FORMAT = 2
 _LOG_STEPS = 8
-"""Logarithms are kept in steps of 1/8 of an octave, up to 15.9 octaves."""
+"""Logarithms are stored in steps of 1/8 octave, up to 15.9 octaves."""
 _BEND, _FARTHEST = 0.5, 16.0
-"""Other inputs are kept in steps that grow with them: evenly below the bend, then by their logarithm, to the end that
-:mod:`idf.models.adaptive.steps` gives them."""
+"""Other inputs are stored in steps that are uniform below the bend and grow with the input above it, up to the limit in
+:mod:`idf.models.adaptive.steps`."""
 _LARGEST = 127
 _SCALE = math.log1p(_FARTHEST / _BEND) / _LARGEST
 
 
 class Traced(Protocol):
-    """What is asked of a model whose networks are trained on rows."""
+    """A model whose networks are trained on rows."""
 
     @property
     def settings(self) -> Constants: ...
 
     @property
     def features(self) -> int:
-        """Of a row's inputs, the last ones that no predictor makes."""
+        """Number of inputs at the end of a row that do not come from predictors."""
 
     def traces(self, samples: np.ndarray) -> list[Trace]:
-        """A table of rows for each network, of samples int32 (n,), or (n, channels) where the model joins them."""
+        """Return a table of rows for each network.
+
+        Args:
+            samples: int32 (n,), or (n, channels) if the model couples channels.
+        """
 
     def row_counts(self, samples: int) -> list[int]:
-        """How many rows these have."""
+        """Return the length of each of these tables for a clip of ``samples`` samples."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ class Rows:
         codes: int8 (rows, inputs): :func:`encoded`.
         targets: float32 (rows, 2): residual and level.
         deviations: float16 (rows, experts).
-        signs: float32 (inputs,): -1 where an input changes its sign with the signal, else 1.
-        logs: how many inputs, the first ones, are logarithms.
+        signs: float32 (inputs,): -1 for inputs whose sign changes with that of the signal, otherwise 1.
+        logs: number of inputs at the start of a row that are logarithms.
     """
 
     codes: np.ndarray
@@ -92,22 +96,26 @@ class Rows:
 
     @property
     def width(self) -> int:
-        """Numbers in a row: inputs, then 2 + experts."""
+        """Length of a row: inputs, then 2 + experts."""
         return int(self.codes.shape[1] + self.targets.shape[1] + self.deviations.shape[1])
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of the inputs, float32 each; 1 where an input never changes."""
+        """Return the mean and standard deviation of the inputs, float32 (inputs,); 1 for constant inputs."""
         some = decoded(self.codes[:: max(1, len(self.codes) // STATISTICS_ROWS)], self.logs).astype(np.float64)
         deviation = some.std(0)
         return some.mean(0).astype(np.float32), np.where(deviation > 1e-4, deviation, 1.0).astype(np.float32)
 
     def batch_at(self, step: int, batch: int, seed: int, *, flip: bool) -> np.ndarray:
-        """The rows of ``step``: float32 (batch, inputs + 2 + experts). ``flip``: each with a random sign."""
+        """Return the rows of ``step``: float32 (batch, inputs + 2 + experts).
+
+        Args:
+            flip: give each row a random sign.
+        """
         rows = len(self.codes)
         position = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
         key = hash64(np.uint64(seed % 2**64), (position // rows).astype(np.uint64))
         index = permuted((position % rows).astype(np.uint64), rows, key).astype(np.int64)
-        # In the order in which they lie on disk: a batch has no order, and this reads faster.
+        # The order within a batch does not matter, and reading in the order on disk is faster.
         index.sort()
         inputs = decoded(self.codes[index], self.logs)
         targets = np.concatenate([self.targets[index], self.deviations[index]], axis=1, dtype=np.float32)
@@ -119,7 +127,7 @@ class Rows:
 
 
 def encoded(inputs: np.ndarray, logs: int) -> np.ndarray:
-    """Inputs, float32 (n, inputs), in a byte each: int8 (n, inputs)."""
+    """Return inputs, float32 (n, inputs), as one byte each: int8 (n, inputs)."""
     codes = np.empty(inputs.shape, np.int8)
     codes[:, :logs] = np.clip(np.rint(inputs[:, :logs] * _LOG_STEPS), -_LARGEST, _LARGEST)
     rest = inputs[:, logs:]
@@ -128,7 +136,7 @@ def encoded(inputs: np.ndarray, logs: int) -> np.ndarray:
 
 
 def decoded(codes: np.ndarray, logs: int) -> np.ndarray:
-    """Undo :func:`encoded`, but for rounding: float32 (n, inputs)."""
+    """Undo :func:`encoded` except for rounding: float32 (n, inputs)."""
     inputs = codes.astype(np.float32)
     inputs[:, :logs] /= _LOG_STEPS
     inputs[:, logs:] = _LEVELS[codes[:, logs:].astype(np.intp) + _LARGEST]
@@ -141,11 +149,11 @@ def _levels() -> np.ndarray:
 
 
 _LEVELS = _levels()
-"""What each code from -127 on stands for."""
+"""The values of the codes -127 to 127."""
 
 
 def row_batches(rows: Rows, config: Config, first_step: int) -> tf.data.Dataset:
-    """The batches of all steps from ``first_step`` on: float32 (batch, inputs + 2 + experts)."""
+    """Return the batches of all steps starting at ``first_step``: float32 (batch, inputs + 2 + experts)."""
     from idf.quiet_tensorflow import tf  # deferred: slow to load
 
     settings, width = config.training, rows.width
@@ -161,9 +169,9 @@ def row_batches(rows: Rows, config: Config, first_step: int) -> tf.data.Dataset:
 
 
 def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step: int) -> tf.data.Dataset:
-    """The batches of all steps from ``first_step`` on, as if of windows: float32 (windows, N, inputs + 2 + experts).
+    """Return the batches of all steps starting at ``first_step``: float32 (windows, N, inputs + 2 + experts).
 
-    Of each N rows, as many are of each band as in a window; but each row is drawn for itself.
+    The N rows contain as many rows of each band as a window, but each row is drawn independently.
     """
     from idf.quiet_tensorflow import tf  # deferred: slow to load
 
@@ -185,7 +193,7 @@ def band_batches(rows: list[Rows], model: BandModel, config: Config, first_step:
 
 
 def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache: Path) -> Rows:
-    """The rows of ``dataset.train`` for the adaptive flow; see :func:`prepared_rows`."""
+    """Return the rows of ``dataset.train`` for the adaptive flow; see :func:`prepared_rows`."""
     from idf.models.adaptive.loops import LOOPS
 
     adaptive = asdict(config.model.adaptive)
@@ -193,7 +201,7 @@ def training_rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache:
 
 
 def band_rows(config: Config, model: BandModel, dataset: Dataset, cache: Path) -> list[Rows]:
-    """The rows of ``dataset.train`` for a flow of subbands, a table for each; see :func:`prepared_rows`."""
+    """Return the rows of ``dataset.train`` for a subband flow, a table per band; see :func:`prepared_rows`."""
     from idf.models.bands.loops import LOOPS
 
     kept = {name: value for name, value in model.constants.items() if not name.startswith("input_")}
@@ -203,25 +211,25 @@ def band_rows(config: Config, model: BandModel, dataset: Dataset, cache: Path) -
 
 
 def prepared_rows(config: Config, model: Traced, dataset: Dataset, cache: Path, made_by: str) -> list[Rows]:
-    """The rows of ``dataset.train``: from ``cache``, or made and kept there. A table for each of the model's networks.
+    """Return the rows of ``dataset.train``, a table per network of the model, from ``cache`` if they are there.
 
-    Of more than ``training.max_rows`` an even part is drawn.
+    If there are more than ``training.max_rows``, evenly spread rows are chosen.
 
     Args:
-        made_by: names all of the model that decides what is in the rows.
+        made_by: identifies everything in the model that determines the rows.
 
     Raises:
         DataError: there are no training clips, or one cannot be read.
         OutputError: the cache cannot be written.
     """
     if not dataset.train:
-        raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; give more clips")
+        raise DataError(f"{dataset.name}: no training clips in the split {dataset.split!r}; add clips to it")
     folder = cache / f"rows-{_name(config, dataset, made_by)}"
     return cached(folder, lambda found: _open(found, model), lambda scratch: _build(config, model, dataset, scratch))
 
 
 def _seen(settings: dict[str, object]) -> str:
-    """Of predictors' settings, those that rows depend on."""
+    """Return the settings on which rows depend, as JSON."""
     network = ("hidden", "layers", "components", "online_rate")
     return json.dumps({key: value for key, value in settings.items() if key not in network}, sort_keys=True)
 
@@ -259,7 +267,7 @@ def _build(config: Config, model: Traced, dataset: Dataset, scratch: Path) -> No
     clips: Sequence[Clip] = dataset.train
     share = min(1.0, config.training.max_rows / sum(clip.all_samples for clip in clips))
     if share < 0.5 and len(clips) > _FEWEST_CLIPS:
-        # Half of each clip's rows from fewer clips: predictors need not run over what is hardly used.
+        # Take half of the rows of fewer clips, so that predictors do not run over samples that are hardly used.
         clips = spread(clips, max(_FEWEST_CLIPS, math.ceil(2 * share * len(clips))))
     total = sum(clip.all_samples for clip in clips)
     share = min(1.0, config.training.max_rows / total)
@@ -300,7 +308,7 @@ def _build(config: Config, model: Traced, dataset: Dataset, scratch: Path) -> No
 
 
 def _room(file: Path, dtype: type, shape: tuple[int, int]) -> np.memmap:
-    """A new array on disk, which has its place there."""
+    """Return a new array that is preallocated on disk."""
     array: np.memmap = np.lib.format.open_memmap(file, "w+", dtype, shape)
     reserve(file)
     return array

@@ -1,4 +1,4 @@
-"""What the training loop asks of a model, whatever its family."""
+"""The interface between the training loop and the model families."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     Loss: TypeAlias = Callable[[Mapping[str, tf.Variable], tf.Tensor, tf.Tensor | None], "WindowBits"]
-    """Bits of a batch under given parameters and sharpness: :meth:`Family.bits`."""
+    """Gives the bits of a batch for given parameters and sharpness: :meth:`Family.bits`."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class WindowBits:
 
     Attributes:
         bits: float32 (batch,), total bits of each window.
-        block_bits: float32 (blocks,), mean bits of each block for one sample of the window, so that
-            they add up to the bits per sample.
+        block_bits: float32 (blocks,), mean bits of each block per sample of the window; their sum is
+            the bits per dimension.
         log_scales: float32 (blocks, 3), mean, maximum and minimum of the log-scales of each block's
             mixtures, nats on the [-1, 1) scale.
         names: of the blocks.
-        samples: of each window; float32 () or a plain number.
+        samples: per window; float32 () or a plain number.
     """
 
     bits: tf.Tensor
@@ -45,26 +45,26 @@ class Scorer(Protocol):
     """Scores the current weights on whole clips."""
 
     def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
-        """Return the bits of all clips over their samples, None when ``stop()`` became true on the way.
+        """Return the bits per sample over all clips; None if ``stop()`` became true meanwhile.
 
         Args:
-            sharpness: log-scale of the last block (nats, [-1, 1) scale), None where it is learned.
+            sharpness: log-scale of the last block (nats, [-1, 1) scale); None if it is learned.
         """
         ...
 
 
 class Family(Protocol):
-    """One model in training, with its configuration and data.
+    """A model in training, with its configuration and data.
 
     Attributes:
-        model: as :meth:`start` left it.
+        model: with the initial values that :meth:`start` fitted.
     """
 
     @property
     def model(self) -> Model: ...
 
     def start(self) -> dict[str, np.ndarray]:
-        """Fit what begins from the training clips, and return the parameters of a fresh run, float32.
+        """Fit initial values to the training clips and return the parameters of a new run, float32 by name.
 
         Raises:
             DataError: the training clips cannot be used.
@@ -72,7 +72,7 @@ class Family(Protocol):
         ...
 
     def batches(self, first_step: int) -> tf.data.Dataset:
-        """Return what the steps from ``first_step`` on see."""
+        """Return the batches of the steps starting at ``first_step``."""
         ...
 
     def bits(self, parameters: Mapping[str, tf.Tensor], batch: tf.Tensor, sharpness: tf.Tensor | None) -> WindowBits:
@@ -80,19 +80,19 @@ class Family(Protocol):
 
         Args:
             parameters: trained arrays by name, float32.
-            sharpness: log-scale of the last block (nats, [-1, 1) scale), None where it is learned.
+            sharpness: log-scale of the last block (nats, [-1, 1) scale); None if it is learned.
         """
         ...
 
     def scorer(self, weights: Mapping[str, tf.Variable]) -> Scorer:
-        """Return what scores ``weights`` as they are at each call."""
+        """Return a scorer that reads ``weights`` at each call."""
         ...
 
     def draw(self, weights: Mapping[str, np.ndarray], samples: int, seed: int, sharpness: float | None) -> np.ndarray:
-        """Return audio drawn from the model: int32 (samples,)."""
+        """Return audio sampled from the model: int32 (samples,)."""
         ...
 
 
 def cache_folder(config: Config) -> Path:
-    """Where what is derived from the training clips is kept."""
+    """Return the folder of the data derived from the training clips."""
     return Path(config.data.cache) if config.data.cache else Path(config.outputs) / "cache"

@@ -1,4 +1,4 @@
-"""Which family trains a model, scores it and draws from it: the one place that chooses."""
+"""Selection of the family that trains a model, scores clips under it and samples from it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from idf.training.families.window import WindowFamily, window_score
 
 
 def family_of(config: Config, model: Model, dataset: Dataset) -> Family:
-    """Return a model in training, as its family trains it.
+    """Return ``model`` in training, with the family that trains it.
 
     Args:
-        model: what :func:`idf.models.build.build_model` built from ``config``.
+        model: built from ``config`` by :func:`idf.models.build.build_model`.
     """
     match model:
         case AdaptiveModel():
@@ -44,19 +44,18 @@ def family_of(config: Config, model: Model, dataset: Dataset) -> Family:
 def model_nll_bits(
     model_file: Path, clips: Iterable[np.ndarray], advance: Callable[[int], None] = lambda samples: None
 ) -> list[float]:
-    """Score clips under a model file, by the very function that training descends.
+    """Score clips under a model file with the function that training minimises.
 
-    It sees the same windows and the same weights as the coder but works in TensorFlow's float32, where the
-    coder uses exact integers. Files that are larger than this by more than a trifle say that the two have
-    drifted apart; so the evaluation prints both.
+    It uses the same windows and weights as the coder, but TensorFlow's float32 instead of exact integers. Files that
+    are noticeably larger than this indicate that the two disagree, so the evaluation prints both.
 
     Args:
         model_file: a run's ``model.idfm``.
         clips: int32 ``(time,)`` each, 16-bit values.
-        advance: told the number of samples after each clip.
+        advance: called after each clip with its number of samples.
 
     Returns:
-        bits of each clip. Padding of the last window counts where it is coded too.
+        The bits of each clip, including the padding of the last window if it is coded.
 
     Raises:
         RunError: the model file cannot be used.
@@ -70,7 +69,7 @@ def model_nll_bits(
 
 
 def draw_audio(codec: Codec, samples: int, seed: int) -> np.ndarray:
-    """Return audio drawn from a model file's model: int32 (samples,), 16-bit values."""
+    """Return audio sampled from a model file's model: int32 (samples,), 16-bit values."""
     match codec:
         case AdaptiveCodec() | BandCodec() | TurboCodec():
             return codec.draw(samples, seed)
@@ -85,7 +84,7 @@ def _score(codec: Codec) -> Callable[[np.ndarray], float]:
             return adaptive_score(codec)
         case BandCodec():
             return band_score(codec)
-        case TurboCodec():  # no network: it counts what it codes with
+        case TurboCodec():  # no network; it counts with the probabilities that it codes with
             return lambda samples: codec.bits(samples.reshape(len(samples), -1))
         case WindowCodec():
             return window_score(codec)

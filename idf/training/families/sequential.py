@@ -1,4 +1,4 @@
-"""What flows that predict sample by sample share in training: the loop that codes also scores and draws."""
+"""Training of flows that predict sample by sample: their coding loop also scores clips and samples audio."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class SequentialFamily(ABC):
-    """A :class:`~idf.training.families.interface.Family`, but for its start, batches and loss.
+    """A :class:`~idf.training.families.interface.Family` without its start, batches and loss.
 
     Attributes:
-        dataset: what is trained and validated on.
+        dataset: training and validation data.
     """
 
     dataset: Dataset
 
     @abstractmethod
     def codec(self, weights: Mapping[str, np.ndarray]) -> SequentialCoder:
-        """Return the codec of the model with some weights; it has no file yet, and no fingerprint."""
+        """Return a codec of the model with the given weights. It has no file and no fingerprint."""
 
     def scorer(self, weights: Mapping[str, tf.Variable]) -> CodingScorer:
         """See :class:`~idf.training.families.interface.Family`."""
@@ -39,11 +39,11 @@ class SequentialFamily(ABC):
 
 
 class CodingScorer:
-    """Counts the bits of clips with the very loop that codes them.
+    """Counts the bits of clips with the loop that codes them.
 
     Args:
-        codec_of: makes a codec of weights.
-        weights: scored as they are at each call.
+        codec_of: builds a codec from weights.
+        weights: read at each call.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class CodingScorer:
         """See :class:`~idf.training.families.interface.Scorer`."""
         weights = {name: value.numpy() for name, value in self._weights.items()}
         if not all(np.isfinite(value).all() for value in weights.values()):
-            return math.inf  # the next step's loss says the rest
+            return math.inf  # the next step's loss reports it
         codec = self._codec_of(weights)
         bits, samples = 0.0, 0
         for clip in clips:

@@ -1,4 +1,4 @@
-"""Training of flows over windows: where they start, the batches they see, how they are scored."""
+"""Training of window flows: initial values, batches and scoring."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from idf.training.families.interface import WindowBits, cache_folder
 from idf.training.families.window_bits import training_bits
 
 _START_SAMPLES = 8_000_000
-"""Of the training clips that the start of prediction is fitted to; more would not change it."""
+"""Training samples to which the initial state of prediction is fitted; more would not change it."""
 _PATCH_SAMPLES, _WHITENED_PATCH_SAMPLES = 20_000_000, 1_500_000
-"""Of the training clips that runs are drawn from; whitening takes 3 µs a sample."""
+"""Training samples from which patches are drawn, without and with whitening, which takes 3 µs per sample."""
 
 
 class WindowFamily:
-    """Flows over independent windows, of the samples or of what whitening leaves of them."""
+    """Flows over independent windows of the samples or of their whitened residual."""
 
     def __init__(self, config: Config, model: WindowModel, dataset: Dataset) -> None:
         self.config, self.model, self._clips = config, model, dataset
@@ -36,13 +36,13 @@ class WindowFamily:
 
     @property
     def dataset(self) -> Dataset:
-        """The clips as the model's windows are cut from them."""
+        """The clips from which the model's windows are cut, whitened if the model whitens."""
         return replace(self._clips, change=self.model.whitening)
 
     def start(self) -> dict[str, np.ndarray]:
         step = self.model.prediction
         if step is not None and self.config.training.start == "data":
-            print("fitting the start of prediction to the training clips", flush=True)
+            print("fitting the initial state of prediction to the training clips", flush=True)
             clips = [self._clips.read(clip).samples for clip in _holding(self._clips.train, _START_SAMPLES)]
             start = fitted_start(clips, step.start, self.config.seed)
             self.model = self.model.with_prediction(step.with_start(start))
@@ -50,7 +50,7 @@ class WindowFamily:
 
     def batches(self, first_step: int) -> tf.data.Dataset:
         config, step = self.config, self.model.prediction
-        # Windows that are predicted each by itself are drawn first; others are cut from clips whitened whole.
+        # Prediction within windows is applied after drawing them; other whitening is applied to whole clips.
         return training_batches(
             self.dataset if step is None else self._clips,
             window=config.model.window,
@@ -83,14 +83,14 @@ class WindowFamily:
 class Validator:
     """Scores the current weights on clips.
 
-    Windows of full length, of all clips, go through one compiled function in batches of one shape;
-    shorter last windows go through an uncompiled one, since each length would compile anew.
+    Full windows of all clips go through one compiled function in batches of equal shape. Shorter last windows use an
+    uncompiled function, because each length would need its own compilation.
 
     Args:
-        weights: scored as they are at each call.
-        dataset: where the audio comes from.
-        window: samples of a full window.
-        batch: windows at a time.
+        weights: read at each call.
+        dataset: source of the audio.
+        window: samples in a full window.
+        batch: windows per call.
         compile: use XLA.
     """
 
@@ -113,13 +113,13 @@ class Validator:
         self._bits: Callable[..., tf.Tensor] = tf.function(bits, jit_compile=compile, autograph=False)
 
     def bits_per_sample(self, clips: Sequence[Clip], sharpness: float | None, stop: Callable[[], bool]) -> float | None:
-        """Total bits of all clips over their samples; padding that is coded costs bits and counts no samples.
+        """Return the bits per sample over all clips; coded padding adds bits but no samples.
 
         Args:
-            sharpness: log-scale of the last block, None when it is learned.
+            sharpness: log-scale of the last block; None if it is learned.
 
         Returns:
-            None when ``stop()`` became true on the way.
+            The bits per sample; None if ``stop()`` became true meanwhile.
         """
         total, samples = 0.0, 0
         waiting: list[tuple[np.ndarray, np.ndarray]] = []
@@ -142,7 +142,7 @@ class Validator:
         return total / samples
 
     def _batch_total(self, rows: list[tuple[np.ndarray, np.ndarray]], sharpness: float | None) -> float:
-        """Bits of up to ``batch`` windows; what is missing to the shape is filled with silence and not counted."""
+        """Return the bits of up to ``batch`` windows, padded to a full batch with silence that does not count."""
         windows = np.zeros((self._batch, self._window), np.int32)
         coded = np.ones((self._batch, self._window), np.float32)
         for index, (window, mask) in enumerate(rows):
@@ -163,11 +163,11 @@ class Validator:
 
 
 BATCH_SAMPLES = 16384
-"""Samples that go through the nets at a time; the widest nets then need about 1 GB."""
+"""Samples per evaluation of the nets, for which the widest nets need about 1 GB."""
 
 
 def window_score(codec: WindowCodec) -> Callable[[np.ndarray], float]:
-    """Return what scores clips, int32 (n,), under a model file: total bits, padding included where it is coded."""
+    """Return a function that gives the total bits of a clip, int32 (n,), including coded padding."""
     model = codec.model
     parameters = {name: tf.constant(value, tf.float32) for name, value in codec.parameters.items()}
     sharpness = tf.constant(codec.log_scale, tf.float32)
@@ -181,7 +181,7 @@ def window_score(codec: WindowCodec) -> Callable[[np.ndarray], float]:
     def score(samples: np.ndarray) -> float:
         total = 0.0
         for part in model.cut(model.residual(samples[:, None])[:, 0]):
-            # Shorter windows have as many lengths as there are clips; compiling each would cost more than it saves.
+            # Last windows have a different length in each clip; compiling each would take longer than it saves.
             bits = whole if part.windows.shape[1] == model.window else eager
             for start in range(0, len(part.windows), batch):
                 rows = slice(start, start + batch)
@@ -194,14 +194,14 @@ def window_score(codec: WindowCodec) -> Callable[[np.ndarray], float]:
 
 
 PATCHES = 30_000
-"""Runs of samples that predictors are fitted to: 35 MB, a few seconds, and more did not help."""
+"""Patches of samples to which predictors are fitted (35 MB, a few seconds); more did not help."""
 
 
 def starting_parameters(config: Config, model: WindowModel, dataset: Dataset) -> dict[str, np.ndarray]:
-    """``model.initial_parameters``, with the prior's linear predictors fitted if ``training.start`` is ``data``.
+    """Return ``model.initial_parameters``, with the prior's linear predictors fitted if ``training.start`` is ``data``.
 
-    Only the outermost scale is fitted: further down, samples lie too far apart to predict each other. Couplings
-    start as the identity, so that what leaves are samples.
+    Only the outermost scale is fitted, because samples of the inner scales are too far apart to predict each other.
+    Couplings start as the identity, so the latents are samples.
     """
     parameters = model.initial_parameters(config.seed)
     prior = model.hierarchy.prior
@@ -219,15 +219,16 @@ def starting_parameters(config: Config, model: WindowModel, dataset: Dataset) ->
 
 
 def _holding(clips: Sequence[Clip], samples: int) -> list[Clip]:
-    """Clips evenly spread over ``clips`` that have about so many samples together; all of them if those have fewer."""
+    """Return clips evenly spread over ``clips`` with about ``samples`` samples in total, or all if they have fewer."""
     total = sum(clip.samples for clip in clips)
     return spread(clips, math.ceil(len(clips) * min(1.0, samples / max(total, 1))))
 
 
 def draw_patches(dataset: Dataset, length: int, count: int, seed: int) -> np.ndarray:
-    """About ``count`` runs of ``length`` samples from the training clips: float64 (n, length).
+    """Return about ``count`` patches of ``length`` consecutive training samples: float64 (n, length).
 
-    Long clips give more; clips shorter than a run give none. The same for the same clips and seed.
+    The number of patches from a clip is proportional to its length; clips shorter than a patch give none. The result
+    depends only on the clips and the seed.
     """
     usable = [clip for clip in dataset.train if clip.samples >= length]
     usable = _holding(usable, _PATCH_SAMPLES if dataset.change is None else _WHITENED_PATCH_SAMPLES)

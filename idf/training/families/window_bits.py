@@ -1,7 +1,7 @@
-"""The number that training lowers: −log2 p of windows under a model, block by block, differentiable.
+"""The training loss of window flows: −log2 p of windows under a model, block by block, differentiable.
 
-The same flows and priors that code (:mod:`idf.models.window.model`) run here in float32 with straight-through
-rounding; only the way through a channelwise prior differs: all its nets in one product.
+This evaluates the flows and priors of :mod:`idf.models.window.model` in float32 with straight-through rounding. The
+only difference is that all nets of a channelwise or tracked prior are evaluated together.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def training_bits(
     sharpness: tf.Tensor | float | None,
     coded: tf.Tensor | None = None,
 ) -> WindowBits:
-    """−log2 p of ``windows``.
+    """Return −log2 p of ``windows``.
 
     Args:
-        parameters: trained arrays by name, float32, not yet on their grids.
+        parameters: trained arrays by name, float32, before quantisation.
         windows: int32 (batch, N), N a multiple of ``model.multiple``.
-        sharpness: log-scale of the last block (nats, [-1, 1) scale); None where it is learned.
-        coded: float32 (batch, N), 0 where a sample pads the end of a clip, else 1. A flow that leaves
-            samples in place does not code padding (:mod:`idf.models.window.codec`); others do, and
-            ignore this.
+        sharpness: log-scale of the last block (nats, [-1, 1) scale); None if it is learned.
+        coded: float32 (batch, N), 0 for samples that pad the end of a clip, otherwise 1. Flows that leave
+            samples in place do not code padding (:mod:`idf.models.window.codec`); others do and ignore
+            this.
     """
     p = model.quantise(_ARITHMETIC, parameters)
     x = tf.cast(windows, tf.float32)
@@ -72,7 +72,7 @@ def training_bits(
 
 @dataclass(frozen=True)
 class _Stack:
-    """Blocks of one shape, scored in one go: latents (blocks, batch, time, channels), mixtures with one axis more."""
+    """Blocks of equal shape, scored together: latents (blocks, batch, time, channels), mixtures with one more axis."""
 
     names: list[str]
     latents: tf.Tensor
@@ -82,7 +82,7 @@ class _Stack:
 def _stacks(
     hierarchy: Hierarchy, p: Parameters, x: tf.Tensor, log_scale: tf.Tensor, prefix: str = ""
 ) -> Iterator[_Stack]:
-    """The blocks of :meth:`Hierarchy.forward`, those of a channelwise or tracked prior together."""
+    """Yield the blocks of :meth:`Hierarchy.forward`, those of a channelwise or tracked prior stacked."""
     match hierarchy.prior:
         case ChannelwisePrior():
             h = squeeze(_ARITHMETIC, x, hierarchy.channels)
@@ -111,10 +111,11 @@ def _stacks(
 
 
 def _traced(hierarchy: Hierarchy, p: Parameters, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """:meth:`Hierarchy.factor` of ``layout=flow`` by net, every channel in its place.
+    """Compute :meth:`Hierarchy.factor` of ``layout=flow`` for each net, with every channel in its original place.
 
     Returns:
-        frames (nets, batch, time, channels), what leaves (nets, batch, time), what is left (batch, time, 1).
+        Frames (nets, batch, time, channels), factored-out latents (nets, batch, time), and the last channel
+        (batch, time, 1).
     """
     couplings = [step for step in hierarchy.steps[0] if isinstance(step, GatedCoupling)]
     if couplings:

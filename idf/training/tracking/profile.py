@@ -1,4 +1,4 @@
-"""One training step under TensorFlow's profiler, for ``tensorboard --logdir`` (plugin ``tensorboard-plugin-profile``)."""
+"""Profiling of one training step, for ``tensorboard --logdir`` with the plugin ``tensorboard-plugin-profile``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 WARM_UP_STEPS = 10
-"""Steps before the traced one: compiling, the first batches and the allocator's growth are over by then."""
+"""Steps before the traced one, by which compilation, the first batches and the growth of memory are over."""
 
 
 class StepProfiler:
-    """Traces the step numbered ``at``, and no other.
+    """Traces only the step numbered ``at``.
 
     Args:
-        folder: of the run; the trace goes to ``plugins/profile/`` of its ``tensorboard/``.
-        first: the step that this process begins with.
-        steps: of the run; a short one is traced at its last step.
+        folder: of the run; the trace is written to ``tensorboard/plugins/profile/`` in it.
+        first: first step of this process.
+        steps: length of the run; short runs are traced at their last step.
     """
 
     def __init__(self, folder: Path, first: int, steps: int) -> None:
@@ -26,7 +26,7 @@ class StepProfiler:
         self.at = min(first + WARM_UP_STEPS, steps - 1)
 
     def __call__(self, step: int, work: Callable[[], T], wait: Callable[[T], Any]) -> T:
-        """Do ``work``; if ``step`` is the one to trace, under the profiler and until ``wait`` has its result."""
+        """Return the result of ``work``. If ``step`` is the traced one, profile it until ``wait`` returns."""
         if step != self.at:
             return work()
         from idf.quiet_tensorflow import tf

@@ -1,4 +1,4 @@
-"""What a user sees while waiting: a live bar on a terminal, plain lines elsewhere."""
+"""Progress display: a live bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 LINE_INTERVAL_S = 10.0
-"""Seconds between two plain lines, so that a log file of a long run stays readable."""
+"""Seconds between two plain lines, so that log files of long runs stay readable."""
 
 SAMPLE_BITS = 16
 
@@ -20,25 +20,25 @@ class Display(Protocol):
     """Shows a run's progress."""
 
     def train(self, step: int, bits: float, samples_per_second: float) -> None:
-        """A new training figure: bits/sample of the last interval."""
+        """Show the bits per dimension of the last interval."""
 
     def validation(self, step: int, bits: float, best: float) -> None:
-        """A new validation figure."""
+        """Show a validation result, bits per dimension."""
 
     def say(self, text: str) -> None:
-        """A sentence that stays visible."""
+        """Print a message that stays visible."""
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
 
 def open_display(first: int, steps: int) -> Display:
-    """A bar if standard output is a terminal, else plain lines."""
+    """Return a bar if standard output is a terminal, otherwise plain lines."""
     return Bar(first, steps) if sys.stdout.isatty() else Lines(first, steps)
 
 
 class Bar:
-    """One live line: step, loss, bits/sample on validation, ratio, speed, time left."""
+    """One live line: step, loss, ratio, speed, validation, time left."""
 
     def __init__(self, first: int, steps: int) -> None:
         self._progress = Progress(
@@ -89,7 +89,7 @@ class Lines:
 
     def _left(self, step: int, now: float) -> str:
         if self._anchor is None:
-            # Compiling came before the first figure and says nothing about what follows.
+            # The time before the first figure includes compilation, so it does not count.
             self._anchor = step, now
             return ""
         first, start = self._anchor

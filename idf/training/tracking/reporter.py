@@ -1,4 +1,4 @@
-"""One measurement, told to everyone: the JSONL history first, then the trackers."""
+"""Reporting of measurements to the JSONL history, then to the trackers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Reporter:
             tracker.scalars(step, {f"{kind}/{name}": value for name, value in figures.items()})
 
     def event(self, step: int, seconds: float, event: str, **facts: Any) -> None:
-        """Note something that happened, in the history only."""
+        """Record an event, in the history only."""
         self._run.history.append({"step": step, "seconds": round(seconds, 3), "kind": "event", "event": event, **facts})
 
     def audio(self, step: int, name: str, samples: np.ndarray, rate_hz: int) -> None:
-        """Keep a clip as ``samples/<name>-<step>.wav``: int32 (time,) or (time, channels), 16-bit values."""
+        """Write a clip, int32 (time,) or (time, channels) with 16-bit values, to ``samples/<name>-<step>.wav``."""
         self._run.samples.mkdir(parents=True, exist_ok=True)
         write_wav16(self._run.samples / f"{name}-{step:08d}.wav", samples, rate_hz)
         for tracker in self._trackers:

@@ -1,4 +1,4 @@
-"""How long a run has trained, over its resumed parts too, and how fast it is between two looks."""
+"""Training time of a run, including resumed parts, and its speed between two measurements."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 
 class Clock:
-    """Counts seconds and steps; time spent on validation and the like does not count for the speed.
+    """Counts seconds and steps. Time spent on validation and the like does not reduce the speed.
 
     Args:
-        seconds: trained before, from a checkpoint.
+        seconds: training time before this process, from a checkpoint.
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -29,18 +29,18 @@ class Clock:
         self._steps += 1
 
     def restart(self) -> None:
-        """Begin a new measurement of the speed."""
+        """Start a new measurement of the speed."""
         self._since = time.perf_counter()
         self._steps = 0
 
     def steps_per_second(self) -> float:
-        """Speed since :meth:`restart`; 0 before the first step."""
+        """Return the speed since :meth:`restart`; 0 before the first step."""
         passed = time.perf_counter() - self._since
         return self._steps / passed if passed > 0 else 0.0
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the block's time out of the speed."""
+        """Exclude the time of the block from the speed."""
         begin = time.perf_counter()
         try:
             yield

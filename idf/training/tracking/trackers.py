@@ -1,7 +1,7 @@
-"""Where a run's history goes besides its own JSONL file: Weights & Biases and TensorBoard.
+"""Trackers that log a run besides its own JSONL file: Weights & Biases and TensorBoard.
 
-Trackers only watch: a tracker that fails says so once and falls silent, and the run goes on. None of
-them prompts, and none needs a network.
+A tracker never stops a run: after its first failure, which is reported, it is ignored. None of them prompts, and
+none needs a network.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from idf.runs.run import Run
 from idf.training.tracking.wandb_environment import with_environment
 
 _NETWORK_PATIENCE_S = 30
-"""How long an online run waits for the server before it goes on offline."""
+"""Time that an online run waits for the server before it continues offline."""
 
 
 class Tracker(Protocol):
-    """A watcher of one run."""
+    """Logs one run."""
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Log numbers, named as ``kind/name``."""
@@ -37,23 +37,23 @@ class Tracker(Protocol):
         """Log one clip: int32 (time,) or (time, channels), 16-bit values."""
 
     def asked_to_stop(self) -> bool:
-        """Whether a stop of the run was this tracker's wish, as when a sweep ends a run early."""
+        """Return whether this tracker asked for the run to stop, for example because a sweep ended it early."""
 
     def preempted(self) -> None:
-        """Note that the run had to leave its machine and should be handed out again."""
+        """Record that the run lost its machine and should be restarted elsewhere."""
 
     def finish(self, exit_status: int, summary: Mapping[str, Any], files: Sequence[Path]) -> None:
-        """Close, with the run's exit status, its final numbers and the files worth keeping."""
+        """Log the run's exit status, its final numbers and the files to upload, and close."""
 
 
 def open_trackers(config: Config, run: Run, tracker_id: str | None) -> tuple[list[Tracker], str | None]:
-    """The trackers that ``config.tracker`` asks for.
+    """Open the trackers that ``config.tracker`` selects.
 
     Args:
-        tracker_id: of the W&B run to go on with, from a checkpoint.
+        tracker_id: id of the W&B run to resume, from a checkpoint.
 
     Returns:
-        The trackers and the W&B run's id, None without one.
+        The trackers and the id of the W&B run, None without one.
     """
     trackers: list[Tracker] = []
     identity = tracker_id
@@ -62,7 +62,7 @@ def open_trackers(config: Config, run: Run, tracker_id: str | None) -> tuple[lis
     if config.tracker.wandb:
         try:
             wandb_tracker = WandbTracker(config, run, tracker_id)
-        except Exception as error:  # Whatever goes wrong there, training does not depend on it.
+        except Exception as error:  # Training must not depend on W&B.
             _warn("Weights & Biases", error)
         else:
             trackers.append(_Shielded(wandb_tracker, "Weights & Biases"))
@@ -71,7 +71,7 @@ def open_trackers(config: Config, run: Run, tracker_id: str | None) -> tuple[lis
 
 
 class TensorBoardTracker:
-    """Scalars and audio under ``tensorboard/`` of the run's folder."""
+    """Logs scalars and audio to ``tensorboard/`` in the run's folder."""
 
     def __init__(self, run: Run) -> None:
         from idf.quiet_tensorflow import tf
@@ -103,7 +103,7 @@ class TensorBoardTracker:
 
 
 class WandbTracker:
-    """Weights & Biases: online when the user is logged in, else offline files for ``wandb sync``."""
+    """Logs to Weights & Biases: online if the user is logged in, otherwise to offline files for ``wandb sync``."""
 
     def __init__(self, config: Config, run: Run, tracker_id: str | None) -> None:
         import wandb
@@ -112,9 +112,9 @@ class WandbTracker:
         try:
             self._run = self._init(config, run, tracker_id, config.tracker.mode or wandb_mode())
         except wandb.Error:
-            # Logged in, but the server does not answer: the offline files can be sent later.
+            # Logged in, but the server does not answer; offline files can be uploaded later.
             self._run = self._init(config, run, tracker_id, "offline")
-        # The step of this program, not wandb's count of calls, is the axis: it survives a resumed run.
+        # The x-axis is the training step instead of wandb's count of calls, which restarts in a resumed run.
         self._run.define_metric("step", hidden=True)
         self._run.define_metric("*", step_metric="step")
         for name in ("validation/bits_per_dim", "coded/bits_per_dim", "train/loss"):
@@ -124,7 +124,7 @@ class WandbTracker:
 
     @property
     def id(self) -> str:
-        """What a resumed run passes to log into the same W&B run."""
+        """Id of the W&B run, with which a resumed run logs to the same one."""
         return str(self._run.id)
 
     def _init(self, config: Config, run: Run, tracker_id: str | None, mode: str) -> Any:
@@ -160,7 +160,7 @@ class WandbTracker:
     def asked_to_stop(self) -> bool:
         if self._run.offline:
             return False
-        try:  # Only here does W&B tell a run that was stopped from one that lost its machine; not a documented call.
+        try:  # Undocumented, but the only call that distinguishes a stopped run from one that lost its machine.
             from wandb.sdk.launch.api import LaunchApi
 
             return bool(LaunchApi().check_stop_requested(self._run.project, self._run.entity, self._run.id))
@@ -182,17 +182,17 @@ class WandbTracker:
 
 
 def _tags(config: Config) -> list[str]:
-    """What a run is found by: study, size, layout, permutation, sharpness, data set, and what the user adds."""
+    """Return the tags of a run: study, size, layout, permutation, sharpness, data set, and those of the user."""
     parts = [config.study, *setting_name(config).split("-"), config.data.name, *config.tracker.tags]
     return list(dict.fromkeys(parts))
 
 
 def log_table(run: Run, config: Config, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Add a results table (and its artifact) to the W&B run of a finished run, if it has one.
+    """Add a table of results (and its artifact) to a finished run's W&B run, if it has one.
 
     Args:
-        name: of the table, e.g. ``evaluation``.
-        rows: plain values, one list a row.
+        name: of the table, such as ``evaluation``.
+        rows: plain values, one list per row.
     """
     identity = run.status().get("tracker_id")
     if not (config.tracker.wandb and identity):
@@ -203,14 +203,14 @@ def log_table(run: Run, config: Config, name: str, columns: Sequence[str], rows:
         table = tracker._wandb.Table(columns=list(columns), data=[list(row) for row in rows])
         tracker._run.log({name: table})
         tracker._run.finish(exit_code=0)
-    except Exception as error:  # As above: a tracker only watches.
+    except Exception as error:  # As above, results must not depend on W&B.
         _warn("Weights & Biases", error)
 
 
 def wandb_mode() -> str:
-    """``WANDB_MODE`` if the user set it, else ``online`` when a key is known to this machine, else ``offline``.
+    """Return ``WANDB_MODE`` if it is set, otherwise ``online`` if this machine has an API key, otherwise ``offline``.
 
-    Only the presence of a key counts; it is neither read further nor checked, so nothing can wait for a network.
+    Only the presence of a key is tested. It is not verified, so this never waits for a network.
     """
     if chosen := os.environ.get("WANDB_MODE"):
         return chosen
@@ -225,7 +225,7 @@ def wandb_mode() -> str:
 
 
 class _Shielded:
-    """A tracker whose first failure is reported and whose later calls are dropped."""
+    """Wraps a tracker: reports its first failure and drops all later calls."""
 
     def __init__(self, tracker: Tracker, name: str) -> None:
         self._tracker: Tracker | None = tracker
@@ -257,12 +257,12 @@ class _Shielded:
 
 
 def _warn(name: str, error: Exception) -> None:
-    print(f"{name} failed and is left out from here on: {error}")
+    print(f"{name} failed and is disabled for this run: {error}")
 
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Silence what wandb and its dependencies deprecate among themselves."""
+    """Suppress deprecation warnings of wandb and its dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

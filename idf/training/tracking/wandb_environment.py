@@ -1,6 +1,6 @@
-"""W&B's own environment variables, as its users expect them to count: after the command line, before the configuration.
+"""W&B's environment variables, which take precedence over the configuration but not over the command line.
 
-A W&B agent passes settings of a sweep on the command line and its own project, entity and run id in the
+A W&B agent passes the settings of a sweep on the command line, and its project, entity and run id in the
 environment, where W&B itself reads them.
 """
 
@@ -23,19 +23,19 @@ VARIABLES = {
     "dir": "WANDB_DIR",
     "mode": "WANDB_MODE",
 }
-"""Settings of ``tracker`` by the variable that W&B has for them; ``WANDB_TAGS`` is a list with commas."""
+"""W&B's variable for each setting of ``tracker``; ``WANDB_TAGS`` is a comma-separated list."""
 
 
 def with_environment(
     tracker: TrackerConfig, overrides: Collection[str], environment: Mapping[str, str]
 ) -> TrackerConfig:
-    """Return the settings with those of the environment, where the command line does not give them.
+    """Return the settings, replaced by those of the environment unless the command line sets them.
 
     Args:
         overrides: of the command line, such as ``tracker.project=speech``.
 
     Raises:
-        ConfigError: ``WANDB_MODE`` is none of W&B's modes.
+        ConfigError: ``WANDB_MODE`` is not one of W&B's modes.
     """
     given = {text.lstrip("+").partition("=")[0] for text in overrides}
     found: dict[str, str] = {
@@ -46,7 +46,7 @@ def with_environment(
     if found.get("mode", "online") not in WANDB_MODES:
         raise ConfigError(
             [
-                f"WANDB_MODE={found['mode']}: it is one of {', '.join(WANDB_MODES)}{did_you_mean(found['mode'], WANDB_MODES)}"
+                f"WANDB_MODE={found['mode']}: choose one of {', '.join(WANDB_MODES)}{did_you_mean(found['mode'], WANDB_MODES)}"
             ]
         )
     tags = found.pop("tags", None)

@@ -1,4 +1,4 @@
-"""The adaptive flow as a run like any other: trained, stopped, resumed, coded, exported and measured."""
+"""Whole runs of the adaptive flow: trained, stopped, resumed, coded, exported and measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.training.test_train import start
 
 @pytest.fixture
 def adaptive(clips: Path, tmp_path: Path) -> Callable[..., list[str]]:
-    """The command line of a tiny adaptive run with more settings."""
+    """A function that returns the command line of a tiny adaptive run with more settings."""
     return lambda *more: [*TINY_ADAPTIVE, f"data.root={clips}", f"outputs={tmp_path / 'outputs'}", *more]
 
 
@@ -98,7 +98,7 @@ def test_stopped_and_resumed_with_its_rows_lost_equals_uninterrupted(
     assert_same_run(whole, run_folder(config))
 
 
-def test_one_batch_again_and_again(adaptive: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_batch_is_repeated(adaptive: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     advance, seen = Loop._advance, []
 
     def watched(self: Loop, rows: Any) -> None:
@@ -158,28 +158,28 @@ def test_deterministic_runs_and_two_devices(adaptive: Callable[..., list[str]]) 
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ("model.adaptive.hidden=50", "multiple of 32"),
         ("model.adaptive.stages=4", r"order 1 to stages=4"),
         ("model.adaptive.cascades=[9]", "there is no expert 9"),
-        ("model.adaptive.filter_rates=[0.1, 0.1]", "one for each of filter_orders"),
+        ("model.adaptive.filter_rates=[0.1, 0.1]", "for each of filter_orders"),
         ("model.adaptive.forgetting=[0.99]", "8 numbers"),
-        ("model.window=256", "it must be 1"),
+        ("model.window=256", "must be 1"),
     ],
 )
-def test_settings_that_cannot_be_are_told_by_name(adaptive: Callable[..., list[str]], setting: str, said: str) -> None:
+def test_impossible_settings_are_named(adaptive: Callable[..., list[str]], setting: str, message: str) -> None:
     def checked() -> Config:
         config = compose(adaptive(setting))
         build_model(config)
         return config
 
-    with pytest.raises(ConfigError, match=said) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         checked()
     assert setting.partition("=")[0].rpartition(".")[0] in str(caught.value)
 
 
-def test_pairs_of_channels_are_learned_from_coded_and_measured(tmp_path: Path, capsys: Any) -> None:
+def test_pairs_of_channels_are_trained_coded_and_measured(tmp_path: Path, capsys: Any) -> None:
     rng, clips = np.random.default_rng(6), tmp_path / "clips"
     for name in "abcd":
         left = np.cumsum(rng.normal(0, 200, 1200)).clip(-20000, 20000)
@@ -198,5 +198,5 @@ def test_pairs_of_channels_are_learned_from_coded_and_measured(tmp_path: Path, c
 
 
 def test_pairs_of_channels_are_for_the_adaptive_flow(clips: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.channels=2: windows are of one channel"):
+    with pytest.raises(ConfigError, match=r"data\.channels=2: windows have one channel"):
         compose([*TINY, f"data.root={clips}", f"outputs={tmp_path}", "data.channels=2"])

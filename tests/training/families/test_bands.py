@@ -1,4 +1,4 @@
-"""A flow of subbands as a run like any other: trained, stopped, resumed, coded, exported and measured."""
+"""Whole runs of the subband flow: trained, stopped, resumed, coded, exported and measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.training.test_train import start
 
 @pytest.fixture
 def bands(clips: Path, tmp_path: Path) -> Callable[..., list[str]]:
-    """The command line of a tiny run with more settings."""
+    """A function that returns the command line of a tiny run with more settings."""
     return lambda *more: [*TINY_BANDS, f"data.root={clips}", f"outputs={tmp_path / 'outputs'}", *more]
 
 
@@ -74,7 +74,7 @@ def test_evaluation_codes_and_scores_the_same(whole: Path, tmp_path: Path) -> No
     assert 0 < row["bits_per_sample"] - row["nll_bits_per_sample"] < 90 * 8 / 1000 + 0.05
 
 
-def test_two_devices_train_as_one_does(bands: Callable[..., list[str]]) -> None:
+def test_two_devices_train_like_one(bands: Callable[..., list[str]]) -> None:
     more = ["deterministic=true", "threads=1", "training.log_every=1"]
     runs = [bands(*more, f"study=on{devices}", f"devices={devices}") for devices in (1, 2)]
     processes = [start(arguments) for arguments in runs]

@@ -1,4 +1,4 @@
-"""Training rows of the adaptive flow: what a batch holds, and what the cache does."""
+"""Training rows of the adaptive flow: their batches and their cache."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rows(config: Config, model: AdaptiveModel, dataset: Dataset, cache: Path) ->
 
 
 def numbered(count: int) -> Rows:
-    """Rows that hold their own number."""
+    """Return rows whose targets are their own number."""
     targets = np.arange(count, dtype=np.float32)[:, None] * np.ones(2, np.float32)
     return Rows(np.zeros((count, 1), np.int8), targets, np.zeros((count, 1), np.float16), np.ones(1, np.float32), 1)
 
@@ -63,7 +63,7 @@ def test_rows_are_the_trace_of_all_training_clips(rows: Rows, model: AdaptiveMod
     np.testing.assert_allclose(kept[:, logs:], inputs[:, logs:], rtol=0.014, atol=0.007)
 
 
-def test_inputs_in_a_byte() -> None:
+def test_inputs_fit_in_a_byte() -> None:
     everything = np.arange(-127, 128).astype(np.int8)[:, None] * np.ones(2, np.int8)
     np.testing.assert_array_equal(encoded(decoded(everything, 1), 1), everything)
     np.testing.assert_array_equal(decoded(-everything, 1), -decoded(everything, 1))
@@ -84,7 +84,7 @@ def test_a_batch_is_a_function_of_data_seed_and_step(
     assert not np.array_equal(rows.batch_at(4, 256, 7, flip=True), batch)
 
 
-def test_the_stream_of_a_resumed_run_is_the_rest_of_the_whole(rows: Rows, config: Config) -> None:
+def test_a_resumed_run_gets_the_remaining_batches(rows: Rows, config: Config) -> None:
     whole = [batch.numpy() for batch in row_batches(rows, config, 0)]
     rest = [batch.numpy() for batch in row_batches(rows, config, 5)]
     assert (len(whole), len(rest)) == (config.training.steps, config.training.steps - 5)
@@ -92,7 +92,7 @@ def test_the_stream_of_a_resumed_run_is_the_rest_of_the_whole(rows: Rows, config
     np.testing.assert_array_equal(whole[2], rows.batch_at(2, 256, config.seed, flip=config.training.sign_flips))
 
 
-def test_every_row_is_seen_once_an_epoch_each_in_another_order() -> None:
+def test_each_epoch_visits_every_row_once_in_a_different_order() -> None:
     rows = numbered(1000)
     epochs = [
         np.stack([rows.batch_at(step, 100, 1, flip=False)[:, 2] for step in range(10 * e, 10 * e + 10)]) for e in (0, 1)
@@ -102,7 +102,7 @@ def test_every_row_is_seen_once_an_epoch_each_in_another_order() -> None:
     assert not np.array_equal(*epochs)
 
 
-def test_batches_that_cross_the_end_of_an_epoch_lose_no_row() -> None:
+def test_batches_across_the_end_of_an_epoch_lose_no_row() -> None:
     rows = numbered(100)
     seen = np.concatenate([rows.batch_at(step, 64, 1, flip=True)[:, 2] for step in range(25)])  # 16 epochs
     np.testing.assert_array_equal(np.bincount(seen.astype(int), minlength=100), 16)
@@ -113,7 +113,7 @@ def test_batches_larger_than_the_data() -> None:
     assert set(np.bincount(seen.astype(int), minlength=10)) <= {3, 4}
 
 
-def test_flips_negate_what_changes_its_sign_with_the_signal(rows: Rows) -> None:
+def test_flips_negate_what_follows_the_sign_of_the_signal(rows: Rows) -> None:
     plain, flipped = (rows.batch_at(1, 256, 7, flip=flip) for flip in (False, True))
     width = rows.codes.shape[1]
     odd = np.concatenate([rows.signs, np.where(np.arange(rows.width - width) == 1, 1, -1)]).astype(np.float32)
@@ -153,7 +153,7 @@ def folders(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.glob("rows-*"))
 
 
-def test_the_cache_is_used_again(
+def test_the_cache_is_reused(
     rows: Rows, config: Config, model: AdaptiveModel, dataset: Dataset, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(self: AdaptiveModel, samples: np.ndarray) -> None:
@@ -166,7 +166,7 @@ def test_the_cache_is_used_again(
 
 @pytest.mark.parametrize("part", ["inputs-0.npy", "targets-0.npy", "deviations-0.npy"])
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut in its header", "cut", "foreign", "shorter", "narrower"])
-def test_damaged_rows_are_made_anew(
+def test_damaged_rows_are_rebuilt(
     rows: Rows, config: Config, model: AdaptiveModel, dataset: Dataset, tmp_path: Path, part: str, damage: str
 ) -> None:
     training_rows(config, model, dataset, tmp_path)
@@ -188,7 +188,7 @@ def test_damaged_rows_are_made_anew(
     assert folders(tmp_path) == [name]
 
 
-def test_rows_are_kept_by_what_they_depend_on(clips: Path, config: Config, dataset: Dataset, tmp_path: Path) -> None:
+def test_rows_are_cached_by_what_they_depend_on(clips: Path, config: Config, dataset: Dataset, tmp_path: Path) -> None:
     def count_after(*more: str) -> int:
         changed = compose([*TINY_ADAPTIVE, f"data.root={clips}", *more])
         training_rows(changed, build_adaptive(changed), dataset, tmp_path)
@@ -206,7 +206,7 @@ def test_rows_are_kept_by_what_they_depend_on(clips: Path, config: Config, datas
     assert len(folders(tmp_path)) == 5
 
 
-def test_of_too_many_rows_an_even_part_is_kept(clips: Path, rows: Rows, dataset: Dataset, tmp_path: Path) -> None:
+def test_an_even_part_is_kept_of_too_many_rows(clips: Path, rows: Rows, dataset: Dataset, tmp_path: Path) -> None:
     thin = compose([*TINY_ADAPTIVE, f"data.root={clips}", "training.max_rows=500"])
     some = training_rows(thin, build_adaptive(thin), dataset, tmp_path)
     assert len(some.codes) == 500
@@ -230,7 +230,7 @@ def test_a_cache_that_cannot_be_written(config: Config, model: AdaptiveModel, da
 def test_a_disk_that_fills_up(
     config: Config, model: AdaptiveModel, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Writing to the maps would end the process by a signal, so that room is asked for before."""
+    """Space is reserved first, because a signal would kill the process if the disk filled up under a mapped file."""
 
     def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))

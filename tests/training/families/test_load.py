@@ -28,21 +28,21 @@ from idf.training.families.load import model_nll_bits
         pytest.param(("whitening=adaptive",), id="whitened"),
     ],
 )
-def test_files_take_what_the_likelihood_says(
+def test_file_sizes_match_the_likelihood(
     make_model: Callable[..., Path], fakes: ModuleType, overrides: tuple[str, ...]
 ) -> None:
     model = make_model(*overrides)
-    # whole windows and a shorter one; whole windows only; a chunk of the file and one sample; a short clip
+    # full windows and a shorter one; full windows only; a chunk of the file and one sample; a short clip
     clips = [fakes.speech_like(count, seed) for seed, count in enumerate((16001, 12800, 65537, 40))]
-    told: list[int] = []
-    bits = model_nll_bits(model, clips, told.append)
+    advances: list[int] = []
+    bits = model_nll_bits(model, clips, advances.append)
     codec = load_codec(model)
     for samples, expected in zip(clips, bits, strict=True):
         size = len(compress_array(codec, samples[:, None], AudioFormat(8000, 1, 16)))
-        # Header, index and digests may take more than 64 bytes where half a percent of the clip covers the rest.
-        # A coder never gives a sample more than some 28 bits, which this untrained model does here and there.
+        # Header, index and digests take more than 64 bytes, but in long clips the half percent covers the rest.
+        # The coder spends at most about 28 bits on a sample, fewer than this untrained model's −log2 p at times.
         assert expected / 8 * 0.99 < size <= expected / 8 * 1.005 + (64 if len(samples) > 5000 else 150)
-    assert told == [len(clip) for clip in clips]
+    assert advances == [len(clip) for clip in clips]
 
 
 def test_the_batch_does_not_matter(tiny_model: Path, fakes: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,10 +52,10 @@ def test_the_batch_does_not_matter(tiny_model: Path, fakes: ModuleType, monkeypa
     assert np.allclose(model_nll_bits(tiny_model, clips), expected, rtol=1e-5)
 
 
-def test_one_trace_does_for_all_bands_and_lengths(
+def test_one_trace_serves_all_bands_and_lengths(
     fakes: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TensorFlow warns of five among ten calls, and five bands of a clip would make as many."""
+    """TensorFlow warns if five of ten calls retrace, as the five bands of a clip would."""
     import idf.training.families.adaptive
     from tests.models.small import bands_config, random_parameters
 
@@ -76,6 +76,6 @@ def test_one_trace_does_for_all_bands_and_lengths(
     assert isinstance(codec, BandCodec)
     for samples, found in zip(clips, bits, strict=True):
         spent = sum(float(block.bits.sum()) for block in codec.latent_blocks(samples))
-        # the coder gives no sample more than 28 bits, which this untrained model does here and there
+        # the coder spends at most 28 bits on a sample, fewer than this untrained model's −log2 p at times
         assert found == pytest.approx(spent, rel=0.1)
     assert len(traced) == 1

@@ -17,7 +17,7 @@ SIGNALS = {"a": np.arange(70), "b": np.arange(3), "c": np.arange(64) * 2, "d": n
 
 @dataclass(frozen=True)
 class FakeModel:
-    """Windows of 16, shorter last ones of a multiple of 4 whose padding is not coded."""
+    """Cuts windows of 16 and shorter last ones, a multiple of 4 long, whose padding is not coded."""
 
     def cut(self, samples: np.ndarray) -> list[SimpleNamespace]:
         full = len(samples) // 16 * 16
@@ -32,7 +32,7 @@ class FakeModel:
 
 
 def bits(model: object, weights: dict[str, Any], windows: tf.Tensor, sharpness: Any, coded: tf.Tensor) -> Any:
-    """As many bits as the samples' values add up to, plus one for each, plus the sharpness."""
+    """Return the sum of value + weight + sharpness over the coded samples as the bits of each window."""
     values = (tf.cast(windows, tf.float32) + weights["w"] + (0.0 if sharpness is None else sharpness)) * coded
     return SimpleNamespace(bits=tf.reduce_sum(values, 1))
 

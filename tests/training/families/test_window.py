@@ -1,4 +1,4 @@
-"""Window flows with whitening: training, validation and drawing all see the residuals that coding codes."""
+"""Window flows with whitening: training, validation and sampling use the same residuals as coding."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_training_windows_are_cut_from_whitened_clips(config: Config, model: Win
     assert all(window.tobytes() in known for batch in batches for window in batch)
 
 
-def test_each_training_window_is_predicted_by_itself(tiny: Callable[..., Config]) -> None:
+def test_each_training_window_is_predicted_independently(tiny: Callable[..., Config]) -> None:
     config = tiny("whitening=window", "whitening.classes=4", "whitening.order=8", "training.sign_flips=false")
     dataset = open_dataset(config.data)
     built = build_model(config)
@@ -70,7 +70,7 @@ def test_each_training_window_is_predicted_by_itself(tiny: Callable[..., Config]
         assert not any(window.tobytes() in samples for window in batch)
 
 
-def test_random_starts_know_nothing(tiny: Callable[..., Config]) -> None:
+def test_a_random_start_is_not_fitted(tiny: Callable[..., Config]) -> None:
     config = tiny("whitening=window", "training.start=random")
     built = build_model(config)
     assert isinstance(built, WindowModel)
@@ -87,7 +87,7 @@ def test_the_start_is_fitted_to_residuals(config: Config, model: WindowModel) ->
     assert not np.allclose(whitened[name], plain[name], atol=0.1)
 
 
-def test_validation_says_what_files_take(config: Config, model: WindowModel, tmp_path: Path) -> None:
+def test_validation_matches_file_sizes(config: Config, model: WindowModel, tmp_path: Path) -> None:
     dataset, weights = open_dataset(config.data), model.initial_parameters(0)
     export_model(tmp_path / "m.idfm", model, weights, None, config, {})
     clips = [dataset.read(clip).samples for clip in dataset.validation]
@@ -102,7 +102,7 @@ def test_validation_says_what_files_take(config: Config, model: WindowModel, tmp
     assert size == pytest.approx(bits, rel=0.005, abs=100)
 
 
-def test_what_is_drawn_is_made_of_drawn_residuals(config: Config, model: WindowModel) -> None:
+def test_samples_are_drawn_by_inverting_drawn_residuals(config: Config, model: WindowModel) -> None:
     weights, dataset = model.initial_parameters(0), open_dataset(config.data)
     drawn = WindowFamily(config, model, dataset).draw(weights, 500, 3, None)
     residual = WindowFamily(config, replace(model, whitening=None), dataset).draw(weights, 500, 3, None)

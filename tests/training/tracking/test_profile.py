@@ -10,7 +10,7 @@ from idf.training.tracking.profile import WARM_UP_STEPS, StepProfiler
 @pytest.mark.parametrize(
     ("first", "steps", "traced"), [(0, 1000, WARM_UP_STEPS), (500, 1000, 500 + WARM_UP_STEPS), (0, 4, 3), (3, 4, 3)]
 )
-def test_one_step_after_the_warm_up_or_the_last(tmp_path: Path, first: int, steps: int, traced: int) -> None:
+def test_the_step_after_the_warm_up_or_the_last_is_traced(tmp_path: Path, first: int, steps: int, traced: int) -> None:
     assert StepProfiler(tmp_path, first, steps).at == traced
 
 

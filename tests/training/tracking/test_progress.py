@@ -5,11 +5,11 @@ import pytest
 from idf.training.tracking.progress import Bar, Lines, open_display
 
 
-def test_plain_lines_say_what_one_wants_to_know(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     display = open_display(0, 100)
     assert isinstance(display, Lines)
     display.train(10, 8.0, 60_000)
-    display.train(11, 8.0, 60_000)  # too soon after the other
+    display.train(11, 8.0, 60_000)  # too soon after the previous line
     display.validation(50, 10.0, 9.0)
     display.train(100, 7.9, 60_000)
     display.close()
@@ -29,4 +29,4 @@ def test_the_bar_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     bar.close()
     shown = capsys.readouterr().out
     assert "training there" in shown
-    assert "60" in shown  # how much else depends on the terminal's width
+    assert "60" in shown  # the rest depends on the terminal's width

@@ -21,7 +21,7 @@ Tiny = Callable[..., Config]
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As on a machine where nobody is logged in, whatever this one is."""
+    """Hide the login of this machine, if there is one."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_SWEEP_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -44,7 +44,7 @@ def test_offline_unless_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def logged(folder: Path) -> dict[str, list[Any]]:
-    """What an offline run's own file holds, by kind of record."""
+    """Return the records in an offline run's file, by kind."""
     from wandb.proto import wandb_internal_pb2
 
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
@@ -65,7 +65,7 @@ def logged(folder: Path) -> dict[str, list[Any]]:
     return found
 
 
-def test_an_offline_run_is_whole_without_a_network(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_offline_run_is_complete_without_a_network(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
     config = tiny("tracker=wandb", "tracker.tensorboard=false", "tracker.tags=[mine]")
     with claimed_run(config, data_fingerprint="x") as run:
         opened, identity = open_trackers(config, run, None)
@@ -106,7 +106,7 @@ def test_tensorboard_files(tiny: Tiny) -> None:
     assert b"audio/input" in path.read_bytes()
 
 
-def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(
+def test_a_tracker_that_fails_is_disabled_and_the_run_continues(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls: list[str] = []
@@ -136,12 +136,12 @@ def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(
     tracker.scalars(2, {"a": 1.0})
     tracker.finish(0, {}, [])
     assert calls == ["scalars"]
-    said = capsys.readouterr().out
-    assert "Weights & Biases failed and is left out from here on: cannot start" in said
-    assert said.count("TensorBoard failed") == 1
+    output = capsys.readouterr().out
+    assert "Weights & Biases failed and is disabled for this run: cannot start" in output
+    assert output.count("TensorBoard failed") == 1
 
 
-def test_a_results_table_joins_the_run_it_belongs_to(tiny: Tiny) -> None:
+def test_a_results_table_is_logged_to_its_run(tiny: Tiny) -> None:
     config = tiny()
     config.tracker.wandb = True
     with claimed_run(config, data_fingerprint="x") as run:
@@ -155,7 +155,7 @@ def test_a_results_table_joins_the_run_it_belongs_to(tiny: Tiny) -> None:
         assert content["data"] == [["a", 8.5, 256], ["b", 9.25, None]]
 
 
-def test_a_results_table_without_a_tracked_run_goes_nowhere(tiny: Tiny) -> None:
+def test_a_results_table_without_a_tracked_run_is_not_logged(tiny: Tiny) -> None:
     config = tiny()
     config.tracker.wandb = True
     with claimed_run(config, data_fingerprint="x") as run:
@@ -165,7 +165,7 @@ def test_a_results_table_without_a_tracked_run_goes_nowhere(tiny: Tiny) -> None:
 
 
 class FakeWandbRun:
-    """As much of a W&B run as a stop needs."""
+    """The part of a W&B run that stopping needs."""
 
     def __init__(self, offline: bool) -> None:
         self.offline, self.project, self.entity, self.id = offline, "p", "e", "abc"
@@ -188,7 +188,7 @@ def test_preemption_is_reported() -> None:
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_a_sweep_that_ends_a_run_early_is_told_from_a_lost_machine(
+def test_a_run_ended_early_by_a_sweep_is_distinguished_from_a_lost_machine(
     monkeypatch: pytest.MonkeyPatch, answer: bool
 ) -> None:
     from wandb.sdk.launch import api
@@ -207,7 +207,7 @@ def test_a_sweep_that_ends_a_run_early_is_told_from_a_lost_machine(
     assert asked == [("p", "e", "abc")]
 
 
-def test_a_server_that_cannot_be_asked_counts_as_a_lost_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_counts_as_a_lost_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     from wandb.sdk.launch import api
 
     def no_server() -> None:

@@ -12,7 +12,7 @@ EVERYTHING = {variable: f"from-{name}" for name, variable in VARIABLES.items()} 
 }
 
 
-def test_the_environment_counts_before_the_configuration() -> None:
+def test_the_environment_takes_precedence_over_the_configuration() -> None:
     found = with_environment(TrackerConfig(project="mine", tags=["x"]), [], EVERYTHING)
     assert found.project == "from-project"
     assert found.tags == ["a", "b", "c"]
@@ -21,17 +21,17 @@ def test_the_environment_counts_before_the_configuration() -> None:
         assert getattr(found, name) == f"from-{name}"
 
 
-def test_the_command_line_counts_before_the_environment() -> None:
-    given = [f"tracker.{name}=said" for name in VARIABLES]
-    settings = TrackerConfig(project="said", entity="said", tags=["said"], mode="online")
+def test_the_command_line_takes_precedence_over_the_environment() -> None:
+    given = [f"tracker.{name}=given" for name in VARIABLES]
+    settings = TrackerConfig(project="given", entity="given", tags=["given"], mode="online")
     assert with_environment(settings, given, EVERYTHING) == settings
 
 
-def test_an_empty_variable_is_none() -> None:
+def test_an_empty_variable_is_ignored() -> None:
     settings = TrackerConfig(project="mine")
     assert with_environment(settings, [], {"WANDB_PROJECT": ""}) == settings
 
 
-def test_a_mode_that_wandb_does_not_have() -> None:
+def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ConfigError, match="did you mean offline"):
         with_environment(TrackerConfig(), [], {"WANDB_MODE": "ofline"})
