@@ -1,6 +1,6 @@
-"""Data sets: which clips there are, their split, and the batches that training sees.
+"""Data sets: clips, their split, and training batches.
 
-Importing this does not load TensorFlow: only building shards and batches does.
+Importing this package does not load TensorFlow; only building shards and batches does.
 """
 
 from idf.installed import need_training

@@ -1,8 +1,8 @@
-"""The cache: what is made of training clips once, an entry (a folder) each, bounded in size.
+"""A cache of limited size for data derived from training clips. Each entry is a folder.
 
-An entry appears by one rename and is made under a lock, so that processes that want the same wait for each other.
-A process holds the entries it uses until it ends, by a lock that the system releases however it dies;
-:func:`trim` removes what nobody holds, first what was used longest ago. Where a file system has no locks, nothing
+Entries are built under a lock, so that other processes wait for the same entry, and appear by an atomic rename.
+A process holds the entries it uses with locks, which the system releases when the process ends, however it dies.
+:func:`trim` removes entries that no process holds, least recently used first. On file systems without locks, nothing
 is removed.
 """
 
@@ -23,7 +23,7 @@ from idf.files import output_errors, sync_folder
 from idf.text import size as size_text
 
 _USED = "used"
-"""File in each entry: locked while it is used; its time is that of the last use."""
+"""File in each entry that is locked while the entry is in use; its modification time is that of the last use."""
 _held: dict[Path, IO[bytes]] = {}
 
 Found = TypeVar("Found")
@@ -40,10 +40,10 @@ class Entry:
 
 
 def cached(folder: Path, open_entry: Callable[[Path], Found | None], build: Callable[[Path], None]) -> Found:
-    """Return the entry ``folder``, which this process then holds; made if it is missing or damaged.
+    """Return the entry ``folder`` and hold it until this process ends; build it if it is missing or damaged.
 
     Args:
-        open_entry: returns what is in a folder, None where it is missing, damaged or of another format.
+        open_entry: returns the contents of a folder, or None if it is missing, damaged or of another format.
         build: writes an entry into an empty folder.
 
     Raises:
@@ -53,14 +53,14 @@ def cached(folder: Path, open_entry: Callable[[Path], Found | None], build: Call
     if found is not None and _hold(folder):
         return found
     with exclusive(folder.parent / f".{folder.name}.lock"):
-        if open_entry(folder) is None:  # else another process has built it while this one waited
+        if open_entry(folder) is None:  # otherwise another process has built it meanwhile
             _build(folder, open_entry, build)
         with contextlib.suppress(OSError):
             (folder / _USED).touch()
         _hold(folder)
         found = open_entry(folder)
     if found is None:
-        raise OutputError(f"{folder}: what was just written cannot be read back; is the disk sound?")
+        raise OutputError(f"{folder}: cannot read back what was just written; check the disk")
     return found
 
 
@@ -71,11 +71,11 @@ def _build(folder: Path, open_entry: Callable[[Path], object | None], build: Cal
     try:
         build(scratch)
         with output_errors(folder):
-            os.chmod(scratch, 0o755)  # mkdtemp makes private folders; a cache may be shared
+            os.chmod(scratch, 0o755)  # mkdtemp makes private folders, but a cache may be shared
             os.rename(scratch, folder)
             sync_folder(folder.parent)
     except (OSError, OutputError):
-        # Without locks another process may have been first; its result is as good.
+        # Without locks, another process may have been first; its result is equally valid.
         if open_entry(folder) is None:
             raise
     finally:
@@ -83,7 +83,7 @@ def _build(folder: Path, open_entry: Callable[[Path], object | None], build: Cal
 
 
 def _hold(folder: Path) -> bool:
-    """Keep others from removing an entry while this process lives; False where it is just being removed."""
+    """Keep an entry from being removed while this process lives; return False if it is just being removed."""
     path = folder / _USED
     try:
         file = open(path, "rb")  # noqa: SIM115 - kept open on purpose
@@ -92,16 +92,16 @@ def _hold(folder: Path) -> bool:
     if not lock_shared(file):
         file.close()
         return False
-    with contextlib.suppress(OSError):  # a cache may be another's, read-only
+    with contextlib.suppress(OSError):  # the cache may be another user's, read-only
         os.utime(path)
-    if folder in _held:  # the entry may have been made again, so the new lock counts
+    if folder in _held:  # the entry may have been rebuilt, so the new lock replaces the old one
         _held[folder].close()
     _held[folder] = file
     return True
 
 
 def entries(cache: Path) -> list[Entry]:
-    """What is in a cache, the entry that was used longest ago first; nothing where there is no cache."""
+    """Return the entries of a cache, least recently used first; none if there is no cache."""
     found = []
     for folder in cache.iterdir() if cache.is_dir() else ():
         with contextlib.suppress(OSError):  # removed meanwhile
@@ -113,10 +113,10 @@ def entries(cache: Path) -> list[Entry]:
 
 
 def trim(cache: Path, limit_bytes: float) -> list[str]:
-    """Remove what was used longest ago until the cache is within its limit, and what crashed builds left behind.
+    """Remove the leftovers of crashed builds, and the least recently used entries until the cache is within its limit.
 
     Returns:
-        A sentence for each thing done, and one where more is in use than the limit allows.
+        A sentence for each entry removed, and one if the entries in use exceed the limit.
     """
     sentences = []
     for scratch in cache.glob(".*.*/"):
@@ -139,13 +139,13 @@ def trim(cache: Path, limit_bytes: float) -> list[str]:
                     f"removed {entry.folder} ({size_text(entry.bytes)}) to keep the cache within data.cache_gb"
                 )
     if total > limit_bytes:
-        sentences.append(f"{cache} takes {size_text(total)}, more than data.cache_gb allows: all of it is in use")
+        sentences.append(f"{cache} takes {size_text(total)}, more than data.cache_gb, but all of it is in use")
     return sentences
 
 
 @contextlib.contextmanager
 def _unused(path: Path) -> Iterator[bool]:
-    """Hold the lock of a file if nobody else does; whether that is so."""
+    """Try to hold the lock of a file; yield whether this succeeded."""
     try:
         file = open(path, "ab")  # noqa: SIM115 - closed below
     except OSError:

@@ -1,7 +1,7 @@
-"""Data sets: which clips there are, where they lie, and which part of the split each belongs to.
+"""Data sets: their clips, the files of the clips, and the part of the split to which each belongs.
 
-Not here: how a name is assigned to a part (:mod:`idf.datasets.splits`), how audio is read
-(:mod:`idf.audio.pcm`), how training batches are made (:mod:`idf.datasets.batches`).
+:mod:`idf.datasets.splits` assigns names to parts, :mod:`idf.audio.pcm` reads audio, and
+:mod:`idf.datasets.batches` makes training batches.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _BAR_FROM_FILES = 1000
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording, as its header describes it."""
+    """A recording as described by its header."""
 
     name: str
-    """Unique in its data set: the path below the root, without suffix, with ``/`` between folders.
+    """Unique name in its data set: the path below the root without suffix, with ``/`` between folders.
 
-    What cannot be printed in it, such as bytes that are not UTF-8, is escaped."""
+    Unprintable characters, such as bytes that are not UTF-8, are escaped."""
     path: Path
     samples: int
-    """How many samples of each channel; after resampling, if the data set resamples."""
+    """Samples per channel, after resampling if the data set resamples."""
     rate_hz: int
     """Rate of those samples."""
     channels: int = 1
@@ -55,17 +55,17 @@ class Clip:
 
 
 class Change(Protocol):
-    """What a data set may do to a clip as it is read.
+    """A transformation of clips as they are read.
 
     Attributes:
-        name: changes whenever :meth:`apply` would; files derived from the clips are kept under it.
+        name: identifies the transformation in the cache; it changes whenever :meth:`apply` does.
     """
 
     @property
     def name(self) -> str: ...
 
     def apply(self, samples: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """16-bit values int32 (time,) to as many others."""
+        """Return transformed 16-bit samples, int32 (time,), of the same length."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,23 @@ class Dataset:
     """Clips and their split. Each part is sorted by name; a part may be empty."""
 
     name: str
-    """For tables: ``demo``, ``ljspeech``, ``ljspeech-mini`` or ``folder:<name of the root>``."""
+    """Name for tables: ``demo``, ``ljspeech``, ``ljspeech-mini`` or ``folder:<name of the root>``."""
     split: str
-    """How the split was made, for tables, such as ``demo-v1`` or ``hash 0.8/0.1/0.1``."""
+    """Name of the split for tables, such as ``demo-v1`` or ``hash 0.8/0.1/0.1``."""
     rate_hz: int | None
-    """The rate of all clips; None when they differ."""
+    """The rate of all clips; None if they differ."""
     train: tuple[Clip, ...]
     validation: tuple[Clip, ...]
     test: tuple[Clip, ...]
     resample_hz: int | None = None
-    """Rate that clips are converted to when read; None keeps each clip's own."""
+    """Rate to which clips are converted when read; None keeps the rate of each clip."""
     change: Change | None = None
-    """What is done to the samples of every clip when it is read, after that; None for nothing."""
+    """Transformation of every clip when it is read, after resampling; None for none."""
 
     def read(self, clip: Clip) -> Pcm:
-        """The samples of ``clip``, int32, (time,) if mono and (time, channels) otherwise, resampled and changed if the data set says so.
+        """Return the samples of ``clip``, resampled and transformed if the data set does so.
+
+        They are int32, (time,) if mono and (time, channels) otherwise.
 
         Raises:
             DataError: the file is corrupt, missing, or has changed since the data set was opened.
@@ -108,7 +110,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over names, lengths, rates and parts; the same on every machine."""
+        """A hash of names, lengths, rates and parts, 16 hexadecimal digits, equal on every machine."""
         digest = hashlib.sha256(f"{self.name}\n{self.split}\n".encode())
         for part, clips in (
             ("train", self.train),
@@ -124,22 +126,22 @@ class Dataset:
 def open_dataset(config: DataConfig) -> Dataset:
     """Find the clips of ``config``, read their headers and split them.
 
-    Samples are read, and forgotten, for ``data.broken=skip`` only, which says on stderr what it leaves out and why.
+    Only ``data.broken=skip`` also reads all samples; it reports on stderr which files it skips and why.
 
     Raises:
-        DataError: the root is missing or holds no audio, a file cannot be used (the first few are listed) and
-            ``data.broken`` is ``error``, none can be used, the lists name unknown clips or overlap, or a setting does not fit the
-            source.
+        DataError: the root is missing or contains no audio, files are unusable (the first few are listed) and
+            ``data.broken`` is ``error``, all files are unusable, the lists name unknown clips or overlap, or a setting
+            does not suit the source.
         OutputError: a download could not be written.
     """
     if config.name not in ("demo", "ljspeech", "folder"):
-        raise DataError(f"data.name={config.name!r}: the sources are demo, ljspeech and folder")
+        raise DataError(f"data.name={config.name!r}: choose demo, ljspeech or folder")
     if config.rate_hz is not None and config.name != "folder":
-        raise DataError(f"data.rate_hz is for data=folder; data={config.name} keeps the rate of its clips")
+        raise DataError(f"data.rate_hz={config.rate_hz}: only data=folder can be resampled, not data={config.name}")
     if config.rate_hz is not None and config.rate_hz <= 0:
         raise DataError(f"data.rate_hz={config.rate_hz}: must be a positive rate in Hz, or null")
     if config.download and config.name != "ljspeech":
-        raise DataError(f"data.download is for data=ljspeech; data={config.name} cannot be downloaded")
+        raise DataError(f"data.download=true: only data=ljspeech can be downloaded, not data={config.name}")
     if config.name == "demo":
         return _open_demo(config)
     if config.name == "ljspeech":
@@ -156,7 +158,7 @@ def _open_demo(config: DataConfig) -> Dataset:
     }
     missing = [clip.path for clip in clips.values() if not clip.path.is_file()]
     if missing:
-        raise DataError(f"{missing[0]}: a demo clip is missing; install the package again with pip")
+        raise DataError(f"{missing[0]}: this demo clip is missing; reinstall the package with pip")
     split = _split_by_config(config, clips)
     if split is None:
         of_part = {
@@ -170,22 +172,22 @@ def _open_demo(config: DataConfig) -> Dataset:
 def _open_ljspeech(config: DataConfig) -> Dataset:
     if config.root is None:
         raise DataError(
-            "data=ljspeech needs data.root=FOLDER, which holds metadata.csv and wavs/; "
-            "with data.download=true the data set is fetched into that folder"
+            "data=ljspeech needs data.root=FOLDER, which contains metadata.csv and wavs/; "
+            "data.download=true downloads the data set into that folder"
         )
     root = Path(config.root).expanduser()
     folder = ljspeech.download_ljspeech(root) if config.download else ljspeech.find_ljspeech(root)
     if folder is None:
-        state = "holds no metadata.csv and wavs/" if root.is_dir() else "no such folder"
+        state = "contains no metadata.csv and wavs/" if root.is_dir() else "no such folder"
         raise DataError(
-            f"{root}: {state}; point data.root at an extracted LJSpeech, or set data.download=true to fetch it there"
+            f"{root}: {state}; set data.root to an extracted LJSpeech, or set data.download=true to download it there"
         )
     clips = _probe_all(ljspeech.ljspeech_files(folder), None, config)
     mini = clips.keys() == ljspeech.MINI_CLIPS
     split = _split_by_config(config, clips)
     if mini:
         lists = split_by_lists(list(clips), ljspeech.MINI_LISTS)
-        # Written out or by default, it is one split and has one name.
+        # The same split, given explicitly or by default, has the same name.
         if split is None or split.name == lists.name:
             split = replace(lists, name="ljspeech-mini-v1")
     if split is None:
@@ -195,12 +197,12 @@ def _open_ljspeech(config: DataConfig) -> Dataset:
 
 def _open_folder(config: DataConfig) -> Dataset:
     if config.root is None:
-        raise DataError("data=folder needs data.root=FOLDER, a tree of .wav and .flac files")
+        raise DataError("data=folder needs data.root=FOLDER, a folder with .wav and .flac files")
     root = Path(config.root).expanduser()
     if not root.exists():
-        raise DataError(f"{root}: no such folder; data.root must be a tree of .wav and .flac files")
+        raise DataError(f"{root}: no such folder; set data.root to a folder with .wav and .flac files")
     if not root.is_dir():
-        raise DataError(f"{root}: is a file; data.root must be a folder with .wav and .flac files")
+        raise DataError(f"{root}: is a file; set data.root to a folder with .wav and .flac files")
     clips = _probe_all(_audio_files(root), config.rate_hz, config)
     split = _split_by_config(config, clips)
     if split is None:
@@ -209,7 +211,7 @@ def _open_folder(config: DataConfig) -> Dataset:
 
 
 def _audio_files(root: Path) -> dict[str, Path]:
-    """Name and path of every WAV and FLAC below ``root``, through links too; hidden files and folders are left out."""
+    """Return the name and path of every WAV and FLAC file below ``root``, following links but skipping hidden files."""
 
     def refuse(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
@@ -220,8 +222,8 @@ def _audio_files(root: Path) -> dict[str, Path]:
         place = os.path.realpath(folder)
         if place in places:
             raise DataError(
-                f"{folder} and {places[place]} are one folder, by a link: its recordings would be in the data set "
-                "twice; remove the link"
+                f"{folder} and {places[place]} are the same folder through a link, so its recordings would be in the "
+                "data set twice; remove the link"
             )
         places[place] = folder
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -232,11 +234,13 @@ def _audio_files(root: Path) -> dict[str, Path]:
             name = printable(path.relative_to(root).with_suffix("").as_posix())
             if name in files:
                 raise DataError(
-                    f"{files[name]} and {path} would both be the clip {name!r}; rename one or remove it from the tree"
+                    f"{files[name]} and {path} would both be the clip {name!r}; rename or remove one of them"
                 )
             files[name] = path
     if not files:
-        raise DataError(f"{root}: holds no .wav or .flac files, in it or in its subfolders")
+        raise DataError(
+            f"{root}: contains no .wav or .flac files, not even in subfolders; set data.root to a folder with some"
+        )
     return files
 
 
@@ -256,7 +260,7 @@ def _probe_all(files: Mapping[str, Path], resample_hz: int | None, config: DataC
         try:
             info = probe_pcm16(path, config.channels)
             if broken == "skip":
-                read_pcm16(path, config.channels)  # an intact header may stand before corrupt audio
+                read_pcm16(path, config.channels)  # the audio may be corrupt although the header is intact
         except DataError as error:
             problems.append(printable(str(error)))
             continue
@@ -269,9 +273,9 @@ def _probe_all(files: Mapping[str, Path], resample_hz: int | None, config: DataC
     if broken == "skip" and clips:
         for problem in problems:
             print(f"skipped {problem}", file=sys.stderr)
-        print(f"data.broken=skip: {len(problems)} of {len(files)} files are left out", file=sys.stderr)
+        print(f"data.broken=skip: skipped {len(problems)} of {len(files)} files", file=sys.stderr)
         return clips
-    remedy = "; data.broken=skip leaves such files out" if clips else ""
+    remedy = "; data.broken=skip skips such files" if clips else ""
     if len(problems) == 1:
         raise DataError(problems[0] + remedy)
     more = len(problems) - _SHOWN_PROBLEMS
@@ -282,7 +286,7 @@ def _probe_all(files: Mapping[str, Path], resample_hz: int | None, config: DataC
 
 
 def _split_by_config(config: DataConfig, clips: Mapping[str, Clip]) -> Split | None:
-    """The split by the explicit lists of ``config``; None when it gives none."""
+    """Return the split by the explicit lists of ``config``; None if it has no lists."""
     lists = {
         "train": config.train_clips,
         "validation": config.validation_clips,
@@ -307,8 +311,8 @@ def _assemble(name: str, split: Split, clips: Mapping[str, Clip], resample_hz: i
 
 
 def _resample(pcm: Pcm, rate_hz: int, samples: int) -> Pcm:
-    """Convert the rate by librosa (soxr, high quality) and round to 16 bits: int32, ``samples`` of each channel."""
-    import librosa  # deferred: slow to load, and only needed when the user asks for a rate
+    """Resample with librosa (soxr, high quality) and round to 16 bits: int32, ``samples`` per channel."""
+    import librosa  # deferred: slow to load, and needed only for resampling
 
     signal = pcm.samples.astype(np.float32) / (SAMPLE_MAX + 1)
     converted: npt.NDArray[np.float32] = librosa.resample(
@@ -320,7 +324,7 @@ def _resample(pcm: Pcm, rate_hz: int, samples: int) -> Pcm:
 
 
 def spread(clips: Sequence[Clip], count: int) -> list[Clip]:
-    """``count`` clips evenly spread over ``clips``; all of them when ``count`` is 0 or too large."""
+    """Return ``count`` clips evenly spread over ``clips``; all of them if ``count`` is 0 or too large."""
     if not count or count >= len(clips):
         return list(clips)
     return [clips[index * len(clips) // count] for index in range(count)]

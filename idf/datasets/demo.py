@@ -1,7 +1,7 @@
-"""The demo speech inside the package: its clips, their fixed split and their digests.
+"""The demo speech in the package: its clips, their fixed split and their digests.
 
-Eight minutes of telephone prompts read by Allison Smith, 8 kHz; licence and attribution lie beside
-the files. ``tools/build_demo_data.py`` makes the folder.
+Eight minutes of telephone prompts read by Allison Smith, 8 kHz. The files' folder contains licence and
+attribution; ``tools/build_demo_data.py`` builds it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class DemoClip:
     """``train``, ``validation`` or ``test``."""
     samples: int
     sha256: str
-    """Of the samples, 16-bit little-endian, hexadecimal."""
+    """Hexadecimal digest of the samples, 16-bit little-endian."""
 
 
 @dataclass(frozen=True)
 class DemoManifest:
-    """What the package promises about its demo speech."""
+    """The manifest of the demo speech."""
 
     version: str
     rate_hz: int
@@ -36,7 +36,7 @@ class DemoManifest:
 
 
 def demo_folder() -> Path:
-    """Where the demo speech is installed.
+    """Return the folder of the demo speech.
 
     Raises:
         DataError: the package was installed without it, or runs from a zip file.
@@ -45,13 +45,13 @@ def demo_folder() -> Path:
     if not (folder / "manifest.json").is_file():
         raise DataError(
             f"{folder}: the demo speech is missing from this installation; "
-            f"install the package again with pip (running from a zip file is not supported)"
+            f"reinstall the package with pip (running from a zip file is not supported)"
         )
     return folder
 
 
 def read_demo_manifest(folder: Path | None = None) -> DemoManifest:
-    """The manifest of ``folder``, by default that of :func:`demo_folder`."""
+    """Return the manifest of ``folder``, by default of :func:`demo_folder`."""
     data = json.loads(((folder or demo_folder()) / "manifest.json").read_text(encoding="utf-8"))
     clips = tuple(
         DemoClip(

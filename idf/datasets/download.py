@@ -1,7 +1,4 @@
-"""Fetching one large file: resumable, checked against its SHA-256, visible only when it is whole.
-
-Not here: what is in the file (:mod:`idf.datasets.ljspeech`).
-"""
+"""Download of a large file: resumable, checked against its SHA-256, and visible only when complete."""
 
 from __future__ import annotations
 
@@ -39,20 +36,21 @@ def download(
     attempts: int = 5,
     pause_seconds: float = 2.0,
 ) -> None:
-    """Fetch ``url`` to ``target`` unless it is there already, and check the digest in either case.
+    """Download ``url`` to ``target`` unless it exists, and check the digest in either case.
 
-    The bytes collect in ``<target>.part``. When the connection breaks, the next attempt, of this call
-    or of a later one, asks for the rest only (HTTP Range); a server without ranges sends all again.
+    Data is collected in ``<target>.part``. After a broken connection the next attempt, in this call or a later one,
+    requests only the rest (HTTP Range). Servers without ranges send everything again.
 
     Args:
         sha256: expected digest, hexadecimal.
-        attempts: connections to try, with growing pauses (``pause_seconds``, doubled each time);
-            an attempt that brought new bytes does not count.
+        attempts: number of connections without any new data before giving up. Pauses between them start at
+            ``pause_seconds`` and double each time.
 
     Raises:
-        DataError: the server cannot be reached or refuses, or the digest is wrong (the bytes are then
-            removed, as resuming would not mend them).
-        OutputError: the disk is full and the like; what was fetched stays for the next call.
+        DataError: the server cannot be reached or refuses, or the digest is wrong (the data is then removed, because
+            resuming would not help).
+        OutputError: the file cannot be written, for example because the disk is full; the data so far is kept for
+            the next call.
     """
     part = target.with_name(target.name + ".part")
     with output_errors(target):
@@ -61,7 +59,7 @@ def download(
         _check(
             target,
             sha256,
-            f"remove it, or put the right file there; it should be {url}",
+            f"remove it or replace it with {url}",
         )
         return
     left = attempts
@@ -82,12 +80,12 @@ def download(
             if left <= 0:
                 reason = getattr(error, "reason", None) or error
                 raise DataError(
-                    f"cannot download {url}: {reason}; {_size(part):,} bytes are kept in {part}. "
-                    f"Check the connection and run the command again: it goes on where it stopped"
+                    f"cannot download {url}: {reason}; check the connection and run the command again to resume "
+                    f"({_size(part):,} bytes are in {part})"
                 ) from error
             time.sleep(pause_seconds * 2 ** (attempts - left))
     try:
-        _check(part, sha256, "it was removed; run the command again to fetch it afresh")
+        _check(part, sha256, "it was removed; run the command again to download it from scratch")
     except DataError:
         part.unlink()
         raise
@@ -97,10 +95,10 @@ def download(
 
 
 def _fetch_rest(url: str, part: Path) -> None:
-    """One connection: append to ``part`` what is missing.
+    """Append the missing data to ``part``, with a single connection.
 
     Raises:
-        ConnectionError: the server closed before all bytes were there.
+        ConnectionError: the server closed the connection too early.
     """
     have = _size(part)
     request = urllib.request.Request(url, headers={"User-Agent": "idf", "Accept-Encoding": "identity"})
@@ -109,7 +107,7 @@ def _fetch_rest(url: str, part: Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        # "Range not satisfiable": nothing is missing. The digest decides whether it is the right file.
+        # "Range not satisfiable" means that nothing is missing; the digest tells whether it is the right file.
         if have and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             return
         raise

@@ -1,4 +1,4 @@
-"""The LJSpeech data set: one reader, 13,100 clips, 24 hours, 22.05 kHz, public domain.
+"""The LJSpeech data set: one speaker, 13,100 clips, 24 hours, 22.05 kHz, public domain.
 
 Source: Keith Ito and Linda Johnson, "The LJ Speech Dataset", 2017,
 https://keithito.com/LJ-Speech-Dataset/.
@@ -36,7 +36,7 @@ MINI_LISTS = {
 
 
 def find_ljspeech(root: Path) -> Path | None:
-    """The folder with ``metadata.csv`` and ``wavs/``: ``root`` itself or ``root/LJSpeech-1.1``; None without."""
+    """Return the folder with ``metadata.csv`` and ``wavs/``, which is ``root`` or ``root/LJSpeech-1.1``, or None."""
     for folder in (root, root / ARCHIVE_FOLDER):
         if (folder / "metadata.csv").is_file() and (folder / "wavs").is_dir():
             return folder
@@ -44,10 +44,10 @@ def find_ljspeech(root: Path) -> Path | None:
 
 
 def ljspeech_files(folder: Path) -> dict[str, Path]:
-    """Name and path of every clip under ``folder/wavs``.
+    """Return the name and path of every clip in ``folder/wavs``.
 
     Raises:
-        DataError: a clip that ``metadata.csv`` lists has no file (an incomplete copy), or there is none.
+        DataError: a clip in ``metadata.csv`` has no file, or there are no files.
     """
     try:
         files = {path.stem: path for path in sorted((folder / "wavs").glob("*.wav")) if not path.name.startswith(".")}
@@ -58,19 +58,19 @@ def ljspeech_files(folder: Path) -> dict[str, Path]:
     missing = [name for name in listed if name not in files]
     if missing:
         raise DataError(
-            f"{folder}: {len(missing)} clips of metadata.csv have no file in wavs/, the first is {missing[0]}.wav; "
-            f"the copy is incomplete: copy it again, or extract the archive again"
+            f"{folder}: incomplete, {len(missing)} clips of metadata.csv have no file in wavs/ (first: "
+            f"{missing[0]}.wav); copy it again or extract the archive again"
         )
     if not files:
-        raise DataError(f"{folder / 'wavs'}: holds no .wav files")
+        raise DataError(f"{folder / 'wavs'}: contains no .wav files; extract the archive again")
     return files
 
 
 def download_ljspeech(root: Path, *, url: str = ARCHIVE_URL, sha256: str = ARCHIVE_SHA256) -> Path:
-    """Make sure that LJSpeech is under ``root``: fetch the official archive (2.7 GB) and extract it (3.8 GB).
+    """Download the official archive (2.7 GB) to ``root`` and extract it (3.8 GB), unless the data set is there.
 
-    Nothing is done when the data set is there. An archive that already lies in ``root`` is used
-    and kept; one that was fetched is removed once it is extracted. Extraction is atomic.
+    An archive that is already in ``root`` is used and kept; a downloaded one is removed after extraction. Extraction
+    is atomic.
 
     Returns:
         The folder with ``metadata.csv`` and ``wavs/``.
@@ -83,7 +83,7 @@ def download_ljspeech(root: Path, *, url: str = ARCHIVE_URL, sha256: str = ARCHI
     if found is not None:
         return found
     with exclusive(root / ".ljspeech.lock"):
-        found = find_ljspeech(root)  # another process may have finished while this one waited
+        found = find_ljspeech(root)  # another process may have finished meanwhile
         if found is not None:
             return found
         archive = root / url.rsplit("/", 1)[-1]
@@ -99,7 +99,7 @@ def download_ljspeech(root: Path, *, url: str = ARCHIVE_URL, sha256: str = ARCHI
 
 
 def _extract(archive: Path, root: Path) -> None:
-    """Extract into a temporary folder beside the target and rename."""
+    """Extract into a temporary folder beside the target, then rename it."""
     target = root / ARCHIVE_FOLDER
     if target.exists():
         raise DataError(f"{target}: exists but lacks metadata.csv or wavs/; remove it and run the command again")
@@ -113,8 +113,8 @@ def _extract(archive: Path, root: Path) -> None:
             ):
                 task = bar.add_task("extracting", total=archive.stat().st_size)
                 for member in contents:
-                    # The filter keeps members inside the folder; Python before 3.11.4 lacks it, and the
-                    # digest has shown that this is the official archive.
+                    # The filter keeps members inside the folder. Python before 3.11.4 does not have it, but the
+                    # digest proves that this is the official archive.
                     if hasattr(tarfile, "data_filter"):
                         contents.extract(member, scratch, filter="data")
                     else:
@@ -124,7 +124,7 @@ def _extract(archive: Path, root: Path) -> None:
             raise DataError(f"{archive}: cannot be extracted ({error})") from error
         source = scratch / ARCHIVE_FOLDER
         if not source.is_dir():
-            raise DataError(f"{archive}: holds no folder {ARCHIVE_FOLDER}")
+            raise DataError(f"{archive}: contains no folder {ARCHIVE_FOLDER}")
         with output_errors(target):
             os.rename(source, target)
             sync_folder(root)

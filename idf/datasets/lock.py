@@ -1,7 +1,7 @@
-"""One process at a time for work whose result is shared, such as building shards or downloading.
+"""Locks for work whose result processes share, such as building shards or downloading.
 
-Results appear by an atomic rename, so the lock saves double work and is not needed for correctness:
-where a file system has no locks, the block simply runs.
+Results appear by an atomic rename, so a lock only avoids duplicate work. On file systems without locks, the work is
+simply done.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import IO, Any
 
 from idf.files import output_errors
 
-fcntl: Any = None  # stays so where the system is not POSIX
+fcntl: Any = None  # remains None on systems other than POSIX
 with contextlib.suppress(ImportError):
     fcntl = importlib.import_module("fcntl")
 
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path`` (made if need be, left behind) while the block runs; wait for others.
+    """Wait for the lock file ``path`` and hold it while the block runs; create it if needed and leave it.
 
-    The system releases the lock when a process dies, so a stale file never blocks anyone.
+    The system releases the lock when a process dies, so a stale file never blocks another process.
 
     Raises:
-        OutputError: the lock file cannot be made.
+        OutputError: the lock file cannot be created.
     """
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,12 +39,12 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def try_lock(file: IO[bytes]) -> bool:
-    """Lock a file for this process alone if nobody holds it; False as well where there are no locks."""
+    """Lock a file exclusively without waiting; return False if it is locked or there are no locks."""
     return _flock(file, "LOCK_EX")
 
 
 def lock_shared(file: IO[bytes]) -> bool:
-    """Lock a file together with others; False where one holds it alone."""
+    """Lock a file shared without waiting; return False if a process holds it exclusively."""
     return fcntl is None or _flock(file, "LOCK_SH")
 
 

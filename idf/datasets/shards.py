@@ -1,13 +1,12 @@
 """TFRecord shards: the training clips of a data set in a few large files, built once and cached.
 
-Record: the samples of one clip, 16-bit little-endian, and nothing else; the files are uncompressed.
-So the framing of TFRecord (12 bytes before and 4 after each record) leaves the samples at offsets
-that follow from the clip lengths alone, and a reader may either stream the records
-(``tf.data.TFRecordDataset``) or map the files and pick windows anywhere. Mapping is what training
-does: it costs no memory beyond what the system caches, for minutes of speech and for days.
+A record contains only the samples of one clip, 16-bit little-endian, and the files are uncompressed. With TFRecord's
+framing (12 bytes before and 4 after each record), the offsets of the samples follow from the clip lengths alone.
+Readers can either stream the records (``tf.data.TFRecordDataset``) or map the files and read windows anywhere.
+Training maps them, which needs no memory beyond the system's cache, for minutes of speech as for days.
 
-``meta.json`` beside the shards lists clips, lengths and file names. The folder appears by one rename,
-after everything in it is written.
+``meta.json`` beside the shards lists clips and lengths. The folder appears by an atomic rename after everything in it
+is written.
 """
 
 from __future__ import annotations
@@ -33,23 +32,23 @@ from idf.files import output_errors
 _FORMAT = 1
 _HEAD_BYTES, _FOOT_BYTES = 12, 4
 _SHARD_BYTES = 256 << 20
-"""A shard is closed once it is this large; few files, and none too large to copy about."""
+"""Size at which a shard is closed, so that there are few files that are still easy to copy."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where a clip's samples lie."""
+    """The position of a clip's samples."""
 
     clip: str
     shard: int
     offset: int
-    """Of the first sample, in samples (not bytes) from the start of the shard."""
+    """Position of the first sample, in samples (not bytes) from the start of the shard."""
     samples: int
 
 
 @dataclass(frozen=True)
 class Shards:
-    """An opened cache folder. Picklable; the files are mapped by :meth:`open`."""
+    """An opened cache folder. It is picklable, because :meth:`open` maps the files."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -57,14 +56,14 @@ class Shards:
     """In the order of the training clips."""
 
     def open(self) -> list[npt.NDArray[np.int16]]:
-        """Map each shard, read-only, as int16 (file bytes / 2,). Framing included; see :class:`Record`."""
+        """Map each shard read-only, including the framing: int16 (file bytes / 2,). See :class:`Record`."""
         return [np.memmap(path, dtype="<i2", mode="r") for path in self.files]
 
 
 def build_shards(dataset: Dataset, cache: Path) -> Shards:
-    """The shards of ``dataset.train`` under ``cache``: built if they are missing or damaged, else reused.
+    """Return the shards of ``dataset.train`` under ``cache``; build them if they are missing or damaged.
 
-    Other data, another rate, or a source file that was changed give another entry of the cache.
+    Different data, a different rate or a changed source file give a different entry of the cache.
 
     Raises:
         DataError: there are no training clips, or one cannot be read.
@@ -73,13 +72,19 @@ def build_shards(dataset: Dataset, cache: Path) -> Shards:
     if not dataset.train:
         raise DataError(
             f"{dataset.name}: no training clips in the split {dataset.split!r} of {len(dataset.clips)} clips; "
-            f"give more clips, another data.train_fraction, or data.train_clips"
+            f"add clips, or change data.train_fraction or data.train_clips"
         )
     return cached(cache / source_hash(dataset), _open_folder, lambda folder: _write(dataset, folder))
 
 
 def source_hash(dataset: Dataset) -> str:
-    """Names the folder: format, rate, change, and name, path, length, size and time of each training file."""
+    """Return the name of the folder, a hash of format, rate, transformation and the training files.
+
+    Of each file it covers name, path, length, rate, size and modification time.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     digest = hashlib.sha256(f"format {_FORMAT}\nrate {dataset.resample_hz}\n".encode())
     if dataset.change is not None:
         digest.update(f"change {dataset.change.name}\n".encode())
@@ -133,10 +138,10 @@ def _write(dataset: Dataset, folder: Path) -> None:
 
 
 def _read_ahead(dataset: Dataset, clips: Sequence[Clip]) -> Iterator[npt.NDArray[np.int32]]:
-    """The samples of each clip, in order; several at a time, as a change may take longer than reading."""
+    """Yield the samples of each clip in order, reading several in parallel because transformations may be slow."""
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
-        # Not all at once: they would lie in memory.
+        # In groups, because all clips together may not fit into memory.
         for first in range(0, len(clips), 4 * workers):
             for pcm in pool.map(dataset.read, clips[first : first + 4 * workers]):
                 yield pcm.samples
@@ -155,7 +160,7 @@ def _assign_shards(clips: Sequence[Clip]) -> list[list[Clip]]:
 
 
 def _open_folder(folder: Path) -> Shards | None:
-    """The shards in ``folder``, or None when it is missing, unreadable, or a file has the wrong size."""
+    """Return the shards in ``folder``; None if it is missing or unreadable, or a file has the wrong size."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         if meta["format"] != _FORMAT:

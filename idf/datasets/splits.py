@@ -1,6 +1,6 @@
-"""Dividing clips into training, validation and test: by a stable hash of the name, or by lists.
+"""Splits of clips into training, validation and test, by a stable hash of the name or by lists.
 
-Names alone decide. Adding, removing or renaming one clip never moves another from training to test.
+Only names matter, so adding, removing or renaming one clip never moves another between parts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RANGE = ".."
 
 @dataclass(frozen=True)
 class Split:
-    """Clip names of each part, sorted, and how the split is called in tables."""
+    """Sorted clip names of each part, and the name of the split for tables."""
 
     name: str
     train: tuple[str, ...]
@@ -26,7 +26,7 @@ class Split:
 
 
 def hash_position(name: str) -> float:
-    """Where a clip lies in [0, 1): the first 53 bits of the SHA-256 of its name, over 2^53."""
+    """Return the position of a clip in [0, 1): the first 53 bits of the SHA-256 of its name, divided by 2^53."""
     return (int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 11) / 2**53
 
 
@@ -40,12 +40,12 @@ def split_by_hash(names: Sequence[str], train_fraction: float, validation_fracti
     if not (train_fraction >= 0 and validation_fraction >= 0 and edge <= 1 + 1e-9):
         raise DataError(
             f"data.train_fraction={train_fraction} and data.validation_fraction={validation_fraction}: "
-            f"both must be 0 or more and sum to at most 1; the rest is the test split"
+            f"both must be at least 0 and sum to at most 1; the rest is the test split"
         )
     parts: tuple[list[str], list[str], list[str]] = ([], [], [])
     for name in sorted(names):
         position = hash_position(name)
-        # An edge that floating point puts at 0.9999… still means "no test clips".
+        # Fractions that sum to 0.9999… in floating point still mean "no test clips".
         part = 0 if position < train_fraction else 1 if position < edge or edge > 1 - 1e-9 else 2
         parts[part].append(name)
     test_fraction = max(0.0, 1 - edge)
@@ -54,16 +54,16 @@ def split_by_hash(names: Sequence[str], train_fraction: float, validation_fracti
 
 
 def split_by_lists(names: Sequence[str], lists: Mapping[str, Sequence[str] | None]) -> Split:
-    """Split by explicit lists; a list that is missing (None) is an empty part.
+    """Split by explicit lists; a missing list (None) is an empty part.
 
     Args:
         names: every clip of the data set.
-        lists: for ``train``, ``validation`` and ``test`` the entries of ``data.<part>_clips``: clip
-            names, ranges ``FIRST..LAST`` (both ends included, in sorted order of the names) and
+        lists: the entries of ``data.<part>_clips`` for ``train``, ``validation`` and ``test``: clip
+            names, ranges ``FIRST..LAST`` (including both ends, in sorted order of the names) and
             patterns with ``*``, ``?`` or ``[…]``.
 
     Raises:
-        DataError: an entry matches no clip, a range runs backwards, or two lists share a clip.
+        DataError: an entry matches no clip, a range is reversed, or two lists share a clip.
     """
     ordered = sorted(names)
     parts = {part: _resolve(f"data.{part}_clips", entries or (), ordered) for part, entries in lists.items()}
@@ -75,9 +75,9 @@ def split_by_lists(names: Sequence[str], lists: Mapping[str, Sequence[str] | Non
         shared = sorted(set(parts[first]) & set(parts[second]))
         if shared:
             raise DataError(
-                f"data.{first}_clips and data.{second}_clips share {_some(shared)}; a clip may be in one list only"
+                f"data.{first}_clips and data.{second}_clips share {_some(shared)}; remove them from one of the lists"
             )
-    # Two different lists must not look alike in a table, so the title carries a digest.
+    # The digest in the title distinguishes different lists in a table.
     text = "\n".join(f"{part} {name}" for part in ("train", "validation", "test") for name in parts[part])
     title = f"lists {hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return Split(title, parts["train"], parts["validation"], parts["test"])
@@ -100,7 +100,7 @@ def _resolve(key: str, entries: Sequence[str], ordered: Sequence[str]) -> tuple[
                 if end not in known:
                     raise DataError(f"{key}: {entry!r}: {_unknown(end, ordered)}")
             if first > last:
-                raise DataError(f"{key}: the range {entry!r} runs backwards; write {last}{_RANGE}{first}")
+                raise DataError(f"{key}: the range {entry!r} is reversed; write {last}{_RANGE}{first}")
             chosen.update(name for name in ordered if first <= name <= last)
         else:
             raise DataError(f"{key}: {_unknown(entry, ordered)}")
@@ -112,6 +112,6 @@ def _unknown(name: str, ordered: Sequence[str]) -> str:
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:
-    """The first few names and how many more there are."""
+    """Return the first few names and the number of the others."""
     more = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Small speech-like files to test on."""
+"""Small audio files for tests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MakeClips = Callable[..., Path]
 
 
 def noise(count: int, seed: int = 0) -> npt.NDArray[np.int32]:
-    """16-bit noise over the full range, int32 (count,)."""
+    """Return 16-bit noise over the full range, int32 (count,)."""
     return np.random.default_rng(seed).integers(-32768, 32768, count, dtype=np.int32)
 
 
 @pytest.fixture
 def make_clips(tmp_path: Path) -> MakeClips:
-    """Writes ``{name: length}`` as WAV files under a folder and returns the folder."""
+    """A function that writes WAV files of ``{name: length}`` to a folder and returns the folder."""
 
     def make(lengths: dict[str, int], folder: str = "clips", rate_hz: int = 8000) -> Path:
         root = tmp_path / folder

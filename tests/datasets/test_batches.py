@@ -1,4 +1,4 @@
-"""Training batches: a pure function of (seed, step), fair over all samples, and fast."""
+"""Training batches are a pure function of (seed, step), cover all samples evenly, and are fast."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def drawn(dataset: Dataset, cache: Path, first_step: int, steps: int, **settings
     return list(batches.as_numpy_iterator())
 
 
-def test_shape_type_and_number(dataset: Dataset, tmp_path: Path) -> None:
+def test_shape_dtype_and_number(dataset: Dataset, tmp_path: Path) -> None:
     batches = training_batches(dataset, first_step=3, steps=4, cache=tmp_path / "cache", **SETTINGS)
     assert batches.element_spec.shape == (5, 64)
     assert batches.element_spec.dtype == "int32"
@@ -65,14 +65,14 @@ def test_seeds_of_any_size(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_frozen_batches(tmp_path: Path) -> None:
-    """A change here would change every run that is resumed with a newer version."""
+    """A change would affect every run that is resumed with a newer version."""
     source = ramp_source(tmp_path, {"a": 1000, "b": 3000}, window=16, batch=6, seed=3)
     assert source.batch_at(0)[:, 0].tolist() == [2882, 2764, 1409, 2619, 2028, 1854]
     assert source.flipped_batch(10**9)[:, 0].tolist() == [-1725, -682, 1441, -3032, -1530, 3233]
 
 
 def ramp_source(folder: Path, lengths: dict[str, int], window: int, batch: int, seed: int) -> CropSource:
-    """Clips that count on from each other, starting at 1: a sample's value tells its clip and place."""
+    """Return a source whose samples count up across clips from 1, so that values identify clip and position."""
     root = folder / "ramps"
     root.mkdir()
     start = 1
@@ -83,13 +83,13 @@ def ramp_source(folder: Path, lengths: dict[str, int], window: int, batch: int, 
     return CropSource.of(shards, set(lengths), window, batch, seed)
 
 
-def test_crops_are_runs_of_one_clip(tmp_path: Path) -> None:
+def test_crops_are_consecutive_samples_of_one_clip(tmp_path: Path) -> None:
     source = ramp_source(tmp_path, {"a": 40, "b": 16, "c": 333}, window=16, batch=7, seed=0)
     edges = {0, 40, 56}
     for step in range(200):
         crops = source.batch_at(step)
         np.testing.assert_array_equal(np.diff(crops, axis=1), 1)
-        # No crop crosses from one clip into the next.
+        # No crop extends into the next clip.
         assert not any(first <= edge < last for edge in edges for first, last in crops[:, [0, -1]].tolist())
 
 
@@ -100,13 +100,13 @@ def test_an_epoch_draws_every_share_once_and_long_clips_more(tmp_path: Path) -> 
         starts = [int(source.batch_at(step)[0, 0]) for step in range(epoch * slots, (epoch + 1) * slots)]
         assert sum(start <= 40 for start in starts) == 2
         assert sum(40 < start <= 56 for start in starts) == 1
-        # One start in each twentieth of the starts that clip c allows.
+        # One start in each twentieth of the possible starts in clip c.
         shares = sorted((start - 57) * 20 // (333 - 16 + 1) for start in starts if start > 56)
         assert len(shares) == 20
         assert np.abs(np.array(shares) - np.arange(20)).max() <= 1
 
 
-def test_every_start_is_drawn_sooner_or_later(tmp_path: Path) -> None:
+def test_every_start_is_drawn_eventually(tmp_path: Path) -> None:
     source = ramp_source(tmp_path, {"a": 100}, window=16, batch=50, seed=0)
     starts = np.concatenate([source.batch_at(step)[:, 0] for step in range(100)])
     counts = np.bincount(starts, minlength=86)[1:]
@@ -115,7 +115,7 @@ def test_every_start_is_drawn_sooner_or_later(tmp_path: Path) -> None:
     assert counts.max() < 120
 
 
-def test_signs_flip_half_the_time_and_stay_inside_16_bits(make_clips: MakeClips, tmp_path: Path) -> None:
+def test_signs_flip_half_the_time_and_stay_within_16_bits(make_clips: MakeClips, tmp_path: Path) -> None:
     root = make_clips({})
     write_wav16(root / "a.wav", np.tile([-32768, -32768, 5], 400), 8000)
     dataset = open_folder(root)
@@ -133,7 +133,7 @@ def test_permuted_is_a_permutation(size: int, key: int) -> None:
     np.testing.assert_array_equal(np.sort(order), np.arange(size))
 
 
-def test_permuted_takes_a_key_for_each_entry() -> None:
+def test_permuted_accepts_a_key_for_each_entry() -> None:
     index = np.arange(50, dtype=np.uint64)
     keys = np.repeat(np.array([3, 4], np.uint64), 25)
     mixed = permuted(index, 50, keys)
@@ -142,7 +142,7 @@ def test_permuted_takes_a_key_for_each_entry() -> None:
 
 
 def test_permuted_spreads_evenly() -> None:
-    """Over many keys, each place gets each entry about equally often (chi-square, 99 degrees each)."""
+    """Over many keys, each place gets each entry about equally often (chi-square, 99 degrees of freedom)."""
     keys = hash64(np.uint64(0), np.arange(20_000, dtype=np.uint64))
     for index in (0, 1, 99):
         counts = np.bincount(permuted(np.full(20_000, index, np.uint64), 100, keys).astype(np.int64), minlength=100)
@@ -165,7 +165,8 @@ def test_short_clips_are_an_error_that_names_them(dataset: Dataset) -> None:
 
 def test_short_clips_may_be_skipped(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     assert [clip.name for clip in select_clips(dataset, 256, "skip")] == ["b", "c"]
-    assert "2 of 4 training clips, shorter than the window of 256 samples, are left out: a (" in capsys.readouterr().err
+    expected = "skipped 2 of 4 training clips, which are shorter than 256 samples: a ("
+    assert expected in capsys.readouterr().err
 
 
 def test_skipping_all_clips_is_an_error(dataset: Dataset) -> None:
@@ -180,7 +181,7 @@ def test_many_short_clips_are_counted(make_clips: MakeClips) -> None:
 
 
 def test_an_unknown_choice(dataset: Dataset) -> None:
-    with pytest.raises(DataError, match="the choices are error and skip"):
+    with pytest.raises(DataError, match="choose error or skip"):
         select_clips(dataset, 64, "ignore")
 
 
@@ -192,7 +193,7 @@ def test_no_training_clips(make_clips: MakeClips) -> None:
 
 
 def test_faster_than_any_training(tmp_path: Path) -> None:
-    """At least 2 M samples/s of CPU time at window 256, and no wait before a late first step."""
+    """At least 2 million samples per second of CPU time at window 256, without delay before a late first step."""
     dataset = open_dataset(DataConfig())
     batches = training_batches(
         dataset,

@@ -1,4 +1,4 @@
-"""The cache stays within its bound and never loses what somebody uses."""
+"""The cache stays within its limit and keeps entries that are in use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build(folder: Path) -> None:
 
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[Path]:
-    """Entries a, b and c that nobody uses any more, b used longest ago."""
+    """A cache with unused entries a, b and c, of which b is the least recently used."""
     for name, ago in {"a": 20, "b": 30, "c": 10}.items():
         assert cached(tmp_path / name, open_entry, build) == bytes(1000)
         os.utime(tmp_path / name / "used", (time.time() - ago,) * 2)
@@ -40,7 +40,7 @@ def three(tmp_path: Path) -> Iterator[Path]:
 
 
 def let_go(cache: Path) -> None:
-    """As the end of this process does."""
+    """Release the entries, as at the end of this process."""
     for folder in [folder for folder in _held if folder.parent == cache]:
         _held.pop(folder).close()
 
@@ -49,20 +49,20 @@ def names(cache: Path) -> list[str]:
     return [entry.folder.name for entry in entries(cache)]
 
 
-def test_what_was_used_longest_ago_goes_first(three: Path) -> None:
+def test_the_least_recently_used_entry_is_removed_first(three: Path) -> None:
     assert names(three) == ["b", "a", "c"]
     assert trim(three, 3000) == []
     [sentence] = trim(three, 2000)
     assert sentence.startswith(f"removed {three / 'b'} (1000 B)")
     assert names(three) == ["a", "c"]
-    assert cached(three / "a", open_entry, build)  # used again, and held from now on
+    assert cached(three / "a", open_entry, build)  # used again and held from here on
     [first, second] = trim(three, 500)
     assert first.startswith(f"removed {three / 'c'}")
-    assert second == f"{three} takes 1000 B, more than data.cache_gb allows: all of it is in use"
+    assert second == f"{three} takes 1000 B, more than data.cache_gb, but all of it is in use"
     assert names(three) == ["a"]
 
 
-def test_what_another_process_uses_stays_until_that_ends(three: Path) -> None:
+def test_an_entry_is_kept_until_the_process_that_uses_it_ends(three: Path) -> None:
     code = """
         import sys, time
         from pathlib import Path
@@ -82,12 +82,12 @@ def test_what_another_process_uses_stays_until_that_ends(three: Path) -> None:
     assert names(three) == []
 
 
-def test_a_damaged_entry_is_made_again(three: Path) -> None:
+def test_a_damaged_entry_is_rebuilt(three: Path) -> None:
     (three / "a" / "data").unlink()
     assert cached(three / "a", open_entry, build) == bytes(1000)
 
 
-def test_what_a_crash_left_goes_and_what_is_being_built_stays(three: Path) -> None:
+def test_leftovers_of_crashes_are_removed_but_not_current_builds(three: Path) -> None:
     (three / ".a.left").mkdir()
 
     def slow(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Opening data sets: the right clips in the right parts, and one clear message when that cannot be."""
+"""Opening data sets: the right clips in the right parts, or one clear message."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class TestFolder:
         middle = slice(len(expected) // 4, 3 * len(expected) // 4)
         assert np.abs(pcm.samples - expected)[middle].max() < 200
 
-    def test_full_scale_stays_inside_16_bits_when_resampled(self, tmp_path: Path) -> None:
+    def test_full_scale_stays_within_16_bits_when_resampled(self, tmp_path: Path) -> None:
         square = np.where(np.arange(2000) % 50 < 25, 32767, -32768)
         write_wav16(tmp_path / "a.wav", square, 8000)
         dataset = open_dataset(folder_config(tmp_path, rate_hz=11025, train_clips=["a"]))
@@ -95,11 +95,11 @@ class TestFolder:
 
     def test_root_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "x.wav").write_bytes(b"")
-        with pytest.raises(DataError, match=r"x\.wav: is a file; data\.root must be a folder"):
+        with pytest.raises(DataError, match=r"x\.wav: is a file; set data\.root to a folder"):
             open_dataset(folder_config(tmp_path / "x.wav"))
 
     def test_empty_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"holds no .wav or .flac files"):
+        with pytest.raises(DataError, match=r"contains no .wav or .flac files"):
             open_dataset(folder_config(tmp_path))
 
     def test_two_files_of_one_name(self, tmp_path: Path) -> None:
@@ -114,11 +114,11 @@ class TestFolder:
         (root / "d.wav").symlink_to(other / "c.wav")
         assert [clip.name for clip in open_dataset(folder_config(root)).clips] == ["a", "d", "linked/b", "linked/c"]
         (root / "again").symlink_to(other)
-        with pytest.raises(DataError, match=r"linked and \S*again are one folder, by a link"):
+        with pytest.raises(DataError, match=r"linked and \S*again are the same folder through a link"):
             open_dataset(folder_config(root))
         (root / "again").unlink()
         (root / "loop").symlink_to(root)
-        with pytest.raises(DataError, match=r"loop and \S*clips are one folder"):
+        with pytest.raises(DataError, match=r"loop and \S*clips are the same folder"):
             open_dataset(folder_config(root))
 
     def test_a_link_to_nothing(self, make_clips: MakeClips) -> None:
@@ -142,18 +142,18 @@ class TestFolder:
         soundfile.write(root / "c.wav", np.zeros((10, 2), np.int16), 8000)
         soundfile.write(root / "d.flac", noise(5000).astype(np.int16), 8000)
         damaged = bytearray((root / "d.flac").read_bytes())
-        damaged[len(damaged) // 2] ^= 255  # the header is whole
+        damaged[len(damaged) // 2] ^= 255  # the header stays intact
         (root / "d.flac").write_bytes(damaged)
         (root / "e.wav").write_bytes(b"")
-        with pytest.raises(DataError, match=r"2 of 5 files cannot be used; data\.broken=skip leaves such files out"):
+        with pytest.raises(DataError, match=r"2 of 5 files cannot be used; data\.broken=skip skips such files"):
             open_dataset(folder_config(root))
         dataset = open_dataset(folder_config(root, broken="skip"))
         assert [clip.name for clip in dataset.clips] == ["a", "b"]
-        said = capsys.readouterr().err
-        assert "c.wav: found 2 channels" in said
-        assert "d.flac: corrupt audio" in said
-        assert "e.wav: the file is empty" in said
-        assert "data.broken=skip: 3 of 5 files are left out" in said
+        output = capsys.readouterr().err
+        assert "c.wav: found 2 channels" in output
+        assert "d.flac: corrupt audio" in output
+        assert "e.wav: the file is empty" in output
+        assert "data.broken=skip: skipped 3 of 5 files" in output
         for name in "ab":
             (root / f"{name}.wav").unlink()
         with pytest.raises(DataError, match="3 of 3 files cannot be used:"):
@@ -209,11 +209,11 @@ class TestFingerprint:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (DataConfig(name="librivox"), "the sources are demo, ljspeech and folder"),
-        (DataConfig(rate_hz=16000), r"data\.rate_hz is for data=folder"),
-        (DataConfig(name="ljspeech", root="x", rate_hz=16000), r"data\.rate_hz is for data=folder"),
+        (DataConfig(name="librivox"), "choose demo, ljspeech or folder"),
+        (DataConfig(rate_hz=16000), "only data=folder can be resampled"),
+        (DataConfig(name="ljspeech", root="x", rate_hz=16000), "only data=folder can be resampled"),
         (DataConfig(name="folder", root="x", rate_hz=-1), "must be a positive rate"),
-        (DataConfig(download=True), r"data\.download is for data=ljspeech"),
+        (DataConfig(download=True), "only data=ljspeech can be downloaded"),
     ],
 )
 def test_settings_that_do_not_fit_the_source(config: DataConfig, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The bundled demo speech is whole: every sample has the digest that the manifest states."""
+"""The bundled demo speech is complete, and its samples match the digests in the manifest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_every_clip_has_the_samples_of_the_manifest() -> None:
         assert hashlib.sha256(pcm.samples.astype("<i2").tobytes()).hexdigest() == entry.sha256
 
 
-def test_the_folder_holds_the_manifest_s_clips_and_nothing_else() -> None:
+def test_the_folder_contains_only_the_clips_of_the_manifest() -> None:
     files = {path.name for path in demo_folder().iterdir() if not path.name.startswith(".")}
     clips = {f"{clip.name}.flac" for clip in read_demo_manifest().clips}
     assert files == clips | {"manifest.json", "LICENSE.txt", "ATTRIBUTION.md"}
@@ -50,6 +50,6 @@ def test_explicit_lists_replace_the_fixed_split() -> None:
     assert dataset.split.startswith("lists ")
 
 
-def test_licence_and_attribution_lie_beside_the_clips() -> None:
+def test_licence_and_attribution_are_beside_the_clips() -> None:
     assert "CC BY-SA 3.0" in (demo_folder() / "LICENSE.txt").read_text(encoding="utf-8")
     assert "Allison Smith" in (demo_folder() / "ATTRIBUTION.md").read_text(encoding="utf-8")

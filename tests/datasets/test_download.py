@@ -1,4 +1,4 @@
-"""Downloads against a local server: resumed, checked, and never half-visible."""
+"""Downloads from a local server: resumed, checked, and never visible before they are complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Server:
     url: str = ""
     ranges: bool = True
     break_after: list[int] = field(default_factory=list)
-    """Bytes to send before closing, for one request each; empty: send all."""
+    """Bytes to send before closing the connection, for each request in turn; empty to send everything."""
     status: int | None = None
     asked: list[str | None] = field(default_factory=list)
     """The Range header of each request."""
@@ -85,9 +85,9 @@ def test_a_broken_connection_is_resumed_at_once(server: Server, tmp_path: Path) 
     assert server.asked == [None, "bytes=300000-", "bytes=500000-"]
 
 
-def test_a_later_call_goes_on_where_the_first_stopped(server: Server, tmp_path: Path) -> None:
+def test_a_later_call_resumes_where_the_first_stopped(server: Server, tmp_path: Path) -> None:
     server.break_after = [400_000, 0]
-    with pytest.raises(DataError, match=r"400,000 bytes are kept in .*file\.bin\.part"):
+    with pytest.raises(DataError, match=r"400,000 bytes are in .*file\.bin\.part"):
         download(server.url, DIGEST, tmp_path / "file.bin", attempts=1, pause_seconds=0)
     assert not (tmp_path / "file.bin").exists()
     server.asked.clear()
@@ -103,7 +103,7 @@ def test_a_server_without_ranges_sends_all_again(server: Server, tmp_path: Path)
     assert (tmp_path / "file.bin").read_bytes() == CONTENT
 
 
-def test_a_part_that_is_already_whole(server: Server, tmp_path: Path) -> None:
+def test_a_part_that_is_already_complete(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.bin.part").write_bytes(CONTENT)
     download(server.url, DIGEST, tmp_path / "file.bin")
     assert (tmp_path / "file.bin").read_bytes() == CONTENT
@@ -130,7 +130,7 @@ def test_a_refusal(server: Server, tmp_path: Path) -> None:
 
 
 def test_nobody_answers(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Check the connection and run the command again"):
+    with pytest.raises(DataError, match="check the connection and run the command again"):
         download("http://127.0.0.1:9/file.bin", DIGEST, tmp_path / "file.bin", attempts=2, pause_seconds=0)
 
 

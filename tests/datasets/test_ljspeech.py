@@ -1,4 +1,4 @@
-"""LJSpeech: its layout, its splits, and its download, with a tiny archive in place of the official one."""
+"""LJSpeech: its layout, its splits, and its download, with a tiny archive instead of the official one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def opened(root: Path, **settings: object) -> tuple[list[str], list[str], list[s
     return parts[0], parts[1], parts[2], dataset.name, dataset.split
 
 
-def test_the_mini_set_has_a_split_of_its_own(tmp_path: Path) -> None:
+def test_the_mini_set_has_its_own_split(tmp_path: Path) -> None:
     root = make_ljspeech(tmp_path / "lj", MINI)
     assert opened(root) == (MINI[:22], MINI[22:24], MINI[24:], "ljspeech-mini", "ljspeech-mini-v1")
 
@@ -49,7 +49,7 @@ def test_the_same_split_written_out_has_the_same_name(tmp_path: Path) -> None:
     assert written == opened(root)
 
 
-def test_lists_come_first(tmp_path: Path) -> None:
+def test_lists_take_precedence(tmp_path: Path) -> None:
     root = make_ljspeech(tmp_path / "lj", MINI)
     train, validation, test, name, split = opened(root, train_clips=["LJ001-0001..LJ001-0004"], test_clips=["*8"])
     assert (train, validation, test) == (MINI[:4], [], ["LJ001-0008", "LJ001-0018", "LJ001-0028"])
@@ -72,7 +72,9 @@ def test_the_root_may_be_the_parent(tmp_path: Path) -> None:
 def test_an_incomplete_copy(tmp_path: Path) -> None:
     root = make_ljspeech(tmp_path / "lj", MINI)
     (root / "wavs" / "LJ001-0007.wav").unlink()
-    with pytest.raises(DataError, match=r"1 clips of metadata.csv have no file in wavs/, the first is LJ001-0007"):
+    with pytest.raises(
+        DataError, match=r"incomplete, 1 clips of metadata.csv have no file in wavs/ \(first: LJ001-0007"
+    ):
         opened(root)
 
 
@@ -87,7 +89,7 @@ def test_missing_root(tmp_path: Path) -> None:
 
 
 def test_a_root_that_is_something_else(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no metadata\.csv and wavs/"):
+    with pytest.raises(DataError, match=r"contains no metadata\.csv and wavs/"):
         opened(tmp_path)
 
 
@@ -123,13 +125,13 @@ def test_downloads_and_extracts(archive: tuple[Path, str], url: str, tmp_path: P
     assert folder == root / "LJSpeech-1.1"
     assert read_pcm16(folder / "wavs" / "LJ001-0002.wav").samples.tolist() == noise(50, 1).tolist()
     assert opened(root)[0] == MINI[:22]
-    # Neither the archive nor anything half-extracted stays.
+    # Neither the archive nor a partial extraction remains.
     assert [path.name for path in root.iterdir() if path.name != ".ljspeech.lock"] == ["LJSpeech-1.1"]
     archive[0].unlink()
     assert download_ljspeech(root, url=url, sha256=archive[1]) == folder
 
 
-def test_an_archive_that_is_there_is_used_and_kept(archive: tuple[Path, str]) -> None:
+def test_an_existing_archive_is_used_and_kept(archive: tuple[Path, str]) -> None:
     root = archive[0].parent
     download_ljspeech(root, url=f"http://127.0.0.1:9/{archive[0].name}", sha256=archive[1])
     assert opened(root)[2] == MINI[24:]

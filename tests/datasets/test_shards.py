@@ -1,4 +1,4 @@
-"""Shards: real TFRecords of exactly the clips' samples, built once, whole or not at all."""
+"""Shards: valid TFRecords of exactly the clips' samples, built once, completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .conftest import MakeClips, noise
 
 @dataclass(frozen=True)
 class Halved:
-    """A change with a name."""
+    """A transformation of clips that halves samples."""
 
     name: str
 
@@ -43,7 +43,7 @@ def open_folder(root: Path) -> Dataset:
 
 
 @pytest.mark.parametrize("shard_bytes", [1, 150, 1 << 20])
-def test_records_hold_the_samples_for_both_kinds_of_reader(
+def test_both_kinds_of_reader_find_the_samples(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_bytes: int
 ) -> None:
     import tensorflow as tf
@@ -75,7 +75,7 @@ def test_other_sources_have_other_folders(dataset: Dataset, tmp_path: Path) -> N
     root = dataset.train[0].path.parent
     resampled = open_dataset(DataConfig(name="folder", root=str(root), train_clips=["*"], rate_hz=4000))
     folders.add(build_shards(resampled, cache).folder)
-    # The same length and size, other samples: the time of change tells.
+    # Same length and size but different samples: only the modification time differs.
     folders.add(build_shards(replace(open_folder(root), change=Halved("a")), cache).folder)
     folders.add(build_shards(replace(open_folder(root), change=Halved("b")), cache).folder)
     write_wav16(root / "a.wav", noise(101, 77), 8000)
@@ -95,7 +95,7 @@ def test_clips_are_changed_as_they_are_read(dataset: Dataset, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("damage", ["short file", "no file", "no meta", "bad meta"])
-def test_damaged_shards_are_built_again(dataset: Dataset, tmp_path: Path, damage: str) -> None:
+def test_damaged_shards_are_rebuilt(dataset: Dataset, tmp_path: Path, damage: str) -> None:
     shards = build_shards(dataset, tmp_path / "cache")
     whole = shards.files[0].read_bytes()
     if damage == "short file":
@@ -128,7 +128,7 @@ def test_an_impossible_cache(dataset: Dataset, tmp_path: Path) -> None:
         build_shards(dataset, tmp_path / "file")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def on_a_full_disk(number: int) -> str:
         return "/dev/full"

@@ -1,4 +1,4 @@
-"""Splits: stable for ever, independent of the other clips, and strict about lists."""
+"""Splits are stable, independent of other clips, and strict about lists."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NAMES = [f"LJ001-{number:04d}" for number in range(1, 29)]
 
 
 def test_hash_positions_never_change() -> None:
-    """Frozen values: a change here would move clips between training and test in every data set."""
+    """A change to these frozen values would move clips between training and test in every data set."""
     assert hash_position("LJ001-0001") == 0.17778208204248303
     assert hash_position("a/b ü") == 0.8717777034353901
 
 
 @given(names=st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=30), data=st.data())
-def test_a_clip_keeps_its_part_whatever_the_others_are(names: set[str], data: st.DataObject) -> None:
+def test_the_part_of_a_clip_does_not_depend_on_the_others(names: set[str], data: st.DataObject) -> None:
     some = data.draw(st.lists(st.sampled_from(sorted(names)), unique=True, min_size=1))
     whole, part = split_by_hash(sorted(names), 0.6, 0.2), split_by_hash(some, 0.6, 0.2)
     for key in ("train", "validation", "test"):
@@ -64,7 +64,7 @@ def test_a_missing_list_is_an_empty_part() -> None:
     assert (split.train, split.validation, split.test) == ((), (), tuple(NAMES))
 
 
-def test_a_name_with_pattern_marks_is_a_name_first() -> None:
+def test_a_name_with_pattern_characters_is_first_read_as_a_name() -> None:
     assert split_by_lists(["take [1]", "take 1"], lists(["take [1]"])).train == ("take [1]",)
 
 
@@ -81,11 +81,11 @@ def test_different_lists_have_different_titles() -> None:
         (["LJ001-001"], r"data\.train_clips: there is no clip 'LJ001-001'; did you mean LJ001-0"),
         (["zebra"], "there is no clip 'zebra'; clips are named LJ001-0001, .* and 23 more"),
         (["LJ001-0001..LJ001-0099"], "there is no clip 'LJ001-0099'; did you mean"),
-        (["LJ001-0005..LJ001-0002"], r"runs backwards; write LJ001-0002\.\.LJ001-0005"),
+        (["LJ001-0005..LJ001-0002"], r"is reversed; write LJ001-0002\.\.LJ001-0005"),
         (["LJ002-*"], r"no clip matches the pattern 'LJ002-\*'"),
     ],
 )
-def test_entries_that_name_nothing(entries: list[str], message: str) -> None:
+def test_entries_without_matching_clips(entries: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         split_by_lists(NAMES, lists(entries))
 
