@@ -28,7 +28,7 @@ class Differentiable:
 
     def matmul(self, x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         if len(x.shape) == 2 and len(w.shape) == 3:
-            # one input for a stack of nets: a single large product, which a broadcast would repeat
+            # the same input for a stack of nets: one large product instead of one per net
             return tf.einsum("ni,lih->lnh", x, w)
         return tf.matmul(x, w)
 

@@ -1,4 +1,4 @@
-"""Fixed point carried in NumPy float64: the arithmetic of encoders and decoders. See :mod:`idf.arithmetic`."""
+"""Fixed-point values in NumPy float64: the arithmetic of encoders and decoders. See :mod:`idf.arithmetic`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Exact:
 
     def sum(self, x: np.ndarray, axis: int) -> np.ndarray:
         if axis == -1:
-            return np.matmul(x, np.ones(x.shape[-1]))  # five times as fast as np.sum along short axes
+            return np.matmul(x, np.ones(x.shape[-1]))  # five times faster than np.sum along short axes
         return np.sum(x, axis)
 
     def least(self, x: np.ndarray, axis: int) -> np.ndarray:
@@ -105,7 +105,7 @@ class Exact:
         return x - 65536.0 * np.floor((x + 32768.0) / 65536.0)
 
     def level_index(self, power: np.ndarray) -> np.ndarray:
-        # thresholds[k] is the least power of level k + 1, so that a search gives the floor of the logarithm
+        # thresholds[k] is the smallest power of level k + 1, so the search gives the floor of the logarithm
         return np.searchsorted(THRESHOLDS, power, side="right").astype(np.float64)
 
     def level_value(self, index: np.ndarray) -> np.ndarray:

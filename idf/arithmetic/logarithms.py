@@ -1,8 +1,7 @@
-"""Logarithms and powers of two without a mathematics library, whose last bit differs between machines.
+"""Logarithms and powers of two without a math library, whose results differ in the last bit between machines.
 
-Both take a number apart into its exponent, which is exact, and a mantissa near 1, for which a short series
-in a fixed order of IEEE operations is enough. The results are rounded to a grid far coarser than the error
-of the series.
+Both split a number into an exact exponent and a mantissa near 1 (or a small fraction), for which a short series of
+IEEE operations in a fixed order suffices. The results are rounded to a grid far coarser than the error of the series.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _ROOT_HALF = 0.7071067811865476
 _TWICE_LOG2_E = 2.8853900817779268
 _LN_2 = 0.6931471805599453
 _LEAST = 18
-"""2^-18 and what is smaller is 0 on the grid of powers."""
+"""Powers of 2^-18 and less round to 0 on their grid."""
 _POWERS = 2.0 ** -np.arange(_LEAST + 1.0)
 _MANTISSA, _HALF = (1 << 52) - 1, 1022 << 52
 

@@ -1,4 +1,4 @@
-"""Integer flows: maps from integers to integers that are undone exactly, whatever their nets compute."""
+"""Integer flows: maps between integers that are inverted exactly, whatever their nets compute."""
 
 from idf.flows.coupling import AdditiveCoupling
 from idf.flows.gated import GatedCoupling, GatedCouplings, split_of

@@ -1,7 +1,7 @@
 """Integer additive coupling (Hoogeboom et al. 2019, eq. 8): ``x_b ← wrap16(x_b + round(s · net(x_a / s)))``.
 
 The net sees the first channels (x_a) and shifts the others (x_b). Wrapping modulo 2^16 keeps every
-latent inside 16 bits, so that any input whatever stays codable.
+latent within 16 bits, so any input can be coded.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from idf.nets.level import normalise_by_level, normalise_full_scale
 
 
 class AdditiveCoupling:
-    """Shifts ``channels - seen`` channels by what a WaveNet makes of the first ``seen``.
+    """Shifts ``channels - seen`` channels by the output of a WaveNet on the first ``seen`` channels.
 
     Args:
-        level_equivariant: which of the two normalisations above the net gets.
-        offset: 16-bit steps added to every shift; not 0 only to show what the original's wrap does to training.
+        level_equivariant: normalise the net's input by the local level, not by full scale (:mod:`idf.nets.level`).
+        offset: added to every shift, in 16-bit steps; not 0 only to show how the original's wrap affects training.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Small integer couplings: a linear prediction, gated linear experts and a residual net, each from zero.
+"""Small integer couplings: a linear prediction, gated linear experts and a residual net, all starting at zero.
 
 ::
 
@@ -6,10 +6,10 @@
     predict   the same                               x_a: those that stay; x_b: the last channel
     split     the same                               x_a: the first channels, a fraction; x_b: the others
 
-``update`` is the second half of a lifting step (W. Sweldens, *The lifting scheme*, 1998): the leaving channel
-takes out of the others what they could not carry at their lower rate. Shifts follow the local level of x_a, so
-the flow is equivariant to loudness. The nets of all couplings lie in one stack, by number and by the channels'
-places in the squeezed frame, so that training compiles one step and goes through it as often as there are couplings.
+``update`` is the second half of a lifting step (W. Sweldens, *The lifting scheme*, 1998): the leaving channel removes
+from the others the frequencies that they cannot represent at their lower rate. Shifts scale with the local level of
+x_a, so the flow is equivariant to loudness. The nets of all couplings are stacked by number and by the channels'
+places in the squeezed frame, so training compiles a single step and loops over the couplings.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from idf.nets.level import level_of
 from idf.nets.patches import patches
 
 EXPERTS = 4
-"""Linear experts of each shifted channel."""
+"""Linear experts per shifted channel."""
 _OFFSET_SCALE = 0.3
 _BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 _GATE_LIMIT = 16.0
@@ -43,11 +43,11 @@ _GATE_LIMIT = 16.0
 
 @dataclass(frozen=True)
 class Split:
-    """Which channels a coupling sees and which it shifts.
+    """The channels that a coupling sees and those that it shifts.
 
     Attributes:
-        seen, shifted: int (n,), places in the squeezed frame, in the order in which they come to the coupling.
-        sees_last: whether the channels that it sees come last in its input, and not first.
+        seen, shifted: int (n,), places in the squeezed frame, in the order of the coupling's input.
+        sees_last: whether the seen channels are the last of its input instead of the first.
     """
 
     seen: np.ndarray
@@ -55,7 +55,7 @@ class Split:
     sees_last: bool
 
     def parts(self, x: Array) -> tuple[Array, Array]:
-        """What is seen and what is shifted, of the coupling's input (batch, time, channels)."""
+        """Return the seen and the shifted channels of the coupling's input (batch, time, channels)."""
         if self.sees_last:
             return x[..., len(self.shifted) :], x[..., : len(self.shifted)]
         return x[..., : len(self.seen)], x[..., len(self.seen) :]
@@ -66,12 +66,12 @@ class Split:
 
 
 def split_of(kind: str, places: np.ndarray, fraction: float) -> Split:
-    """The split of a coupling.
+    """Return the split of a coupling.
 
     Args:
         kind: ``update``, ``predict`` or ``split``.
-        places: int (channels,), where its channels lie in the squeezed frame.
-        fraction: of the channels that ``split`` sees; at least one, and not all.
+        places: int (channels,), places of its channels in the squeezed frame.
+        fraction: fraction of the channels that ``split`` sees, at least one and not all.
     """
     if kind == "update":
         return Split(places[-1:], places[:-1], sees_last=True)
@@ -82,14 +82,14 @@ def split_of(kind: str, places: np.ndarray, fraction: float) -> Split:
 class GatedCouplings:
     """The couplings of a flow, one for each of ``splits``.
 
-    Parameter axes: (coupling, ...); kernels that read samples are (coupling, 2 · context + 1, seen, outputs), outputs
-    that shift are (…, channels) or (…, channels · EXPERTS). A coupling uses as many inputs as it sees and the
-    outputs of the channels that it shifts.
+    Parameter axes are (coupling, ...). Kernels that read samples are (coupling, 2 · context + 1, seen, outputs);
+    outputs that shift are (…, channels) or (…, channels · EXPERTS). A coupling uses only the inputs of the channels
+    that it sees and the outputs of those that it shifts.
 
     Args:
         channels: of the squeezed frame.
-        context_frames: frames seen on each side.
-        hidden: units of the net's two layers.
+        context_frames: frames of context on each side.
+        hidden: units in each of the net's two layers.
     """
 
     def __init__(self, name: str, channels: int, splits: Sequence[Split], *, hidden: int, context_frames: int) -> None:
@@ -110,13 +110,13 @@ class GatedCouplings:
         }
 
     def step(self, number: int) -> GatedCoupling:
-        """The coupling of that number as a flow step."""
+        """Return coupling ``number`` as a flow step."""
         return GatedCoupling(self, number)
 
     def trace(self, a: Arithmetic, p: Parameters, h: Array) -> Array:
-        """Frames after each of the couplings: (couplings, batch, time, channels) from (batch, time, channels).
+        """Return the frames after each coupling: (couplings, batch, time, channels) from (batch, time, channels).
 
-        What steps of permutation and coupling do, one after the other, but that every channel keeps its place.
+        This equals the steps of permutation and coupling in turn, except that every channel keeps its place.
         """
         count = len(self.splits)
         index, known, moved = (
@@ -139,7 +139,7 @@ class GatedCouplings:
         return a.scan(step, h, parameters | places)
 
     def shift(self, a: Arithmetic, p: Parameters, number: int, seen: Array) -> Array:
-        """What coupling ``number`` adds to the channels it shifts: integers (batch, time, shifted)."""
+        """Return what coupling ``number`` adds to the channels it shifts: integers (batch, time, shifted)."""
         split, here = self.splits[number], {}
         for name in self.specs:
             value = p[name][number]
@@ -162,7 +162,11 @@ class GatedCouplings:
         return (split.shifted[:, None] * EXPERTS + np.arange(EXPERTS)).reshape(-1)
 
     def _shift(self, a: Arithmetic, here: Parameters, seen: Array, count: Array) -> Array:
-        """The shifts of one coupling from its own parameters; ``count`` of the channels in ``seen`` are real."""
+        """Return the shifts of a coupling, given its own parameters.
+
+        Args:
+            count: number of channels in ``seen``; the others are padding.
+        """
 
         def of(name: str) -> Array:
             return here[f"{self.name}/{name}"]
@@ -192,14 +196,14 @@ class GatedCouplings:
 
 @dataclass(frozen=True)
 class GatedCoupling:
-    """One of them: integers (batch, time, channels) to integers of the same shape."""
+    """One of these couplings: integers (batch, time, channels) to integers of the same shape."""
 
     couplings: GatedCouplings
     number: int
 
     @property
     def specs(self) -> Specs:
-        """Of all of them."""
+        """The parameters of all couplings."""
         return self.couplings.specs
 
     def forward(self, a: Arithmetic, p: Parameters, x: Array) -> Array:

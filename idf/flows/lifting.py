@@ -1,4 +1,4 @@
-"""Integer lifting: a signal as two of half its rate, one for the lower and one for the upper half of its band.
+"""Integer lifting: a split of a signal into its lower and its upper half-band, each at half the rate.
 
 ::
 
@@ -8,13 +8,13 @@
     │                 │         │
     └─── odd samples o(−)───────┴─── high        high = wrap16(o − round(P · e))
 
-Both steps are additive couplings whose net is one fixed linear filter, so the whole is an integer flow
+Both steps are additive couplings whose net is a fixed linear filter, so the whole is an integer flow
 (I. Daubechies, W. Sweldens, *Factoring wavelet transforms into lifting steps*, 1998; Hoogeboom et al. 2019,
-eq. 5). P interpolates the odd samples from the even ones by a half-band filter; with U = P / 2 reversed, low is
-the signal without its upper half-band and high is what it took away. Nothing is trained and nothing is lost:
-taps and sums are integers, and samples stay on the ring of 16 bits.
+eq. 5). P interpolates the odd samples from the even ones with a half-band filter, and U is P / 2 reversed. Then low
+is the signal without its upper half-band, and high is the remainder. Nothing is trained and nothing is lost: taps and
+sums are integers, and samples stay on the 16-bit ring.
 
-Beyond its ends a signal is mirrored on its first and last sample.
+Beyond its ends, a signal is mirrored at its first and last sample.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from idf.config.schema import MAX_HALF_TAPS
 TAP_BITS = 14
 """Taps are integers in units of 2^-14."""
 _BETA = 5.0
-"""Of the Kaiser window. The stop band is then about 53 dB down."""
+"""Parameter of the Kaiser window, which gives a stop-band attenuation of about 53 dB."""
 
 
 def split(x: np.ndarray, taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high of signals.
+    """Return the lower and the upper half-band of signals.
 
     Args:
         x: int32 (batch, n) in [-32768, 32767], n ≥ 1.
         taps: int (M,), half of P's 2 M taps (:func:`half_band`).
 
     Returns:
-        int32 (batch, ⌈n / 2⌉) and (batch, ⌊n / 2⌋), of the same range. :func:`merge` undoes it.
+        int32 (batch, ⌈n / 2⌉) and (batch, ⌊n / 2⌋) in the same range. :func:`merge` undoes the split.
     """
     even, odd = x[:, 0::2].astype(np.int64), x[:, 1::2].astype(np.int64)
     high = wrap16(odd - _predicted(even, x.shape[1], taps))
@@ -57,13 +57,13 @@ def merge(low: np.ndarray, high: np.ndarray, taps: np.ndarray) -> np.ndarray:
 
 
 def _predicted(even: np.ndarray, length: int, taps: np.ndarray) -> np.ndarray:
-    """What odd samples are expected to be, from even ones on both sides."""
+    """Return predictions of the odd samples from the even ones on both sides."""
     places = 2 * np.arange(1 - len(taps), length // 2 + len(taps))
     return _filtered(even, _mirrored(places, length) // 2, length // 2, taps, TAP_BITS)
 
 
 def _update(high: np.ndarray, length: int, taps: np.ndarray) -> np.ndarray:
-    """What even samples gain from the high signal on both sides."""
+    """Return what is added to the even samples, from the upper half-band on both sides."""
     count = (length + 1) // 2
     if not high.shape[1]:
         return np.zeros((len(high), count), np.int64)
@@ -72,10 +72,10 @@ def _update(high: np.ndarray, length: int, taps: np.ndarray) -> np.ndarray:
 
 
 def _filtered(x: np.ndarray, places: np.ndarray, count: int, taps: np.ndarray, bits: int) -> np.ndarray:
-    """Sums of taps times ``x[:, places]`` in units of 2^-bits, rounded, halves upwards: int64 (batch, count)."""
+    """Return ``x[:, places]`` filtered with taps in units of 2^-bits, rounded half up: int64 (batch, count)."""
     extended = x[:, places]
     total = np.full((len(x), count), 1 << (bits - 1), np.int64)
-    # the filter is symmetric, so each tap serves two places
+    # the filter is symmetric, so each tap applies to two places
     for tap, weight in enumerate(taps):
         far = 2 * len(taps) - 1 - tap
         total += int(weight) * (extended[:, tap : tap + count] + extended[:, far : far + count])
@@ -83,7 +83,7 @@ def _filtered(x: np.ndarray, places: np.ndarray, count: int, taps: np.ndarray, b
 
 
 def _mirrored(places: np.ndarray, length: int) -> np.ndarray:
-    """Places of a signal that goes on beyond its ends as in a mirror; even places stay even, odd ones odd."""
+    """Return places folded into a signal that is mirrored at its ends; even places stay even, odd ones odd."""
     if length == 1:
         return np.zeros_like(places)
     period = 2 * (length - 1)
@@ -92,23 +92,23 @@ def _mirrored(places: np.ndarray, length: int) -> np.ndarray:
 
 
 def wrap16(x: np.ndarray) -> np.ndarray:
-    """Integers on the ring of 16 bits, in [-32768, 32767]."""
+    """Return integers wrapped to 16 bits, in [-32768, 32767]."""
     wrapped: np.ndarray = ((x + 32768) & 65535) - 32768
     return wrapped
 
 
 def half_band(half_taps: int) -> np.ndarray:
-    """The first M taps of the interpolator P, outermost first: int32 (M,), in units of 2^-14, a half in sum.
+    """Return the first M taps of the interpolator P, outermost first: int32 (M,), in units of 2^-14, with sum ½.
 
-    A half-band sinc under a Kaiser window (J. F. Kaiser, *Nonrecursive digital filter design using the
-    I0-sinh window function*, 1974). They are made once and kept with the model: what a decoder filters with
-    are integers.
+    They are a half-band sinc under a Kaiser window (J. F. Kaiser, *Nonrecursive digital filter design using the
+    I0-sinh window function*, 1974). They are computed once and stored with the model, so decoders filter with
+    integers.
 
     Raises:
         ValueError: ``half_taps`` is not in 1 … 32.
     """
     if not 1 <= half_taps <= MAX_HALF_TAPS:
-        raise ValueError(f"half_taps={half_taps}: it must lie between 1 and {MAX_HALF_TAPS}")
+        raise ValueError(f"half_taps={half_taps}: must be from 1 to {MAX_HALF_TAPS}")
     offsets = np.arange(half_taps) - half_taps + 0.5
     shape = np.sinc(offsets) * np.i0(_BETA * np.sqrt(1 - (offsets / half_taps) ** 2))
     weights = np.rint(shape / shape.sum() * 2 ** (TAP_BITS - 1)).astype(np.int32)

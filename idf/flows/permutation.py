@@ -9,12 +9,12 @@ from idf.config.schema import PERMUTATIONS
 
 
 def draw_permutation(kind: str, channels: int, seed: int, step: int) -> np.ndarray:
-    """The order of the channels for flow step ``step``: int32 (channels,).
+    """Return the order of the channels at flow step ``step``: int32 (channels,).
 
-    ``rotate`` moves by a quarter of the channels (at least one), the part a coupling's net sees by
-    default, so that every channel is shifted in its turn. ``bit_reversal`` sorts the channels by their numbers
-    read backwards in base 2, once at the first step: what leaves first are the odd channels, then every second
-    of those that remain, and so on, so that the last one to remain halves its rate at every octave.
+    ``rotate`` moves by a quarter of the channels (at least one), the part that a coupling's net sees by default, so
+    every channel is shifted in turn. ``bit_reversal`` sorts the channels once, at the first step, by their numbers
+    with reversed binary digits. The odd channels then leave first, followed by every second of the rest, and so on,
+    so the rate of the remaining channels halves with every octave.
     """
     natural = np.arange(channels, dtype=np.int32)
     if kind == "random":
@@ -28,14 +28,17 @@ def draw_permutation(kind: str, channels: int, seed: int, step: int) -> np.ndarr
     if kind == "bit_reversal":
         digits = (channels - 1).bit_length()
         return np.argsort([int(f"{i:0{digits}b}"[::-1], 2) for i in natural]).astype(np.int32) if step == 0 else natural
-    raise ValueError(f"unknown permutation {kind!r}; known are {', '.join(PERMUTATIONS)}")
+    raise ValueError(f"unknown permutation {kind!r}; choose one of {', '.join(PERMUTATIONS)}")
 
 
 class Permutation:
-    """``z[..., i] = x[..., order[i]]``.
+    """The flow step ``z[..., i] = x[..., order[i]]``.
 
     Args:
-        order: int (channels,), each of 0 … channels - 1 once.
+        order: int (channels,), a permutation of 0 … channels - 1.
+
+    Raises:
+        ValueError: ``order`` is not a permutation.
     """
 
     def __init__(self, order: np.ndarray) -> None:

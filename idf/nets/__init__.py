@@ -1,4 +1,4 @@
-"""The nets that flows and priors share, written once for both arithmetics (see :mod:`idf.arithmetic`)."""
+"""Nets that flows and priors share, written once for both arithmetics (see :mod:`idf.arithmetic`)."""
 
 from idf.nets.level import LocalLevel, level_of, local_level
 from idf.nets.wavenet import WaveNet

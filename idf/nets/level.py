@@ -1,8 +1,8 @@
-"""The local level: how loud the known samples around a position are, quantised to eight steps an octave.
+"""The local level: the loudness of the known samples around a position, quantised to eight steps per octave.
 
 Dividing a net's inputs by the level and multiplying its shifts and scales by it makes the flow
 equivariant to loudness, which helped in every trial. Levels are found by comparing the mean power
-with a table, so that no logarithm decides what a decoder does.
+with a table, so decoders do not depend on a logarithm.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, Arithmetic, Array
 from idf.arithmetic.levels import LEVELS_PER_OCTAVE
 
 PRIOR_ENERGY = 2000.0
-"""Energy (squared 16-bit steps) assumed besides what is known: keeps near-silence from dividing by nothing."""
+"""Energy (squared 16-bit steps) added to that of the known samples, which avoids division by zero in silence."""
 _MIDDLE_OCTAVE = 8.0
 
 
@@ -23,8 +23,8 @@ class LocalLevel:
 
     Attributes:
         value: the level in 16-bit steps, at least 1.
-        octaves: its logarithm to base 2.
-        feature: ``octaves`` centred near speech, as an input for nets.
+        octaves: its base-2 logarithm.
+        feature: ``octaves`` centred near the level of speech, as an input for nets.
     """
 
     value: Array
@@ -50,12 +50,12 @@ FULL_SCALE = 32768.0
 
 
 LEVEL_FRAMES = 4
-"""Frames on each side over which a level-equivariant net measures the level."""
+"""Frames on each side over which level-equivariant nets measure the level."""
 
 
 @dataclass(frozen=True)
 class NormalisedInput:
-    """A net's input on its grid and the scale s that its outputs are multiplied by, in 16-bit steps."""
+    """A net's input on its grid, and the scale s by which its outputs are multiplied, in 16-bit steps."""
 
     x: Array
     scale: Array
@@ -63,12 +63,12 @@ class NormalisedInput:
 
 
 def normalise_full_scale(a: Arithmetic, x: Array) -> NormalisedInput:
-    """The original's: samples on [-1, 1)."""
+    """Return samples on [-1, 1), the original's normalisation."""
     return NormalisedInput(a.grid(x / FULL_SCALE, 15, 1.0), FULL_SCALE, 15.0)
 
 
 def normalise_by_level(a: Arithmetic, x: Array) -> NormalisedInput:
-    """Samples divided by their local level, with the level itself as one more channel."""
+    """Return samples divided by their local level, with the level itself as an additional channel."""
     level = local_level(a, x, LEVEL_FRAMES)
     scaled = a.grid(x / level.value, ACTIVATION_BITS, ACTIVATION_LIMIT)
     return NormalisedInput(a.concat([scaled, level.feature], -1), level.value, level.octaves)

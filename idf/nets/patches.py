@@ -1,4 +1,4 @@
-"""The frames around each frame, side by side: what nets without recurrence see of their surroundings."""
+"""Patches: the frames around each frame, side by side, as the input of nets without recurrence."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from idf.arithmetic import Arithmetic, Array
 
 
 def patches(a: Arithmetic, x: Array, frames: int) -> Array:
-    """``x`` (batch, time, channels) and ``frames`` frames on each side: (batch, time, (2 · frames + 1) · channels).
+    """Return each frame of ``x`` (batch, time, channels) with ``frames`` frames on each side.
 
-    Tap by tap, the earliest first, zeros outside.
+    The result is (batch, time, (2 · frames + 1) · channels), the earliest frame first, with zeros outside.
     """
     time = a.shape(x)[1]
     padded = a.pad_time(x, frames, frames)

@@ -1,7 +1,7 @@
 """The non-causal WaveNet of WaveGlow (Prenger et al. 2019, §3), on the grid of :mod:`idf.arithmetic`.
 
-A 1x1 convolution in, ``layers`` gated dilated convolutions with residual and skip paths, a 1x1
-convolution out that starts at zero. tanh and sigmoid are the piecewise quadratics of
+It consists of a 1x1 convolution, ``layers`` gated dilated convolutions with residual and skip paths, and a
+1x1 convolution that starts at zero. tanh and sigmoid are the piecewise quadratics of
 :func:`idf.arithmetic.gate`.
 """
 
@@ -25,16 +25,18 @@ from idf.arithmetic import (
 )
 
 _OUTPUT_BITS = 20
-"""Fraction bits of the last weights: with the original's scale of 2^15 a step of 2^-20 is 1/32 sample."""
+"""Fraction bits of the last weights; at the original's scale of 2^15, a step of 2^-20 is 1/32 of a 16-bit step."""
 
 
 class WaveNet:
-    """(batch, time, inputs) on a grid to (batch, time, outputs); ``time`` is not changed.
+    """Maps (batch, time, inputs) on a grid to (batch, time, outputs). The dilation of layer i is 2**i.
 
     Args:
         name: prefix of the parameters' names.
-        dilation of layer i is 2**i.
-        output_bias: (outputs,) starting values of the last bias; zero if None.
+        layers: number of dilated convolutions.
+        channels: of each layer.
+        kernel: taps of the dilated convolutions.
+        output_bias: (outputs,) initial values of the last bias; zero if None.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class WaveNet:
         return a.matmul(self._grid(a, skip), p[f"{self.name}/end/kernel"]) + p[f"{self.name}/end/bias"]
 
     def _dilated(self, a: Arithmetic, p: Parameters, h: Array, layer: int) -> Array:
-        """A dilated convolution with zero padding, as one product a tap; taps that see only padding are left out."""
+        """Return a zero-padded dilated convolution, as a product per tap without the taps that see only padding."""
         kernel = p[f"{self.name}/{layer}/dilated/kernel"]
         time = a.shape(h)[1]
         reach = 2**layer * (self.kernel // 2)

@@ -1,4 +1,4 @@
-"""Priors: which distribution each latent has, given the latents that a decoder knows by then."""
+"""Priors: the distribution of each latent, given the latents that a decoder already knows."""
 
 from idf.priors.base import LearnedBase, ScheduledBase
 from idf.priors.channelwise import ChannelwisePrior

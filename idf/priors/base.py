@@ -1,6 +1,6 @@
-"""The last block's prior: one zero-mean logistic whose log-scale is the *sharpness*.
+"""The prior of the last block: a zero-mean logistic whose log-scale is the *sharpness*.
 
-Its log-scale is in nats on the [-1, 1) amplitude scale, as in the original: -6.5 is 49 steps.
+The log-scale is in nats on the [-1, 1) amplitude scale, as in the original: -6.5 is 49 16-bit steps.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from idf.arithmetic import Arithmetic, Array, Parameters, Specs, values
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, Mixture, mixture_on_grid
 
 START_LOG_SCALE = -4.0
-"""Where ``learned`` starts: 600 steps, near speech."""
+"""Initial value of a learned log-scale: 600 16-bit steps, near the level of speech."""
 
 
 class ScheduledBase:
-    """The log-scale is given from outside: a sharpness schedule in training, the model file afterwards."""
+    """A base whose log-scale is given, by the sharpness schedule in training and by the model file afterwards."""
 
     def __init__(self) -> None:
         self.specs: Specs = {}
 
     def mixture(self, a: Arithmetic, p: Parameters, latents_like: Array, log_scale: Array) -> Mixture:
-        """The same distribution for every latent of ``latents_like`` (...): fields (..., 1).
+        """Return the same distribution for every latent of ``latents_like`` (...): fields (..., 1).
 
         Args:
             log_scale: scalar, nats on the [-1, 1) scale.
@@ -31,7 +31,7 @@ class ScheduledBase:
 
 
 class LearnedBase:
-    """The log-scale is a parameter (in octaves below full scale, so that its grid is the coder's)."""
+    """A base whose log-scale is a parameter, in octaves below full scale so that its grid matches the coder's."""
 
     name = "base/log_scale"
 
@@ -39,6 +39,6 @@ class LearnedBase:
         self.specs: Specs = {self.name: values(np.array([START_LOG_SCALE / NATS_PER_OCTAVE]), limit=32.0)}
 
     def mixture(self, a: Arithmetic, p: Parameters, latents_like: Array, log_scale: Array) -> Mixture:
-        """As :meth:`ScheduledBase.mixture`; ``log_scale`` is not used."""
+        """Return what :meth:`ScheduledBase.mixture` does for the learned log-scale; ``log_scale`` is not used."""
         zero = latents_like[..., None] * 0.0
         return mixture_on_grid(a, zero, zero, zero + (p[self.name] + FULL_SCALE_OCTAVES))

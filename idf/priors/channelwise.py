@@ -1,10 +1,10 @@
-"""One channel at a time: a small net for each channel, all nets in one product while training.
+"""The channelwise prior: a small net for each channel, with all nets in one product during training.
 
 Channel c of a frame is coded given channels 0 … c - 1 of this frame and of ``context`` frames on
-each side. Factoring one channel at a time loses almost nothing against the exact chain rule and
-still decodes in only G parallel steps. Each net gates a set of learned linear predictors (a
-mixture of linear experts) and adds the result to a fixed linear path, because the prediction of
-sound is mostly linear; offsets and scales are relative to the local level.
+each side. Compared with the exact chain rule, factoring out one channel at a time loses almost
+nothing, yet decoding needs only G parallel steps. Each net gates a set of learned linear predictors
+(a mixture of linear experts) and adds the result to a fixed linear path, because the prediction of
+sound is mostly linear. Offsets and scales are relative to the local level.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 
 @dataclass(frozen=True)
 class ChannelwiseWidth:
-    """Sizes of each channel's net: see :class:`idf.config.schema.WidthConfig`."""
+    """Sizes of each channel's net; see :class:`idf.config.schema.WidthConfig`."""
 
     hidden: int
     blocks: int
@@ -47,9 +47,9 @@ class ChannelwiseWidth:
 
 
 class ChannelwisePrior:
-    """The mixtures of channels 1 … channels - 1. Channel 0 remains for the base.
+    """The mixtures of channels 1 … channels - 1; channel 0 is left to the base.
 
-    Parameter axes: (net, ...); net n serves channel n + 1. First-layer kernels are
+    Parameter axes are (net, ...); net n serves channel n + 1. First-layer kernels are
     (net, 2 · context + 1, channels, outputs), of which net n uses the first n + 1 channels.
     """
 
@@ -76,11 +76,11 @@ class ChannelwisePrior:
             )
 
     def begin(self, a: Arithmetic, p: Parameters) -> MemorylessPass:
-        """A pass over the blocks of some windows."""
+        """Return a pass over the blocks of windows."""
         return MemorylessPass(self, a, p)
 
     def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture:
-        """The mixture of factored block ``block``: (batch, time, 1, components) from (batch, time, remaining).
+        """Return the mixture of factored block ``block``: (batch, time, 1, components) from (batch, time, remaining).
 
         Block 0 is the last channel, the first to leave.
         """
@@ -94,9 +94,9 @@ class ChannelwisePrior:
         return Mixture(*(a.reshape(x, shape) for x in (mixture.logits, mixture.means, mixture.octaves)))
 
     def all_mixtures(self, a: Arithmetic, p: Parameters, h: Array) -> Mixture:
-        """What :meth:`mixture` gives for every channel, at once: (channels - 1, batch · time, components), by channel.
+        """Return the mixtures of all channels together: (channels - 1, batch · time, components).
 
-        For training (teacher forcing): ``h`` (batch, time, channels) holds every channel; masks hide
+        For training (teacher forcing): ``h`` (batch, time, channels) contains every channel, and masks hide
         from each net what its decoder does not know.
         """
         batch, time, channels = a.shape(h)

@@ -1,8 +1,8 @@
-"""A mixture of discretised logistics (Salimans et al. 2017, §2.1), its parameters on the coder's grid.
+"""A mixture of discretised logistics (Salimans et al. 2017, §2.1) with parameters on the coder's grid.
 
-The coder takes means in 1/256 step, scales in 1/32 octave and logits in 1/64 nat
-(:class:`idf.coding.mixture.IntegerMixture`). Training rounds to the same grid, so the likelihood that is
-trained and the bits that are coded come from the same distribution.
+The coder's means are multiples of 1/256 step, its scales of 1/32 octave and its logits of 1/64 nat
+(:class:`idf.coding.mixture.IntegerMixture`). Training rounds to the same grid, so likelihood and coded
+size come from the same distribution.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FULL_SCALE_OCTAVES = 15.0
 
 
 NATS_PER_OCTAVE = 0.6931471805599453
-"""ln 2, spelled out: the last bit of a library's logarithm is not the same everywhere."""
+"""ln 2 as a literal, because the last bit of a library's logarithm depends on the machine."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Mixture:
 
 
 def mixture_on_grid(a: Arithmetic, logits: Array, means: Array, octaves: Array) -> Mixture:
-    """Round a net's outputs to the coder's grid and clip them into its range."""
+    """Return a net's outputs rounded to the coder's grid and clipped to its range."""
     return Mixture(
         a.grid(logits, LOGIT_BITS, LOGIT_LIMIT),
         a.grid(means, MEAN_BITS, MEAN_LIMIT),

@@ -1,4 +1,4 @@
-"""One pass of a prior over the blocks of some windows, in the order of decoding."""
+"""A pass of a prior over the blocks of windows, in the order of decoding."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from idf.priors.mixture import Mixture
 
 
 class PriorPass(Protocol):
-    """Asked for each block's distribution, then told its latents, last block first."""
+    """Gives the distribution of each block and then receives its latents, last block first."""
 
     def mixture(self, block: int, remaining: Array) -> Mixture:
-        """The distribution of factored block ``block`` given ``remaining`` (batch, time, channels)."""
+        """Return the distribution of factored block ``block`` given ``remaining`` (batch, time, channels)."""
 
     def decoded(self, block: int, latents: Array) -> None:
-        """Take note of the block's latents, (batch, time, factored)."""
+        """Record the block's latents, (batch, time, factored)."""
 
 
 class _Memoryless(Protocol):
@@ -25,7 +25,7 @@ class _Memoryless(Protocol):
 
 @dataclass(frozen=True)
 class MemorylessPass:
-    """The pass of a prior for which only what remains counts."""
+    """The pass of a prior that depends only on the remaining channels."""
 
     prior: _Memoryless
     arithmetic: Arithmetic

@@ -1,10 +1,10 @@
-"""Linear predictors fitted to the data: where the channelwise prior's training starts.
+"""Linear predictors fitted to the data, with which training of the channelwise and tracked priors starts.
 
-Prediction of sound is mostly linear, and gradient descent finds linear predictors slowly, because
-neighbouring samples are almost equal. Least squares finds them at once: one predictor for all, and a
-set of experts by hard expectation-maximisation (each patch of samples is given to the expert that
-predicts it best, each expert is fitted to its patches), started from k-means of short-time
-autocorrelations. Halves the steps to a given bits/sample.
+The prediction of sound is mostly linear, but gradient descent finds linear predictors slowly, because
+neighbouring samples are almost equal. Least squares finds them directly: one common predictor, and a set
+of experts by hard expectation-maximisation (each patch is assigned to the expert that predicts it best,
+each expert is fitted to its patches), initialised by k-means of short-time autocorrelations. This halves
+the number of training steps to a given bits per dimension.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _LAGS = 16
 _KMEANS_ROUNDS = 10
 _EM_ROUNDS = 6
 _RIDGE = 1e-5
-"""Of the mean power of the normalised patches."""
+"""Ridge, as a fraction of the mean power of the normalised patches."""
 _FEWEST_PATCHES = 50
-"""An expert with fewer falls back to the common predictor."""
+"""Experts with fewer patches use the common predictor."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LinearStart:
 
     Attributes:
         linear: (nets, taps, channels, 1), the common predictor of each net.
-        experts: (nets, taps, channels, experts), what each expert adds to it.
+        experts: (nets, taps, channels, experts), the difference of each expert from it.
     """
 
     linear: np.ndarray
@@ -40,7 +40,7 @@ class LinearStart:
 
 @dataclass(frozen=True)
 class Task:
-    """What one net predicts from what.
+    """The input and the target of a net.
 
     Attributes:
         known: int (k,), channels of a frame that its decoder knows.
@@ -52,19 +52,19 @@ class Task:
 
 
 def in_natural_order(channels: int) -> list[Task]:
-    """Each channel but the first from those before it."""
+    """Return the tasks of predicting each channel except the first from those before it."""
     return [Task(np.arange(net + 1), net + 1) for net in range(channels - 1)]
 
 
 def fit_predictors(
     patches: np.ndarray, tasks: Sequence[Task], context_frames: int, experts: int, seed: int
 ) -> LinearStart:
-    """Fit a common predictor and ``experts`` others, for every net.
+    """Fit a common predictor and ``experts`` others for every net.
 
     Args:
-        patches: float64 (n, (2 · context_frames + 1) · channels), runs of neighbouring samples.
-        tasks: of each net; one fewer than there are channels.
-        seed: of the k-means start.
+        patches: float64 (n, (2 · context_frames + 1) · channels), runs of consecutive samples.
+        tasks: one per net, that is, one fewer than channels.
+        seed: seed of k-means.
     """
     normalised = patches / np.sqrt((np.sum(patches**2, 1, keepdims=True) + PRIOR_ENERGY) / patches.shape[1])
     channels = len(tasks) + 1
@@ -87,7 +87,7 @@ def fit_predictors(
 
 
 class _Fit:
-    """Least squares for every net, each on what its decoder knows."""
+    """Least squares for every net, using only the channels that its decoder knows."""
 
     def __init__(self, tasks: Sequence[Task], context_frames: int) -> None:
         channels = len(tasks) + 1
@@ -96,7 +96,7 @@ class _Fit:
         self.target = [context_frames * channels + task.target for task in tasks]
 
     def solve(self, patches: np.ndarray) -> np.ndarray:
-        """Weights (channels - 1, inputs), zero where a decoder knows nothing."""
+        """Return weights (channels - 1, inputs), which are zero for channels that the decoder does not know."""
         inputs = patches.shape[1]
         moments = patches.T @ patches + _RIDGE * len(patches) * np.eye(inputs)
         weights = np.zeros((len(self.known), inputs))
@@ -105,18 +105,18 @@ class _Fit:
         return weights
 
     def error(self, patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Summed squared error of each patch over all channels: (n,)."""
+        """Return the squared error of each patch, summed over all channels: (n,)."""
         return np.sum((patches[:, self.target] - patches @ weights.T) ** 2, 1)
 
 
 def _clusters(patches: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """k-means labels (n,) of the patches' normalised autocorrelations."""
+    """Return k-means labels (n,) of the patches' normalised autocorrelations."""
     power = np.maximum(np.sum(patches**2, 1), 1e-9)
     lags = range(1, min(_LAGS, patches.shape[1] - 1) + 1)
     features = np.stack([np.sum(patches[:, :-lag] * patches[:, lag:], 1) / power for lag in lags], 1)
     centres = features[rng.choice(len(features), count, replace=len(features) < count)]
     for _ in range(_KMEANS_ROUNDS):
-        # |f - c|² without its part that is the same for every centre
+        # |f - c|² without the term that is the same for every centre
         label = np.argmin(np.sum(centres**2, 1) - 2 * features @ centres.T, 1)
         for cluster in range(count):
             own = features[label == cluster]

@@ -1,15 +1,15 @@
-"""One channel at a time, by linear experts that are judged by how well they did on what is already decoded.
+"""The tracked prior: linear experts, weighted by their errors on the samples that are already decoded.
 
-The channel that a flow factors out is predicted from the channels that remain, in its frame and in ``context``
-frames on each side: by a common linear predictor and by experts that add to it. A decoder knows every channel
-that it has decoded, so it also knows how each expert would have predicted it. Their squared errors, relative to
-the local level and summed over neighbouring frames and over the channels decoded so far, older ones counting less, are
+The channel that a flow factors out is predicted from the remaining channels, in its frame and in ``context`` frames
+on each side, by a common linear predictor and by experts that add to it. A decoder knows the channels that it has
+decoded, so it also knows how well each expert would have predicted them. The squared errors, relative to the local
+level and summed over neighbouring frames and, with decay, over the channels decoded so far, are
 
-* *evidence* for a Bayesian average of the experts: weights in proportion to (mean squared error)^(−κ/2);
-* inputs to a small net that gates the experts besides, and gives scales, offsets and weights of the mixture.
+* *evidence* for a Bayesian average of the experts, with weights proportional to (mean squared error)^(−κ/2);
+* inputs of a small net, which also gates the experts and gives the scales, offsets and weights of the mixture.
 
-So the prior adapts to each window without anything being sent, and windows stay independent. In training all
-channels go through one batched product.
+The prior thus adapts to each window without side information, and windows stay independent. In training, all channels
+go through one batched product.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ from idf.priors.mixture import Mixture, mixture_on_grid
 TRACK_FRAMES = 6
 """Frames on each side whose errors count as evidence."""
 TRACK_DECAY = 61 / 64
-"""How much the evidence of earlier channels counts after one more channel."""
+"""Decay of the evidence per decoded channel."""
 START_POWER = 6.0
-"""κ at the start of training."""
+"""Initial value of κ."""
 RECENT_FRAMES, RECENT_CHANNELS = 2, 2
-"""Residuals of the last channels whose magnitudes the net sees, and frames on each side of them."""
+"""The net sees the residuals' magnitudes in this many frames on each side, of this many recent channels."""
 
 _OFFSET_SCALE = 0.3
 _GATE_LIMIT = 16.0
 _BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 _ERROR_FLOOR = 2.0**-20
-"""Of mean squared errors in levels."""
+"""Added to mean squared errors relative to the level."""
 _MAGNITUDE_FLOOR = 2.0**-10
 
 
 @dataclass(frozen=True)
 class TrackedWidth:
-    """Sizes of each channel's net: see :class:`idf.config.schema.WidthConfig`."""
+    """Sizes of each channel's net; see :class:`idf.config.schema.WidthConfig`."""
 
     hidden: int
     blocks: int
@@ -66,22 +66,22 @@ class TrackedWidth:
 
 @dataclass(frozen=True)
 class _Readings:
-    """What is linear in the known samples; (nets, positions, outputs)."""
+    """Linear functions of the known samples, (nets, positions, outputs)."""
 
     first: Array
     linear: Array
     """One output: the common prediction."""
     basis: Array
-    """What each expert adds to it, and last a 0 for the common predictor as an expert of its own."""
+    """The difference of each expert's prediction from it, and last a 0 for the common predictor as an expert."""
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """How the experts did so far; (nets, positions, ...).
+    """The experts' errors so far, (nets, positions, ...).
 
     Attributes:
-        errors: log2 of each expert's RMS error in levels.
-        recent: log2 of the last channels' residuals over their levels.
+        errors: log2 of each expert's RMS error relative to the level.
+        recent: log2 of the last channels' residuals relative to their levels.
     """
 
     errors: Array
@@ -89,15 +89,15 @@ class _Evidence:
 
 
 class TrackedPrior:
-    """The mixtures of the channels that leave. The last one, which remains, is left to the base.
+    """The mixtures of the channels that leave; the last remaining channel is left to the base.
 
-    Parameter axes: (net, ...). Net n serves the channel that is decoded when n + 1 are known. Kernels that read
-    samples are (net, 2 · context + 1, channels, outputs), of which net n uses the channels that it knows. Those
-    after the first layer are the sum of a net's own and of one that all share.
+    Parameter axes are (net, ...). Net n serves the channel that is decoded when n + 1 are known. Kernels that read
+    samples are (net, 2 · context + 1, channels, outputs), of which net n uses the channels that it knows. Kernels
+    after the first layer are the sum of a net's own kernel and of one that all nets share.
 
     Args:
-        known: for each net the places in the squeezed frame of the channels that remain, int (n + 1,), in the order
-            in which they come to it.
+        known: for each net the places in the squeezed frame of the remaining channels, int (n + 1,), in the order of
+            the net's input.
     """
 
     def __init__(self, name: str, known: Sequence[np.ndarray], width: TrackedWidth) -> None:
@@ -131,17 +131,18 @@ class TrackedPrior:
             self.specs[f"{name}/{key}/shared"] = spec
 
     def begin(self, a: Arithmetic, p: Parameters) -> TrackedPass:
-        """A pass over the blocks of some windows, in the order of decoding."""
+        """Return a pass over the blocks of windows, in the order of decoding."""
         return TrackedPass(self, a, p)
 
     def all_mixtures(self, a: Arithmetic, p: Parameters, frames: Array, leaving: Array) -> Mixture:
-        """What a pass gives for every block, at once: (channels - 1, batch · time, components), by net.
+        """Return the mixtures of all blocks together, by net: (channels - 1, batch · time, components).
 
-        For training, where everything is known.
+        For training, where all channels are known.
 
         Args:
-            frames: (channels - 1, batch, time, channels), what each net's channels hold; others do not count.
-            leaving: (channels - 1, batch, time), what each net is about.
+            frames: (channels - 1, batch, time, channels), the input channels of each net; its other channels are
+                ignored.
+            leaving: (channels - 1, batch, time), the latents of each net.
         """
         nets, batch, time, channels = a.shape(frames)
         mask = np.zeros((nets, 1, 1, channels))
@@ -170,14 +171,22 @@ class TrackedPrior:
         return self._net(a, p, slice(0, nets), readings, level, evidence, average)
 
     def _level(self, a: Arithmetic, x: Array, known: np.ndarray, batch: int, time: int) -> LocalLevel:
-        """Levels of ``x`` (nets · batch, time, channels), of which each net knows so many: (nets, batch · time, 1)."""
+        """Return the levels (nets, batch · time, 1) of ``x`` (nets · batch, time, channels).
+
+        Args:
+            known: number of channels that each net knows.
+        """
         nets, frames = len(known), self.width.context_frames
         energy = a.reshape(a.box_sum(a.sum(x * x, -1)[..., None], frames), (nets, batch * time, 1))
         ones = a.reshape(a.box_sum(x[:batch, :, :1] * 0.0 + 1.0, frames), (1, batch * time, 1))
         return level_of(a, energy, ones * a.constant(known[:, None, None]))
 
     def _read(self, a: Arithmetic, p: Parameters, nets: slice, known: slice | np.ndarray, around: Array) -> _Readings:
-        """Everything that reads samples, in one product: ``around`` is (nets, positions, taps · known)."""
+        """Return all linear functions of the samples, computed in one product.
+
+        Args:
+            around: (nets, positions, taps · known).
+        """
         names = ("first/kernel", "linear", "experts")
         kernel = a.concat([p[f"{self.name}/{name}"][nets][:, :, known] for name in names], -1)
         count, taps, channels, outputs = a.shape(kernel)
@@ -190,25 +199,28 @@ class TrackedPrior:
     def _squared_errors(
         self, a: Arithmetic, latents: Array, readings: _Readings, level: LocalLevel, batch: int, time: int
     ) -> Array:
-        """Of each expert, and last of the common predictor, in levels, over ±TRACK_FRAMES: (nets, positions, experts + 1)."""
+        """Return each expert's squared error, relative to the level, summed over ±TRACK_FRAMES frames.
+
+        The result is (nets, positions, experts + 1); the common predictor is last.
+        """
         error = a.detached((latents - readings.linear - readings.basis) / level.value)
         shape = a.shape(error)
         square = a.reshape(error * error, (shape[0] * batch, time, shape[2]))
         return a.reshape(a.box_sum(square, TRACK_FRAMES), shape)
 
     def _log_errors(self, a: Arithmetic, errors: Array, weight: Array | float) -> Array:
-        """log2 of RMS errors in levels, from their weighted sums."""
+        """Return log2 of RMS errors relative to the level, from weighted sums of squares."""
         return a.detached(a.log2(errors / (weight * float(2 * TRACK_FRAMES + 1)) + _ERROR_FLOOR) * 0.5)
 
     def _average(self, a: Arithmetic, p: Parameters, nets: slice, readings: _Readings, relative: Array) -> Array:
-        """The experts' Bayesian average, as an addition to the common prediction: (nets, positions, 1)."""
+        """Return the difference of the experts' Bayesian average from the common prediction: (nets, positions, 1)."""
         lead = relative - a.least(relative, -1)[..., None]
         weight = a.exp2(lead * p[f"{self.name}/power"][nets] * -1.0)
         total = a.sum(weight * readings.basis, -1) / a.sum(weight, -1)
         return total[..., None] * p[f"{self.name}/trust"][nets]
 
     def _magnitudes(self, a: Arithmetic, residual: Array, level: LocalLevel, batch: int, time: int) -> Array:
-        """log2 of residuals over the level, at ±RECENT_FRAMES: (nets, positions, frames)."""
+        """Return log2 of residuals relative to the level at ±RECENT_FRAMES frames: (nets, positions, frames)."""
         size = a.log2(a.absolute(a.detached(residual)) / level.value + _MAGNITUDE_FLOOR) * 0.5 + 2.0
         size = a.detached(a.grid(size, ACTIVATION_BITS, ACTIVATION_LIMIT))
         count = a.shape(size)[0]
@@ -251,7 +263,7 @@ class TrackedPrior:
 
 @dataclass
 class TrackedPass:
-    """One pass over the blocks of some windows: see :class:`idf.priors.passes.PriorPass`."""
+    """A pass over the blocks of windows; see :class:`idf.priors.passes.PriorPass`."""
 
     prior: TrackedPrior
     arithmetic: Arithmetic
@@ -260,7 +272,7 @@ class TrackedPass:
     _weight: float = 0.0
     _recent: list[Array] = field(default_factory=list)
     _asked: tuple[_Readings, LocalLevel, Array] | None = None
-    """What was read for the block that is about to be decoded, its level, and the prediction of its latents."""
+    """Readings, level and prediction of the block that is decoded next."""
 
     def mixture(self, block: int, remaining: Array) -> Mixture:
         a, prior = self.arithmetic, self.prior

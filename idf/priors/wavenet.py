@@ -1,4 +1,4 @@
-"""The original's hierarchical prior: each factored block's mixture comes from a WaveNet over what remains."""
+"""The original's hierarchical prior: a WaveNet on the remaining channels gives each factored block's mixture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from idf.priors.mixture import Mixture, mixture_on_grid
 from idf.priors.passes import MemorylessPass
 
 _START_OCTAVES = -7.0
-"""Scales start at full scale (or the level) times 2^-7: 256 steps at full scale."""
+"""Initial scales are full scale times 2^-7, that is, 256 16-bit steps."""
 _SKIP_FRAMES = 2
 
 
@@ -21,8 +21,8 @@ class WaveNetPrior:
     """One net for each factored block.
 
     Args:
-        factored: channels m of each block.
-        remaining: for each block, how many channels remain when it leaves (the net's input).
+        factored: number m of channels in each block.
+        remaining: number of remaining channels when each block leaves (the net's input).
         linear_skip: add to the means a trained linear prediction from the remaining channels, ±2 frames.
     """
 
@@ -66,11 +66,14 @@ class WaveNetPrior:
                 self.specs[f"{name}/{block}/linear"] = zeros((2 * _SKIP_FRAMES + 1, inputs, factored), bits=FINE_BITS)
 
     def begin(self, a: Arithmetic, p: Parameters) -> MemorylessPass:
-        """A pass over the blocks of some windows."""
+        """Return a pass over the blocks of windows."""
         return MemorylessPass(self, a, p)
 
     def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture:
-        """The mixture of factored block ``block``: (batch, time, factored, components) from (batch, time, remaining)."""
+        """Return the mixture of factored block ``block``.
+
+        The result is (batch, time, factored, components), from (batch, time, remaining).
+        """
         batch, time = a.shape(remaining)[:2]
         normalised = self.normalise(a, remaining)
         out = a.grid(self.nets[block](a, p, normalised.x), 20, 64.0)

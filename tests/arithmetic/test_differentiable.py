@@ -1,4 +1,4 @@
-"""Training's arithmetic computes what coding's does, and lets gradients through its rounding."""
+"""The arithmetic of training agrees with that of coding, and gradients pass through its rounding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact arithmetic: what it computes, and that no setting of the machine can change it."""
+"""The exact arithmetic: its results, and that nothing about the machine can change them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_wrap16_is_twos_complement(value: int) -> None:
 
 
 def test_products_at_the_limits_are_exact() -> None:
-    """The longest sum of the family at the largest values: every partial sum must stay below 2^53 units."""
+    """In the longest sum of any model at the largest values, every partial sum stays below 2^53 units."""
     terms = 3 * 256
     x = np.full((1, terms), ACTIVATION_LIMIT - 2.0**-ACTIVATION_BITS)
     w = np.full((terms, 1), WEIGHT_LIMIT - 2.0**-WEIGHT_BITS)
@@ -79,7 +79,7 @@ def test_gate_follows_tanh_times_sigmoid() -> None:
     assert np.abs(gate(A, signal, control) - exact).max() < 0.12
 
 
-def test_the_compiled_activation_is_the_formula() -> None:
+def test_the_compiled_activation_equals_the_formula() -> None:
     x = np.random.default_rng(0).normal(size=(40, 50)).T * 40
     assert np.array_equal(A.unit(x), unit_formula(A, x))
 

@@ -1,4 +1,4 @@
-"""Gated couplings: what they see and shift, and that training goes through them as coding does."""
+"""Gated couplings: what they see and shift, and that training and coding agree."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_splits() -> None:
 
 
 @pytest.mark.parametrize("kind", COUPLINGS)
-def test_the_trace_is_what_the_steps_do(kind: str) -> None:
-    """Bit for bit: all couplings in their places against steps of permutation, coupling and factor-out."""
+def test_the_trace_equals_the_steps(kind: str) -> None:
+    """The trace is bit-exact with steps of permutation, coupling and factor-out."""
     rng = np.random.default_rng(0)
     orders = [rng.permutation(count) for count in range(CHANNELS, 1, -1)]
     places, splits = np.arange(CHANNELS), []
@@ -50,12 +50,12 @@ def test_the_trace_is_what_the_steps_do(kind: str) -> None:
 
 
 def test_shifts_follow_loudness() -> None:
-    """Doubling a loud signal doubles the shifts, up to their rounding."""
+    """Doubling a loud signal doubles the shifts, except for rounding."""
     couplings = GatedCouplings("c", 4, [split_of("split", np.arange(4), 0.5)], hidden=4, context_frames=1)
     rng = np.random.default_rng(1)
     p = {n: A.quantise(s, s.initial(rng) + rng.normal(size=s.shape) * 0.3) for n, s in couplings.specs.items()}
     seen = rng.integers(-2000, 2000, (1, 12, 2)).astype(np.float64)
     once, twice = couplings.shift(A, p, 0, seen), couplings.shift(A, p, 0, 2 * seen)
     assert np.abs(once).max() > 100
-    # the levels of the edges, where few samples are known, move by the prior energy
+    # at the edges, where few samples are known, the prior energy affects the levels
     assert np.abs(twice - 2 * once).max() <= 0.02 * np.abs(twice).max() + 2

@@ -1,4 +1,4 @@
-"""The law of every flow layer: inverse undoes forward, exactly, for every int16 input."""
+"""The law of every flow step: inverse undoes forward exactly, for every int16 input."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ LAYERS = {
 
 
 def trained_parameters(layer: Any) -> dict[str, np.ndarray]:
-    """Parameters that shift for real, at times beyond the wrap."""
+    """Return parameters with real shifts, some of which wrap."""
     rng = np.random.default_rng(1)
     specs = getattr(layer, "specs", {})
     return {name: A.quantise(spec, spec.initial(rng) + rng.normal(size=spec.shape)) for name, spec in specs.items()}
@@ -101,7 +101,7 @@ def test_couplings_start_as_the_identity(layer: Any) -> None:
     assert np.array_equal(layer.forward(A, p, x), x)
 
 
-def test_half_a_turn_is_what_the_original_does_to_samples_on_its_own_scale() -> None:
+def test_an_offset_of_half_the_ring_is_the_effect_of_the_original_s_wrap() -> None:
     layer = coupling(level_equivariant=False, offset=32768)
     p = {name: A.quantise(spec, spec.initial(np.random.default_rng(0))) for name, spec in layer.specs.items()}
     x = EXTREMES["noise"].astype(np.float64)
@@ -110,13 +110,13 @@ def test_half_a_turn_is_what_the_original_does_to_samples_on_its_own_scale() -> 
 
 
 def test_equivariant_coupling_follows_loudness() -> None:
-    """Doubling a loud signal doubles the shifts, up to their rounding."""
+    """Doubling a loud signal doubles the shifts, except for rounding."""
     layer = coupling(level_equivariant=True)
     p = trained_parameters(layer)
-    p["c/start/kernel"][-1] = 0.0  # the level as an input of its own
+    p["c/start/kernel"][-1] = 0.0  # the level, which is an input too
     x = np.random.default_rng(2).integers(-2000, 2000, (1, 12, CHANNELS)).astype(np.float64)
     once, twice = layer._shift(A, p, x[..., :2]), layer._shift(A, p, 2 * x[..., :2])
-    # the levels of the edges, where few samples are known, move by the prior energy
+    # at the edges, where few samples are known, the prior energy affects the levels
     assert np.abs(twice - 2 * once).max() <= 0.02 * np.abs(twice).max() + 2
 
 

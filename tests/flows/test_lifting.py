@@ -1,4 +1,4 @@
-"""Splitting into two bands is undone exactly, whatever the signal, and it does separate bands."""
+"""The split into two bands is inverted exactly for every signal, and it separates the bands."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def test_taps_interpolate(half_taps: int) -> None:
 
 @pytest.mark.parametrize("half_taps", [0, MAX_HALF_TAPS + 1])
 def test_other_numbers_of_taps_are_refused(half_taps: int) -> None:
-    with pytest.raises(ValueError, match="between 1 and 32"):
+    with pytest.raises(ValueError, match="must be from 1 to 32"):
         half_band(half_taps)
 
 
-def test_each_half_of_the_band_goes_its_own_way() -> None:
+def test_the_half_bands_are_separated() -> None:
     t = np.arange(4000)
 
     def power(rate: float) -> tuple[float, float]:
@@ -67,7 +67,7 @@ def test_each_half_of_the_band_goes_its_own_way() -> None:
     assert low < 1e-5 * high
 
 
-def test_windows_do_not_know_each_other() -> None:
+def test_windows_are_independent() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(-3000, 3000, (3, 64)).astype(np.int32)
     taps = half_band(16)

@@ -1,4 +1,4 @@
-"""The channelwise prior: what its nets may see, and that both ways through it agree."""
+"""The channelwise prior: what its nets may see, and that training and decoding agree."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def samples() -> np.ndarray:
     return x
 
 
-def test_teacher_forcing_gives_what_decoding_gives(prior, parameters, samples) -> None:
-    """Bit for bit: the masked product over all channels against each net on what its decoder knows."""
+def test_teacher_forcing_equals_decoding(prior, parameters, samples) -> None:
+    """The masked product over all channels is bit-exact with each net on the channels that its decoder knows."""
     together = prior.all_mixtures(A, parameters, samples)
     for block in range(CHANNELS - 1):
         channel = CHANNELS - 1 - block
@@ -54,7 +54,7 @@ def test_no_net_sees_what_its_decoder_does_not_know(prior, parameters, samples) 
         assert not np.array_equal(getattr(before, field)[3:], getattr(after, field)[3:])
 
 
-def test_parameters_lie_on_the_coders_grid(prior, parameters, samples) -> None:
+def test_parameters_are_on_the_coder_s_grid(prior, parameters, samples) -> None:
     mixture = prior.all_mixtures(A, parameters, samples)
     for field, steps in [("logits", 64), ("means", 256), ("octaves", 32)]:
         scaled = getattr(mixture, field) * steps

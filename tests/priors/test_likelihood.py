@@ -1,4 +1,4 @@
-"""The training loss against direct arithmetic in high precision, and against the coder's own distribution."""
+"""The training loss compared with high-precision arithmetic and with the coder's distribution."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_single_logistic_in_fifty_digits() -> None:
         assert got == pytest.approx(exact, rel=1e-5)
 
 
-def test_training_and_coding_have_one_distribution() -> None:
-    """Over random parameters and symbols, the extremes included: float32 loss against the coder's ideal bits."""
+def test_training_and_coding_have_the_same_distribution() -> None:
+    """The float32 loss equals the coder's ideal bits for random parameters and symbols, including extremes."""
     rng = np.random.default_rng(0)
     n, m = 4000, 4
     integers = IntegerMixture(

@@ -1,4 +1,4 @@
-"""The fitted start: it finds the predictors that made the data."""
+"""The fit recovers the predictors that generated the data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TASKS = in_natural_order(CHANNELS)
 
 
 def resonance(frequency: float, count: int, seed: int) -> np.ndarray:
-    """Patches of an AR(2) process with a sharp resonance, in 16-bit steps."""
+    """Return patches of an AR(2) process with a sharp resonance, in 16-bit steps."""
     rng = np.random.default_rng(seed)
     x = np.zeros(count + LENGTH + 200)
     noise = rng.normal(size=len(x)) * 50
@@ -28,7 +28,7 @@ def test_the_common_predictor_of_the_last_channel_is_the_least_squares_one() -> 
     assert start.experts.shape == (CHANNELS - 1, 2 * CONTEXT + 1, CHANNELS, 0)
     target = CONTEXT * CHANNELS + CHANNELS - 1
     error = patches[:, target] - patches @ start.linear[-1].reshape(-1)
-    # the innovation has a deviation of 50; knowing the next frame too, less remains
+    # the innovation has a standard deviation of 50; with the next frame known as well, the error is smaller
     assert np.std(error) < 50
 
 
@@ -40,7 +40,7 @@ def test_nets_get_no_weight_on_what_their_decoder_does_not_know() -> None:
         assert start.linear[net, :, : net + 1].any()
 
 
-def test_experts_part_two_kinds_of_sound() -> None:
+def test_experts_separate_two_kinds_of_sound() -> None:
     low, high = resonance(0.03, 2000, 1), resonance(0.3, 2000, 2)
     start = fit_predictors(np.concatenate([low, high]), TASKS, CONTEXT, 2, seed=0)
     target = CONTEXT * CHANNELS + CHANNELS - 1

@@ -1,4 +1,4 @@
-"""The original's hierarchical prior and the last block's."""
+"""The original's hierarchical prior and the prior of the last block."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_shapes_and_grid(equivariant: bool, linear_skip: bool) -> None:
             assert np.abs(values).max() <= limit
 
 
-def test_the_base_takes_the_sharpness_of_the_original() -> None:
-    """A log-scale of -6.5 on the [-1, 1) amplitude scale is 49 steps."""
+def test_the_base_has_the_sharpness_of_the_original() -> None:
+    """A log-scale of -6.5 on the [-1, 1) amplitude scale is 49 16-bit steps."""
     like = np.zeros((2, 3, 4))
     mixture = ScheduledBase().mixture(A, {}, like, -6.5)
     assert mixture.octaves.shape == (2, 3, 4, 1)
@@ -45,7 +45,7 @@ def test_the_base_takes_the_sharpness_of_the_original() -> None:
     assert not mixture.means.any()
 
 
-def test_the_learned_base_starts_near_speech_whatever_it_is_told() -> None:
+def test_the_learned_base_starts_near_speech_and_ignores_the_schedule() -> None:
     base = LearnedBase()
     p = {name: A.quantise(spec, spec.initial(np.random.default_rng(0))) for name, spec in base.specs.items()}
     mixture = base.mixture(A, p, np.zeros((1, 1, 1)), -9.0)
