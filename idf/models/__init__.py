@@ -1,1 +1,1 @@
-"""Model families: from a configuration to a model, and from a model file to a codec."""
+"""Model families: models from configurations, and codecs from model files."""

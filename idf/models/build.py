@@ -1,4 +1,4 @@
-"""From configuration to model: the one place that chooses among the families."""
+"""Construction of the model that a configuration describes, whatever its family."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build_model(config: Config, constants: Mapping[str, np.ndarray] | None = Non
         constants: the stored arrays of an earlier model with this configuration; drawn if None.
 
     Raises:
-        ConfigError: a combination that cannot be built; every problem at once.
+        ConfigError: the model cannot be built; the error lists every problem.
     """
     if problems := model_problems(config):
         raise ConfigError(problems)

@@ -1,8 +1,8 @@
-"""The file a model travels in: a zip of integer arrays and one JSON header, and nothing that runs.
+"""Model files: a zip of integer arrays and a JSON header, without executable content.
 
-Made to be handed from one stranger to another, so nothing in it is believed: no pickle is ever
-loaded, sizes are checked before anything is allocated, and a digest over all of it names the model.
-What the arrays mean, each family's ``codec`` module tells.
+Model files are exchanged between strangers, so their content is not trusted: pickles are never loaded,
+sizes are checked before anything is allocated, and a digest of the content identifies the model. Each
+family's ``codec`` module defines the meaning of the arrays.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from idf.errors import RunError
 from idf.files import atomic_write
 
 MODEL_FORMAT = 1
-"""Of the model file and of the exact arithmetic; raised whenever either changes what is decoded."""
+"""Version of the file and of the exact arithmetic, increased whenever a change to either affects decoding."""
 MAX_BYTES = 1 << 30
-"""All arrays together. The largest configuration, the original's 79 million weights, takes 0.3 GiB."""
+"""Limit of the arrays' total size. The largest configuration, the original's 79 million weights, takes 0.3 GiB."""
 MAX_HEADER_BYTES = 1 << 20
 MAX_ARRAYS = 10_000
 
@@ -39,12 +39,12 @@ _MAX_DIMENSIONS = 8
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What a model file holds, read but not yet understood.
+    """The uninterpreted contents of a model file.
 
     Attributes:
         header: ``format``, ``config``, ``base_index``, ``provenance``.
         arrays: int32, by name.
-        fingerprint: 16 bytes over everything that decides what is decoded, and over nothing else.
+        fingerprint: hash of everything that affects decoding and nothing else, 16 bytes.
     """
 
     header: dict[str, Any]
@@ -56,7 +56,7 @@ def read_model_file(path: Path | str) -> ModelFile:
     """Read and check a model file.
 
     Raises:
-        RunError: missing, no model file, damaged, of another version, or larger than any model is.
+        RunError: the file is missing, damaged, from another version, too large, or not a model file.
     """
     path = Path(path)
     if not path.is_file():
@@ -68,13 +68,13 @@ def read_model_file(path: Path | str) -> ModelFile:
         version = int(header["format"])
         fields = (header["config"], header["provenance"], int(header["base_index"]))
         if not isinstance(fields[0], dict) or not isinstance(fields[1], dict):
-            raise ValueError("its header is not what it should be")
+            raise ValueError("its header is invalid")
     except (
         *(OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, RuntimeError, RecursionError),
         *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error),
     ) as error:
         raise RunError(
-            f"{path} is not a model file of idf, or is damaged ({error}); export it again from its run"
+            f"{path} is damaged or not a model file of idf ({error}); export it again from its run"
         ) from error
     if version != MODEL_FORMAT:
         raise RunError(f"{path} has model format {version}; this version of idf reads format {MODEL_FORMAT}")
@@ -89,13 +89,13 @@ def write_model_file(
     *,
     base_index: int = 0,
 ) -> None:
-    """Write what :func:`read_model_file` reads.
+    """Write a model file for :func:`read_model_file`.
 
     Args:
-        config: the settings that say what the model computes, and no others: they are part of the fingerprint.
+        config: only the settings that determine what the model computes, because they are part of the fingerprint.
         arrays: int32, by name.
-        provenance: strings and numbers to keep with the model, for people.
-        base_index: a window flow's last block's sharpness in the coder's scale units; 0 where it is learned.
+        provenance: strings and numbers to store with the model, for information.
+        base_index: sharpness of a window flow's last block in the coder's scale units; 0 if it is learned.
 
     Raises:
         OutputError: the file cannot be written.
@@ -107,7 +107,7 @@ def write_model_file(
 
 
 def fingerprint(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """A hash of everything that decides what is decoded, and of nothing else."""
+    """Return a hash of everything that affects decoding and nothing else, 16 bytes."""
     digest = hashlib.sha256(f"{MODEL_FORMAT} {TABLES_DIGEST} {header['base_index']} ".encode())
     digest.update(json.dumps(header["config"], sort_keys=True).encode())
     for name in sorted(arrays):
@@ -119,19 +119,19 @@ def fingerprint(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
 def _read_arrays(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     members = archive.infolist()
     if len(members) > MAX_ARRAYS or sum(member.file_size for member in members) > MAX_BYTES:
-        raise ValueError("it claims to be larger than any model is")
+        raise ValueError("it claims to be larger than any model")
     arrays: dict[str, np.ndarray] = {}
     for member in members:
         name = member.filename.removesuffix(".npy")
         if name in arrays or (name == _HEADER and member.file_size > MAX_HEADER_BYTES):
-            raise ValueError(f"its part {name} is there twice, or too large")
+            raise ValueError(f"its part {name} is duplicate or too large")
         with archive.open(member) as file:
             arrays[name] = _read_array(file, member.file_size, name)
     return arrays
 
 
 def _read_array(file: IO[bytes], size: int, name: str) -> np.ndarray:
-    """One array in NumPy's format, whose header must agree with the size of its member."""
+    """Return an array in NumPy's format, after checking its header against the size of its zip member."""
     version = np.lib.format.read_magic(file)
     if version != (1, 0):
         raise ValueError(f"its array {name} has version {version}")
@@ -140,5 +140,5 @@ def _read_array(file: IO[bytes], size: int, name: str) -> np.ndarray:
     if dtype not in _DTYPES or len(shape) > _MAX_DIMENSIONS or min(shape, default=0) < 0:
         raise ValueError(f"its array {name} is {dtype} {shape}")
     if fortran or math.prod(shape) * dtype.itemsize != body:
-        raise ValueError(f"its array {name} has another size than it says")
+        raise ValueError(f"its array {name} does not have the size in its header")
     return np.frombuffer(file.read(body), dtype).reshape(shape)

@@ -1,9 +1,9 @@
-"""What a model family implements: a model that trains, and a codec that codes with what it learned.
+"""The interface of model families: a model for training, and a codec for coding with a trained model.
 
-A family is a folder of this package with a ``model`` (build) and a ``codec`` (save, load, code), a module of
-:mod:`idf.training.families` (start, batches, loss, score, sample) and its checks in
-:mod:`idf.config.model_checks`. The dispatchers that choose between families are :mod:`idf.models.build`,
-:mod:`idf.models.load` and :mod:`idf.training.families.load`; nobody else asks which family a model is of.
+A family consists of a folder of this package with a ``model`` (build) and a ``codec`` (save, load, code), a module of
+:mod:`idf.training.families` (start, batches, loss, score, sample), and checks in :mod:`idf.config.model_checks`. Only
+the dispatchers :mod:`idf.models.build`, :mod:`idf.models.load` and :mod:`idf.training.families.load` distinguish
+families.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from idf.coding.codec import ChunkCodec
 
 
 class Model(Protocol):
-    """A flow with its priors, as training, checkpoints and export see it.
+    """A flow with its priors, as seen by training, checkpoints and export.
 
     Attributes:
-        window: samples that are modelled together; 1 where there are no windows.
+        window: samples that are modelled together; 1 without windows.
         specs: every trained array by name.
-        constants: arrays that were drawn or fitted once and must never be made again, by name.
+        constants: arrays that were drawn or fitted once and must never be recomputed, by name.
     """
 
     @property
@@ -34,7 +34,7 @@ class Model(Protocol):
     def constants(self) -> dict[str, np.ndarray]: ...
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Return starting values of the trained arrays, float32, by name."""
+        """Return initial values of the trained arrays, float32, by name."""
         ...
 
 
@@ -42,7 +42,7 @@ class Codec(ChunkCodec, Protocol):
     """A trained model as a coder of samples.
 
     Attributes:
-        provenance: where the model comes from (run, step, data, …), for people.
+        provenance: origin of the model (run, step, data, …), for information.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Models as coders of samples, whatever their family: loaded from their file, and saved to it."""
+"""Loading of codecs from model files and saving of models, whatever their family."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from idf.models.file import read_model_file
 from idf.models.interface import Codec, Model
 from idf.models.saved import stored_config
 
-# Imports are deferred: each family loads only what it needs.
+# Imports are deferred, so that each family loads only what it needs.
 
 
 def load_codec(path: Path | str, coder: str = "rans") -> Codec:
     """Return the codec of a model file.
 
     Args:
-        coder: ``rans`` or ``craystack``; adaptive flows and those of subbands know only the first.
+        coder: ``rans``, or ``craystack`` for window flows other than subband flows.
 
     Raises:
-        RunError: the file is missing, damaged, or of another version.
-        ConfigError: a coder that the model cannot use.
+        RunError: the file is missing, damaged, or from another version.
+        ConfigError: the model cannot use this coder.
     """
     file = read_model_file(path)
     config = stored_config(path, file)
     family = family_name(config)
     if coder != "rans" and family != WINDOW:
-        raise ConfigError([f"coder={coder}: flows that predict sample by sample code with rans only"])
+        raise ConfigError([f"coder={coder}: flows that predict sample by sample support only rans"])
     match family:
         case "adaptive":
             from idf.models.adaptive.codec import open_adaptive
@@ -58,13 +58,13 @@ def save_model(
     log_scale: float | None,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the one file that coding needs.
+    """Write the model file, the only file that coding needs.
 
     Args:
-        model: what :func:`idf.models.build.build_model` built from ``config``.
+        model: built from ``config`` by :func:`idf.models.build.build_model`.
         parameters: trained values, float32.
-        log_scale: a window flow's last block's sharpness (nats, [-1, 1) scale); None where it is learned.
-        provenance: strings and numbers to keep with the model.
+        log_scale: sharpness of a window flow's last block (nats, [-1, 1) scale); None if it is learned.
+        provenance: strings and numbers to store with the model.
 
     Raises:
         RunError: a parameter is not finite.

@@ -1,7 +1,7 @@
-"""The models at hand, by name, by path, and by the fingerprint in a compressed file.
+"""Lookup of models by name, by path, and by the fingerprint in a compressed file.
 
-Models come with the package, or are imported into a folder of the user's; both are folders of model
-files (``NAME.idfm``). A model that is not here is named, with how to get it.
+Models are shipped with the package or imported into a folder of the user; both folders contain model
+files (``NAME.idfm``). Errors about missing models say how to get them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MODEL_SUFFIX = ".idfm"
 DEFAULT_MODEL = "default"
-"""What is used where no model is named; ``IDF_MODEL`` overrides it."""
+"""Model that is used unless one is given; ``IDF_MODEL`` overrides it."""
 SHIPPED = Path(__file__).parent.parent / "data" / "models"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -33,14 +33,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of a model without building it.
+    """Description of a model that is available without building it.
 
     Attributes:
         name: file name without suffix.
         fingerprint: 16 bytes.
-        window: samples coded together; None where there are no windows.
+        window: samples coded together; None without windows.
         parameters: number of weights.
-        provenance: where it comes from, for people.
+        provenance: origin of the model, for information.
     """
 
     name: str
@@ -52,12 +52,12 @@ class ModelCard:
 
     @property
     def is_shipped(self) -> bool:
-        """Whether it came with the package."""
+        """Whether the model is shipped with the package."""
         return self.path.parent == SHIPPED
 
 
 def user_folder() -> Path:
-    """Where imported models are kept: ``IDF_MODELS``, or this system's place for such things."""
+    """Return the folder of imported models: ``IDF_MODELS``, or the system's folder for application data."""
     if named := os.environ.get("IDF_MODELS"):
         return Path(named)
     if sys.platform == "win32":
@@ -70,15 +70,15 @@ def user_folder() -> Path:
 
 
 def model_paths() -> list[Path]:
-    """All model files: those of the package first, then the user's; by name."""
+    """Return all model files, first those of the package, then the user's, each sorted by name."""
     return [path for folder in (SHIPPED, user_folder()) for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))]
 
 
 def read_card(path: Path | str) -> ModelCard:
-    """What a model file says of itself.
+    """Return the description of a model file.
 
     Raises:
-        RunError: it is missing, damaged, or of another version.
+        RunError: it is missing, damaged, or from another version.
     """
     path = Path(path)
     if not path.is_file():
@@ -88,10 +88,10 @@ def read_card(path: Path | str) -> ModelCard:
 
 
 def find_model(model: str | Path | None) -> Path:
-    """The file of a model given by name or path; of the default model where it is None.
+    """Return the file of a model given by name or path, or of the default model if None.
 
     Raises:
-        RunError: there is none; says which there are.
+        RunError: there is no such model; the message lists those that exist.
     """
     if model is None:
         model = os.environ.get("IDF_MODEL") or DEFAULT_MODEL
@@ -107,18 +107,18 @@ def find_model(model: str | Path | None) -> Path:
     names = ", ".join(path.stem for path in model_paths()) or "none yet"
     raise RunError(
         f"there is no model {model}; give the path of a model file, import one (idf models import FILE), "
-        f"or take one of: {names}"
+        f"or choose one of: {names}"
     )
 
 
 def find_by_fingerprint(fingerprint: bytes) -> Path:
-    """The file of the model that made a compressed file.
+    """Return the file of the model that made a compressed file.
 
     Args:
-        fingerprint: the first bytes of the model's, as a compressed file carries them.
+        fingerprint: the first bytes of the model's fingerprint, from the compressed file.
 
     Raises:
-        RunError: it is not here; says how to get it.
+        RunError: the model is not installed; the message says how to get it.
     """
     for path in model_paths():
         try:
@@ -127,42 +127,42 @@ def find_by_fingerprint(fingerprint: bytes) -> Path:
         except RunError:
             continue  # a broken model must not hide the right one
     raise RunError(
-        f"this needs model {fingerprint.hex()}, which is not installed; whoever compressed it has the model "
-        "(idf models export NAME FILE writes it): import it with idf models import FILE, or give it with --model FILE"
+        f"this needs model {fingerprint.hex()}, which is not installed; get its file from whoever compressed this "
+        "(idf models export NAME FILE), then import it with idf models import FILE or use --model FILE"
     )
 
 
 def load_model(model: str | Path | None) -> Codec:
-    """The codec of a model given by name or path; of the default model where it is None. Kept loaded.
+    """Return the codec of a model given by name or path, or of the default model if None; codecs stay loaded.
 
     Raises:
-        RunError: there is none, or its file is damaged or of another version.
+        RunError: there is no such model, or its file is damaged or from another version.
     """
     return _load(find_model(model))
 
 
 def load_for(fingerprint: bytes, model: str | Path | None = None) -> Codec:
-    """The codec of the model that made a compressed file.
+    """Return the codec of the model that made a compressed file.
 
     Args:
-        fingerprint: from the file's header: the first bytes of the model's.
-        model: name or path, where the user says which it is; otherwise looked up.
+        fingerprint: the first bytes of the model's fingerprint, from the compressed file.
+        model: name or path; if None, the model is looked up by its fingerprint.
 
     Raises:
-        RunError: it is not here, or the model named is another one.
+        RunError: the model is not installed, or ``model`` is a different one.
     """
     path = find_by_fingerprint(fingerprint) if model is None else find_model(model)
     codec = _load(path)
     if not codec.fingerprint.startswith(fingerprint):
         raise RunError(
             f"the file was made with model {fingerprint.hex()}; {path} is model "
-            f"{codec.fingerprint[: len(fingerprint)].hex()}: give another"
+            f"{codec.fingerprint[: len(fingerprint)].hex()}; give the right model"
         )
     return codec
 
 
 def export_model(model: str | Path, target: Path | str) -> Path:
-    """Copy a model to a file that others can import; an existing file is not replaced.
+    """Copy a model to a file that others can import, and return its path; an existing file is not replaced.
 
     Raises:
         RunError: there is no such model.
@@ -181,18 +181,20 @@ def import_model(source: Path | str, name: str | None = None) -> ModelCard:
     """Check a model file and copy it to the user's models.
 
     Args:
-        name: to keep it under; the file's own if None.
+        name: name of the model; that of the file if None.
 
     Raises:
-        RunError: it is missing, damaged, of another version, or the name is taken by another model.
+        RunError: the file is missing, damaged or from another version, or another model has this name.
     """
     from idf.models.load import load_codec
 
     source = Path(source)
-    codec = load_codec(source)  # all of it is checked, not the frame only
+    codec = load_codec(source)  # checks the whole file, not only its structure
     name = name or source.stem
     if not _NAME.fullmatch(name):
-        raise RunError(f"{name!r} is no name for a model: letters, digits, '.', '-' and '_'; choose one with --name")
+        raise RunError(
+            f"{name!r} is not a valid name for a model; use letters, digits, '.', '-' and '_' and choose it with --name"
+        )
     for path in model_paths():
         if path.stem == name:
             if read_card(path).fingerprint == codec.fingerprint:
@@ -219,7 +221,7 @@ def _read_card(path: Path, mtime_ns: int, size: int) -> ModelCard:
 
 
 def iter_cards() -> Iterator[ModelCard | RunError]:
-    """Every model, or what is wrong with it."""
+    """Yield every model's description, or the error that reading it gave."""
     for path in model_paths():
         try:
             yield read_card(path)

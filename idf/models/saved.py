@@ -1,4 +1,4 @@
-"""What all families do alike to save a model and to open its codec again."""
+"""Parts of saving a model and opening its codec that all families share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ C = TypeVar("C", bound=ChunkCodec)
 
 
 def check_finite(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuse to export what training broke.
+    """Refuse to export non-finite parameters.
 
     Raises:
         RunError: an array of parameters is not finite.
@@ -27,28 +27,28 @@ def check_finite(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:
     for name, values in arrays.items():
         if not np.all(np.isfinite(values)):
             raise RunError(
-                f"cannot export the model to {path}: parameter {name} is not finite; take an earlier checkpoint"
+                f"cannot export the model to {path}: parameter {name} is not finite; use an earlier checkpoint"
             )
 
 
 def stored_config(path: Path | str, file: ModelFile) -> Config:
-    """Return the settings that a model file holds, the rest at their defaults.
+    """Return the settings in a model file, with defaults for the rest.
 
     Raises:
-        RunError: there are none of a model, or they are of another version.
+        RunError: there are no settings of a model, or they are from another version.
     """
     if not isinstance(file.header["config"].get("model"), dict):
-        raise RunError(f"{path} does not say what model it holds; export it again from its run")
+        raise RunError(f"{path} does not describe its model; export it again from its run")
     with fitting(path):
         return read_plain(Config, file.header["config"])
 
 
 @contextlib.contextmanager
 def fitting(path: Path | str) -> Iterator[None]:
-    """Turn what does not fit together in a model file into one error that names the file.
+    """Turn the errors of an inconsistent model file into one that names the file.
 
     Raises:
-        RunError: for whatever a stranger's settings and arrays may raise inside the block.
+        RunError: untrusted settings or arrays raised an error in the block.
     """
     try:
         yield
@@ -57,13 +57,13 @@ def fitting(path: Path | str) -> Iterator[None]:
 
 
 def load_again(open_codec: Callable[..., C], path: Path, fingerprint: bytes, *arguments: object) -> C:
-    """Open the same codec in another process: what codecs pickle to.
+    """Open a codec in another process; codecs are pickled as a call of this function.
 
     Args:
-        open_codec: of the codec's family: ``(path, file, config, *arguments)``.
+        open_codec: the family's function ``(path, file, config, *arguments)``.
 
     Raises:
-        RunError: the file is another one by now.
+        RunError: the file has been replaced.
     """
     file = read_model_file(path)
     codec = open_codec(path, file, stored_config(path, file), *arguments)

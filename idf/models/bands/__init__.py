@@ -1,5 +1,5 @@
-"""Window flows of subbands: a window is split by integer lifting, each band is one block of latents.
+"""Window flows over subbands: integer lifting splits a window into bands, each of which is a block of latents.
 
-A block is coded sample by sample, with adaptive predictors that begin in every window where training left them
-and a small trained network that weighs them (:mod:`idf.models.adaptive`), given the bands below it.
+A block is coded sample by sample given the bands below it, with adaptive predictors that start in every window from a
+trained state, and a small trained network that weights them (:mod:`idf.models.adaptive`).
 """

@@ -1,8 +1,8 @@
-"""A trained window flow of subbands as a coder of samples, and the one file it travels in.
+"""A trained subband flow as a coder of samples, and its model file.
 
-A run of samples is coded channel by channel; of a channel the blocks one after another, the lowest band first;
-of a block the windows, and in each its samples. All of it is one rANS message. Encoder and decoder run the
-same compiled loops (:mod:`idf.models.bands.loops`).
+A chunk of samples is coded channel by channel. Within a channel, the blocks follow each other, lowest band first;
+within a block its windows, and within a window its samples. Everything is in one rANS message. Encoder and decoder
+run the same compiled loops (:mod:`idf.models.bands.loops`).
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ from idf.models.saved import check_finite, fitting, load_again
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE
 
 CHUNK_SAMPLES = 1 << 16
-"""Of a block of a file, where windows are independent: several blocks in a clip of seconds, for ``--jobs``."""
+"""Samples in a chunk if windows are independent: a clip of seconds has several chunks for ``--jobs``."""
 FOLLOWING_CHUNK_SAMPLES = 1 << 19
-"""The same where windows follow each other: blocks begin anew, so that they are long."""
+"""Samples in a chunk if windows follow each other; longer, because predictors are reset at the start of a chunk."""
 _WEIGHTS = "parameter/network"
 _CONSTANT = "constant/"
 _WIDEST = 1 << 16
-"""No start is larger than a sample can be, nor a sum of its squares over ``start_samples``."""
+"""The range of samples, which limits stored levels."""
 
 
 class BandCodec(SequentialCoder):
     """A :class:`~idf.coding.codec.ChunkCodec` and a :class:`~idf.coding.codec.BlockwiseCodec`.
 
     Args:
-        model: with the start and the filters that it was trained with.
-        weights: float32 (bands, weights), of each network layer by layer.
-        fingerprint: 16 bytes that name weights, configuration and tables.
-        provenance: what is kept with the model.
-        path: its file, from which other processes load it; None of a model that has none.
+        model: with the initial state and the filters of its training.
+        weights: float32 (bands, weights), each network's weights layer by layer.
+        fingerprint: 16 bytes that identify weights, configuration and tables.
+        provenance: strings and numbers stored with the model.
+        path: its file, from which other processes load it; None for a model without a file.
     """
 
     joins_channels = False
@@ -79,11 +79,11 @@ class BandCodec(SequentialCoder):
 
     @property
     def block_names(self) -> tuple[str, ...]:
-        """All blocks in the order of decoding."""
+        """Names of the blocks in the order of decoding."""
         return self.model.names
 
     def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where each latent lies in [0, 2^28): int64 starts and widths, in the order of decoding."""
+        """Return each latent's interval in [0, 2^28): int64 starts and widths, in the order of decoding."""
         starts, freqs = (np.empty(samples.size, np.int64) for _ in range(2))
         place = 0
         for channel in samples.T:
@@ -97,12 +97,12 @@ class BandCodec(SequentialCoder):
         return starts, freqs
 
     def approximate(self, samples: np.ndarray, blocks: int) -> np.ndarray:
-        """The clip as far as its first ``blocks`` blocks tell it: see :class:`~idf.coding.codec.BlockwiseCodec`.
+        """Return an approximation from the first ``blocks`` blocks; see :class:`~idf.coding.codec.BlockwiseCodec`.
 
-        A missing block is 0. That is the median of each of its samples given the blocks before: of these the model
-        sees magnitudes only, and what predicts a band from itself turns its sign with it, so that a sample whose
-        past is missing, too, is as likely to be above 0 as below. (The medians that :meth:`latent_blocks` gives
-        are those given the band's own past.)
+        A missing block is 0, which is the median of its samples given the blocks before. The model sees only the
+        magnitudes of those blocks, and predictions from the band itself change their sign with the band. A sample
+        whose past is missing too is therefore equally likely to be positive or negative. (The medians of
+        :meth:`latent_blocks` are conditional on the band's own past.)
         """
         found = np.empty_like(samples, np.int32)
         for channel in range(samples.shape[1]):
@@ -117,7 +117,7 @@ class BandCodec(SequentialCoder):
         return found
 
     def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
-        """What the flow makes of a clip, int32 (n,): see :class:`~idf.coding.codec.BlockwiseCodec`."""
+        """Return the latent blocks of a clip, int32 (n,); see :class:`~idf.coding.codec.BlockwiseCodec`."""
         passage, model, bands = _Passage(self, samples), self.model, self.model.bands
         found = []
         for number in range(bands):
@@ -131,7 +131,7 @@ class BandCodec(SequentialCoder):
                 own = slice(place, place + block.size)
                 passage.run(LOOPS.examine, block, band, medians[own], octaves[own], freqs[own])
                 latents[own] = block.reshape(-1)
-                # the first sample of low stands at 0, that of a high band half a step later
+                # the first sample of low is at 0, that of a high band half a step later
                 within = np.arange(block.shape[1]) * step + (step // 2 if number else 0)
                 begins = window + np.arange(len(block)) * model.window
                 times[own] = (begins[:, None] + within).reshape(-1)
@@ -153,7 +153,7 @@ class BandCodec(SequentialCoder):
         return samples
 
     def _decoded(self, like: np.ndarray, fill: Callable[..., None]) -> np.ndarray:
-        """A channel whose blocks ``fill(passage, number, part, block, band)`` writes, one after the other: int32 (n,)."""
+        """Return a channel, int32 (n,), whose blocks ``fill(passage, number, part, block, band)`` writes in turn."""
         passage, model = _Passage(self, like), self.model
         lows: list[np.ndarray | None] = [None] * len(passage.windows)
         for number in range(model.bands):
@@ -166,7 +166,7 @@ class BandCodec(SequentialCoder):
 
 
 class _Passage:
-    """One channel on its way through a codec: its windows, and what the predictors remember of it."""
+    """A channel on its way through a codec: its windows and the state of the predictors."""
 
     def __init__(self, codec: BandCodec, samples: np.ndarray) -> None:
         self.windows = codec.model.windows(np.ascontiguousarray(samples, np.int32))
@@ -177,7 +177,7 @@ class _Passage:
         self._seen = [0] * codec.model.bands
 
     def block(self, number: int, part: int) -> tuple[np.ndarray, Bands]:
-        """A block of some windows, and what the loops take of it; to be asked for in the order of decoding."""
+        """Return a block of some windows and the loops' argument for it. Call this in the order of decoding."""
         if part not in self._split:
             self._split[part] = self._codec.model.split(self.windows[part])
         blocks, lows = self._split[part]
@@ -200,7 +200,7 @@ class _Passage:
 
 
 def codec_of(model: BandModel, parameters: Mapping[str, np.ndarray]) -> BandCodec:
-    """The codec of a model that has no file yet, and so no fingerprint."""
+    """Return the codec of a model that has no file and hence no fingerprint."""
     return BandCodec(model, model.coding_weights(parameters), bytes(16))
 
 
@@ -211,11 +211,11 @@ def save_bands(
     parameters: Mapping[str, np.ndarray],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the one file that coding needs: weights, start, filters and configuration.
+    """Write the model file: weights, initial state, filters and configuration.
 
     Args:
         parameters: trained values, float32, for standardised inputs.
-        provenance: strings and numbers to keep with the model.
+        provenance: strings and numbers to store with the model.
 
     Raises:
         RunError: a weight is not finite.
@@ -233,7 +233,7 @@ def save_bands(
     }
     arrays = {_WEIGHTS: weights.view(np.int32)}
     for name, value in model.constants.items():
-        # the standardisation of inputs is part of the coding weights
+        # the coding weights include the standardisation of inputs
         if not name.startswith("input_"):
             arrays[_CONSTANT + name] = value if name.startswith("taps/") else value.view(np.int32)
     write_model_file(path, settings, arrays, provenance)
@@ -243,7 +243,7 @@ def open_bands(path: Path | str, file: ModelFile, config: Config) -> BandCodec:
     """Return the codec of a model file of this family.
 
     Raises:
-        RunError: the file does not fit together.
+        RunError: the file is inconsistent.
     """
     with fitting(path):
         if problems := list(band_problems(config)):
@@ -266,10 +266,10 @@ def open_bands(path: Path | str, file: ModelFile, config: Config) -> BandCodec:
 
 
 def _constants(model: BandModel, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a file says of filters and start, checked for shape and size.
+    """Return a file's filters and initial state, after checking shapes and values.
 
     Raises:
-        ValueError: something does not fit.
+        ValueError: a shape or a value is wrong.
     """
     found = {}
     for name, like in model.constants.items():
@@ -280,11 +280,11 @@ def _constants(model: BandModel, arrays: Mapping[str, np.ndarray]) -> dict[str, 
         if not name.startswith("taps/"):
             value = value.view(np.float32)
         if value.shape != like.shape:
-            raise ValueError(f"{name} is {value.shape}, not {like.shape}")
+            raise ValueError(f"{name} has shape {value.shape}, not {like.shape}")
         found[name] = value
     for level in range(1, model.bands):
         if np.abs(found[f"taps/{level}"].astype(np.int64)).sum() > 8 << TAP_BITS:
-            raise ValueError(f"taps/{level} are larger than those of any filter")
+            raise ValueError(f"taps/{level} are too large")
     for name in ("start/level", "start/signal", "start/busyness"):
         if not np.all((found[name] > 0) & (found[name] <= 4 * _WIDEST)):
             raise ValueError(f"{name} is out of range")

@@ -1,8 +1,8 @@
-"""What a band's network sees besides the adaptive flow's inputs: its place in the window, and the bands below.
+"""Inputs of a band's network besides those of the adaptive flow: the place in the window, and the bands below.
 
-The signal that the lower bands add up to is known whole before a band is coded, its future too. Where it is
-busy at its upper end, the band above is likely to be loud. Integers and single IEEE operations only, so that
-every machine finds the same.
+The signal composed of the lower bands is completely known, including its future, before a band is coded. Where its
+highest frequencies are strong, the band above is likely to be loud. Only integers and single IEEE operations are used,
+so every machine computes the same.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 _HALF_LIVES = (4, 24)
-"""Samples over which what the start of a window costs fades."""
+"""Half-lives in samples of features that mark the start of a window."""
 _REACHES = (1, 4, 16)
-"""Samples on each side that the magnitudes of the lower signal are averaged over."""
+"""Samples on each side over which the magnitudes of the lower signal are averaged."""
 _LOUDNESS_REACHES = (4, 32)
 PLACE_FEATURES = 1 + len(_HALF_LIVES)
 LOWER_FEATURES = len(_REACHES) + len(_LOUDNESS_REACHES)
@@ -21,7 +21,11 @@ _LONGEST = 1 << 14
 
 
 def place_features(first: int, count: int) -> np.ndarray:
-    """Of ``count`` samples of which the first is number ``first`` since predictors began: float32 (count, PLACE_FEATURES)."""
+    """Return the place features of ``count`` samples: float32 (count, PLACE_FEATURES).
+
+    Args:
+        first: number of the first sample since predictors were reset.
+    """
     t = np.minimum(np.arange(first, first + count), _LONGEST).astype(np.float32)
     found = np.empty((count, PLACE_FEATURES), np.float32)
     found[:, 0] = log2(t + np.float32(1)) * np.float32(0.25)
@@ -31,9 +35,11 @@ def place_features(first: int, count: int) -> np.ndarray:
 
 
 def lower_features(low: np.ndarray, count: int) -> np.ndarray:
-    """Of a band of ``count`` samples over the signal ``low``, int32 (batch, n): float32 (batch, count, LOWER_FEATURES).
+    """Return the features of a band that come from the lower signal: float32 (batch, count, LOWER_FEATURES).
 
-    ``low`` has as many samples as the band, or one more.
+    Args:
+        low: the lower signal, int32 (batch, n), with n = count or count + 1.
+        count: samples in the band.
     """
     busy, size = busyness(low), np.abs(low.astype(np.int64))
     means = [_mean(busy, reach) for reach in _REACHES] + [_mean(size, reach) for reach in _LOUDNESS_REACHES]
@@ -42,19 +48,19 @@ def lower_features(low: np.ndarray, count: int) -> np.ndarray:
 
 
 def busyness(low: np.ndarray) -> np.ndarray:
-    """Magnitudes of second differences, which are largest where the upper end of the spectrum is: int64 (batch, n)."""
+    """Return the magnitudes of second differences, which measure the highest frequencies: int64 (batch, n)."""
     x = np.concatenate([low[:, :1], low, low[:, -1:]], axis=1).astype(np.int64)
     return np.abs(np.diff(x, 2, axis=1))
 
 
 def log2(x: np.ndarray) -> np.ndarray:
-    """Base-2 logarithm of float32 numbers from 1 on, linear between powers of two; exact on every machine."""
+    """Return the base-2 logarithm of float32 numbers >= 1, linear between powers of two, equal on every machine."""
     bits = np.ascontiguousarray(x, np.float32).view(np.int32) - np.int32(127 << 23)
     return bits.astype(np.float32) * np.float32(2.0**-23)
 
 
 def _mean(x: np.ndarray, reach: int) -> np.ndarray:
-    """Mean over up to ``reach`` neighbours on each side: float32 (batch, n) of int64."""
+    """Return the mean over up to ``reach`` neighbours on each side: float32 (batch, n) from int64."""
     count = x.shape[1]
     sums = np.zeros((len(x), count + 1), np.int64)
     np.cumsum(x, axis=1, out=sums[:, 1:])

@@ -1,9 +1,9 @@
-"""Where the predictors of a band begin in each window: at the average of the training clips.
+"""The initial state of a band's predictors in each window, fitted to the training clips.
 
-A lattice that begins with zeros needs a few hundred samples to find what most sound has in common, which in
-short windows is most of what there is. So its reflection coefficients and energies begin where a lattice ends
-that has seen the training clips, every stretch of them made equally loud; the energies are made as small as if
-it had seen only ``start_samples`` samples, so that it is still quick to learn.
+A lattice that starts at zero needs a few hundred samples to learn what most sound has in common, which is most of a
+short window. Reflection coefficients and energies therefore start at the final state of a lattice that has seen the
+training clips, normalised to equal loudness. The energies are reduced as if it had seen only ``start_samples``
+samples, so it still adapts quickly.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from idf.models.bands.loops import Start
 from idf.models.bands.model import BandModel
 
 _STRETCH = 1024
-"""Samples that are made equally loud together."""
+"""Samples in a stretch; each stretch is normalised to the same loudness."""
 _RMS = 1000.0
 _FORGETTING = 0.99998
 _QUIETEST = 1.0
-"""Of the RMS of a window, in sample steps; what is more quiet says nothing of the shape of spectra."""
+"""Smallest RMS of a window, in sample steps; quieter sound tells nothing about spectra."""
 
 
 def fitted(model: BandModel, clips: Iterable[np.ndarray], start_samples: float) -> BandModel:
-    """The model with a start that is fitted to clips, int32 (n,) each."""
+    """Return the model with an initial state fitted to clips, int32 (n,) each."""
     bands = model.bands
     signals: list[list[np.ndarray]] = [[] for _ in range(bands)]
     rms: list[list[np.ndarray]] = [[] for _ in range(bands)]
@@ -52,14 +52,14 @@ def fitted(model: BandModel, clips: Iterable[np.ndarray], start_samples: float) 
         signal[number] = np.exp(np.log(np.concatenate(rms[number])).mean())
         factor = (signal[number] / _RMS) ** 2
         stages[number, :2] = shape[:2]
-        # what has been summed up over 1 / (1 - forgetting) samples counts as start_samples
+        # sums over 1 / (1 - forgetting) samples are scaled to start_samples
         stages[number, 2:] = shape[2:] * (1 - _FORGETTING) * start_samples * factor + 1e-3
         power = shape[2].reshape(plan.stages, LANES)[-1, 0] * (1 - _FORGETTING) * factor
         level[number] = 0.8 * np.sqrt(power) + 1.0
         if busy[number]:
             usual[number] = np.exp(np.log(np.concatenate(busy[number])).mean())
     found = {"stages": stages, "level": level, "signal": signal}
-    # as they are kept, so that a resumed run and a model file have the same
+    # rounded as in checkpoints and model files, so that a resumed run has the same values
     start = Start(*(found[name].astype(np.float32).astype(np.float64) for name in ("stages", "level", "signal")))
     return replace(model, start=start, busyness=usual.astype(np.float32).astype(np.float64))
 
@@ -67,7 +67,7 @@ def fitted(model: BandModel, clips: Iterable[np.ndarray], start_samples: float) 
 def _measure(
     model: BandModel, number: int, band: np.ndarray, signals: list[list[np.ndarray]], rms: list[list[np.ndarray]]
 ) -> None:
-    """Keep a clip's band, in stretches of the same RMS, and the RMS of its windows."""
+    """Append a clip's band in stretches of equal RMS, and the RMS of its windows."""
     stretches = _stretched(band.astype(np.float64), _STRETCH)
     power = np.sqrt((stretches**2).mean(1))
     loud = stretches[power >= _QUIETEST] / power[power >= _QUIETEST, None] * _RMS
@@ -83,10 +83,10 @@ def _stretched(x: np.ndarray, length: int) -> np.ndarray:
 
 
 def _lattice(x: np.ndarray, stages: int) -> np.ndarray:
-    """Reflection and energies of a lattice that has seen all of ``x``: float64 (4, stages · LANES)."""
+    """Return reflection coefficients and energies of a lattice that has seen ``x``: float64 (4, stages · LANES)."""
     state = first_stages(stages)
     memory = np.repeat([_FORGETTING, 0.01 * (1 - _FORGETTING)], LANES).astype(np.float32)
-    # Before 1 / (1 - forgetting) samples energies are still growing; going round again settles them.
+    # Energies grow for about 1 / (1 - forgetting) samples, so short signals are repeated until they settle.
     for _ in range(max(1, min(8, int(3 / (1 - _FORGETTING)) // max(len(x), 1)))):
         _run(x, state, np.array([stages]), memory, np.empty(stages * LANES, np.float32))
     kept = state.astype(np.float64).reshape(stages, STAGE_VECTORS, LANES)[:, :4]

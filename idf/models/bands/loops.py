@@ -1,8 +1,8 @@
-"""The compiled loop over the samples of one band, window after window, in its four uses.
+"""The compiled loop over the samples of a band, window after window, in its four uses.
 
-Strict like :mod:`idf.models.adaptive.steps`, whose steps these are. What is different: predictors begin anew in each
-window (or go on from the one before), from a state that training left; and the network sees the features of
-:mod:`idf.models.bands.features` as well. Bands take the place of channels in the state.
+It runs the steps of :mod:`idf.models.adaptive.steps` with the same strict arithmetic. There are two differences:
+predictors are reset in each window to a trained state (or resume from the window before), and the network also sees
+the features of :mod:`idf.models.bands.features`. In the state, bands replace channels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from idf.models.adaptive.vectors import LANES, STAGE
 
 
 class Start(NamedTuple):
-    """Where predictors begin; the first axis is the band."""
+    """The initial state of predictors; the first axis is the band."""
 
     stages: Array
     """float64 (bands, 4, stages · LANES): forward and backward reflection, forward and backward energy."""
@@ -32,20 +32,20 @@ class Start(NamedTuple):
 
 
 class Bands(NamedTuple):
-    """What all uses take of one band. Windows are (rows, n)."""
+    """The loops' argument for one band. Windows are (rows, n)."""
 
     number: int
     first: int
-    """Samples that the state has seen of this band, where it goes on; 0 where each window begins anew."""
+    """Samples of this band that the state has seen, if windows follow each other; 0 if each window is reset."""
     anew: bool
     features: Array
     """float32 (rows, n, features)."""
     scales: Array
-    """float64 (rows,): how much louder than usual each window is expected to be."""
+    """float64 (rows,): expected loudness of each window relative to average sound."""
 
 
 class Loops(NamedTuple):
-    """Each takes (windows, band, constants, start, state, scratch, …); :func:`_make` has the rest."""
+    """The loops; the first arguments of each are (windows, band, constants, start, state, scratch)."""
 
     trace: Loop
     intervals: Loop
@@ -55,7 +55,7 @@ class Loops(NamedTuple):
 
 @compiled_step
 def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None:
-    """The state of band c before the first sample of a window that is ``scale`` times as loud as usual."""
+    """Reset the state of band c for a window that is ``scale`` times as loud as average sound."""
     plan, stages, first, energy = constants.plan, state.stages[c], start.stages[c], scale * scale
     for m in range(plan.stages):
         for j in range(LANES):
@@ -93,7 +93,7 @@ def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None
 
 @compiled_step
 def _window(row: int, length: int, band: Any, constants: Any, start: Any, state: Any) -> int:
-    """Make the state ready for a window; returns the number of its first sample."""
+    """Prepare the state for a window and return the number of its first sample."""
     if band.anew:
         _begin(band.number, band.scales[row], constants, start, state)
         return 0
@@ -117,7 +117,7 @@ def _expect(c: int, t: int, features: Array, constants: Any, state: Any, scratch
 def _distribution(
     c: int, t: int, features: Array, constants: Any, weights: Any, tables: Any, state: Any, scratch: Any
 ) -> int:
-    """Prepare the entropy coder for the sample; returns its heaviest component."""
+    """Prepare the entropy coder for the sample and return the mixture component with the largest weight."""
     _expect(c, t, features, constants, state, scratch)
     mixture(c, constants, weights, state, scratch)
     s = scratch
@@ -182,7 +182,7 @@ def intervals(
     starts: Array,
     freqs: Array,
 ) -> None:
-    """The interval of [0, 2^precision) that each sample takes: int64 (rows · n,)."""
+    """Compute the interval of each sample in [0, 2^precision): int64 (rows · n,)."""
     c, out = band.number, 0
     for row in range(windows.shape[0]):
         first = _window(row, windows.shape[1], band, constants, start, state)
@@ -209,7 +209,7 @@ def pop(
     words: Array,
     count: int,
 ) -> int:
-    """Fill ``windows`` from a message; returns the words that are left, or -1 when they run out."""
+    """Fill ``windows`` from a message; return the number of words left, or -1 if there are too few."""
     c, s = band.number, scratch
     head, mask = heads[0], (1 << tables.precision) - 1
     for row in range(windows.shape[0]):
@@ -241,7 +241,7 @@ def examine(
     octaves: Array,
     freqs: Array,
 ) -> None:
-    """Of each sample: the median of its distribution, the mean log2 of its scales, its share of 2^precision."""
+    """Compute the median of each sample's distribution, the mean log2 of its scales, and its share of 2^precision."""
     c, s, out = band.number, scratch, 0
     for row in range(windows.shape[0]):
         first = _window(row, windows.shape[1], band, constants, start, state)

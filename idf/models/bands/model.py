@@ -1,4 +1,4 @@
-"""The window flow of subbands: lifting, factor-out from the top, an autoregressive adaptive flow in each block.
+"""The subband flow: lifting, factor-out from the top, and an autoregressive adaptive flow in each block.
 
 ::
 
@@ -7,12 +7,11 @@
                       ▼                ▼                     ▼
                     high              high                  high     blocks B … 2
 
-Every split is an integer flow (:mod:`idf.flows.lifting`) after which the upper half of the band leaves. Within
-a block, latent t is sample t minus a prediction from the samples before it (:mod:`idf.models.adaptive`), so the whole
-is a composition of triangular integer flows. Its network also sees the bands below, which a decoder has first.
+Every split is an integer flow (:mod:`idf.flows.lifting`) after which the upper half-band leaves. Within a block,
+latent t is sample t minus a prediction from the samples before it (:mod:`idf.models.adaptive`), so the whole is a
+composition of triangular integer flows. The network also sees the bands below, which are decoded first.
 
-Windows are independent; with ``context=previous`` predictors go on from the window before instead of beginning
-anew.
+Windows are independent unless ``context=previous``, with which predictors resume from the window before.
 """
 
 from __future__ import annotations
@@ -33,22 +32,22 @@ from idf.models.bands.features import FEATURES, PLACE_FEATURES, busyness, lower_
 from idf.models.bands.loops import Bands, Start
 
 _LOUDEST = 64.0
-"""A window's expected loudness stays within this factor of the usual."""
+"""Limit of a window's expected loudness relative to average sound."""
 
 
 @dataclass(frozen=True)
 class BandModel:
-    """A window flow of subbands.
+    """A window flow over subbands.
 
     Attributes:
-        settings: what the compiled loops need besides weights; the same for all bands.
-        window: samples in a window; shorter ones work too.
-        follows: whether windows go on from the one before.
-        specs: the networks' trained arrays by name. They see standardised inputs.
-        taps: int32, of each split, the outermost first.
-        start: where predictors begin.
-        busyness: float64 (bands,), what the windows of the signal below each band usually have of it.
-        input_mean, input_deviation: float32 (bands, inputs), of the training clips.
+        settings: constants of the compiled loops, the same for all bands.
+        window: samples in a window; shorter windows work too.
+        follows: whether windows resume from the window before.
+        specs: the networks' trained arrays by name, for standardised inputs.
+        taps: int32, filter taps of each split, the outermost split first.
+        start: initial state of the predictors.
+        busyness: float64 (bands,), typical busyness of the signal below each band.
+        input_mean, input_deviation: float32 (bands, inputs), mean and standard deviation on the training clips.
     """
 
     settings: Constants
@@ -63,17 +62,17 @@ class BandModel:
 
     @property
     def bands(self) -> int:
-        """Blocks of latents."""
+        """Number of bands, which is that of latent blocks."""
         return len(self.taps) + 1
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the blocks, in the order of decoding."""
+        """Names of the blocks in the order of decoding."""
         return ("low", *(f"z{level}" for level in range(len(self.taps), 0, -1)))
 
     @property
     def constants(self) -> dict[str, np.ndarray]:
-        """What a checkpoint and a model file keep besides the trained arrays; everything that must never be made again."""
+        """The arrays that checkpoints and model files store besides the trained ones, and that are never recomputed."""
         return {
             "input_mean": self.input_mean,
             "input_deviation": self.input_deviation,
@@ -84,7 +83,7 @@ class BandModel:
         } | {f"taps/{level}": taps for level, taps in enumerate(self.taps, 1)}
 
     def with_constants(self, constants: Mapping[str, np.ndarray]) -> BandModel:
-        """The same model with other :attr:`constants`, of the same shapes."""
+        """Return the model with other :attr:`constants` of the same shapes."""
         start = (np.asarray(constants[f"start/{name}"], np.float64) for name in ("stages", "level", "signal"))
         return replace(
             self,
@@ -96,21 +95,21 @@ class BandModel:
         )
 
     def standardised(self, mean: np.ndarray, deviation: np.ndarray) -> BandModel:
-        """The same model for inputs of another mean and deviation, float32 (bands, inputs)."""
+        """Return the model for inputs with another mean and standard deviation, float32 (bands, inputs)."""
         return replace(self, input_mean=mean, input_deviation=deviation)
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Return starting values of the trained arrays, float32, by name."""
+        """Return initial values of the trained arrays, float32, by name."""
         return initial_values(self.specs, seed)
 
     def network(self, band: int) -> AdaptiveModel:
-        """One band's network, as the adaptive flow has it."""
+        """Return the network of a band in the form of the adaptive flow."""
         return AdaptiveModel(
             self.settings, network_specs(self.settings.plan), self.input_mean[band], self.input_deviation[band]
         )
 
     def coding_weights(self, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
-        """All networks for raw inputs: float32 (bands, weights) of 16 significant bits.
+        """Return all networks' weights for raw inputs: float32 (bands, weights) with 16 significant bits.
 
         Args:
             parameters: trained values, for standardised inputs.
@@ -118,18 +117,20 @@ class BandModel:
         return np.stack([self.network(band).coding_weights(of_band(parameters, band)) for band in range(self.bands)])
 
     def first_state(self) -> State:
-        """The state before the first window of a channel."""
+        """Return the state before the first window of a channel."""
         return first_state(self.settings, self.bands)
 
     def windows(self, samples: np.ndarray) -> list[np.ndarray]:
-        """A channel, int32 (n,), as windows: whole ones (batch, N), then what is left (1, rest). Either may be missing."""
+        """Return a channel, int32 (n,), as full windows (batch, N) and a shorter last one (1, rest), if not empty."""
         whole = len(samples) // self.window * self.window
         parts = [samples[:whole].reshape(-1, self.window), samples[whole:].reshape(1, -1)]
         return [part for part in parts if part.size]
 
     def split(self, windows: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The blocks of windows, int32 (batch, n), in the order of decoding; and below each but the first, what the
-        blocks before it add up to."""
+        """Return the blocks of windows, int32 (batch, n), in the order of decoding, and the lower signals.
+
+        The lower signal of a block is the signal composed of the blocks before it; the first block has none.
+        """
         highs, lows = [], [windows]
         for taps in self.taps:
             low, high = split(lows[-1], taps)
@@ -138,23 +139,23 @@ class BandModel:
         return [lows[-1], *reversed(highs)], list(reversed(lows[1:]))
 
     def lengths(self, window: int) -> list[int]:
-        """Of the blocks of a window of that many samples, in the order of decoding."""
+        """Return the lengths of the blocks of a window of ``window`` samples, in the order of decoding."""
         halves = [window]
         for _ in self.taps:
             halves.append((halves[-1] + 1) // 2)
         return [halves[-1], *(whole - half for whole, half in reversed(list(pairwise(halves))))]
 
     def merged(self, band: int, low: np.ndarray, block: np.ndarray) -> np.ndarray:
-        """The signal that block ``band`` ≥ 1 and those before it, ``low``, add up to."""
+        """Return the signal composed of block ``band`` ≥ 1 and the lower signal ``low``."""
         return merge(low, block, self.taps[self.bands - 1 - band])
 
     def band(self, number: int, low: np.ndarray | None, shape: tuple[int, int], seen: int) -> Bands:
-        """What the compiled loops take of windows of a block.
+        """Return the compiled loops' argument for windows of a block.
 
         Args:
-            low: what the blocks before add up to, int32 (batch, n); None for the first block.
+            low: the lower signal, int32 (batch, n); None for the first block.
             shape: of the block's windows.
-            seen: samples of the block in this channel that went before.
+            seen: earlier samples of this block in the channel.
         """
         batch, length = shape
         features = np.zeros((batch, length, FEATURES), np.float32)
@@ -170,7 +171,7 @@ class BandModel:
         return Bands(number, seen, not self.follows, features, scales)
 
     def traces(self, samples: np.ndarray) -> list[Trace]:
-        """Run the predictors over a channel, int32 (n,): what the network of each band sees and has to explain."""
+        """Run the predictors over a channel, int32 (n,), and return inputs and targets of each band's network."""
         from idf.models.adaptive.steps import make_scratch
         from idf.models.bands.loops import LOOPS
 
@@ -194,27 +195,27 @@ class BandModel:
 
     @property
     def features(self) -> int:
-        """Of the networks' inputs, the last ones that are not made by the predictors."""
+        """Number of network inputs, at the end, that do not come from predictors."""
         return FEATURES
 
     def row_counts(self, samples: int) -> list[int]:
-        """Rows of each band in :meth:`traces` of so many samples."""
+        """Return the number of rows of each band in :meth:`traces` of ``samples`` samples."""
         whole, rest = divmod(samples, self.window)
         return [whole * a + b for a, b in zip(self.lengths(self.window), self.lengths(rest), strict=True)]
 
 
 def of_band(parameters: Mapping[str, np.ndarray], band: int) -> dict[str, np.ndarray]:
-    """The parameters of one band's network, by their names there."""
+    """Return the parameters of a band's network, by their names in that network."""
     prefix = f"band{band}/"
     return {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
 
 
 def build_bands(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> BandModel:
-    """The model of a configuration.
+    """Build the model of a configuration.
 
     Args:
-        constants: :attr:`BandModel.constants` of an earlier model with this configuration; none of a fresh
-            one, which then begins as if it had seen nothing (:func:`idf.models.bands.initial_state.fitted` improves on that).
+        constants: :attr:`BandModel.constants` of an earlier model with this configuration; None for a new model, whose
+            initial state is untrained until :func:`idf.models.bands.initial_state.fitted` fits it.
     """
     settings = config.model.bands
     plan_constants = make_constants(settings, FEATURES)

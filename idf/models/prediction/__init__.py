@@ -1,5 +1,5 @@
-"""Integer prediction inside a window: a flow step in front of a window flow that starts from training in every window.
+"""Integer prediction within windows: a flow step before a window flow, with a trained initial state.
 
-Unlike :mod:`idf.models.adaptive.whitening`, whose predictors resume from the past, this step is reset at the first
-sample of each window, so that windows stay independent (``docs/adaptive.md``).
+Unlike :mod:`idf.models.adaptive.whitening`, whose predictors carry over from window to window, this step is reset at
+the start of each window, so windows stay independent (``docs/adaptive.md``).
 """

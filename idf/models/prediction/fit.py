@@ -1,9 +1,9 @@
-"""Fitting the start of prediction to training clips: classes of sound, and how windows vary within them.
+"""Fit of the initial state of prediction to training clips: classes of sound, and the variation within them.
 
-Stretches of sound are clustered by the linear predictor that suits them (vector quantisation of predictors by the
-prediction error, A. Buzo, A. H. Gray, R. M. Gray, J. D. Markel, "Speech coding based upon vector quantization", IEEE
-ASSP 1980). Expectation maximisation of a hierarchical linear model then gives each class's mean predictor and the
-covariance that the classes share. Floating point of the machine at hand: the result is stored, never made again.
+Stretches of sound are clustered by their best linear predictor (vector quantisation of predictors by prediction error,
+A. Buzo, A. H. Gray, R. M. Gray, J. D. Markel, "Speech coding based upon vector quantization", IEEE ASSP 1980).
+Expectation maximisation of a hierarchical linear model then gives the mean predictor of each class and a covariance
+for all classes. The result depends on the machine's floating point, so it is stored and never recomputed.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from idf.errors import DataError
 from idf.models.prediction.start import Start
 
 STRETCH = 256
-"""Samples that one predictor is fitted to."""
+"""Samples to which one predictor is fitted."""
 MOST_STRETCHES = 8_000
 _AVERAGED = 2_000
-"""Stretches, about, of which average sound is the average."""
+"""Approximate number of stretches whose mean is average sound."""
 _NOISE_POWER = 10.0
-"""Added to prediction errors, squared sample steps: what is quieter says little of the shape of spectra."""
+"""Added to prediction errors, in squared sample steps, because quieter sound tells little about spectra."""
 _ROUNDING, _WHITE = 1 / 12, 1e-9
-"""Power of the white noise that second moments are lifted by, in squared sample steps and relative to the sound's:
-constants and tones would have no unique predictor."""
+"""Power of white noise added to second moments, in squared sample steps and relative to the sound's power. Without it,
+constants and tones have no unique predictor."""
 _STRETCHES_PER_CLASS = 4
 _CLUSTER_ROUNDS = 5
 _LEAST_POWER = 1e-5
-"""No prediction error is smaller, relative to the sound's power."""
+"""Smallest prediction error relative to the sound's power."""
 _ROUNDS = 8
 _TRUST = 0.6
-"""Of the samples of a stretch, how many count as independent evidence; sound changes within a stretch."""
+"""Fraction of a stretch's samples that count as independent evidence, because sound changes within a stretch."""
 _FIRST_WEIGHT = 40.0
-"""Samples that the first guess of the covariance is worth."""
+"""Weight of the initial covariance, in samples."""
 
 
 def fitted_start(clips: Sequence[np.ndarray], start: Start, seed: int) -> Start:
-    """Return a start fitted to clips, int32 (n,) each, of the shapes of ``start``.
+    """Return an initial state fitted to clips, int32 (n,) each, with the shapes of ``start``.
 
     Raises:
         DataError: there is not enough sound.
@@ -47,11 +47,11 @@ def fitted_start(clips: Sequence[np.ndarray], start: Start, seed: int) -> Start:
     stretches = _stretches(clips, max(order, start.lattice.shape[1]))
     if len(stretches) < _STRETCHES_PER_CLASS * classes:
         raise DataError(
-            f"whitening=window: whitening.classes={classes} are fitted to at least {_STRETCHES_PER_CLASS * classes} "
-            f"stretches of {STRETCH} samples, and the training clips have {len(stretches)} that are not silent; give "
-            "more clips, fewer whitening.classes, or set training.start=random"
+            f"whitening=window: fitting whitening.classes={classes} needs at least {_STRETCHES_PER_CLASS * classes} "
+            f"stretches of {STRETCH} samples that are not silent, and the training clips have {len(stretches)}; add "
+            "clips, reduce whitening.classes, or set training.start=random"
         )
-    # Many small matrices: more threads would wait for each other.
+    # The matrices are many but small, so threads would only wait for each other.
     with threadpool_limits(1, "blas"):
         return _fitted(stretches, start, np.random.default_rng(seed))
 
@@ -82,30 +82,30 @@ def _fitted(stretches: list[np.ndarray], start: Start, rng: np.random.Generator)
 
 
 def _stretches(clips: Sequence[np.ndarray], past: int) -> list[np.ndarray]:
-    """Stretches of sound with the samples before them: float64 (STRETCH, past + 1) each, rows x[t], x[t - 1] …"""
+    """Return stretches of sound and their past: float64 (STRETCH, past + 1) each, with rows x[t], x[t - 1] …"""
     hop = max(STRETCH // 8, sum(map(len, clips)) // MOST_STRETCHES)
     found = []
     for clip in clips:
         for first in range(past, len(clip) - STRETCH + 1, hop):
             piece = clip[first - past : first + STRETCH].astype(np.float64)
-            if piece.any():  # digital silence says nothing
+            if piece.any():  # digital silence contains no information
                 found.append(np.lib.stride_tricks.sliding_window_view(piece, past + 1)[:, ::-1])
     return found
 
 
 def _product(rows: np.ndarray) -> np.ndarray:
-    """Second moments of rows (n, order + 1) in a little white noise: float64 (order + 1, order + 1)."""
+    """Return the second moments of rows (n, order + 1) plus white noise: float64 (order + 1, order + 1)."""
     product: np.ndarray = rows.T @ rows / len(rows)
     return product + np.eye(len(product)) * (_ROUNDING + _WHITE * product[0, 0])
 
 
 def _lags(product: np.ndarray) -> np.ndarray:
-    """The autocorrelation of second moments (order + 1, order + 1): float64 (order + 1,)."""
+    """Return the autocorrelation from second moments (order + 1, order + 1): float64 (order + 1,)."""
     return np.array([np.diagonal(product, lag).mean() for lag in range(len(product))])
 
 
 def _errors(products: np.ndarray, predictors: np.ndarray) -> np.ndarray:
-    """The mean square error of each predictor on each stretch: float64 (n, predictors)."""
+    """Return the mean square error of each predictor on each stretch: float64 (n, predictors)."""
     filters = np.concatenate([np.ones((len(predictors), 1)), -predictors], 1)
     outer = filters[:, :, None] * filters[:, None]
     found: np.ndarray = products.reshape(len(products), -1) @ outer.reshape(len(filters), -1).T
@@ -113,13 +113,13 @@ def _errors(products: np.ndarray, predictors: np.ndarray) -> np.ndarray:
 
 
 def _predictor(product: np.ndarray) -> np.ndarray:
-    """The best predictor for second moments (order + 1, order + 1): float64 (order,)."""
+    """Return the best predictor for second moments (order + 1, order + 1): float64 (order,)."""
     found: np.ndarray = np.linalg.solve(product[1:, 1:], product[1:, 0])
     return found
 
 
 def _clustered(products: np.ndarray, classes: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Predictors (classes, order) that suit the stretches together, and the nearest of each stretch."""
+    """Return predictors (classes, order) that cover the stretches, and the index of the best for each stretch."""
     weight = 1 / _errors(products, _predictor(products.mean(0))[None])[:, 0]
     average = np.tensordot(weight, products, 1) / weight.sum()
     predictors = _predictor(average)[None]
@@ -135,7 +135,7 @@ def _clustered(products: np.ndarray, classes: int, rng: np.random.Generator) -> 
                 predictors[number] = _predictor(np.tensordot(weight[own], products[own], 1))
         if len(predictors) == classes:
             return predictors, _errors(products, predictors).argmin(1)
-        # Each class is joined by the predictor of one stretch at random, mixed with a little of the average.
+        # Add the predictors of random stretches, each mixed with a little of the average.
         more = min(len(predictors), classes - len(predictors))
         chosen = products[rng.integers(0, len(products), more)]
         scaled = average * (chosen[:, 0, 0] / average[0, 0])[:, None, None]
@@ -145,7 +145,11 @@ def _clustered(products: np.ndarray, classes: int, rng: np.random.Generator) -> 
 def _regressions(
     products: np.ndarray, means: np.ndarray, nearest: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Expectation maximisation: means, their covariance, the likeliest class of each stretch, its noise's variance."""
+    """Run expectation maximisation.
+
+    Returns:
+        The classes' means, their covariance, and the most likely class and the noise variance of each stretch.
+    """
     classes, order = means.shape
     inputs, targets = products[:, 1:, 1:], products[:, 1:, 0]
     noise = 0.8 * _errors(products, means).min(1)
@@ -157,7 +161,7 @@ def _regressions(
         precision = np.linalg.inv(spread + small)
         posterior = np.linalg.inv(precision + evidence * inputs / noise[:, None, None])
         pull = evidence * targets / noise[:, None]
-        # for each stretch and class the posterior's mean and the logarithm of its evidence
+        # the mean of the posterior and the log evidence for each stretch and class
         centre = means @ precision
         sums = centre[None] + pull[:, None]
         found = sums @ posterior
@@ -178,7 +182,7 @@ def _regressions(
 
 
 def _levinson(lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Reflection coefficients, and the error power before each stage relative to the last error."""
+    """Return reflection coefficients, and the error power before each stage relative to the last error."""
     filter_, power = np.ones(1), lags[0] * (1 + 1e-9)
     reflection, powers = [], []
     for stage in range(1, len(lags)):

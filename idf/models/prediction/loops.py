@@ -1,20 +1,21 @@
-"""The compiled loops of prediction inside windows: predict, weigh, learn, for each sample, the same both ways.
+"""The compiled loops of prediction within windows: predict, weight, learn, for each sample, identical in both directions.
 
-Two kinds of predictors run side by side.
+Two kinds of predictors run in parallel.
 
-*Classes.* K predictors of order p. While fewer than p samples of the window are known, class k predicts with its own
-predictor of that lower order. From then on each is a Bayesian linear regression: a normal prior around the class's
-mean, updated by recursive least squares. All classes share the covariance, hence also the gain, so that K regressions
-cost little more than one.
+*Classes.* K predictors of order p. While fewer than p samples of the window are known, class k predicts with its
+predictor of that lower order. After that, each is a Bayesian linear regression with a normal prior around the class's
+mean, updated by recursive least squares. All classes share the covariance and hence the gain, so K regressions cost
+little more than one.
 
-*Lattices.* Eight least-squares lattices of higher orders and different memories (:mod:`idf.models.adaptive.vectors`),
-reset in each window to those of average sound. They take over in longer windows.
+*Lattices.* Eight least-squares lattices of higher orders and with different memories
+(:mod:`idf.models.adaptive.vectors`), reset in each window to the state of average sound. They dominate in longer
+windows.
 
-Predictions are averaged with weights share · (sum of recent error magnitudes)^(-n), n growing with the samples seen:
-the posterior of Laplace-distributed errors of unknown scale.
+Predictions are averaged with weights share · (sum of recent error magnitudes)^(-n), where n grows with the samples
+seen. This is the posterior for Laplace-distributed errors of unknown scale.
 
-Strict like :mod:`idf.models.adaptive.steps`: IEEE operations in the order written; loops over classes and
-coefficients are elementwise, so that vectorising them changes nothing; sums run in one order.
+The arithmetic is strict as in :mod:`idf.models.adaptive.steps`: IEEE operations run in the order written. Loops over
+classes and coefficients are elementwise, so vectorising them changes nothing, and sums run in a fixed order.
 """
 
 from __future__ import annotations
@@ -31,34 +32,34 @@ from idf.models.adaptive.steps import EXPONENT, LIMIT, MANTISSA, bounded
 from idf.models.adaptive.vectors import LANES, STAGE, lattice_update
 
 MEMORY = 0.98
-"""Of the error magnitudes that weigh predictions: kept from sample to sample."""
+"""Decay per sample of the error magnitudes that weight predictions."""
 _EVIDENCE = 1.5
-"""How much of the exponent n each sample adds."""
+"""Increase of the exponent n per sample."""
 _MOST_EVIDENCE = 16.0
 _FADING = 256.0
-"""Samples after which the weights before the first sample count as much as those that stand after many."""
+"""Samples after which the weights for the start of a window count as much as those for long windows."""
 _SMALLEST = 10.0
-"""Added to sums of error magnitudes: in silence no predictor is better than another."""
+"""Added to sums of error magnitudes, because in silence no predictor is better than another."""
 _NOISE_MEMORY = 0.85
 _NOISE = 0.5 * 1.25 * 1.25
-"""Variance that the regressions expect of the residual, relative to its squared mean magnitude."""
+"""Variance of the residual that the regressions assume, relative to its squared mean magnitude."""
 FORGETTING = 0.995
-"""Of the regressions, per sample."""
+"""Forgetting factor of the regressions, per sample."""
 _ASTRAY = 1e9
-"""Predictions that add up to more say that predictors diverged: they are reset."""
+"""If predictions sum to more than this, predictors have diverged and are reset."""
 _FAINT = 1e-30
-"""Sums below this are zero; decaying further would leave numbers that some processors are slow with."""
+"""Smaller sums are set to zero, because further decay would give subnormal numbers, which are slow on some processors."""
 _LOUDEST = 30000.0
 _BIAS = 4 * int(LIMIT)
 _LOWEST = np.float32(-60)
 
 COUNT, SIZE, SEEN = range(3)
-"""Columns of ``State.now``: samples that errors are summed over, decaying; the residual's magnitudes summed, and
-their number, both decaying faster."""
+"""Entries of ``State.now``: the number of samples over which errors are summed, with decay; the sum of the residual's
+magnitudes and its number of samples, both with faster decay."""
 
 
 class Constants(NamedTuple):
-    """What never changes in a model. float64 unless noted."""
+    """The constants of a model, float64 unless noted."""
 
     growing: Array
     """(order, order, classes), see :func:`idf.models.prediction.start.growing_predictors`."""
@@ -67,30 +68,30 @@ class Constants(NamedTuple):
     spread: Array
     """(order, order)."""
     trace: float
-    """Of ``spread``."""
+    """The trace of ``spread``."""
     prior: Array
     """float32 (experts,), log2 of the weights before the first sample: lattice predictions, then classes."""
     late: Array
-    """float32 (experts,), the same after many samples, apart from errors."""
+    """float32 (experts,), log2 of the weights after many samples, not counting errors."""
     stages: Array
     """float32 (stages · STAGE,), the lattices before the first sample."""
     memory: Array
     """float32 (2 · LANES,), see :func:`idf.models.adaptive.vectors.lattice_update`."""
     orders: Array
-    """int64, ascending."""
+    """int64, ascending: the lattice orders that are used."""
     taps: Array
-    """int64: the lattice predictions that count."""
+    """int64, indices of the lattice predictions that are used."""
 
 
 class State(NamedTuple):
-    """What is learned within a window."""
+    """The state within a window."""
 
     stages: Array
     by_order: Array
     history: Array
     """(order,), newest sample first."""
     weights: Array
-    """(order, classes): in the first ``order`` samples the growing predictors stand in for it."""
+    """(order, classes); the first ``order`` samples use the growing predictors instead."""
     covariance: Array
     """(order, order)."""
     gain: Array
@@ -104,20 +105,20 @@ class State(NamedTuple):
     logs: Array
     """float32 (experts,)."""
     log_bits: Array
-    """int32 (experts,): the same memory."""
+    """int32 (experts,), a view of ``logs``."""
     now: Array
     """(3,)."""
 
 
 class Loops(NamedTuple):
-    """Both take (from, constants, state, to): int32 (windows, samples)."""
+    """Both loops have the arguments (input, constants, state, output), with int32 (windows, samples) in and out."""
 
     forward: Loop
     inverse: Loop
 
 
 def make_state(constants: Constants) -> State:
-    """Return fresh space, to be used by one call at a time."""
+    """Return memory for a state, which only one call at a time may use."""
     order, classes = constants.means.shape
     experts, logs = len(constants.prior), np.zeros(len(constants.prior), np.float32)
     return State(
@@ -138,7 +139,7 @@ def make_state(constants: Constants) -> State:
 
 @compiled_step
 def _product(matrix: Array, vector: Array, known: int, out: Array) -> None:
-    """out[k] = Σ vector[i] · matrix[i, k] over the first ``known`` rows, added one after another."""
+    """Set out[k] = Σ vector[i] · matrix[i, k] over the first ``known`` rows, summed in order."""
     columns = out.shape[0]
     for k in range(columns):
         out[k] = 0.0
@@ -150,7 +151,7 @@ def _product(matrix: Array, vector: Array, known: int, out: Array) -> None:
 
 @compiled_step
 def _downdate(matrix: Array, gain: Array, growth: float) -> None:
-    """matrix ← (matrix − gain gainᵀ) · growth, which ends a step of recursive least squares."""
+    """Set matrix ← (matrix − gain gainᵀ) · growth, the last part of a step of recursive least squares."""
     order = gain.shape[0]
     for i in range(order):
         own, row = gain[i], matrix[i]
@@ -178,7 +179,7 @@ def _reset_classes(constants: Any, state: Any) -> None:
 
 @compiled_step
 def _begin(constants: Any, state: Any) -> None:
-    """The state before the first sample of a window."""
+    """Reset the state to that before the first sample of a window."""
     _reset_lattices(constants, state)
     _reset_classes(constants, state)
     for i in range(state.history.shape[0]):
@@ -191,13 +192,13 @@ def _begin(constants: Any, state: Any) -> None:
 
 @compiled_step
 def _predict(t: int, constants: Any, state: Any) -> float:
-    """What is expected of sample t of the window."""
+    """Return the prediction of sample t of the window."""
     by_order, p, sizes, logs = state.by_order, state.predictions, state.sizes, state.logs
     last = by_order.shape[0] - LANES
     total = 0.0
     for j in range(last, last + LANES):
         total += np.float64(abs(by_order[j]))
-    if not total < _ASTRAY:  # nor if it is not a number
+    if not total < _ASTRAY:  # true for NaN as well
         _reset_lattices(constants, state)
     lattices, order = constants.taps.shape[0], constants.means.shape[0]
     for k in range(lattices):
@@ -239,7 +240,7 @@ def _predict(t: int, constants: Any, state: Any) -> float:
 
 @compiled_step
 def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> None:
-    """Update everything with sample x, of which ``expected`` was predicted."""
+    """Update the state with sample x, whose prediction was ``expected``."""
     now, p, sizes, history, order = state.now, state.predictions, state.sizes, state.history, constants.means.shape[0]
     now[COUNT] = now[COUNT] * MEMORY + 1.0
     now[SIZE] = now[SIZE] * _NOISE_MEMORY + min(abs(x - expected), _LOUDEST)
@@ -258,7 +259,7 @@ def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> Non
 
 @compiled_step
 def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, state: Any) -> None:
-    """One step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise)."""
+    """Do a step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise)."""
     weights, covariance, gain, history = state.weights, state.covariance, state.gain, state.history
     errors = state.errors
     order, classes = weights.shape
@@ -270,7 +271,7 @@ def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, s
     if not power > 0.0:
         _reset_classes(constants, state)
         return
-    # Without an input the covariance would grow for ever.
+    # The bound keeps the covariance from growing without limit in silence.
     growth = 1.0 / FORGETTING if trace < constants.trace else 1.0
     inverse, root = 1.0 / power, 1.0 / np.sqrt(power)
     for k in range(classes):
@@ -286,7 +287,7 @@ def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, s
 
 @compiled_step
 def _rounded(expected: float) -> int:
-    """The nearest integer, halves upwards."""
+    """Return the nearest integer, rounding half up."""
     return int(expected + (_BIAS + 0.5)) - _BIAS
 
 

@@ -1,8 +1,8 @@
-"""The trained state from which prediction starts in every window, and the tables derived from it.
+"""The trained initial state of prediction in every window, and the tables derived from it.
 
-Speech and music are described by *classes*: K linear predictors of one order, each typical of some of the training
-sound. Within a class the best coefficients of a window are normal around the class's own, with one covariance for
-all classes. Both are fitted in :mod:`idf.models.prediction.fit` and travel with the model.
+Speech and music are described by *classes*: K linear predictors of equal order, each typical of some of the training
+sound. Within a class, the best coefficients of a window are normally distributed around those of the class, with the
+same covariance for all classes. :mod:`idf.models.prediction.fit` fits both; they are stored with the model.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 CONSTANT = "whitening/"
-"""What the names of these arrays begin with among a model's constants."""
+"""Prefix of the names of these arrays among a model's constants."""
 _LARGEST = 1e6
-"""Bound of everything stored; fitted values are far below it."""
+"""Limit of stored values, far above fitted values."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What training left. All arrays are float32, as stored in checkpoints and model files.
+    """The fitted initial state. All arrays are float32, as stored in checkpoints and model files.
 
     Attributes:
-        reflection: (classes, order), each class's reflection coefficients; they give its predictor of every lower
-            order, for the first samples of a window.
-        means: (classes, order), each class's mean predictor, the coefficient of the newest sample first.
+        reflection: (classes, order), each class's reflection coefficients, which give its predictors of all lower
+            orders, for the first samples of a window.
+        means: (classes, order), each class's mean predictor, with the coefficient of the newest sample first.
         spread: (order, order), covariance of a window's best predictor around the mean of its class.
         shares: (classes,), the fraction of the training sound in each class.
         lattice: (2, stages), reflection coefficients of average sound, and the forward error power before each stage
-            relative to the error after the last.
+            relative to the error after the last stage.
         level: (1,), typical root mean square of a residual, in sample steps.
     """
 
@@ -47,7 +47,7 @@ class Start:
 
 
 def empty_start(classes: int, order: int, stages: int) -> Start:
-    """Return the start that knows nothing of sound: every predictor is zero."""
+    """Return an initial state without training, in which every predictor is zero."""
     return Start(
         reflection=np.zeros((classes, order), np.float32),
         means=np.zeros((classes, order), np.float32),
@@ -59,17 +59,17 @@ def empty_start(classes: int, order: int, stages: int) -> Start:
 
 
 def checked_start(arrays: Mapping[str, np.ndarray], like: Start) -> Start:
-    """Return the start of stored arrays.
+    """Return the initial state from stored arrays.
 
     Raises:
-        ValueError: an array has another shape than in ``like``, or values that no fit gives.
-        KeyError: one is missing.
+        ValueError: an array does not have the shape in ``like``, or has impossible values.
+        KeyError: an array is missing.
     """
     found = {}
     for name, expected in like.arrays.items():
         value = np.ascontiguousarray(arrays[name], np.float32)
         if value.shape != expected.shape:
-            raise ValueError(f"whitening/{name} is {value.shape}, not {expected.shape}")
+            raise ValueError(f"whitening/{name} has shape {value.shape}, not {expected.shape}")
         if not np.all(np.abs(value) <= _LARGEST):
             raise ValueError(f"whitening/{name} is out of range")
         found[name] = value
@@ -78,7 +78,7 @@ def checked_start(arrays: Mapping[str, np.ndarray], like: Start) -> Start:
     if not all(np.all(values > 0) for values in positive):
         raise ValueError("whitening: shares, powers, variances and level must be above 0")
     if not (np.all(np.abs(start.reflection) <= 1) and np.all(np.abs(start.lattice[0]) <= 1)):
-        raise ValueError("whitening: reflection coefficients must lie between -1 and 1")
+        raise ValueError("whitening: reflection coefficients must be from -1 to 1")
     if not np.array_equal(start.spread, start.spread.T):
         raise ValueError("whitening/spread is not symmetric")
     return start
@@ -87,8 +87,8 @@ def checked_start(arrays: Mapping[str, np.ndarray], like: Start) -> Start:
 def growing_predictors(reflection: np.ndarray) -> np.ndarray:
     """Return each class's predictors of orders 0 … order - 1: float64 (order, order, classes).
 
-    ``[t, i]`` weighs the sample i + 1 steps back when t samples are known (Levinson's recursion). Elementwise
-    operations only, so that every machine computes the same.
+    ``[t, i]`` is the coefficient of the sample i + 1 steps back when t samples are known (Levinson's recursion). It
+    uses only elementwise operations, so every machine computes the same.
     """
     classes, order = reflection.shape
     found = np.zeros((order, order, classes))

@@ -1,8 +1,8 @@
-"""Prediction inside windows as a flow step in front of window flows: samples to residuals and back.
+"""Prediction within windows as a flow step before window flows: samples to residuals and back.
 
-z_t = wrap16(x_t − round(μ_t)), where μ_t is what :mod:`idf.models.prediction.loops` expects of sample t of a window
-given the samples of that window before it. Integers to integers, one to one, triangular; nothing is sent. Windows
-are independent of each other, and so are channels.
+z_t = wrap16(x_t − round(μ_t)), where μ_t is the prediction by :mod:`idf.models.prediction.loops` of sample t of a
+window from the earlier samples of that window. The step is a triangular bijection of integers without side
+information. Windows are independent of each other, and so are channels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from idf.models.prediction.loops import LOOPS, Constants, make_state
 from idf.models.prediction.start import CONSTANT, Start, checked_start, empty_start, growing_predictors
 
 _CLASS_ADVANTAGE = 6.0
-"""log2 of how much likelier a class is than a lattice before the first sample, times its share."""
+"""log2 of the weight of a class before the first sample, apart from its share, relative to that of a lattice."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class WindowWhitening:
 
     Attributes:
         config: its settings.
-        window: samples of a window; what is left at the end of a channel is a shorter one.
-        start: where prediction starts in every window.
-        constants: the same, as the compiled loops take it.
-        name: changes whenever a residual would.
+        window: samples in a window; the last window of a channel may be shorter.
+        start: the initial state in every window.
+        constants: the same for the compiled loops.
+        name: identifies the step in the cache; it changes whenever residuals do.
     """
 
     config: WhiteningConfig
@@ -44,19 +44,19 @@ class WindowWhitening:
     name: str
 
     def forward(self, samples: np.ndarray) -> np.ndarray:
-        """Residuals of samples: int32 (n, channels), both in [-32768, 32767]; windows are counted from the first sample."""
+        """Return the residual of samples, both int32 (n, channels) in [-32768, 32767], in windows from the start."""
         return self._run(LOOPS.forward, samples)
 
     def inverse(self, residuals: np.ndarray) -> np.ndarray:
-        """The samples that :meth:`forward` was given: int32 (n, channels)."""
+        """Undo :meth:`forward`: return samples, int32 (n, channels)."""
         return self._run(LOOPS.inverse, residuals)
 
     def apply(self, samples: np.ndarray) -> np.ndarray:
-        """:meth:`forward` for one channel, int32 (n,): a :class:`idf.datasets.dataset.Change`."""
+        """Return :meth:`forward` of one channel, int32 (n,), as :class:`idf.datasets.dataset.Change` requires."""
         return self.forward(samples[:, None])[:, 0]
 
     def apply_to_windows(self, windows: np.ndarray) -> np.ndarray:
-        """Residuals of windows drawn from anywhere: int32 (batch, n)."""
+        """Return the residuals of independent windows: int32 (batch, n)."""
         windows = np.ascontiguousarray(windows, np.int32)
         residuals = np.empty_like(windows)
         LOOPS.forward(windows, self.constants, make_state(self.constants), residuals)
@@ -64,16 +64,16 @@ class WindowWhitening:
 
     @property
     def block_samples(self) -> None:
-        """None: it is reset in each window."""
+        """None, because the step is reset in each window."""
         return None
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """What a model keeps of the step: float32 arrays by name."""
+        """The arrays that a model stores, float32 by name."""
         return {CONSTANT + name: value for name, value in self.start.arrays.items()}
 
     def with_start(self, start: Start) -> WindowWhitening:
-        """The same step from another start."""
+        """Return the same step with another initial state."""
         return _whitening(self.config, self.window, start)
 
     def _run(self, loop: Loop, given: np.ndarray) -> np.ndarray:
@@ -92,11 +92,11 @@ class WindowWhitening:
 def build_window_whitening(
     config: WhiteningConfig, window: int, arrays: Mapping[str, np.ndarray] | None = None
 ) -> WindowWhitening:
-    """The step of a configuration of kind ``window``, whose values were checked.
+    """Build the step from checked settings of kind ``window``.
 
     Args:
-        arrays: a model's constants, :attr:`WindowWhitening.arrays` among them; none of a fresh model, whose
-            step then knows nothing of sound (:func:`idf.models.prediction.fit.fitted_start` improves on that).
+        arrays: a model's constants, which include :attr:`WindowWhitening.arrays`; None for a new model, whose initial
+            state is untrained until :func:`idf.models.prediction.fit.fitted_start` fits it.
 
     Raises:
         KeyError, ValueError: the arrays do not fit the configuration.
@@ -120,7 +120,7 @@ def _constants(config: WhiteningConfig, start: Start) -> Constants:
     taps = np.array([(order - 1) * LANES + lane for lane, order in config.experts], np.int64)
     forgetting = np.array(config.forgetting)
     reflection, power = start.lattice.astype(np.float64)
-    # Energies are those of start_samples samples of average sound.
+    # The energies correspond to start_samples samples of average sound.
     energy = power * (config.start_samples * float(start.level[0]) ** 2)
     stage = np.stack([reflection, reflection, energy, energy, 1 / energy, 0 * energy, np.ones_like(energy)], 1)
     classes = np.array([_log2(float(share)) + _CLASS_ADVANTAGE for share in start.shares])
@@ -140,7 +140,7 @@ def _constants(config: WhiteningConfig, start: Start) -> Constants:
 
 
 def _log2(value: float) -> float:
-    """The logarithm, linear between powers of two, the same on every machine."""
+    """Return the base-2 logarithm, linear between powers of two, which is the same on every machine."""
     mantissa, exponent = np.frexp(value)
     return float(exponent) - 1 + (2 * float(mantissa) - 1)
 

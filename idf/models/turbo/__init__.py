@@ -1,1 +1,1 @@
-"""The turbo flow: a few filters that learn while they code, no network, one logistic a sample."""
+"""The turbo flow: a few filters that adapt while coding, without a network, and one logistic per sample."""

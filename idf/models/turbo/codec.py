@@ -1,4 +1,4 @@
-"""A turbo flow as a coder of samples: the same compiled steps encode and decode."""
+"""A turbo flow as a coder of samples. The same compiled steps encode and decode."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from idf.models.turbo.state import Constants, State, first_state, make_constants
 
 _START = f"parameter/{START}"
 _LARGEST = 100.0
-"""No start is larger."""
+"""Limit of the initial weights of the scale."""
 
 CHUNK_SAMPLES = 1 << 19
-"""Of a block, as in the adaptive flow."""
+"""Samples in a chunk, as in the adaptive flow."""
 
 
 class TurboCodec(AlphabetCoder):
@@ -35,9 +35,9 @@ class TurboCodec(AlphabetCoder):
 
     Args:
         constants: of the configuration.
-        start: float32 (levels,), of the scale.
-        fingerprint: 16 bytes that name start, configuration and tables.
-        provenance: what is kept with the model.
+        start: float32 (levels,), initial weights of the scale.
+        fingerprint: 16 bytes that identify these weights, configuration and tables.
+        provenance: strings and numbers stored with the model.
     """
 
     joins_channels = True
@@ -59,11 +59,11 @@ class TurboCodec(AlphabetCoder):
     def intervals(
         self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None, state: State | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+        """Return each sample's interval in [0, 2^28): int64 starts and widths, in the order of decoding.
 
         Args:
-            alphabets: one a channel, which hold all samples; all 16-bit values if not given.
-            state: to resume from, which changes; a fresh one if not given.
+            alphabets: one per channel, containing all its samples; all 16-bit values by default.
+            state: state to resume from, which is updated; a new one by default.
         """
         samples = np.ascontiguousarray(samples, np.int32)
         channels = samples.shape[1]
@@ -93,14 +93,14 @@ def save_turbo(
     parameters: Mapping[str, np.ndarray],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the one file that coding needs.
+    """Write the model file.
 
     Args:
-        parameters: the start, float32.
-        provenance: strings and numbers to keep with the model.
+        parameters: the initial weights of the scale, float32.
+        provenance: strings and numbers to store with the model.
 
     Raises:
-        RunError: a number of the start is not finite.
+        RunError: one of the weights is not finite.
     """
     start = np.require(parameters[START], np.float32, ["C"])
     check_finite(path, {_START: start})
@@ -113,7 +113,7 @@ def open_turbo(path: Path | str, file: ModelFile, config: Config) -> TurboCodec:
     """Return the codec of a model file of this family.
 
     Raises:
-        RunError: the file does not fit together.
+        RunError: the file is inconsistent.
     """
     with fitting(path):
         if problems := list(turbo_problems(config)):

@@ -1,7 +1,7 @@
-"""One logistic a sample as integers: what :mod:`idf.coding.kernels` does for a mixture, for one component alone.
+"""The integer CDF of a single logistic, a special case of the mixture in :mod:`idf.coding.kernels`.
 
-C(i), the sum of the frequencies of all values before the i-th, is the same number as there. It is computed without the
-loop over components, and finding the value of an interval begins with a good guess.
+C(i), the sum of the frequencies of all values before the i-th, is the same number as there. It is computed without a
+loop over components, and the search for the value of an interval starts from a good guess.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from idf.coding.tables import (
 from idf.compiled import compiled_step
 
 _SHIFT = MEAN_BITS + INVERSE_BITS - 22
-"""An edge minus a mean, times an inverse scale, counts 2^-22 nats after this shift: 6 bits of the table's index in a nat,
-and 16 to interpolate with."""
+"""After this shift, (edge − mean) · inverse scale is in units of 2^-22 nats: 6 bits per nat index the table, and 16
+interpolate."""
 _FRACTION = 16
 _ARGUMENT_LIMIT = SIGMA_LIMIT_NATS * SIGMA_STEPS_PER_NAT << _FRACTION
 _GUESS_BITS = 10
 
 
 class Guesses(NamedTuple):
-    """Where to look first for the value of an interval; it is found wherever that is, so these may be rounded at will."""
+    """Tables for the first guess of the search. They may be rounded arbitrarily: the search succeeds regardless."""
 
     logits: Array
     """float64 (1,025,): quantiles k / 1024 of the logistic, in scales."""
     scales: Array
-    """float64 (705,): scales in sample steps, as :attr:`idf.coding.tables.Tables.inverse` has their inverses."""
+    """float64 (705,): scales in sample steps, the inverses of :attr:`idf.coding.tables.Tables.inverse`."""
 
 
 def make_guesses() -> Guesses:
-    """The same in every process, up to rounding."""
+    """Return the tables, which are the same in every process except for rounding."""
     share = np.arange(1, 1 << _GUESS_BITS) / (1 << _GUESS_BITS)
     inner = np.log(share / (1 - share))
     return Guesses(np.concatenate([[-8.5], inner, [8.5]]), 2.0**INVERSE_BITS / coding_tables().inverse)
@@ -48,7 +48,7 @@ def make_guesses() -> Guesses:
 
 @compiled_step
 def before(i: int, room: int, sigma: Array, offset: int, inverse: int, edge: int) -> Any:
-    """C(i) for 0 < i < symbols: see :func:`idf.coding.kernels.cumulative`."""
+    """Return C(i) for 0 < i < symbols; see :func:`idf.coding.kernels.cumulative`."""
     argument = ((edge - offset) * inverse) >> _SHIFT
     argument = min(max(argument, -_ARGUMENT_LIMIT), _ARGUMENT_LIMIT - 1) + _ARGUMENT_LIMIT
     cell = argument >> _FRACTION
@@ -59,7 +59,7 @@ def before(i: int, room: int, sigma: Array, offset: int, inverse: int, edge: int
 
 @compiled_step
 def ends(i: int, c: int, tables: Any, offset: int, inverse: int) -> tuple[int, int]:
-    """C(i) and C(i + 1), 0 <= i < symbols."""
+    """Return C(i) and C(i + 1) for 0 <= i < symbols."""
     symbols, whole = tables.symbols[c], 1 << PRECISION
     room = whole - symbols
     low = before(i, room, tables.sigma, offset, inverse, np.int64(tables.edges[c, i])) if i > 0 else 0
@@ -73,13 +73,13 @@ def ends(i: int, c: int, tables: Any, offset: int, inverse: int) -> tuple[int, i
 def locate(
     target: int, c: int, tables: Any, guesses: Any, offset: int, inverse: int, scale: int
 ) -> tuple[Any, int, int]:
-    """The i with C(i) <= target < C(i + 1), and both.
+    """Return the i with C(i) <= target < C(i + 1), and these two values.
 
     Args:
-        scale: the index of ``inverse`` in its table.
+        scale: index of ``inverse`` in its table.
     """
     symbols = tables.symbols[c]
-    # C(i) has i itself as a part, which is about half of all
+    # C(i) includes i itself, on average half of the symbols
     share = min(max(target - (symbols >> 1), 0), (1 << PRECISION) - 1)
     cell = share >> (PRECISION - _GUESS_BITS)
     part = np.float64(share & ((1 << (PRECISION - _GUESS_BITS)) - 1)) * 2.0 ** (_GUESS_BITS - PRECISION)
@@ -90,7 +90,7 @@ def locate(
     low, high = ends(i, c, tables, offset, inverse)
     least, most, step = 0, symbols - 1, 1
     while True:
-        # away from the guess in growing steps, and by halves where that leads too far
+        # doubling steps away from the guess, bisection where they would go too far
         if target < low:
             most = i - 1
             i = i - step if i - step > least else (least + most) >> 1

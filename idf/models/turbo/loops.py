@@ -1,4 +1,4 @@
-"""The compiled loops of the turbo flow: predict, code, learn, for each sample, the same both ways."""
+"""The compiled loops of the turbo flow: predict, code, learn, for each sample, identical in both directions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Loops(NamedTuple):
 
 @compiled_loop
 def intervals(samples: Array, constants: Any, tables: Any, state: Any, starts: Array, freqs: Array) -> None:
-    """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
+    """Compute the interval of each sample in [0, 2^precision), in the order of decoding."""
     channels, row = samples.shape[1], 0
     for t in range(samples.shape[0]):
         for c in range(channels):
@@ -46,7 +46,7 @@ def pop(
     words: Array,
     count: int,
 ) -> int:
-    """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
+    """Fill ``samples`` from a message; return the number of words left, or -1 if there are too few."""
     channels = samples.shape[1]
     head, mask = heads[0], (1 << tables.precision) - 1
     for t in range(samples.shape[0]):

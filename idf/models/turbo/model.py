@@ -1,7 +1,7 @@
-"""The turbo flow as a model: its settings, and where the scale of its logistic begins.
+"""The turbo flow as a model: its settings and the initial weights of the scale.
 
-An integer flow like that of :mod:`idf.models.adaptive.model`, with as little in it as it takes. Nothing is trained: what
-predictors and scale learn, they learn while coding. See ``docs/adaptive.md``.
+A minimal integer flow of the kind of :mod:`idf.models.adaptive.model`. Nothing is trained: predictors and scale adapt
+only while coding. See ``docs/adaptive.md``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from idf.config.schema import Config, TurboConfig
 from idf.models.turbo.state import Constants, make_constants
 
 START = "scale/start"
-"""The weights of the levels' logarithms in that of the scale; in place of the second one, which follows from the others,
-an offset in octaves."""
+"""Initial weights of the levels' logarithms in that of the scale. The second one, which follows from the others, is
+replaced by an offset in octaves."""
 _FIRST_OCTAVE = -0.57
-"""About that of the scale of a logistic whose magnitudes are 1 on average."""
+"""Initial offset: about log2 of the scale of a logistic whose mean magnitude is 1."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class TurboModel:
     """A turbo flow.
 
     Attributes:
-        settings: what the compiled loops need besides the start.
-        specs: the start by its name.
+        settings: constants of the compiled loops.
+        specs: the initial weights of the scale, by name.
     """
 
     settings: Constants
@@ -35,21 +35,21 @@ class TurboModel:
 
     @property
     def window(self) -> int:
-        """There are no windows: 1."""
+        """1, because there are no windows."""
         return 1
 
     @property
     def constants(self) -> dict[str, np.ndarray]:
-        """Nothing is drawn or fitted once."""
+        """Empty, because nothing is drawn or fitted."""
         return {}
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Return the start float32, by name."""
+        """Return the initial weights of the scale, float32, by name."""
         return initial_values(self.specs, seed)
 
 
 def build_turbo(config: Config) -> TurboModel:
-    """Return the model of a configuration."""
+    """Build the model of a configuration."""
     settings: TurboConfig = config.model.turbo
     start = np.full(len(settings.level_rates), 1 / len(settings.level_rates))
     start[1] = _FIRST_OCTAVE

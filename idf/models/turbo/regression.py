@@ -1,15 +1,15 @@
-"""Least squares over the last samples of one channel or of both channels of a pair, by normal equations that fade.
+"""Least squares on the past samples of a channel, or of both channels of a pair, by normal equations with forgetting.
 
-With s the samples of the channels one after another, newest first, and h_t what was known before sample t, the
-equations C w = r have C = Σ λ^(t−u) h_u h_uᵀ. Nearly all of C is known: moved by one sample it is the C of the sample
-before. So all that is kept up is, for each sample of the last ``order`` and each channel, the row
+Let s be the interleaved samples of the channels, newest first, and h_t the samples known before sample t. The
+equations C w = r have C = Σ λ^(t−u) h_u h_uᵀ, most of which equals the C of the previous sample shifted by one. It is
+therefore enough to maintain, for each of the last ``order`` samples and each channel, the row
 
     R_t = λ R_(t−1) + s_t · (s_t, s_(t−1), …),
 
-of which C is made up, row after row, when the equations are solved: a few vectors a sample instead of a matrix.
-They are solved once in so many samples by elimination (Golub & Van Loan, "Matrix Computations", section 4.1: LDLᵀ), for
-both channels of a pair at once. Where the second one is predicted, the present sample of the first is known; it is
-taken as one more unknown that is eliminated last.
+a few vectors per sample instead of a matrix. C is assembled from these rows when the equations are solved. This
+happens at fixed intervals, by elimination (Golub & Van Loan, "Matrix Computations", section 4.1: LDLᵀ), for both
+channels of a pair together. When the second channel is predicted, the current sample of the first is known; it is an
+additional unknown that is eliminated last.
 """
 
 from __future__ import annotations
@@ -23,53 +23,56 @@ from idf.compiled import compiled_step
 from idf.models.turbo.vectors import DOUBLES, WIDE, eliminate, fade_into, product, scaled
 
 SLACK = 512
-"""Samples that a history takes before it is moved back to its end."""
+"""Samples that a history can add before it is moved back to the end of its memory."""
 _RIDGE = 1e-7
-"""Added to the diagonal of C, as a share of its mean, …"""
+"""Ridge on the diagonal of C, relative to the mean of the diagonal."""
 _LEAST_RIDGE = 1.0
-"""… and what is added at least, in squared sample steps."""
+"""Constant part of the ridge, in squared sample steps."""
 _SILENT = 1e-30
-"""Rows whose sums of squares are smaller have seen nothing but silence for long. They are set to 0: numbers too small
-for normal floats, which some processors are slow with, would follow."""
+"""After long silence, rows with a smaller sum of squares are set to 0, because further decay would give subnormal
+numbers, which are slow on some processors."""
 _WEIGHT_LIMIT = 1e6
 
 
 class Regression(NamedTuple):
-    """Those of all groups, channels or pairs. Of each group, ``numbers`` holds what begins at the places named here."""
+    """The regressions of all groups (channels or pairs). Offsets are relative to the start of a group in ``numbers``."""
 
     order: int
     """Past samples of each channel, a multiple of 8."""
     width: int
-    """Of a row, in whole vectors."""
+    """Length of a row, rounded up to whole vectors."""
     every: int
     """Samples between two solutions."""
     forgetting: float
+    """Forgetting factor per sample."""
     history: int
-    """Samples, newest first, from a moving place on; and how many numbers there are."""
+    """Offset of the samples, newest first, which start at a moving place."""
     history_size: int
+    """Numbers in the history."""
     rows: int
-    """R of the last order + 1 samples, in a ring; of each sample, a row for each channel."""
+    """Offset of the rows R of the last order + 1 samples, a ring with a row per channel for each sample."""
     weights: int
-    """Of each channel, one for each input."""
+    """Offset of the weights, one per channel and input."""
     upper: int
-    """Elimination's matrix, …"""
+    """Offset of the matrix of the elimination."""
     unit: int
-    """… and the same with each row divided by its pivot."""
+    """Offset of the same matrix with each row divided by its pivot."""
     stride: int
-    """Columns of these."""
+    """Columns of both matrices."""
     expected: int
-    """What was predicted of the first channel from the past, and the share of its error that the second one's prediction
-    takes."""
+    """Offset of two numbers: the prediction of the first channel from the past, and the share of its error that is added
+    to the prediction of the second."""
     size: int
-    """Numbers of a group."""
+    """Numbers in a group."""
     numbers: Array
     """float64 (groups · size,)."""
     places: Array
-    """int64 (groups · 3,): of the newest sample; of the newest row in the ring; samples since the last solution."""
+    """int64 (groups · 3,): place of the newest sample, place of the newest row in the ring, and number of samples since
+    the last solution."""
 
 
 def first_regression(groups: int, channels: int, order: int, every: int, forgetting: float) -> Regression:
-    """Before the first sample: nothing is expected.
+    """Return the regressions before the first sample, which predict 0.
 
     Args:
         channels: of the largest group.
@@ -104,7 +107,7 @@ def _padded(count: int) -> int:
 
 @compiled_step
 def expect(r: Any, group: int, channels: int, a: int, first: float) -> float:
-    """What is expected of channel ``a`` of a group; ``first`` is the present sample of channel 0, where a = 1."""
+    """Return the prediction of channel ``a`` of a group; if a = 1, ``first`` is the current sample of channel 0."""
     base, inputs = group * r.size, channels * r.order
     newest = base + r.history + r.places[3 * group]
     expected: float = product(r.numbers, base + r.weights + a * inputs, r.numbers, newest, inputs)
@@ -116,7 +119,7 @@ def expect(r: Any, group: int, channels: int, a: int, first: float) -> float:
 
 @compiled_step
 def take(r: Any, group: int, channels: int, samples: Array, first: int) -> None:
-    """Learn from the present samples of a group's channels, which begin at ``first``."""
+    """Update a group with the current samples of its channels, which start at ``samples[first]``."""
     numbers, places = r.numbers, r.places
     base, own = group * r.size, 3 * group
     newest = base + r.history + places[own] - channels
@@ -144,7 +147,7 @@ def take(r: Any, group: int, channels: int, samples: Array, first: int) -> None:
 
 @compiled_step
 def _solve(r: Any, base: int, slot: int, channels: int) -> None:
-    """New weights. Where the equations cannot be trusted, none: nothing is expected until they can."""
+    """Compute new weights; they are 0 while the equations are ill-conditioned."""
     inputs, width, stride, x = channels * r.order, r.width, r.stride, r.numbers
     rows, upper, unit, weights = base + r.rows, base + r.upper, base + r.unit, base + r.weights
     share, now = base + r.expected + 1, rows + slot * channels * width
@@ -174,7 +177,7 @@ def _solve(r: Any, base: int, slot: int, channels: int) -> None:
                 x[own + inputs + b] = x[now + b * width + channels + row]
             eliminate(x, upper, unit, row, first, inputs + channels, stride)
             pivot = x[own + row] + ridge
-            if not pivot > 0.0:  # nor if it is not a number
+            if not pivot > 0.0:  # true for NaN as well
                 return
             x[own + row] = pivot
             scaled(x, own + first, unit + row * stride + first, inputs + DOUBLES - first, 1.0 / pivot)

@@ -1,4 +1,4 @@
-"""What the turbo flow remembers from sample to sample, as arrays that the compiled loops work on."""
+"""The state of the turbo flow between samples, as arrays for the compiled loops."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from idf.models.turbo.regression import SLACK, Regression, first_regression
 from idf.models.turbo.vectors import DOUBLES
 
 FIRST_LEVEL = 100.0
-"""Where averages of magnitudes begin, in sample steps."""
+"""Initial value of running means of magnitudes, in sample steps."""
 _NOBODY = 1e30
-"""What an expert expects, and how wrong it is, that is not there."""
+"""Prediction and error of unused experts."""
 
 
 class Constants(NamedTuple):
-    """What never changes in a model."""
+    """The constants of a model."""
 
     orders: np.ndarray
     """int64: taps of each filter of the cascade."""
     rates: np.ndarray
-    """float64: how fast each of them learns."""
+    """float64: step size of each filter."""
     level_rates: np.ndarray
-    """float64, a sample: of the averages of the residual's magnitude; the second is what the others are compared with."""
+    """float64: update rates per sample of the running means of the residual's magnitude; the second mean is the reference
+    for the others."""
     error_rate: float
-    """A sample: of the averages of the experts' errors."""
+    """Update rate per sample of the running means of the experts' errors."""
     scale_rate: float
-    """How fast the scale learns from the averages."""
+    """Learning rate of the map from the running means to the scale."""
     near: tuple[int, int, float]
-    """Order, samples between two solutions, forgetting: of the regression on the channel itself, …"""
+    """Order, samples between two solutions, and forgetting factor of the regression on the channel itself."""
     joint: tuple[int, int, float]
-    """… and of that on both channels."""
+    """The same of the regression on both channels."""
 
 
 class State(NamedTuple):
@@ -40,35 +41,35 @@ class State(NamedTuple):
 
     near: Regression
     joint: Regression
-    """One for each pair of channels, or last one without a partner."""
+    """One for each pair of channels, and for a last channel without a partner."""
     weights: np.ndarray
     """float32 (channels, filters · longest)."""
     history: np.ndarray
-    """float32 (channels, filters · (longest + 16 + SLACK)): what each filter sees, newest first."""
+    """float32 (channels, filters · (longest + 16 + SLACK)): each filter's input, newest first."""
     newest: np.ndarray
-    """int64 (channels,): where in each filter's history that is."""
+    """int64 (channels,): place of the newest input in each filter's history."""
     outputs: np.ndarray
-    """float64 (channels, filters): what each adds to the prediction of the next sample."""
+    """float64 (channels, filters): what each filter adds to the prediction of the next sample."""
     energies: np.ndarray
-    """float64 (channels, filters): the sum of squares of what it sees."""
+    """float64 (channels, filters): sum of squares of each filter's input."""
     predictions: np.ndarray
-    """float64 (channels · 8,)."""
+    """float64 (channels · 8,): the experts' predictions."""
     errors: np.ndarray
-    """float64 (channels · 8,): averages of their magnitude."""
+    """float64 (channels · 8,): running means of the magnitudes of their errors."""
     levels: np.ndarray
-    """float64 (channels, levels)."""
+    """float64 (channels, levels): running means of the residual's magnitude."""
     scale_weights: np.ndarray
-    """float64 (channels, levels): of the logarithms of the levels in that of the scale; the second is an offset."""
+    """float64 (channels, levels): weights of the levels' logarithms in that of the scale; the second is an offset."""
     logs: np.ndarray
-    """float32 (levels,): these logarithms."""
+    """float32 (levels,): the levels' logarithms."""
     log_bits: np.ndarray
-    """int32, the same memory."""
+    """int32 (levels,), a view of ``logs``."""
     samples: np.ndarray
-    """float64 (channels,): the present ones."""
+    """float64 (channels,): the current samples."""
 
 
 def make_constants(config: TurboConfig) -> Constants:
-    """The constants of a configuration, whose values were checked (:func:`idf.config.model_checks.turbo_problems`)."""
+    """Return the constants of checked settings (:func:`idf.config.model_checks.turbo_problems`)."""
     return Constants(
         orders=np.array(config.filter_orders, np.int64),
         rates=np.array(config.filter_rates, np.float64),
@@ -81,10 +82,10 @@ def make_constants(config: TurboConfig) -> Constants:
 
 
 def first_state(constants: Constants, channels: int, start: np.ndarray) -> State:
-    """The state before the first sample.
+    """Return the state before the first sample.
 
     Args:
-        start: float32 (levels,), of ``scale_weights``.
+        start: float32 (levels,), initial value of ``scale_weights``.
     """
     filters, longest, levels = len(constants.orders), int(constants.orders.max()), len(constants.level_rates)
     experts = 2 + filters

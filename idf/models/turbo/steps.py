@@ -1,8 +1,8 @@
-"""The compiled steps of the turbo flow: what is expected of a sample, and what is learned from it.
+"""The compiled steps of the turbo flow: prediction of a sample, and adaptation to it.
 
-Strict IEEE arithmetic in the order that is written, as in :mod:`idf.models.adaptive.steps`: nothing is fused,
-reordered or approximated, and no library function takes part. Logarithms are taken from the bits of float32 numbers,
-and tanh is read off the entropy coder's table. ``docs/adaptive.md`` says what and why.
+The arithmetic is strict IEEE in the order written, as in :mod:`idf.models.adaptive.steps`: nothing is fused, reordered
+or approximated, and no library function is called. Logarithms come from the bits of float32 numbers, and tanh from the
+entropy coder's table. ``docs/adaptive.md`` explains the method.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from idf.models.turbo.regression import SLACK, expect, take
 from idf.models.turbo.vectors import DOUBLES, judge, learn_and_expect, weighed
 
 LIMIT = 65536.0
-"""No prediction lies beyond this: twice the range of a sample."""
+"""Limit of predictions, twice that of samples."""
 _LEAST_ERROR = 1e-3
-"""Added to every error before it is averaged, in sample steps. Averages in silence end here and not in numbers too
-small for normal floats, which some processors are slow with."""
+"""Added to every error before averaging, in sample steps. In silence, means converge to this instead of to subnormal
+numbers, which are slow on some processors."""
 _LEAST_LEVEL = 0.3
 _STEEPEST = -4.0
-"""No sample tells the scale to grow by more."""
+"""Limit of the gradient by which a sample increases the scale."""
 _EXPONENT, _MANTISSA = np.int32(127 << 23), np.float32(2.0**-23)
 _SIGMA_LAST = 2 * SIGMA_LIMIT_NATS * SIGMA_STEPS_PER_NAT
 
 
 @compiled_step
 def bounded(x: float) -> float:
-    if not x > -LIMIT:  # nor if it is not a number
+    if not x > -LIMIT:  # true for NaN as well
         return -LIMIT
     return LIMIT if x > LIMIT else x
 
 
 @compiled_step
 def predict(c: int, channels: int, constants: Any, state: Any) -> float:
-    """What is expected of channel c: the experts' predictions, and their mean, which comes back."""
+    """Compute the experts' predictions of channel c and return their weighted mean."""
     p, first = state.predictions, c * DOUBLES
     p[first] = bounded(expect(state.near, c, 1, 0, 0.0))
     pair = min(channels - (c & ~1), 2)
@@ -61,13 +61,13 @@ def predict(c: int, channels: int, constants: Any, state: Any) -> float:
 
 @compiled_step
 def fixed(mean: float) -> Any:
-    """A mean as the entropy coder takes it."""
+    """Return a mean in the entropy coder's units."""
     return np.int64(np.rint(256.0 * mean))
 
 
 @compiled_step
 def spread(c: int, constants: Any, state: Any) -> Any:
-    """The scale of the logistic, which is learned from the residual's levels: its index in the entropy coder's table."""
+    """Return the scale of the logistic, predicted from the levels, as an index of the entropy coder's table."""
     levels, weights, logs, bits = state.levels[c], state.scale_weights[c], state.logs, state.log_bits
     count = levels.shape[0]
     for r in range(count):
@@ -87,7 +87,7 @@ def spread(c: int, constants: Any, state: Any) -> Any:
 
 @compiled_step
 def learn(c: int, channels: int, x: int, mean: float, inverse: int, constants: Any, sigma: Array, state: Any) -> None:
-    """Everything that adapts, from sample x of channel c."""
+    """Adapt everything to sample x of channel c."""
     sample, first = np.float64(x), c * DOUBLES
     _learn_scale(c, abs(sample - mean), inverse, constants, sigma, state)
     judge(state.predictions, state.errors, first, sample, constants.error_rate, _LEAST_ERROR)
@@ -102,7 +102,7 @@ def learn(c: int, channels: int, x: int, mean: float, inverse: int, constants: A
 
 @compiled_step
 def _learn_scale(c: int, size: float, inverse: int, constants: Any, sigma: Array, state: Any) -> None:
-    """The gradient of −log p with respect to the logarithm of the scale is 1 − z tanh(z / 2), z in scales."""
+    """Do a gradient step on −log p; its derivative by the log-scale is 1 − z tanh(z / 2), with z in scales."""
     z = size * (np.float64(inverse) * 2.0**-INVERSE_BITS)
     cell = np.int64(min(z, np.float64(SIGMA_LIMIT_NATS)) * SIGMA_STEPS_PER_NAT) + _SIGMA_LAST // 2
     tanh = np.float64(np.int64(sigma[cell])) * 2.0 ** (1 - SIGMA_BITS) - 1.0
@@ -117,7 +117,7 @@ def _learn_scale(c: int, size: float, inverse: int, constants: Any, sigma: Array
 
 @compiled_step
 def _learn_filters(c: int, rest: float, constants: Any, state: Any) -> None:
-    """Normalised LMS: each filter learns from what it left, and goes on to the next sample at once."""
+    """Do a step of normalised LMS: each filter adapts to its error and predicts the next sample in the same pass."""
     history, weights, orders = state.history[c], state.weights[c], constants.orders
     filters = orders.shape[0]
     longest, length = weights.shape[0] // filters, history.shape[0] // filters
@@ -137,7 +137,7 @@ def _learn_filters(c: int, rest: float, constants: Any, state: Any) -> None:
         value = np.float32(rest)
         history[place] = value
         oldest = np.float64(history[place + order])
-        # A window of zeros has no energy: rounding must not leave any behind.
+        # Rounding must not make the energy negative, for example after a stretch of zeros.
         state.energies[c, s] = max(energy + (np.float64(value) * np.float64(value) - oldest * oldest), 0.0)
         state.outputs[c, s] = np.float64(learn_and_expect(weights, s * longest, order, history, place, gain))
         rest = error

@@ -1,8 +1,8 @@
 """Vector instructions of the turbo flow, in a fixed order of operations.
 
-Loops are written as vectors (:mod:`idf.compiled.vectors`), and sums run over lanes that are added in halves at the end.
-Every array is one-dimensional and contiguous and comes with the place where to start, because views of arrays would
-take longer than the short loops here.
+Loops use LLVM vectors (:mod:`idf.compiled.vectors`); sums run over lanes, which are added in halves at the end. Every
+array is one-dimensional and contiguous and comes with a start index, because creating array views would take longer
+than the short loops here.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from idf.compiled import cgutils, intrinsic, ir, types
 from idf.compiled.vectors import Vectors, index
 
 SINGLES, DOUBLES = 16, 8
-"""Lanes of a vector of float32 and of float64. Counts are multiples of these."""
+"""Lanes of a float32 and of a float64 vector. Counts are multiples of these."""
 WIDE = 3 * DOUBLES
-"""Columns of a matrix that :func:`eliminate` takes at a time. It reads and writes up to the end of the last of them."""
+"""Columns of a matrix that :func:`eliminate` processes together. It reads and writes up to the end of the last group."""
 
 
 @intrinsic
 def learn_and_expect(typing: Any, weights: Any, first: Any, count: Any, history: Any, newest: Any, gain: Any) -> Any:
-    """A step of LMS and the next prediction in one pass, float32.
+    """Do a step of LMS and return the next prediction, in one pass, float32.
 
-    weights[first + i] += gain · history[newest + 1 + i]; the sum of weights[first + i] · history[newest + i] comes back.
+    weights[first + i] += gain · history[newest + 1 + i]; returns the sum of weights[first + i] · history[newest + i].
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -45,7 +45,7 @@ def learn_and_expect(typing: Any, weights: Any, first: Any, count: Any, history:
 
 @intrinsic
 def product(typing: Any, a: Any, a_first: Any, b: Any, b_first: Any, count: Any) -> Any:
-    """The sum of a[a_first + i] · b[b_first + i], float64."""
+    """Return the sum of a[a_first + i] · b[b_first + i], float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
@@ -65,7 +65,7 @@ def product(typing: Any, a: Any, a_first: Any, b: Any, b_first: Any, count: Any)
 def fade_into(
     typing: Any, rows: Any, before: Any, after: Any, count: Any, keep: Any, history: Any, newest: Any, sample: Any
 ) -> Any:
-    """rows[after + i] = keep · rows[before + i] + sample · history[newest + i], float64."""
+    """Set rows[after + i] = keep · rows[before + i] + sample · history[newest + i], float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
@@ -84,13 +84,13 @@ def fade_into(
 
 @intrinsic
 def eliminate(typing: Any, numbers: Any, upper: Any, unit: Any, row: Any, first: Any, end: Any, stride: Any) -> Any:
-    """Row ``row`` of a matrix minus its share of all rows above, float64; Gauss, a row at a time.
+    """Eliminate row ``row`` of a matrix with all rows above it (Gaussian elimination by rows), float64.
 
-    upper[row, j] −= unit[0, row] · upper[0, j], then row 1 and so on to row − 1; for j from ``first`` on, a multiple of
-    ``DOUBLES``, to ``end``, in steps of ``WIDE`` columns.
+    upper[row, j] −= unit[0, row] · upper[0, j], then likewise with rows 1 to row − 1; for j from ``first``, a multiple
+    of ``DOUBLES``, to ``end``, in groups of ``WIDE`` columns.
 
     Args:
-        upper, unit: where two matrices of ``stride`` columns begin in ``numbers``.
+        upper, unit: offsets in ``numbers`` of two matrices with ``stride`` columns.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -117,7 +117,7 @@ def eliminate(typing: Any, numbers: Any, upper: Any, unit: Any, row: Any, first:
 
 @intrinsic
 def scaled(typing: Any, numbers: Any, source: Any, target: Any, count: Any, factor: Any) -> Any:
-    """numbers[target + i] = factor · numbers[source + i], float64."""
+    """Set numbers[target + i] = factor · numbers[source + i], float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
@@ -134,7 +134,7 @@ def scaled(typing: Any, numbers: Any, source: Any, target: Any, count: Any, fact
 
 @intrinsic
 def weighed(typing: Any, values: Any, errors: Any, first: Any) -> Any:
-    """The mean of ``DOUBLES`` values, float64, with weights 1 / error^8."""
+    """Return the mean of ``DOUBLES`` values, float64, with weights 1 / error^8."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
@@ -149,7 +149,7 @@ def weighed(typing: Any, values: Any, errors: Any, first: Any) -> Any:
 
 @intrinsic
 def judge(typing: Any, values: Any, errors: Any, first: Any, sample: Any, rate: Any, least: Any) -> Any:
-    """errors += rate · (\\|sample − values\\| + least − errors), ``DOUBLES`` of them, float64."""
+    """Set errors += rate · (\\|sample − values\\| + least − errors) for ``DOUBLES`` values, float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)

@@ -1,8 +1,8 @@
-"""A trained window flow as a coder of samples, and the one file it travels in.
+"""A trained window flow as a coder of samples, and its model file.
 
-Samples are cut into windows, the flow turns these into latents with their distributions in exact
-arithmetic, and rANS turns those into bytes. No TensorFlow, no exponentials and no order of
-summation is involved: see :mod:`idf.arithmetic`.
+Samples are cut into windows, the flow maps these in exact arithmetic to latents with distributions,
+and rANS codes the latents. This involves no TensorFlow and no exponentials, and the order of summation
+does not matter (:mod:`idf.arithmetic`).
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ from idf.models.window.model import Part, WindowModel, build_window
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536
-"""Samples in a chunk of a file: large batches for the nets; head, length and CRC cost about 0.02 %."""
+"""Samples in a chunk of a file: enough for large batches, and for head, length and CRC to cost only about 0.02 %."""
 
 _PARAMETER, _CONSTANT = "parameter/", "constant/"
 _GROUPS = ("model", "layout", "width", "permutation", "sharpness")
-"""The parts of the configuration that say what the model computes."""
+"""The parts of the configuration that determine what the model computes."""
 _LARGEST_WINDOW, _LARGEST = 1 << 20, 1 << 12
-"""No size in a configuration comes near these; a stranger's file might, to keep us busy."""
+"""Limits against malicious files, far above the sizes in any configuration."""
 
 
 class WindowCodec:
-    """Codes runs of samples with one trained model. Implements :class:`idf.container.arrays.ChunkCodec`, and
-    :class:`idf.coding.codec.BlockwiseCodec`.
+    """Codes chunks of samples with a trained model.
 
-    A run is whitened first if the model says so, whole or in each window. Then channels are coded one after the other, each without
-    regard to the others.
+    Implements :class:`idf.coding.codec.ChunkCodec` and :class:`idf.coding.codec.BlockwiseCodec`. A chunk is first
+    whitened if the model has whitening, as a whole or in each window. Channels are then coded independently, one after
+    the other.
 
     Args:
         integers: int32 parameters, in units of their grids.
-        base_index: the last block's sharpness in the coder's scale units (not used when it is learned).
-        provenance: where the model comes from (run, step, data, …), for people.
+        base_index: sharpness of the last block in the coder's scale units (ignored if it is learned).
+        provenance: origin of the model (run, step, data, …), for information.
         path: its file, from which other processes load it.
 
     Attributes:
-        fingerprint: 16 bytes that change whenever the decoder of a file would.
+        fingerprint: 16 bytes that change whenever decoding changes.
         chunk_samples: samples coded together; a multiple of the window.
         joins_channels: whether whitening predicts one channel of a pair from the other.
-        parameters: the weights as they code, float64, on their grids.
-        log_scale: the last block's sharpness as it codes (nats, [-1, 1) scale); not used when it is learned.
+        parameters: the weights used in coding, float64, on their grids.
+        log_scale: sharpness of the last block used in coding (nats, [-1, 1) scale); ignored if it is learned.
     """
 
     max_low_bits = 0
@@ -91,20 +91,20 @@ class WindowCodec:
         return load_again, (open_window, self._path, self.fingerprint, self.coder)
 
     def encode(self, samples: np.ndarray) -> bytes:
-        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
+        """Return samples, int32 (n, channels) in [-32768, 32767], as one rANS message for :meth:`decode`."""
         message = new_message(self.coder)
         with _one_thread():
-            # the last pushed is the first popped, so that decoding goes forwards
+            # the last part pushed is the first popped, so decoding goes forwards
             for channel in reversed(self.model.residual(samples).T):
                 for part in reversed(self.model.cut(np.ascontiguousarray(channel))):
                     self._push(message, part)
         return message.to_bytes()
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """The samples of a message: int32 (count, channels).
+        """Return the samples of a message: int32 (count, channels).
 
         Raises:
-            FormatError: the message is damaged, or of another model.
+            FormatError: the message is damaged or from another model.
         """
         message = read_message(self.coder, data)
         residual = np.empty((count, channels), np.int32)
@@ -121,7 +121,7 @@ class WindowCodec:
         return self._blocks.names
 
     def latent_blocks(self, samples: np.ndarray) -> list[LatentBlock]:
-        """See :class:`idf.coding.codec.BlockwiseCodec`. Of a whitened model: the blocks of the residual."""
+        """See :class:`idf.coding.codec.BlockwiseCodec`. With whitening, these are the blocks of the residual."""
         with _one_thread():
             return self._blocks.latent_blocks(self.model.residual(samples[:, None])[:, 0])
 
@@ -129,15 +129,15 @@ class WindowCodec:
         """See :class:`idf.coding.codec.BlockwiseCodec`.
 
         Raises:
-            RunError: the model is whitened. Its predictors learn from the samples that they restore, so that
-                one residual that is not exact misleads them for good: with nine tenths of the bits a clip of
-                speech has more noise than signal.
-            ValueError: no such number of blocks.
+            RunError: the model has whitening. Its predictors adapt to the samples that they restore, so a single
+                inexact residual misleads them permanently: with nine tenths of the bits, a clip of speech has more
+                noise than signal.
+            ValueError: ``blocks`` is out of range.
         """
         if self.model.whitening is not None:
             raise RunError(
-                "a whitened model gives no approximations: its blocks are of what adaptive prediction leaves, "
-                "which is undone only where all of it is known; take a window flow trained with whitening=none"
+                "a model with whitening cannot approximate: its blocks are those of a prediction residual, which can "
+                "be inverted only as a whole; use a window flow trained with whitening=none"
             )
         with _one_thread():
             known = [self._blocks.approximate(np.ascontiguousarray(channel), blocks) for channel in samples.T]
@@ -151,7 +151,7 @@ class WindowCodec:
             message.push(block.latents[mask].astype(np.int32), to_integers(block.mixture, mask))
 
     def _pop(self, message: MessageLike, part: Part) -> np.ndarray:
-        """The samples that ``part`` has room for, float64 (n,)."""
+        """Return the samples of ``part``, float64 (n,)."""
         masks = reversed(self._block_masks(part.coded))
 
         def pop(mixture: Mixture) -> np.ndarray:
@@ -164,7 +164,7 @@ class WindowCodec:
         return self.model.windows(self._arithmetic, self.parameters, pop, like, self.log_scale).reshape(-1)
 
     def _block_masks(self, coded: np.ndarray) -> list[np.ndarray]:
-        """Which latents of each block are coded, in the order of leaving."""
+        """Return masks of the latents that are coded, for each block in the order of leaving."""
         return list(self.model.hierarchy.split(self._arithmetic, coded))
 
 
@@ -174,7 +174,7 @@ def _thread_pools() -> ThreadpoolController:
 
 
 def _one_thread() -> AbstractContextManager[Any]:
-    """Keep matrix products on one core: they are small, and several files at once use the others better."""
+    """Keep matrix products on one core: they are small, and parallel files use the other cores better."""
     pools: AbstractContextManager[Any] = _thread_pools().limit(limits=1, user_api="blas")
     return pools
 
@@ -187,12 +187,16 @@ def save_window(
     log_scale: float | None,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the one file that decoding needs: weights on their grids, permutations, configuration.
+    """Write the model file: weights on their grids, constants and configuration.
 
     Args:
         parameters: trained values, float32.
-        log_scale: the last block's sharpness (nats, [-1, 1) scale); None where it is learned.
-        provenance: strings and numbers to keep with the model.
+        log_scale: sharpness of the last block (nats, [-1, 1) scale); None if it is learned.
+        provenance: strings and numbers to store with the model.
+
+    Raises:
+        RunError: a parameter is not finite.
+        OutputError: the file cannot be written.
     """
     check_finite(path, {name: np.asarray(parameters[name]) for name in model.specs})
     arithmetic = Exact()
@@ -213,7 +217,7 @@ def open_window(path: Path | str, file: ModelFile, config: Config, coder: str = 
     """Return the codec of a model file of this family.
 
     Raises:
-        RunError: the file does not fit together.
+        RunError: the file is inconsistent.
         ConfigError: ``coder`` is not installed.
     """
     header, arrays = file.header, file.arrays
@@ -231,7 +235,7 @@ def open_window(path: Path | str, file: ModelFile, config: Config, coder: str = 
         wrong = [name for name, spec in model.specs.items() if integers[name].shape != spec.shape]
         if wrong:
             raise ValueError(f"arrays of another shape: {', '.join(wrong)}")
-        # beyond its limit a weight would make sums that are no longer exact
+        # with weights beyond their limits, sums would no longer be exact
         beyond = [
             name
             for name, spec in model.specs.items()
@@ -248,7 +252,7 @@ def open_window(path: Path | str, file: ModelFile, config: Config, coder: str = 
 
 
 def _as_int32(constant: np.ndarray) -> np.ndarray:
-    """A constant as a model file keeps it: integers by value, floats by their bits."""
+    """Return a constant as stored in a model file: integers by value, floats by their bits."""
     return constant.view(np.int32) if constant.dtype == np.float32 else constant.astype(np.int32)
 
 
@@ -258,17 +262,21 @@ def _constant(name: str, stored: np.ndarray) -> np.ndarray:
 
 
 def _groups(config: Config) -> tuple[str, ...]:
-    """What the model file says; of whitening nothing where there is none, as before there was any."""
+    """Return the groups in the model file; whitening is omitted if there is none, as before it existed."""
     return _GROUPS if config.whitening.kind == "none" else (*_GROUPS, "whitening")
 
 
 def _window_settings(config: Config) -> dict[str, Any]:
-    """Of the model, what concerns windows."""
+    """Return the settings of the model that concern windows."""
     return {"name": config.model.name, "window": config.model.window}
 
 
 def _check_sizes(config: Config) -> None:
-    """Refuse what would take for ever to build before its arrays could be seen not to fit."""
+    """Reject sizes that would take too long to build before their arrays could be checked.
+
+    Raises:
+        ValueError: a size is out of range.
+    """
     for group in _groups(config):
         for name, value in asdict(getattr(config, group)).items():
             limit = _LARGEST_WINDOW if name == "window" else _LARGEST

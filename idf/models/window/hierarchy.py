@@ -1,4 +1,4 @@
-"""The composition: squeeze, flow steps, factor-outs, and what is left.
+"""The composition of a window flow: squeeze, flow steps, factor-outs and the rest.
 
 ::
 
@@ -10,7 +10,7 @@
                                 ⋮
                                 └──► last m channels: the base prior, or (m = 1) another hierarchy
 
-Decoding runs from the bottom up: what remains is known before the block that left above it.
+Decoding runs from the bottom up: the remaining channels are known before the block that left above them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from idf.priors.passes import PriorPass
 
 
 class FlowStep(Protocol):
-    """One invertible map of (batch, time, channels) integers."""
+    """An invertible map of integers (batch, time, channels)."""
 
     def forward(self, a: Arithmetic, p: Parameters, x: Array) -> Array: ...
 
@@ -37,7 +37,7 @@ class FlowStep(Protocol):
 
 
 class BlockPrior(Protocol):
-    """The distribution of each factored block given the channels that remain."""
+    """The distribution of each factored block given the remaining channels."""
 
     specs: Specs
 
@@ -45,7 +45,7 @@ class BlockPrior(Protocol):
 
 
 class BasePrior(Protocol):
-    """The distribution of the last block, which nothing precedes."""
+    """The distribution of the last block, which is decoded first."""
 
     specs: Specs
 
@@ -54,7 +54,7 @@ class BasePrior(Protocol):
 
 @dataclass(frozen=True)
 class Block:
-    """Latents that left together and their distribution.
+    """Latents that leave together, and their distribution.
 
     Attributes:
         name: ``z1`` … in the order of leaving; ``scale2/z3`` in an inner hierarchy; ``base``.
@@ -68,11 +68,11 @@ class Block:
 
 
 Pop = Callable[[Mixture], Array]
-"""Gives the latents (batch, time, channels) that a mixture's distribution codes."""
+"""Returns the latents (batch, time, channels) that are coded with a mixture."""
 
 
 class Base:
-    """The last block on its own: the end of every chain of hierarchies."""
+    """The last block, which ends every chain of hierarchies."""
 
     multiple = 1
     names = ("base",)
@@ -88,13 +88,13 @@ class Base:
 
 
 class Hierarchy:
-    """Squeeze into ``channels``, run the steps, factor out ``factored`` channels at a time.
+    """Squeezes into ``channels``, runs the steps, and factors out ``factored`` channels at a time.
 
     Args:
-        steps: for each factor-out the steps before it, and last the steps before the base:
-            ``channels / factored`` lists in all.
-        rest: what codes the channels that are left: a :class:`Base`, or, when one channel is left,
-            a hierarchy that squeezes it again.
+        steps: the steps before each factor-out, and last those before the base:
+            ``channels / factored`` lists in total.
+        rest: codes the remaining channels: a :class:`Base`, or, if one channel remains, a hierarchy that
+            squeezes it again.
     """
 
     def __init__(
@@ -113,31 +113,31 @@ class Hierarchy:
 
     @property
     def multiple(self) -> int:
-        """Windows are a multiple of this many samples."""
+        """The number of samples of which window lengths are multiples."""
         return self.channels * self.rest.multiple
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the blocks, in the order of leaving."""
+        """Names of the blocks in the order of leaving."""
         inner = (name if name == "base" else f"rest/{name}" for name in self.rest.names)
         return (*(f"z{block + 1}" for block in range(len(self.steps) - 1)), *inner)
 
     @property
     def moves_samples(self) -> bool:
-        """Whether latents differ from samples, here or further down."""
+        """Whether latents differ from samples, here or in an inner hierarchy."""
         return any(self.steps) or (isinstance(self.rest, Hierarchy) and self.rest.moves_samples)
 
     def forward(self, a: Arithmetic, p: Parameters, x: Array, log_scale: Array) -> Iterator[Block]:
-        """The blocks in the order of leaving.
+        """Yield the blocks in the order of leaving.
 
         Args:
             x: (batch, N), N a multiple of ``multiple``; integers in [-32768, 32767].
-            log_scale: the sharpness, see :class:`idf.priors.ScheduledBase`.
+            log_scale: the sharpness (:class:`idf.priors.ScheduledBase`).
         """
         factored, h = self.factor(a, p, x)
         prior = self.prior.begin(a, p)
         mixtures: dict[int, Mixture] = {}
-        # in the order of decoding: a prior may learn from what is decoded already
+        # in the order of decoding, because a prior may learn from decoded blocks
         for block, (remaining, leaving) in reversed(list(enumerate(factored))):
             mixtures[block] = prior.mixture(block, remaining)
             prior.decoded(block, leaving)
@@ -146,14 +146,14 @@ class Hierarchy:
         yield from self.rest_blocks(a, p, h, log_scale)
 
     def factor(self, a: Arithmetic, p: Parameters, x: Array) -> tuple[list[tuple[Array, Array]], Array]:
-        """The flow without its priors.
+        """Run the flow without its priors.
 
         Args:
             x: (batch, N).
 
         Returns:
-            For each factor-out what remains (batch, time, channels) and what leaves (batch, time, factored),
-            and last what is left for the base.
+            For each factor-out the remaining channels (batch, time, channels) and those that leave
+            (batch, time, factored), and last the channels of the base.
         """
         h = squeeze(a, x, self.channels)
         factored = []
@@ -167,8 +167,10 @@ class Hierarchy:
         return factored, h
 
     def channel_orders(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each factor-out the squeezed channels that remain, in the order the prior sees them, and those that
-        leave: as if couplings did nothing."""
+        """Return the squeezed channels that remain after each factor-out, and those that leave, ignoring couplings.
+
+        Both are in the order in which the prior sees them.
+        """
         channels = np.arange(self.channels)
         orders = []
         for level in self.steps[:-1]:
@@ -180,7 +182,7 @@ class Hierarchy:
         return orders
 
     def rest_blocks(self, a: Arithmetic, p: Parameters, h: Array, log_scale: Array) -> Iterator[Block]:
-        """The blocks of what is left, ``h`` (batch, time, factored)."""
+        """Yield the blocks of the remaining channels ``h`` (batch, time, factored)."""
         if isinstance(self.rest, Base):
             yield from self.rest.forward(a, p, h, log_scale)
         else:
@@ -188,7 +190,7 @@ class Hierarchy:
                 yield block if block.name == "base" else Block(f"rest/{block.name}", block.latents, block.mixture)
 
     def latents(self, a: Arithmetic, p: Parameters, x: Array) -> Iterator[Array]:
-        """The latents of :meth:`forward` without their distributions, which take most of its time."""
+        """Yield the latents of :meth:`forward` without their distributions, which take most of its time."""
         factored, h = self.factor(a, p, x)
         for _, leaving in factored:
             yield leaving
@@ -198,9 +200,9 @@ class Hierarchy:
             yield from self.rest.latents(a, p, unsqueeze(a, h))
 
     def split(self, a: Arithmetic, x: Array) -> Iterator[Array]:
-        """Only squeeze and factor out: the parts of ``x`` (batch, N) in the order of :meth:`forward`'s blocks.
+        """Yield the parts of ``x`` (batch, N) after squeeze and factor-out alone, in the order of the blocks.
 
-        Where the flow leaves samples in place, these are the samples that each block codes.
+        If the flow leaves samples in place, these are the samples that each block codes.
         """
         h = squeeze(a, x, self.channels)
         for _ in self.steps[:-1]:
@@ -212,7 +214,7 @@ class Hierarchy:
             yield from self.rest.split(a, unsqueeze(a, h))
 
     def inverse(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
-        """Undo :meth:`forward`: ``pop`` gives each block's latents, last block first.
+        """Undo :meth:`forward`; ``pop`` returns each block's latents, last block first.
 
         Args:
             like: any array of the windows' shape (batch, N).

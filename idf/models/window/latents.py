@@ -1,7 +1,7 @@
-"""The latents of a window flow block by block, and what its first blocks tell of a signal.
+"""The latents of a window flow block by block, and approximations of a signal from its first blocks.
 
-The implementation of :class:`idf.coding.codec.BlockwiseCodec` for one channel. All of it is in the exact
-arithmetic of coding, so that an approximation is the same samples on every machine.
+Implements :class:`idf.coding.codec.BlockwiseCodec` for one channel. It uses the exact arithmetic of coding, so an
+approximation has the same samples on every machine.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from idf.priors.mixture import FULL_SCALE_OCTAVES, LOGIT_BITS, MEAN_BITS, NATS_P
 
 
 class WindowBlocks:
-    """What a model makes of a channel.
+    """The blocks of a channel under a model.
 
     Args:
         parameters: on their grids, float64.
-        log_scale: the last block's sharpness, see :meth:`idf.models.window.model.WindowModel.blocks`.
+        log_scale: sharpness of the last block (:meth:`idf.models.window.model.WindowModel.blocks`).
 
     Attributes:
         names: of the blocks, in the order of decoding.
@@ -35,9 +35,9 @@ class WindowBlocks:
         self.names = tuple(reversed(model.hierarchy.names))
 
     def latent_blocks(self, channel: np.ndarray) -> list[LatentBlock]:
-        """The blocks of a channel, int32 (n,), in the order of decoding.
+        """Return the blocks of a channel, int32 (n,), in the order of decoding.
 
-        Padding that is coded counts; it stands at the last sample.
+        They include coded padding, whose times are that of the last sample.
         """
         a, hierarchy, multiple = self._arithmetic, self._model.hierarchy, self._model.multiple
         spans = [multiple // places.size for places in hierarchy.split(a, np.zeros((1, multiple)))]
@@ -57,18 +57,18 @@ class WindowBlocks:
         return [_joined(pieces) for pieces in reversed(found)]
 
     def approximate(self, channel: np.ndarray, blocks: int) -> np.ndarray:
-        """A channel, int32 (n,), from its first blocks; every other latent is at its conditional median.
+        """Return a channel, int32 (n,), from its first blocks, with every other latent at its conditional median.
 
         Raises:
-            ValueError: no such number of blocks.
+            ValueError: ``blocks`` is out of range.
         """
         if not 0 <= blocks <= len(self.names):
-            raise ValueError(f"there are {len(self.names)} blocks, so {blocks} of them cannot be taken")
+            raise ValueError(f"blocks={blocks}: must be from 0 to {len(self.names)}")
         parts = [self._approximate(part, blocks) for part in self._model.cut(channel)]
         return np.concatenate([np.zeros(0), *parts])[: len(channel)].astype(np.int32)
 
     def _approximate(self, part: Part, blocks: int) -> np.ndarray:
-        """The windows of a part, one after the other: float64 (samples,)."""
+        """Return the windows of a part, one after the other: float64 (samples,)."""
         a, hierarchy = self._arithmetic, self._model.hierarchy
         windows = part.windows.astype(np.float64)
         known = list(hierarchy.latents(a, self._parameters, windows))[::-1][:blocks]
@@ -89,7 +89,7 @@ class WindowBlocks:
 
 
 def medians(mixture: IntegerMixture) -> np.ndarray:
-    """Each symbol's median by the integer CDF that codes it: int32 (n,)."""
+    """Return the median of each symbol under the integer CDF that codes it: int32 (n,)."""
     return locate(np.full(len(mixture), 1 << (PRECISION - 1), np.int64), mixture).symbols
 
 
@@ -99,7 +99,7 @@ def _empty(name: str, span: int) -> LatentBlock:
 
 
 def _described(like: LatentBlock, places: np.ndarray, mask: np.ndarray, block: Block) -> LatentBlock:
-    """A block of some windows, of the name and span of ``like``."""
+    """Return a block of some windows, with the name and span of ``like``."""
     latents = block.latents[mask].astype(np.int32)
     mixture = to_integers(block.mixture, mask)
     _, frequencies = intervals(latents, mixture)
@@ -127,7 +127,7 @@ def _joined(pieces: list[LatentBlock]) -> LatentBlock:
 
 
 def to_integers(mixture: Mixture, mask: np.ndarray) -> IntegerMixture:
-    """The coder's form of an exact mixture for the latents where ``mask`` is True, in C order."""
+    """Return the coder's form of an exact mixture for the latents where ``mask`` is True, in C order."""
 
     def integers(x: np.ndarray, bits: int) -> np.ndarray:
         return (x[mask] * 2.0**bits).astype(np.int32)

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from idf.models.prediction.whitening import WindowWhitening
 
 GROUP_SAMPLES = 16384
-"""Samples that go through the nets together when coding: enough to keep products large, few enough that
-intermediate results stay in a core's cache. Part of the format: groups are coded one after another."""
+"""Samples per evaluation of the nets when coding: enough for large products, few enough for intermediate results to stay
+in a core's cache. Part of the format, because groups are coded one after another."""
 
 
 class Step(Protocol):
-    """An integer step before windows are cut, one to one on 16-bit values.
+    """An integer step before windows are cut, a bijection of 16-bit samples.
 
     Attributes:
-        name: changes whenever a residual would.
-        block_samples: it is reset after this many samples, and a residual depends on all channels; None where it is
-            reset in each window of each channel, so that windows stay independent.
+        name: identifies the step in the cache; it changes whenever residuals do.
+        block_samples: number of samples after which the step is reset, if residuals depend on all channels; None if
+            the step is reset in each window of each channel, so that windows stay independent.
     """
 
     @property
@@ -41,13 +41,13 @@ class Step(Protocol):
     def block_samples(self) -> int | None: ...
 
     def forward(self, samples: np.ndarray) -> np.ndarray:
-        """Residuals of samples: int32 (time, channels)."""
+        """Return the residual of samples: int32 (time, channels)."""
 
     def inverse(self, residuals: np.ndarray) -> np.ndarray:
         """Undo :meth:`forward`."""
 
     def apply(self, samples: np.ndarray) -> np.ndarray:
-        """:meth:`forward` for one channel, int32 (time,): a :class:`idf.datasets.dataset.Change`."""
+        """Return :meth:`forward` of one channel, int32 (time,), as :class:`idf.datasets.dataset.Change` requires."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Part:
 
     Attributes:
         windows: int32 (batch, length).
-        coded: bool, the same shape; False where padding is known to the decoder and costs nothing.
+        coded: bool, of the same shape; False for padding that the decoder knows and that costs nothing.
     """
 
     windows: np.ndarray
@@ -68,11 +68,11 @@ class WindowModel:
     """A flow with its priors over windows of samples.
 
     Attributes:
-        window: samples in a window; shorter ones work too, if a multiple of ``multiple``.
+        window: samples in a window; shorter windows work too if their length is a multiple of ``multiple``.
         specs: every trained array by name.
-        constants: arrays that are made once and stored with the model: the permutations, int32, and the start of
-            prediction, float32.
-        whitening: the step before windows are cut; None where the samples themselves are.
+        constants: arrays that are made once and stored with the model: the permutations, int32, and the initial state
+            of prediction, float32.
+        whitening: the step before windows are cut; None without whitening.
     """
 
     window: int
@@ -83,30 +83,30 @@ class WindowModel:
 
     @property
     def multiple(self) -> int:
-        """Lengths of windows are multiples of this many samples."""
+        """The number of samples of which window lengths are multiples."""
         return self.hierarchy.multiple
 
     @property
     def prediction(self) -> WindowWhitening | None:
-        """The step that the model applies inside each window; None where it has none."""
+        """The prediction step that the model applies within each window; None without one."""
         from idf.models.prediction.whitening import WindowWhitening  # deferred: loads the compiler
 
         return self.whitening if isinstance(self.whitening, WindowWhitening) else None
 
     def with_prediction(self, step: WindowWhitening) -> WindowModel:
-        """The same model with a prediction inside windows that starts elsewhere."""
+        """Return the model with another prediction step."""
         return replace(self, whitening=step, constants=self.constants | step.arrays)
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Return starting values of the trained arrays, float32, by name."""
+        """Return initial values of the trained arrays, float32, by name."""
         return initial_values(self.specs, seed)
 
     def quantise(self, a: Arithmetic, parameters: Mapping[str, Array]) -> Parameters:
-        """The parameters on their grids, as flows and priors take them."""
+        """Return the parameters on their grids, as flows and priors need them."""
         return {name: a.quantise(spec, parameters[name]) for name, spec in self.specs.items()}
 
     def residual(self, samples: np.ndarray) -> np.ndarray:
-        """What windows are cut from, of the same shape: samples, int32 (time, channels), whitened if the model says so."""
+        """Return samples, int32 (time, channels), whitened if the model has whitening; windows are cut from these."""
         return samples if self.whitening is None else self.whitening.forward(samples)
 
     def restored(self, residual: np.ndarray) -> np.ndarray:
@@ -114,11 +114,11 @@ class WindowModel:
         return residual if self.whitening is None else self.whitening.inverse(residual)
 
     def cut(self, residual: np.ndarray) -> list[Part]:
-        """A channel, int (time,), as the windows that are coded: groups of whole ones, then a shorter last one.
+        """Return a channel, int (time,), as windows to code: groups of full windows, then a shorter last one.
 
-        Where the flow leaves samples in place, the last window's padding is zeros that are not
-        coded; where it moves them, every latent depends on the padding, so that it has to be coded
-        and repeats the last sample, which is cheap.
+        If the flow leaves samples in place, the last window is padded with zeros that are not coded. If it
+        moves samples, every latent depends on the padding, so the padding is coded and repeats the last
+        sample, which is cheap.
         """
         cut = cut_windows(residual, self.window, self.multiple)
         group = max(GROUP_SAMPLES // self.window, 1)
@@ -132,22 +132,22 @@ class WindowModel:
         return parts
 
     def blocks(self, a: Arithmetic, p: Parameters, windows: Array, log_scale: Array) -> Iterator[Block]:
-        """Latents and their distributions, block by block in the order of leaving (the order of pushing).
+        """Yield latents and their distributions, block by block in the order of leaving (and of pushing).
 
         Args:
             p: quantised parameters.
             windows: (batch, N) integers in this arithmetic's dtype.
-            log_scale: the last block's sharpness (nats, [-1, 1) scale); not used when it is learned.
+            log_scale: sharpness of the last block (nats, [-1, 1) scale); ignored if it is learned.
         """
         return self.hierarchy.forward(a, p, windows, log_scale)
 
     def windows(self, a: Arithmetic, p: Parameters, pop: Pop, like: Array, log_scale: Array) -> Array:
-        """Undo :meth:`blocks`: ``pop`` is asked for each block's latents, last block first."""
+        """Undo :meth:`blocks`; ``pop`` returns each block's latents, last block first."""
         return self.hierarchy.inverse(a, p, pop, like, log_scale)
 
 
 def build_window(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> WindowModel:
-    """:func:`idf.models.build.build_model` for the family ``window``, of a configuration that was checked."""
+    """Build a model of the family ``window`` from a checked configuration (:func:`idf.models.build.build_model`)."""
     layout = config.layout
     learned = config.sharpness.kind == "learned"
     base = Base(LearnedBase() if learned else ScheduledBase(), layout.factor_channels)
@@ -174,7 +174,7 @@ def build_window(config: Config, constants: Mapping[str, np.ndarray] | None = No
 
 
 def _remaining(config: Config) -> list[int]:
-    """Channels before each factor-out, and last those of the base."""
+    """Return the number of channels before each factor-out, and last that of the base."""
     layout = config.layout
     return list(range(layout.channels, 0, -layout.factor_channels))
 
@@ -186,7 +186,7 @@ def _channelwise(config: Config, base: Base) -> Hierarchy:
 
 
 def _scales(config: Config, base: Base, first: int) -> Base | Hierarchy:
-    """The base behind channelwise hierarchies, one for each of the scales from ``first`` on."""
+    """Return the base behind a channelwise hierarchy for each scale starting at ``first``."""
     layout, width = config.layout, config.width
     sizes = ChannelwiseWidth(width.hidden, width.blocks, width.context_frames, width.experts, width.components)
     rest: Base | Hierarchy = base
@@ -197,7 +197,7 @@ def _scales(config: Config, base: Base, first: int) -> Base | Hierarchy:
 
 
 def _tracked(config: Config, base: Base, constants: Mapping[str, np.ndarray]) -> Hierarchy:
-    """``layout=flow``: permutations and couplings, one channel at a time, the last one squeezed again."""
+    """Build ``layout=flow``: permutations and couplings, one channel at a time, the last one squeezed again."""
     layout, width = config.layout, config.width
     k = layout.steps_per_factor
     orders = [constants[f"permutation/{number}"] for number in range(k * (layout.channels - 1))]
@@ -241,7 +241,7 @@ def _wavenet(config: Config, base: Base, constants: Mapping[str, np.ndarray]) ->
     number = 0
     for channels in _remaining(config):
         level: list[FlowStep] = []
-        # a single channel has nothing to couple with
+        # a single channel cannot be coupled
         for _ in range(layout.steps_per_factor if channels > 1 else 0):
             coupling = AdditiveCoupling(
                 f"coupling/{number}",
@@ -272,27 +272,26 @@ def _wavenet(config: Config, base: Base, constants: Mapping[str, np.ndarray]) ->
 
 @dataclass(frozen=True)
 class Windows:
-    """A clip as whole windows and a shorter last one."""
+    """A clip as full windows and a shorter last one."""
 
     full: npt.NDArray[np.int32]
     """int32 (n, window)."""
     tail: npt.NDArray[np.int32]
-    """int32 (1, t), t a multiple of ``multiple`` and at most ``window``; (0, 0) when nothing is left."""
+    """int32 (1, t), t a multiple of ``multiple`` and at most ``window``; (0, 0) if no samples remain."""
     samples: int
-    """Samples of the clip, before the tail was padded."""
+    """Samples in the clip, before padding."""
 
 
 def cut_windows(samples: npt.NDArray[np.integer], window: int, multiple: int) -> Windows:
-    """Cut a clip into windows; what is left over becomes a shorter window.
+    """Cut a clip into full windows and a shorter last one.
 
-    The tail is padded by repeating its last sample up to the next multiple of ``multiple``, which
-    costs at most ``multiple - 1`` coded samples a clip; padding to a whole window would cost up to
-    ``window - 1``.
+    The last window is padded to a multiple of ``multiple`` by repeating its last sample. This adds at most
+    ``multiple - 1`` coded samples per clip; padding to a full window would add up to ``window - 1``.
 
     Args:
-        samples: integers (time,); may be empty.
+        samples: integers (time,), possibly empty.
         window: samples in a window.
-        multiple: what a window's length must be a multiple of (the flow's squeeze); divides ``window``.
+        multiple: the flow's squeeze, of which window lengths are multiples; divides ``window``.
 
     Raises:
         ValueError: ``multiple`` does not divide ``window``, or the samples are not (time,).

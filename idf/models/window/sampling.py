@@ -1,8 +1,7 @@
-"""What a window flow itself sounds like: windows drawn from its distribution, set one after another.
+"""Sampling from a window flow: windows drawn from its distribution, one after another.
 
-Windows are independent, so short ones sound like noise with the colour of speech; that is the model,
-not a fault of the drawing. A model with whitening draws residuals, and its predictors go on from what they
-themselves predicted.
+Windows are independent, so short ones sound like noise with the spectrum of speech, as the model implies. A model with
+whitening draws residuals, and its predictors run on the samples drawn so far.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from idf.priors.mixture import Mixture
 def draw(
     model: WindowModel, weights: Mapping[str, np.ndarray], samples: int, seed: int, log_scale: float | None
 ) -> np.ndarray:
-    """Draw audio from a model: what decoding does, with random latents in place of coded ones.
+    """Return audio sampled from a model, by decoding random latents instead of coded ones.
 
     Args:
         weights: float32 arrays by name.
-        samples: how many, at least.
-        log_scale: of the last block, nats on the [-1, 1) scale; None when it is learned.
+        samples: number of samples.
+        log_scale: of the last block, nats on the [-1, 1) scale; None if it is learned.
 
     Returns:
         int32 (samples,), 16-bit values.
@@ -42,11 +41,11 @@ def draw(
 
 
 def draw_latents(mixture: Mixture, rng: np.random.Generator) -> np.ndarray:
-    """One integer for each mixture: fields (..., components) to float64 (...), in the 16-bit range."""
-    # The largest of logit + Gumbel noise is a component drawn by its weight.
+    """Draw an integer from each mixture: fields (..., components) to float64 (...), in the 16-bit range."""
+    # The component with the largest logit + Gumbel noise is a draw with the mixture's weights.
     chosen = np.argmax(mixture.logits + rng.gumbel(size=mixture.logits.shape), axis=-1)[..., None]
     mean = np.take_along_axis(mixture.means, chosen, axis=-1)[..., 0]
     scale = np.exp2(np.take_along_axis(mixture.octaves, chosen, axis=-1)[..., 0])
     drawn = np.rint(mean + scale * rng.logistic(size=mean.shape))
-    # The coder gives what lies outside to the two extreme values.
+    # The coder assigns values outside the range to the two extreme ones.
     return np.clip(drawn, -32768, 32767)

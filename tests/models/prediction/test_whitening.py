@@ -160,7 +160,7 @@ def test_the_name_follows_settings_window_and_start(step: WindowWhitening) -> No
         ("shares", 0, 0.0, "above 0"),
         ("level", 0, np.nan, "level is out of range"),
         ("means", (0, 0), np.inf, "means is out of range"),
-        ("reflection", (0, 0), 1.5, "between -1 and 1"),
+        ("reflection", (0, 0), 1.5, "from -1 to 1"),
         ("spread", (0, 1), 3.0, "not symmetric"),
     ],
 )

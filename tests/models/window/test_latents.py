@@ -129,8 +129,8 @@ def test_each_channel_is_approximated_by_itself(codec: WindowCodec) -> None:
 
 
 @pytest.mark.parametrize("blocks", [-1, 99])
-def test_numbers_of_blocks_that_there_are_not(codec: WindowCodec, blocks: int) -> None:
-    with pytest.raises(ValueError, match=f"blocks, so {blocks} of them"):
+def test_impossible_numbers_of_blocks_are_refused(codec: WindowCodec, blocks: int) -> None:
+    with pytest.raises(ValueError, match=f"blocks={blocks}: must be from 0 to"):
         codec.approximate(SIGNALS["speech"][:, None], blocks)
 
 
