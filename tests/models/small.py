@@ -1,7 +1,7 @@
-"""Tiny models of every family with random weights: what they predict is poor, what they code must come back.
+"""Tiny models of every family with random weights, which predict poorly but must code exactly.
 
-Everything goes through the dispatchers (:mod:`idf.models.build`, :mod:`idf.models.load`), so that a new family
-needs one line in :data:`CONFIGS`.
+Everything goes through the dispatchers (:mod:`idf.models.build`, :mod:`idf.models.load`), so a new family needs only
+one line in :data:`CONFIGS`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _PREDICTORS: dict[str, Any] = {
 
 
 def window_config(layout: LayoutConfig, *, sharpness: str = "constant", whitening: str = "none") -> Config:
-    """A window flow: windows of 64 samples."""
+    """Return a window flow with windows of 64 samples."""
     return Config(
         model=ModelConfig("test", window=WINDOW),
         layout=layout,
@@ -85,25 +85,25 @@ def window_config(layout: LayoutConfig, *, sharpness: str = "constant", whitenin
 
 
 def predicted_config(layout: LayoutConfig = CHANNELWISE) -> Config:
-    """A window flow behind prediction inside each window, from four classes."""
+    """Return a window flow after prediction within windows, with four classes."""
     config = window_config(layout)
     return replace(config, whitening=WhiteningConfig(kind="window", cascades=[], classes=4, order=6))
 
 
 def adaptive_config() -> Config:
-    """An adaptive flow of 8 stages and 4 experts."""
+    """Return an adaptive flow with 8 stages and 4 experts."""
     adaptive = AdaptiveConfig(**_PREDICTORS)
     return Config(model=ModelConfig(name="adaptive", family="adaptive", window=1, adaptive=adaptive))
 
 
 def bands_config(context: str = "none", *, window: int = WINDOW, levels: int = 3) -> Config:
-    """A flow in subbands: windows of 64 samples, 8 stages, 4 experts."""
+    """Return a subband flow with windows of 64 samples, 8 stages and 4 experts."""
     bands = BandsConfig(levels=levels, half_taps=[6, 4, 2], **_PREDICTORS)
     return Config(model=ModelConfig(name="tiny", window=window, bands=bands), context=context)
 
 
 def turbo_config() -> Config:
-    """A turbo flow of short filters."""
+    """Return a turbo flow with short filters."""
     turbo = TurboConfig(near_order=8, joint_order=8, joint_every=16, filter_orders=[32, 16], filter_rates=[0.1, 0.1])
     return Config(model=ModelConfig(name="turbo", family="turbo", window=1, turbo=turbo))
 
@@ -127,16 +127,17 @@ CONFIGS: dict[str, Callable[[], Config]] = {
     "adaptive": adaptive_config,
     "turbo": turbo_config,
 }
-"""Of every family and layout."""
+"""Configurations of every family and layout."""
 FAMILIES = ("window channelwise", "bands", "adaptive", "turbo")
 """One of each family."""
 
 
 def random_parameters(model: Any, *, scale: float | None = None, seed: int = 7) -> dict[str, np.ndarray]:
-    """Parameters, float32, under which every output depends on every input.
+    """Return parameters, float32, with which every output depends on every input.
 
     Args:
-        scale: of the noise: in all layers of a window flow (0.03), in the last layers of the others (0.1).
+        scale: standard deviation of the noise, by default 0.03 in all layers of window flows and 0.1 in the last
+            layers of the others.
     """
     window = isinstance(model, WindowModel)
     scale = (0.03 if window else 0.1) if scale is None else scale
@@ -158,7 +159,7 @@ def save_small(
     """Write the model file of a configuration with random parameters.
 
     Args:
-        parameters: changes these before they are saved.
+        parameters: transforms the parameters before they are saved.
     """
     model = build_model(config)
     sharpness = None if config.sharpness.kind == "learned" else log_scale
@@ -167,10 +168,10 @@ def save_small(
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, np.ndarray]], None]) -> Path:
-    """Change a model file in place, as a stranger might.
+    """Change a model file in place, as an attacker might.
 
     Args:
-        change: gets the header and the arrays by name, and changes them.
+        change: modifies the header and the arrays by name.
     """
     with np.load(path) as file:
         arrays = {name: file[name].copy() for name in file.files}

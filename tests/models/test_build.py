@@ -1,4 +1,4 @@
-"""Whole models: every layout, exactly invertible, with one likelihood in both arithmetics."""
+"""Whole models: every layout is exactly invertible and has the same likelihood in both arithmetics."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_training_reports_the_likelihood_of_what_is_coded(layout: LayoutConfig) 
 
 
 @pytest.mark.parametrize("layout", ["channelwise", "flow", "flow, two split couplings"])
-def test_every_parameter_learns(layout: str) -> None:
+def test_every_parameter_has_a_gradient(layout: str) -> None:
     model = build_model(config(LAYOUTS[layout]))
     variables = {name: tf.Variable(v) for name, v in parameters(model).items()}
     with tf.GradientTape() as tape:
@@ -152,7 +152,7 @@ def test_permutation_kinds(layout: LayoutConfig, count: int, kind: str) -> None:
     assert len(build_model(whole).constants) == count
 
 
-def test_permutations_decide_in_which_order_channels_leave() -> None:
+def test_permutations_determine_the_order_in_which_channels_leave() -> None:
     def leaving(kind: str) -> list[int]:
         whole = config(replace(FLOW, channels=8, scales=1))
         whole.permutation = PermutationConfig(kind=kind, seed=7)
@@ -164,8 +164,8 @@ def test_permutations_decide_in_which_order_channels_leave() -> None:
     assert len({tuple(leaving(kind)) for kind in PERMUTATIONS}) == len(PERMUTATIONS)
 
 
-def test_the_flow_moves_samples_as_its_couplings_say() -> None:
-    """Without training couplings are the identity; trained ones change what leaves."""
+def test_the_couplings_of_the_flow_move_samples() -> None:
+    """Untrained couplings are the identity; trained ones change the latents."""
     model = build_model(config(FLOW))
     x = signals(64).astype(np.float64)
     start = model.quantise(A, model.initial_parameters(0))

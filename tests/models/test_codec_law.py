@@ -1,6 +1,6 @@
-"""The law of every codec: what was compressed comes back, for every input; other bytes give samples or one clear error.
+"""The law of every codec: every input is decoded exactly, and other bytes give samples or one clear error.
 
-One test for each clause, over every family and layout. What is particular to a family stands in its own folder.
+There is one test for each clause, over every family and layout. Tests of a single family are in its own folder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.static_codec import StaticCodec
 STATIC = "static"
 WHITENED = ("window whitened", "window predicted", "window flow, predicted")
 SELF_CONTAINED = ("adaptive", "turbo")
-"""Codecs that pickle whole, not as the name of their file."""
+"""Codecs that are pickled completely instead of by the name of their file."""
 BLOCKWISE = [name for name in CONFIGS if name not in (*SELF_CONTAINED, *WHITENED)]
 """Codecs whose first blocks give an approximation."""
 DRAWN = hnp.arrays(
@@ -41,7 +41,7 @@ DRAWN = hnp.arrays(
     st.tuples(st.integers(0, 200), st.integers(1, 5)),
     elements=st.one_of(st.integers(LOW, HIGH), st.sampled_from(EXTREME)),
 )
-"""Runs of samples: up to 200, of one to five channels."""
+"""Up to 200 samples of one to five channels."""
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +66,7 @@ def codec(codecs: dict[str, ChunkCodec], name: str) -> ChunkCodec:
     return codecs[name]
 
 
-def test_no_family_and_no_layout_escapes_the_law() -> None:
+def test_the_law_covers_every_family_and_layout() -> None:
     configs = [make() for make in CONFIGS.values()]
     families = {path.parent.name for path in (ROOT / "idf" / "models").glob("*/codec.py")}
     assert {family_name(config) for config in configs} == families == {name.split()[0] for name in FAMILIES}
@@ -74,7 +74,7 @@ def test_no_family_and_no_layout_escapes_the_law() -> None:
 
 
 def assert_comes_back(codec: ChunkCodec, samples: np.ndarray) -> bytes:
-    """The law itself; returns the message."""
+    """Assert that ``samples`` are decoded exactly, and return the message."""
     given = samples.copy()
     data = codec.encode(samples)
     assert isinstance(data, bytes)
@@ -88,7 +88,7 @@ def assert_comes_back(codec: ChunkCodec, samples: np.ndarray) -> bytes:
 
 
 def channels_of(mono: np.ndarray) -> dict[str, np.ndarray]:
-    """A signal alone, beside itself, and beside two others: int32 (n, 1 to 3)."""
+    """Return a signal alone, with itself, and with two others: int32 (n, 1 to 3)."""
     return {
         "mono": mono[:, None],
         "equal channels": np.stack([mono, mono], axis=1),
@@ -100,11 +100,11 @@ def channels_of(mono: np.ndarray) -> dict[str, np.ndarray]:
 def test_every_signal_comes_back(codec: ChunkCodec, signal: str) -> None:
     for samples in channels_of(SIGNALS[signal]).values():
         data = assert_comes_back(codec, samples)
-        if isinstance(codec, SequentialCoder):  # says what it needs, and needs no more
+        if isinstance(codec, SequentialCoder):  # its size matches the bits that it reports
             assert 8 * len(data) <= 1.01 * codec.bits(samples) + 128
 
 
-# Hypothesis draws once for all codecs: a codec is no input to shrink.
+# Hypothesis draws samples for all codecs, because a codec is not an input to shrink.
 @settings(max_examples=40, deadline=None)
 @given(samples=DRAWN)
 @pytest.mark.parametrize("kind", [STATIC, *CONFIGS])
@@ -112,7 +112,7 @@ def test_any_samples_of_any_channels_come_back(codecs: dict[str, ChunkCodec], ki
     assert_comes_back(codecs[kind], samples)
 
 
-def test_arrays_in_any_memory_order_are_taken(codec: ChunkCodec) -> None:
+def test_arrays_in_any_memory_order_are_accepted(codec: ChunkCodec) -> None:
     samples = channels_of(speech(500))["three channels"]
     rows = np.ascontiguousarray(samples)
     wide = np.repeat(np.asfortranarray(samples), 2, axis=0)
@@ -134,7 +134,7 @@ def test_files_longer_than_a_chunk_come_back(codec: ChunkCodec, name: str, count
 
 @pytest.mark.parametrize("kind", BLOCKWISE)
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_all_blocks_are_the_clip_itself(codecs: dict[str, ChunkCodec], kind: str, signal: str) -> None:
+def test_all_blocks_give_the_clip(codecs: dict[str, ChunkCodec], kind: str, signal: str) -> None:
     codec = codecs[kind]
     assert isinstance(codec, BlockwiseCodec)
     for samples in channels_of(SIGNALS[signal]).values():
@@ -144,7 +144,7 @@ def test_all_blocks_are_the_clip_itself(codecs: dict[str, ChunkCodec], kind: str
 @settings(max_examples=25, deadline=None)
 @given(samples=DRAWN)
 @pytest.mark.parametrize("kind", BLOCKWISE)
-def test_all_blocks_are_any_clip_itself(codecs: dict[str, ChunkCodec], kind: str, samples: np.ndarray) -> None:
+def test_all_blocks_give_any_clip(codecs: dict[str, ChunkCodec], kind: str, samples: np.ndarray) -> None:
     codec = codecs[kind]
     assert isinstance(codec, BlockwiseCodec)
     assert_all_blocks_are_the_clip(codec, samples)
@@ -211,7 +211,7 @@ def moved(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_the_fingerprint_follows_what_is_decoded_and_nothing_else(
+def test_the_fingerprint_depends_only_on_what_affects_decoding(
     files: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
     def saved(**change: object) -> bytes:
@@ -223,12 +223,12 @@ def test_the_fingerprint_follows_what_is_decoded_and_nothing_else(
     assert saved() == first
     assert saved(provenance={"run": "another"}) == first
     assert saved(parameters=moved) != first
-    # only window flows without learned sharpness are told one
+    # only window flows without learned sharpness use the given log-scale
     assert (saved(log_scale=-6.0) == first) == (not kind.startswith("window") or "learned" in kind)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_model_file_holds_all_that_a_compressed_file_needs(files: dict[str, Path], kind: str) -> None:
+def test_a_model_file_suffices_to_decompress(files: dict[str, Path], kind: str) -> None:
     samples = channels_of(speech(1500))["equal channels"].astype(np.int16)
     data = idf.compress(samples, 8000, model=files[kind])
     restored, rate_hz = idf.decompress(data, model=files[kind])

@@ -1,4 +1,4 @@
-"""Model files come from strangers: whatever is in them, the answer is a model or a clear error, and soon."""
+"""Untrusted model files: any content quickly gives a model or a clear error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def npy(array: np.ndarray, **kind: Any) -> bytes:
 
 
 def claiming(shape: str) -> bytes:
-    """An array of a few bytes that claims another shape."""
+    """Return an array of a few bytes that claims to have another shape."""
     head = f"{{'descr': '<i4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + bytes(8)
 
@@ -88,7 +88,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("parts", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_files_are_refused_without_being_believed(tmp_path: Path, parts: dict[str, bytes]) -> None:
+def test_hostile_files_are_refused(tmp_path: Path, parts: dict[str, bytes]) -> None:
     path = write(tmp_path / "m.idfm", {**members(), **parts})
     tracemalloc.start()
     with pytest.raises(RunError, match=r"m\.idfm"):
@@ -110,7 +110,7 @@ def test_many_members_are_refused(tmp_path: Path) -> None:
         read_model_file(write(tmp_path / "m.idfm", {f"{n}.npy": b"" for n in range(10_001)}))
 
 
-def test_a_changed_weight_is_another_model(tmp_path: Path) -> None:
+def test_a_changed_weight_gives_another_model(tmp_path: Path) -> None:
     array = np.load(io.BytesIO(members()[FIRST]))
     array.flat[0] ^= 1
     changed = load_codec(write(tmp_path / "m.idfm", {**members(), FIRST: npy(array)}))

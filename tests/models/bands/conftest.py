@@ -1,4 +1,4 @@
-"""A small model of three splits with random weights, in both contexts."""
+"""A small model with three splits and random weights, in both contexts."""
 
 from __future__ import annotations
 

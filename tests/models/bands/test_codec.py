@@ -1,4 +1,4 @@
-"""What is particular to codecs of subbands; the law that all codecs obey is ``tests/models/test_codec_law.py``."""
+"""Properties of subband codecs beyond the law of all codecs (``tests/models/test_codec_law.py``)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.signals import tone
 
 
 @pytest.mark.parametrize("levels", [0, 1])
-def test_any_number_of_splits_will_do(levels: int) -> None:
+def test_any_number_of_splits_works(levels: int) -> None:
     model = build_bands(bands_config(levels=levels))
     assert len(codec_of(model, random_parameters(model)).block_names) == levels + 1
 
@@ -39,7 +39,7 @@ def test_windows_are_independent_unless_they_follow_each_other() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 700])
-def test_blocks_tell_what_is_coded(codec: BandCodec, count: int) -> None:
+def test_blocks_describe_what_is_coded(codec: BandCodec, count: int) -> None:
     assert isinstance(codec, BlockwiseCodec)
     samples = tone(count)
     blocks = codec.latent_blocks(samples)
@@ -55,8 +55,8 @@ def test_blocks_tell_what_is_coded(codec: BandCodec, count: int) -> None:
     np.testing.assert_array_equal(every_time[: count // 64 * 64], np.arange(count // 64 * 64))
 
 
-def test_an_approximation_knows_nothing_of_later_blocks(codec: BandCodec) -> None:
-    t = np.arange(640)  # what differs is above a quarter of the rate only
+def test_an_approximation_does_not_depend_on_later_blocks(codec: BandCodec) -> None:
+    t = np.arange(640)  # the signals differ only above a quarter of the rate
     samples = tone(640)[:, None]
     hiss = np.rint(3000 * np.sin(2.8 * t)).astype(np.int32)[:, None]
     first, second = (codec.approximate(x, 1) for x in (samples, samples + hiss))
@@ -66,7 +66,7 @@ def test_an_approximation_knows_nothing_of_later_blocks(codec: BandCodec) -> Non
     assert not np.any(nothing)
 
 
-def test_what_is_drawn_is_coded_in_the_bits_it_was_drawn_from(codec: BandCodec) -> None:
+def test_drawn_audio_depends_only_on_the_seed(codec: BandCodec) -> None:
     drawn = codec.draw(1000, seed=1)
     assert drawn.dtype == np.int32
     assert len(np.unique(drawn)) > 100
@@ -74,7 +74,7 @@ def test_what_is_drawn_is_coded_in_the_bits_it_was_drawn_from(codec: BandCodec) 
 
 
 @pytest.mark.parametrize("change", ["weights", "config", "infinite", "taps", "level", "stages", "window", "missing"])
-def test_a_model_file_that_does_not_fit_together_is_refused(config: Config, tmp_path: Path, change: str) -> None:
+def test_an_inconsistent_model_file_is_refused(config: Config, tmp_path: Path, change: str) -> None:
     infinite = np.float32(np.inf).view(np.int32)
 
     def spoil(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

@@ -1,4 +1,4 @@
-"""What a model of subbands is made of, what it cannot be, and where its predictors begin."""
+"""Subband models: parts, impossible settings, and the initial state of predictors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_default_configuration_is_sound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("levels", -1, "levels=-1"),
         ("levels", 9, "levels=9"),
@@ -34,11 +34,11 @@ def test_the_default_configuration_is_sound() -> None:
         ("experts", [[0, 200]], "stages=64"),
     ],
 )
-def test_what_cannot_be_built_is_told(name: str, value: Any, said: str) -> None:
+def test_impossible_settings_are_named(name: str, value: Any, message: str) -> None:
     config = Config()
     config.model.bands = BandsConfig(half_taps=[24, 16, 12])
     setattr(config.model.bands, name, value)
-    assert any(said in problem and "model.bands" in problem for problem in band_problems(config))
+    assert any(message in problem and "model.bands" in problem for problem in band_problems(config))
 
 
 def test_more_splits_than_a_window_has_samples_are_refused() -> None:
@@ -62,7 +62,7 @@ def test_context_is_for_subbands() -> None:
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 64, 65])
-def test_lengths_are_those_of_the_blocks(model: BandModel, length: int) -> None:
+def test_lengths_match_the_blocks(model: BandModel, length: int) -> None:
     blocks, lows = model.split(tone(length)[None])
     assert [block.shape[1] for block in blocks] == model.lengths(length)
     assert sum(model.lengths(length)) == length
@@ -81,13 +81,13 @@ def test_traces_have_a_row_for_each_latent(model: BandModel, count: int) -> None
     assert all(np.isfinite(trace.inputs).all() and np.isfinite(trace.targets).all() for trace in traces)
 
 
-def test_training_likelihood_is_what_coding_costs(model: BandModel) -> None:
+def test_the_training_likelihood_equals_the_coded_bits(model: BandModel) -> None:
     import tensorflow as tf
 
     from idf.training.families.bands import band_bits
 
     samples = np.random.default_rng(2).integers(-60, 61, 640).astype(np.int32)
-    # Nothing that surprises an untrained model beyond measure: no symbol costs a coder more than 28 bits.
+    # Samples must not surprise the untrained model too much, because the coder spends at most 28 bits on a symbol.
     model, parameters = fitted(model, [samples], 24.0), random_parameters(model, scale=0.01)
     rows = [np.concatenate([t.inputs, t.targets], 1) for t in model.traces(samples)]
     windows = np.concatenate([table.reshape(10, -1, table.shape[1]) for table in rows], 1)
@@ -98,7 +98,7 @@ def test_training_likelihood_is_what_coding_costs(model: BandModel) -> None:
     assert float(np.sum(found.block_bits)) * 640 == pytest.approx(bits, rel=1e-5)
 
 
-def test_constants_are_all_that_a_model_needs_again(config: Config, model: BandModel) -> None:
+def test_constants_restore_a_model(config: Config, model: BandModel) -> None:
     whole = fitted(model, [tone(3000)], 24.0)
     again = build_bands(config, whole.constants)
     parameters = random_parameters(model)
@@ -106,7 +106,7 @@ def test_constants_are_all_that_a_model_needs_again(config: Config, model: BandM
     assert codec_of(again, parameters).encode(samples) == codec_of(whole, parameters).encode(samples)
 
 
-def test_a_start_from_the_clips_predicts_better_from_the_first_samples_on() -> None:
+def test_a_fitted_initial_state_predicts_better() -> None:
     model = build_bands(bands_config(levels=1))
     voice = speech(20_000, seed=1)
     fresh, begun = (m.traces(voice[10000:]) for m in (model, fitted(model, [voice[:10000]], 24.0)))
@@ -114,7 +114,7 @@ def test_a_start_from_the_clips_predicts_better_from_the_first_samples_on() -> N
         assert np.mean(np.abs(after.targets[:, 0])) < 0.9 * np.mean(np.abs(before.targets[:, 0]))
 
 
-def test_louder_windows_are_expected_above_busier_ones(model: BandModel) -> None:
+def test_above_a_busier_signal_a_louder_band_is_expected(model: BandModel) -> None:
     quiet = tone(64, amplitude=100)[None]
     bands = [model.band(2, model.split(x)[1][1], (1, 16), 0) for x in (quiet, quiet * 50)]
     assert bands[1].scales[0] > 10 * bands[0].scales[0]

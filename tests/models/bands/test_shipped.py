@@ -1,4 +1,4 @@
-"""The window models that come with the package, on speech they were not trained on: each block makes it better."""
+"""The shipped window models on speech outside their training data: each block improves the approximation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def clip() -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_each_block_makes_speech_better(name: str, clip: np.ndarray) -> None:
+def test_each_block_improves_speech(name: str, clip: np.ndarray) -> None:
     codec = load_model(find_model(name))
     assert isinstance(codec, BandCodec)
     assert codec.block_names == ("low", "z3", "z2", "z1")
@@ -52,14 +52,14 @@ def test_three_of_four_blocks_are_little_more_than_half_of_the_bits(
     assert main(["compress", "--model", name, "--no-verify", str(wav)]) == 0
     capsys.readouterr()
     assert main(["decompress", "--blocks", "3", str(wav.with_suffix(".idf"))]) == 0
-    said = capsys.readouterr().err
-    assert "talk.idf: the first 3 of 4 blocks (up to z2), " in said
+    output = capsys.readouterr().err
+    assert "talk.idf: the first 3 of 4 blocks (up to z2), " in output
     share = idf.approximate(wav.with_suffix(".idf").read_bytes(), 3).share
-    assert f"{100 * share:.1f} % of the bits" in said
+    assert f"{100 * share:.1f} % of the bits" in output
     assert 0.4 < share < 0.6
     heard, rate_hz = soundfile.read(tmp_path / "talk.blocks3.wav", dtype="int16")
     assert (rate_hz, heard.shape) == (8000, clip.shape)
-    # nothing but what was above a quarter of the rate is missing
+    # only what was above a quarter of the rate is missing
     spectra = [np.abs(np.fft.rfft(x.astype(float))) ** 2 for x in (clip, heard)]
     quarter = len(spectra[0]) // 2
     assert spectra[1][quarter:].sum() < 0.5 * spectra[0][quarter:].sum()

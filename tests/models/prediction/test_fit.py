@@ -1,4 +1,4 @@
-"""The fitted start: it finds the sounds that training clips are made of, and makes residuals smaller."""
+"""The fitted initial state recovers the classes of sound in the training clips and reduces residuals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sound(predictor: np.ndarray, count: int, seed: int) -> np.ndarray:
 CLIPS = [sound(FILTERS[number % 2], 6000, number) for number in range(6)]
 
 
-def test_classes_are_the_predictors_that_made_the_sound() -> None:
+def test_classes_are_the_predictors_that_generated_the_sound() -> None:
     start = fitted_start(CLIPS, build_window_whitening(CONFIG, 256).start, 0)
     ordered = start.means[np.argsort(-start.means[:, 0])]
     np.testing.assert_allclose(ordered, FILTERS, atol=0.05)
@@ -37,7 +37,7 @@ def test_classes_are_the_predictors_that_made_the_sound() -> None:
     checked_start(start.arrays, start)
 
 
-def test_windows_start_with_what_was_learned() -> None:
+def test_windows_start_from_the_fitted_state() -> None:
     plain = build_window_whitening(CONFIG, 256)
     step = plain.with_start(fitted_start(CLIPS, plain.start, 0))
     windows = np.concatenate([sound(predictor, 2560, 99).reshape(-1, 256) for predictor in FILTERS])
@@ -47,12 +47,12 @@ def test_windows_start_with_what_was_learned() -> None:
 
 
 @pytest.mark.parametrize("clips", [[], [np.zeros(5000, np.int32)], [CLIPS[0][:400]]])
-def test_too_little_sound_is_told(clips: list[np.ndarray]) -> None:
+def test_too_little_sound_is_an_error(clips: list[np.ndarray]) -> None:
     with pytest.raises(DataError, match="at least 8 stretches of 256 samples"):
         fitted_start(clips, build_window_whitening(CONFIG, 256).start, 0)
 
 
-def test_odd_sound_gives_a_start_that_models_accept() -> None:
+def test_unusual_sound_gives_an_initial_state_that_models_accept() -> None:
     settings = replace(CONFIG, classes=7, order=12)
     start = build_window_whitening(settings, 256).start
     square = np.where(np.arange(20000) % 100 < 50, 32767, -32768).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Prediction inside windows as a flow step: one to one for any signal, window by window, and worth having."""
+"""Prediction within windows as a flow step: bijective for every signal, independent between windows, and effective."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def config(**change: Any) -> WhiteningConfig:
 
 
 def some_start(settings: WhiteningConfig) -> Start:
-    """Classes with arbitrary stable predictors."""
+    """Return an initial state whose classes have arbitrary stable predictors."""
     rng = np.random.default_rng(7)
     empty = empty_start(settings.classes, settings.order, settings.stages)
     reflection = (rng.uniform(-0.9, 0.9, empty.reflection.shape) * 0.8 ** np.arange(settings.order)).astype(np.float32)
@@ -94,7 +94,7 @@ def test_any_samples_of_any_channels_come_back(step: WindowWhitening, samples: n
 
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.int32, st.tuples(st.integers(0, 220), st.integers(1, 2)), elements=SAMPLES))
-def test_any_residuals_are_those_of_some_samples(step: WindowWhitening, residual: np.ndarray) -> None:
+def test_any_residual_belongs_to_some_samples(step: WindowWhitening, residual: np.ndarray) -> None:
     np.testing.assert_array_equal(step.forward(step.inverse(residual)), residual)
 
 
@@ -109,7 +109,7 @@ def test_windows_and_channels_are_independent(step: WindowWhitening) -> None:
     np.testing.assert_array_equal(step.apply_to_windows(windows).reshape(-1), whole[: 5 * WINDOW, 0])
 
 
-def test_a_residual_depends_on_the_past_alone(step: WindowWhitening) -> None:
+def test_a_residual_depends_only_on_the_past(step: WindowWhitening) -> None:
     samples = tone(WINDOW)[:, None]
     other = samples.copy()
     other[60:] += 1000
@@ -118,9 +118,9 @@ def test_a_residual_depends_on_the_past_alone(step: WindowWhitening) -> None:
     assert not np.array_equal(first[61:], second[61:])
 
 
-def test_what_is_left_in_long_windows_is_the_noise(long: WindowWhitening) -> None:
+def test_the_residual_in_long_windows_is_the_noise(long: WindowWhitening) -> None:
     residual = long.forward(tone(16000)[:, None])[2000:]
-    assert 39 < residual.std() < 50  # of a tone of amplitude 8000 in noise of 40
+    assert 39 < residual.std() < 50  # the signal is a tone of amplitude 8000 in noise of 40
 
 
 def test_predictors_of_lower_orders_are_those_of_levinson() -> None:
@@ -139,7 +139,7 @@ def test_predictors_of_lower_orders_are_those_of_levinson() -> None:
         assert not found[order, order:].any()
 
 
-def test_the_model_keeps_the_step(step: WindowWhitening) -> None:
+def test_the_model_stores_the_step(step: WindowWhitening) -> None:
     again = build_window_whitening(config(), WINDOW, step.arrays)
     samples = tone(3 * WINDOW)[:, None]
     np.testing.assert_array_equal(again.forward(samples), step.forward(samples))
@@ -155,7 +155,7 @@ def test_the_name_follows_settings_window_and_start(step: WindowWhitening) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "value", "said"),
+    ("name", "place", "value", "message"),
     [
         ("shares", 0, 0.0, "above 0"),
         ("level", 0, np.nan, "level is out of range"),
@@ -164,22 +164,22 @@ def test_the_name_follows_settings_window_and_start(step: WindowWhitening) -> No
         ("spread", (0, 1), 3.0, "not symmetric"),
     ],
 )
-def test_a_start_that_no_fit_gives_is_refused(
-    step: WindowWhitening, name: str, place: Any, value: float, said: str
+def test_an_impossible_initial_state_is_refused(
+    step: WindowWhitening, name: str, place: Any, value: float, message: str
 ) -> None:
     wrong = {key: array.copy() for key, array in step.start.arrays.items()}
     wrong[name][place] = value
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         checked_start(wrong, step.start)
 
 
-def test_a_start_of_another_shape_is_refused(step: WindowWhitening) -> None:
-    with pytest.raises(ValueError, match=r"whitening/reflection is \(5, 10\), not \(6, 10\)"):
+def test_an_initial_state_of_another_shape_is_refused(step: WindowWhitening) -> None:
+    with pytest.raises(ValueError, match=r"whitening/reflection has shape \(5, 10\), not \(6, 10\)"):
         build_window_whitening(config(classes=6), WINDOW, step.arrays)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"classes": 0}, "whitening.classes=0"),
         ({"order": 129}, "whitening.order=129"),
@@ -188,8 +188,8 @@ def test_a_start_of_another_shape_is_refused(step: WindowWhitening) -> None:
         ({"cascades": [3]}, r"whitening.cascades=[3]: whitening=window has no cascades"),
     ],
 )
-def test_what_cannot_be_built_is_told(change: dict[str, Any], said: str) -> None:
-    assert any(said in problem for problem in whitening_problems(config(**change)))
+def test_impossible_settings_are_named(change: dict[str, Any], message: str) -> None:
+    assert any(message in problem for problem in whitening_problems(config(**change)))
 
 
 def test_the_default_configuration_is_sound() -> None:

@@ -1,4 +1,4 @@
-"""One logistic by itself codes as the mixture of one does, and what is looked for is found."""
+"""A single logistic codes like a mixture of one component, and the search finds its values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(symbols, offsets, scales, tables, guesses, targets, out):
 
 
 @pytest.mark.parametrize("alphabet", [full(), SPARSE, TWO], ids=["full", "sparse", "two"])
-def test_intervals_are_those_of_a_mixture_of_one(alphabet: Alphabet) -> None:
+def test_intervals_equal_those_of_a_mixture_of_one(alphabet: Alphabet) -> None:
     rng, count = np.random.default_rng(2), 3000
     symbols = rng.integers(0, len(alphabet.values), count)
     symbols[:2] = 0, len(alphabet.values) - 1

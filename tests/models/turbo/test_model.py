@@ -1,4 +1,4 @@
-"""Settings of the turbo flow that cannot be built, and model files that do not fit."""
+"""The turbo flow: impossible settings and inconsistent model files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_preset_can_be_built() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"near_order": 12}, "near_order=12: must be a multiple of 8 up to 64"),
         ({"joint_order": 72}, "joint_order=72"),
@@ -41,10 +41,10 @@ def test_the_preset_can_be_built() -> None:
         ({"scale_rate": 1.5}, "scale_rate=1.5"),
     ],
 )
-def test_what_cannot_be_built_is_named(settings: dict[str, Any], said: str) -> None:
+def test_impossible_settings_are_named(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build_model(config_of(**settings))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_craystack_is_refused() -> None:
@@ -62,7 +62,7 @@ def test_a_start_that_does_not_fit_is_refused(tmp_path: Path, start: list[float]
         load_codec(path)
 
 
-def test_settings_of_a_stranger_are_checked(tmp_path: Path) -> None:
+def test_settings_in_a_model_file_are_checked(tmp_path: Path) -> None:
     def change(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         header["config"]["model"]["turbo"]["near_order"] = 1 << 20
 

@@ -1,4 +1,4 @@
-"""Least squares over past samples, against NumPy's solution of the same equations."""
+"""Least squares on past samples, compared with NumPy's solution of the same equations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ def run(regression, samples, group, out):
 
 
 def signal(count: int, channels: int) -> np.ndarray:
-    """Of two channels the second one follows the first, which is predictable but for noise: float64 (n, channels)."""
+    """Return a channel that is predictable except for noise, and optionally a second that follows it.
+
+    Returns:
+        float64 (n, channels).
+    """
     rng = np.random.default_rng(count)
     noise, x = rng.normal(0, 100, count), np.zeros(count)
     for t in range(2, count):
@@ -39,8 +43,8 @@ def learned(samples: np.ndarray, every: int, groups: int = 1, group: int = 0) ->
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("count", [100, SLACK + 90, 3 * SLACK + 7])
-def test_predictions_solve_the_faded_equations(channels: int, count: int) -> None:
-    """Also where histories were moved back to their ends."""
+def test_predictions_solve_the_equations_with_forgetting(channels: int, count: int) -> None:
+    """Predictions are right even after histories have been moved back to their ends."""
     samples = signal(count, channels)
     _, out = learned(samples, count - 1)  # one solution, before the last sample
     padded = np.concatenate([np.zeros((ORDER, channels)), samples[:-1]])
@@ -60,14 +64,14 @@ def test_predictions_solve_the_faded_equations(channels: int, count: int) -> Non
         assert out[-1, a] == pytest.approx(present @ weights, rel=1e-6)
 
 
-def test_groups_do_not_meet() -> None:
+def test_groups_are_independent() -> None:
     samples = signal(700, 2)
     _, alone = learned(samples, 16)
     _, second = learned(samples, 16, groups=3, group=1)
     np.testing.assert_array_equal(alone, second)
 
 
-def test_what_can_be_predicted_is() -> None:
+def test_the_predictable_part_is_predicted() -> None:
     samples = signal(4000, 2)
     _, out = learned(samples, 16)
     error = np.abs(samples - out)[2000:].mean(0)
@@ -83,7 +87,7 @@ def test_equal_channels_and_a_silent_one() -> None:
     assert np.abs(out[1000:, 1]).max() == 0
 
 
-def test_silence_for_ever_leaves_nothing_behind() -> None:
+def test_long_silence_clears_the_state() -> None:
     samples = np.concatenate([signal(500, 1), np.zeros((80_000, 1))])
     regression, out = learned(samples, 16)
     assert out[-1, 0] == 0
@@ -91,7 +95,7 @@ def test_silence_for_ever_leaves_nothing_behind() -> None:
     assert left.max() == 0
 
 
-def test_what_is_not_a_number_gives_no_weights() -> None:
+def test_nan_gives_zero_weights() -> None:
     samples = signal(320, 1)
     samples[100] = np.nan
     regression, _ = learned(samples, 16)

@@ -1,4 +1,4 @@
-"""A million samples of the least ordinary signals, one after another without a new start, at the shipped size."""
+"""A million samples of extreme signals, one after another without a reset, with the shipped model."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Seen = list[tuple[str, float, State]]
 
 @pytest.fixture(scope="module")
 def codec() -> TurboCodec:
-    """The shipped one."""
+    """The codec of the shipped model."""
     codec = load_codec(find_model("turbo"))
     assert isinstance(codec, TurboCodec)
     return codec
 
 
 def numbers_of(state: State) -> Iterator[np.ndarray]:
-    """All floating-point numbers of a state."""
+    """Yield all floating-point arrays of a state."""
     for values in (*state.near, *state.joint, *state[2:]):
         if isinstance(values, np.ndarray) and values.dtype.kind == "f":
             yield values
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_states_stay_sound_and_errors_small(codec: TurboCodec, channels: int) -> None:
-    """Of a pair, the second channel has another signal every time, which the first one's switch does not disturb."""
+def test_states_stay_finite(codec: TurboCodec, channels: int) -> None:
+    """In a pair, the second channel has the same signals in reverse order."""
     state = codec.fresh(channels)
     for name, other in zip(ORDER, reversed(ORDER), strict=True):
         samples = np.stack([SIGNALS[name][0], SIGNALS[other][0]], axis=1)[:, :channels].astype(np.int32)
@@ -51,7 +51,7 @@ def test_states_stay_sound_and_errors_small(codec: TurboCodec, channels: int) ->
                 assert not ((values != 0) & (np.abs(values) < tiny)).any()
 
 
-def test_all_of_it_comes_back(codec: TurboCodec) -> None:
+def test_all_of_it_is_decoded_exactly(codec: TurboCodec) -> None:
     mono = np.concatenate([SIGNALS[name][0][:4000] for name in ORDER]).astype(np.int32)
     for samples in (mono[:, None], np.stack([mono, mono[::-1], mono], axis=1)):
         np.testing.assert_array_equal(codec.decode(codec.encode(samples), *samples.shape), samples)
@@ -72,6 +72,6 @@ def test_all_of_it_comes_back(codec: TurboCodec) -> None:
     ],
 )
 def test_bits_are_near_the_ideal(codec: TurboCodec, name: str, most: float) -> None:
-    """From a fresh start, with what it takes to learn the signal."""
+    """The bits include those needed to learn the signal from a new state."""
     samples = SIGNALS[name][0][: PIECE // 2].astype(np.int32)[:, None]
     assert codec.bits(samples) / len(samples) <= most

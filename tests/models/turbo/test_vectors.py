@@ -1,4 +1,4 @@
-"""The vector loops against the same arithmetic written out in NumPy, an operation at a time: equal to the last bit."""
+"""The vector loops are bit-exact with the same arithmetic in NumPy, one operation at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_eliminate(numbers, upper, unit, row, first, end, stride):
 
 
 def in_halves(lanes: np.ndarray) -> np.number:
-    """The sum of a vector as it is written down."""
+    """Return the sum of a vector by repeated halving."""
     while len(lanes) > 1:
         half = len(lanes) // 2
         lanes = lanes[:half] + lanes[half:]
@@ -55,7 +55,7 @@ def vector_sum(products: np.ndarray, lanes: int) -> np.number:
     return in_halves(total)
 
 
-def test_a_filter_learns_and_expects() -> None:
+def test_a_filter_learns_and_predicts() -> None:
     weights, history = (RNG.normal(size=100).astype(np.float32) for _ in range(2))
     gain = np.float32(0.0123)
     expected = weights.copy()
@@ -82,7 +82,7 @@ def test_rows_products_and_experts() -> None:
     assert mean == in_halves(weight * values[8:16]) / in_halves(weight)
 
 
-def test_a_row_is_eliminated_row_by_row_above_it() -> None:
+def test_a_row_is_eliminated_with_the_rows_above_it() -> None:
     stride, row, first, end = 40 + WIDE, 13, 8, 38
     upper, unit = RNG.normal(size=(14, stride)), RNG.normal(size=(14, stride))
     expected = upper.copy()

@@ -1,4 +1,4 @@
-"""``layout=flow`` takes every model, permutation and sharpness, and refuses what would have no effect."""
+"""``layout=flow`` accepts every model, permutation and sharpness, and rejects impossible settings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_combination_composes_and_builds(choice: tuple[str, str, str]) -> 
         ("context=previous", "independent"),
     ],
 )
-def test_what_the_flow_cannot_be_is_refused(setting: str, message: str) -> None:
+def test_impossible_settings_of_the_flow_are_refused(setting: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         compose([setting])
 

@@ -1,6 +1,6 @@
-"""What is particular to codecs of window flows: the bits of the likelihood, the same bytes whatever the machine does.
+"""Codecs of window flows: the coded bits match the likelihood, and the bytes do not depend on the machine.
 
-The law that all codecs obey is ``tests/models/test_codec_law.py``.
+``tests/models/test_codec_law.py`` tests the law of all codecs.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def test_channels_share_one_message(codec: WindowCodec) -> None:
 
 
 def test_the_coded_bits_are_the_likelihood(codec: WindowCodec) -> None:
-    """What training reports, in float32 TensorFlow, against the bytes: 0.5 % and a head."""
+    """The coded size differs from the likelihood in training, float32 TensorFlow, by at most 0.5 % and a head."""
     samples = speech(1000)
-    # On the grid already, so that rounding again changes nothing.
+    # These are on the grid, so rounding does not change them.
     values = {name: tf.constant(value.astype(np.float32)) for name, value in codec.parameters.items()}
     bits = 0.0
     for part in codec.model.cut(samples):
@@ -75,7 +75,7 @@ def test_the_coded_bits_are_the_likelihood(codec: WindowCodec) -> None:
 
 
 def test_whitening_codes_the_residual_of_the_whole_run(tmp_path: Path) -> None:
-    """The message is what the model without whitening makes of the residual; so windows share one past."""
+    """The message is that of the model without whitening for the residual of the whole run."""
     plain = load_codec(save_small(tmp_path / "m.idfm", window_config(CHANNELWISE)))
     whitened = load_codec(save_small(tmp_path / "w.idfm", window_config(CHANNELWISE, whitening="adaptive")))
     assert isinstance(whitened, WindowCodec)
@@ -91,7 +91,7 @@ def test_whitening_codes_the_residual_of_the_whole_run(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def predicting(tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
-    """The first codec with prediction inside its windows, from a start that is not the empty one."""
+    """A codec with prediction within windows and a fitted initial state."""
     whole = predicted_config()
     model = build_model(whole)
     assert isinstance(model, WindowModel)
@@ -106,8 +106,8 @@ def predicting(tmp_path_factory: pytest.TempPathFactory) -> WindowCodec:
     return codec
 
 
-def test_the_file_keeps_where_prediction_starts(predicting: WindowCodec) -> None:
-    """What is coded is the residual of each window, from the fitted start, and not from an empty one."""
+def test_the_file_stores_the_initial_state_of_prediction(predicting: WindowCodec) -> None:
+    """The codec codes the residual of each window from the fitted initial state."""
     step, samples = predicting.model.whitening, speech(1000)
     assert isinstance(step, WindowWhitening)
     assert np.array_equal(step.start.means, fitted_start([speech(20_000)], step.start, 0).means)
@@ -118,7 +118,7 @@ def test_the_file_keeps_where_prediction_starts(predicting: WindowCodec) -> None
     assert np.abs(windows).mean() < 0.25 * np.abs(samples).mean()
 
 
-def test_another_start_is_another_model(predicting: WindowCodec, tmp_path: Path) -> None:
+def test_another_initial_state_gives_another_model(predicting: WindowCodec, tmp_path: Path) -> None:
     step = predicting.model.whitening
     assert isinstance(step, WindowWhitening)
     whole = replace(window_config(CHANNELWISE), whitening=step.config)
@@ -170,7 +170,7 @@ print(hashlib.sha256(codec.fingerprint + data).hexdigest())
 def test_bytes_do_not_depend_on_threads_or_instruction_set(
     codec: WindowCodec, model_file: Path, tmp_path: Path
 ) -> None:
-    """In fresh processes: other BLAS kernels, no vector instructions in compiled loops, no TensorFlow at all."""
+    """Fresh processes with other BLAS kernels, without vector instructions in loops and without TensorFlow agree."""
     np.save(tmp_path / "x.npy", speech(1000))
     here = hashlib.sha256(codec.fingerprint + codec.encode(speech(1000)[:, None])).hexdigest()
     plain = {"OPENBLAS_CORETYPE": "Prescott", "NUMBA_CPU_NAME": "generic", "IDF_CACHE": str(tmp_path / "cache")}

@@ -1,4 +1,4 @@
-"""A window flow block by block: its latents as they are coded, and clips from the first of them."""
+"""A window flow block by block: its latents as coded, and approximations from the first blocks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_blocks_have_names_and_spans(codec: WindowCodec, layout: str) -> None:
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_blocks_are_all_that_is_coded(codec: WindowCodec, name: str) -> None:
-    """Every latent once, in the order of time, and their bits are those of the message."""
+    """Blocks contain every latent once, in order of time, and their bits sum to those of the message."""
     samples = SIGNALS[name]
     blocks = codec.latent_blocks(samples)
     for block in blocks:
@@ -78,8 +78,8 @@ def test_latents_that_stay_in_place_are_the_samples(codec: WindowCodec) -> None:
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_known_latents_are_kept_and_the_others_are_their_medians(codec: WindowCodec, data: st.DataObject) -> None:
-    """The law of an approximation: whatever the clip, its own latents are those first, and medians after them."""
-    count = WINDOW * data.draw(st.integers(1, 3), "windows")  # else what pads the clip is another after it
+    """The law of an approximation: its first latents are those of the clip, and the others are medians."""
+    count = WINDOW * data.draw(st.integers(1, 3), "windows")  # otherwise the padding would differ
     samples = data.draw(hnp.arrays(np.int16, count), "samples").astype(np.int32)
     k = data.draw(st.integers(0, len(codec.block_names)), "blocks")
     whole, known = codec.latent_blocks(samples), codec.latent_blocks(codec.approximate(samples[:, None], k)[:, 0])
@@ -89,8 +89,8 @@ def test_known_latents_are_kept_and_the_others_are_their_medians(codec: WindowCo
         assert np.array_equal(block.latents, block.medians)
 
 
-def test_what_is_not_known_does_not_matter(codec: WindowCodec) -> None:
-    """Two clips with the same first blocks have the same approximation, in shorter last windows too."""
+def test_unknown_latents_do_not_matter(codec: WindowCodec) -> None:
+    """Clips with the same first blocks have the same approximation, even in shorter last windows."""
     samples = SIGNALS["speech"][:, None]
     for k in range(len(codec.block_names)):
         known = codec.approximate(samples, k)
@@ -101,15 +101,15 @@ def test_what_is_not_known_does_not_matter(codec: WindowCodec) -> None:
 
 
 def demo_clip() -> np.ndarray:
-    """A second of the bundled speech, int32 (8192,)."""
+    """Return a second of the bundled speech, int32 (8192,)."""
     dataset = open_dataset(DataConfig(name="demo"))
     samples = dataset.read(dataset.validation[0]).samples
     return samples[len(samples) // 2 - 4096 :][:8192].astype(np.int32)
 
 
 @pytest.mark.parametrize("model", ["channelwise", str(TINY)])
-def test_every_block_makes_speech_better(model: str) -> None:
-    """Once there is more signal than noise: before that, a model of speech at 22 kHz guesses this at 8 kHz wrong."""
+def test_every_block_improves_speech(model: str) -> None:
+    """This holds once there is more signal than noise; before, a 22 kHz model makes wrong guesses about 8 kHz speech."""
     codec = load_model(model)
     assert isinstance(codec, WindowCodec)
     steps = progressive_steps(codec, demo_clip(), 8000)
@@ -121,7 +121,7 @@ def test_every_block_makes_speech_better(model: str) -> None:
     assert heard[-1] == np.inf
 
 
-def test_each_channel_is_approximated_by_itself(codec: WindowCodec) -> None:
+def test_channels_are_approximated_independently(codec: WindowCodec) -> None:
     pair = np.stack([SIGNALS["speech"], SIGNALS["speech"][::-1]], axis=1)
     both = codec.approximate(pair, 2)
     apart = [codec.approximate(np.ascontiguousarray(pair[:, [channel]]), 2) for channel in (0, 1)]

@@ -1,4 +1,4 @@
-"""Cutting: every sample is kept, whatever the length."""
+"""Cutting into windows keeps every sample, whatever the length."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from idf.models.window.model import Windows, cut_windows
 
 
 def joined(windows: Windows) -> npt.NDArray[np.int32]:
-    """The samples that were cut."""
+    """Return the samples that were cut."""
     return np.concatenate([windows.full.reshape(-1), windows.tail.reshape(-1)])[: windows.samples]
 
 

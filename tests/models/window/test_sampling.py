@@ -1,4 +1,4 @@
-"""Audio drawn from a window flow: latents from their mixtures, turned into samples."""
+"""Audio sampled from a window flow: latents drawn from their mixtures and mapped to samples."""
 
 from __future__ import annotations
 
