@@ -1,1 +1,1 @@
-"""Settings as YAML, one folder for each group; Hydra finds them as ``idf.conf`` once ``idf.config.compose`` is imported."""
+"""YAML settings, a folder for each group. After importing ``idf.config.compose``, Hydra finds them as ``idf.conf``."""
