@@ -329,7 +329,7 @@ class DataConfig:
     broken: str = "error"
     """What to do with unusable files: ``error``, or ``skip``, which reads every file once and lists those it skips."""
     cache: str | None = None
-    """Folder of the training clips in a form for random access; null for ``outputs/cache``."""
+    """Folder of data derived from the training clips, for random access; null for ``outputs/cache``."""
     cache_gb: float = 20.0
     """Limit of the cache in GB (10^9 bytes). The least recently used entries are removed, except those in use."""
 

@@ -115,7 +115,7 @@ def _taken(path: Path, owner: dict[str, Any]) -> str:
     who = f"process {owner['pid']} on {owner['host']}"
     message = f"{who} is working on the run {path.parent}; wait for it or stop it"
     if owner["host"] != socket.gethostname():
-        message += f"; if it no longer exists, remove {path} and start again"
+        message += f", or, if it no longer exists, remove {path} and start again"
     return message
 
 

@@ -38,6 +38,6 @@ def test_a_half_written_owner_is_ignored(tmp_path: Path) -> None:
 
 def test_an_owner_on_another_machine_blocks_and_the_message_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text('{"pid": 1, "host": "elsewhere.invalid"}')
-    with pytest.raises(RunError, match=r"if it no longer exists, remove .*lock"), locked(tmp_path):
+    with pytest.raises(RunError, match=r"or, if it no longer exists, remove .*lock"), locked(tmp_path):
         pass
     assert "elsewhere" in (tmp_path / "lock").read_text()

@@ -37,7 +37,8 @@ class Bands(NamedTuple):
     number: int
     first: int
     """Samples of this band that the state has seen, if windows follow each other; 0 if each window is reset."""
-    anew: bool
+    resets: bool
+    """Whether predictors are reset in each window."""
     features: Array
     """float32 (rows, n, features)."""
     scales: Array
@@ -94,7 +95,7 @@ def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None
 @compiled_step
 def _window(row: int, length: int, band: Any, constants: Any, start: Any, state: Any) -> int:
     """Prepare the state for a window and return the number of its first sample."""
-    if band.anew:
+    if band.resets:
         _begin(band.number, band.scales[row], constants, start, state)
         return 0
     first: int = band.first + row * length

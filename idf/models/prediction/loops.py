@@ -45,7 +45,7 @@ _NOISE = 0.5 * 1.25 * 1.25
 """Variance of the residual that the regressions assume, relative to its squared mean magnitude."""
 FORGETTING = 0.995
 """Forgetting factor of the regressions, per sample."""
-_ASTRAY = 1e9
+_DIVERGED = 1e9
 """If predictions sum to more than this, predictors have diverged and are reset."""
 _FAINT = 1e-30
 """Smaller sums are set to zero, because further decay would give subnormal numbers, which are slow on some processors."""
@@ -198,7 +198,7 @@ def _predict(t: int, constants: Any, state: Any) -> float:
     total = 0.0
     for j in range(last, last + LANES):
         total += np.float64(abs(by_order[j]))
-    if not total < _ASTRAY:  # true for NaN as well
+    if not total < _DIVERGED:  # true for NaN as well
         _reset_lattices(constants, state)
     lattices, order = constants.taps.shape[0], constants.means.shape[0]
     for k in range(lattices):
@@ -229,7 +229,7 @@ def _predict(t: int, constants: Any, state: Any) -> float:
         total += np.float64(logs[k])
         weighted += np.float64(logs[k]) * p[k]
     expected = weighted / total
-    if not abs(expected) < _ASTRAY:
+    if not abs(expected) < _DIVERGED:
         _reset_lattices(constants, state)
         _reset_classes(constants, state)
         for k in range(experts):

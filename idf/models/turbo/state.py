@@ -12,7 +12,7 @@ from idf.models.turbo.vectors import DOUBLES
 
 FIRST_LEVEL = 100.0
 """Initial value of running means of magnitudes, in sample steps."""
-_NOBODY = 1e30
+_UNUSED = 1e30
 """Prediction and error of unused experts."""
 
 
@@ -89,7 +89,7 @@ def first_state(constants: Constants, channels: int, start: np.ndarray) -> State
     """
     filters, longest, levels = len(constants.orders), int(constants.orders.max()), len(constants.level_rates)
     experts = 2 + filters
-    predictions, errors = np.full((channels, DOUBLES), _NOBODY), np.full((channels, DOUBLES), _NOBODY)
+    predictions, errors = np.full((channels, DOUBLES), _UNUSED), np.full((channels, DOUBLES), _UNUSED)
     predictions[:, :experts], errors[:, :experts] = 0.0, FIRST_LEVEL
     logs = np.zeros(levels, np.float32)
     return State(
