@@ -1,4 +1,4 @@
-"""Composition of a :class:`~idf.config.schema.Config` from the command line, or of a list of everything wrong with it.
+"""Composition of a :class:`~idf.config.schema.Config` from the command line, with all problems reported together.
 
 Hydra stops at the first mistake with a mere "not in struct". This module checks the groups, keys and types of
 all overrides before Hydra sees them and suggests corrections. :mod:`idf.config.checks` then checks the composed

@@ -293,8 +293,8 @@ class TrainingConfig:
     sign_flips: bool = True
     """Multiply each training window by a random sign."""
     start: str = "data"
-    """``data`` fits the linear predictors to the training clips before the first step (channelwise and tracked only);
-    ``random`` starts from random weights."""
+    """``data`` fits linear predictors and initial states to the training clips before the first step; ``random`` does
+    not."""
     max_rows: int = 12_000_000
     """Adaptive flow only: number of training samples whose features are stored on disk, about 200 bytes each."""
     compile: bool = True
