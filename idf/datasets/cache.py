@@ -1,8 +1,8 @@
 """A cache of limited size for data derived from training clips. Each entry is a folder.
 
 Entries are built under a lock, so that other processes wait for the same entry, and appear by an atomic rename.
-A process holds the entries it uses with locks, which the system releases when the process ends, however it dies.
-:func:`trim` removes entries that no process holds, least recently used first. On file systems without locks, nothing
+A process locks the entries it uses; the system releases the locks when the process ends, however it dies.
+:func:`trim` removes entries that are not locked, least recently used first. On file systems without locks, nothing
 is removed.
 """
 

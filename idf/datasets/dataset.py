@@ -172,7 +172,7 @@ def _open_demo(config: DataConfig) -> Dataset:
 def _open_ljspeech(config: DataConfig) -> Dataset:
     if config.root is None:
         raise DataError(
-            "data=ljspeech needs data.root=FOLDER, which contains metadata.csv and wavs/; "
+            "data=ljspeech needs data.root=FOLDER with metadata.csv and wavs/; "
             "data.download=true downloads the data set into that folder"
         )
     root = Path(config.root).expanduser()

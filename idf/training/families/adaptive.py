@@ -2,8 +2,8 @@
 
 The predictors do not depend on the network. They run once over the training clips
 (:mod:`idf.training.families.features_cache`), and training draws single samples in any order. For coding,
-:mod:`idf.models.adaptive.network` computes the same network in a compiled loop with strict arithmetic; both use
-float32 and differ only by rounding.
+:mod:`idf.models.adaptive.network` computes the same network in a compiled loop, mostly in 16-bit integers. The two
+differ only by rounding.
 """
 
 from __future__ import annotations
