@@ -153,7 +153,7 @@ def trace(
     inputs: Array,
     targets: Array,
 ) -> None:
-    """What training needs of each sample: see :class:`idf.models.adaptive.model.Trace`."""
+    """Compute the network's inputs and targets; see :class:`idf.models.adaptive.model.Trace`."""
     plan, c, out = constants.plan, band.number, 0
     for row in range(windows.shape[0]):
         first = _window(row, windows.shape[1], band, constants, start, state)
