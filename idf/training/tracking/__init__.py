@@ -1,1 +1,1 @@
-"""What a run tells while it trains: the terminal, W&B and TensorBoard, its own history, its speed."""
+"""Reporting of a run in training: terminal, history, W&B and TensorBoard, speed."""
