@@ -19,7 +19,7 @@ _ROOT_HALF = 0.7071067811865476
 _TWICE_LOG2_E = 2.8853900817779268
 _LN_2 = 0.6931471805599453
 _LEAST = 18
-"""Powers of 2^-18 and less round to 0 on their grid."""
+"""2^-18 and what is smaller is 0 on the grid of powers."""
 _POWERS = 2.0 ** -np.arange(_LEAST + 1.0)
 _MANTISSA, _HALF = (1 << 52) - 1, 1022 << 52
 

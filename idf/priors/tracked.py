@@ -49,7 +49,7 @@ _OFFSET_SCALE = 0.3
 _GATE_LIMIT = 16.0
 _BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 _ERROR_FLOOR = 2.0**-20
-"""Added to mean squared errors relative to the level."""
+"""Of mean squared errors in levels."""
 _MAGNITUDE_FLOOR = 2.0**-10
 
 
@@ -171,11 +171,7 @@ class TrackedPrior:
         return self._net(a, p, slice(0, nets), readings, level, evidence, average)
 
     def _level(self, a: Arithmetic, x: Array, known: np.ndarray, batch: int, time: int) -> LocalLevel:
-        """Return the levels (nets, batch · time, 1) of ``x`` (nets · batch, time, channels).
-
-        Args:
-            known: number of channels that each net knows.
-        """
+        """Levels of ``x`` (nets · batch, time, channels), of which each net knows so many: (nets, batch · time, 1)."""
         nets, frames = len(known), self.width.context_frames
         energy = a.reshape(a.box_sum(a.sum(x * x, -1)[..., None], frames), (nets, batch * time, 1))
         ones = a.reshape(a.box_sum(x[:batch, :, :1] * 0.0 + 1.0, frames), (1, batch * time, 1))
@@ -199,28 +195,25 @@ class TrackedPrior:
     def _squared_errors(
         self, a: Arithmetic, latents: Array, readings: _Readings, level: LocalLevel, batch: int, time: int
     ) -> Array:
-        """Return each expert's squared error, relative to the level, summed over ±TRACK_FRAMES frames.
-
-        The result is (nets, positions, experts + 1); the common predictor is last.
-        """
+        """Of each expert, and last of the common predictor, in levels, over ±TRACK_FRAMES: (nets, positions, experts + 1)."""
         error = a.detached((latents - readings.linear - readings.basis) / level.value)
         shape = a.shape(error)
         square = a.reshape(error * error, (shape[0] * batch, time, shape[2]))
         return a.reshape(a.box_sum(square, TRACK_FRAMES), shape)
 
     def _log_errors(self, a: Arithmetic, errors: Array, weight: Array | float) -> Array:
-        """Return log2 of RMS errors relative to the level, from weighted sums of squares."""
+        """log2 of RMS errors in levels, from their weighted sums."""
         return a.detached(a.log2(errors / (weight * float(2 * TRACK_FRAMES + 1)) + _ERROR_FLOOR) * 0.5)
 
     def _average(self, a: Arithmetic, p: Parameters, nets: slice, readings: _Readings, relative: Array) -> Array:
-        """Return the difference of the experts' Bayesian average from the common prediction: (nets, positions, 1)."""
+        """The experts' Bayesian average, as an addition to the common prediction: (nets, positions, 1)."""
         lead = relative - a.least(relative, -1)[..., None]
         weight = a.exp2(lead * p[f"{self.name}/power"][nets] * -1.0)
         total = a.sum(weight * readings.basis, -1) / a.sum(weight, -1)
         return total[..., None] * p[f"{self.name}/trust"][nets]
 
     def _magnitudes(self, a: Arithmetic, residual: Array, level: LocalLevel, batch: int, time: int) -> Array:
-        """Return log2 of residuals relative to the level at ±RECENT_FRAMES frames: (nets, positions, frames)."""
+        """log2 of residuals over the level, at ±RECENT_FRAMES: (nets, positions, frames)."""
         size = a.log2(a.absolute(a.detached(residual)) / level.value + _MAGNITUDE_FLOOR) * 0.5 + 2.0
         size = a.detached(a.grid(size, ACTIVATION_BITS, ACTIVATION_LIMIT))
         count = a.shape(size)[0]
