@@ -107,7 +107,7 @@ def find_model(model: str | Path | None) -> Path:
     names = ", ".join(path.stem for path in model_paths()) or "none yet"
     raise RunError(
         f"there is no model {model}; give the path of a model file, import one (idf models import FILE), "
-        f"or choose one of: {names}"
+        f"or take one of: {names}"
     )
 
 

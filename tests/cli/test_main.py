@@ -159,7 +159,7 @@ def test_files_that_exist_are_not_replaced(idf: Idf, wav: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compress", "-m", "unheard-of", "in.wav"], "there is no model unheard-of; .* choose one of: default"),
+        (["compress", "-m", "unheard-of", "in.wav"], "there is no model unheard-of; .* take one of: default"),
         (["compress", "."], "holds no .wav"),
         (["verify", "."], "holds no .idf"),
         (["compress", "in.wav", "in.wav", "-o", "-"], "cannot go to standard output"),
