@@ -1,1 +1,1 @@
-"""The adaptive flow: predictors that learn while they code, weighed by a small trained network."""
+"""The adaptive flow: predictors that adapt while coding, weighted by a small trained network."""

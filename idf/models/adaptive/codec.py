@@ -1,4 +1,4 @@
-"""A trained adaptive flow as a coder of samples: the same compiled loop encodes and decodes."""
+"""A trained adaptive flow as a coder of samples. The same compiled loop encodes and decodes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from idf.models.saved import check_finite, fitting
 _WEIGHTS = "parameter/network"
 _NO_INTERVALS = np.empty(0, np.int64)
 _NO_MESSAGE = np.zeros(1, np.int64), np.empty(0, np.uint32), 0
-"""Heads, words and how many of them."""
+"""Heads, words and the number of words of an absent message."""
 
 CHUNK_SAMPLES = 1 << 19
-"""Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
+"""Samples in a chunk: 24 s at 22 kHz. Predictors are reset in each, which costs a few hundred bytes."""
 
 
 class AdaptiveCodec(AlphabetCoder):
@@ -39,9 +39,9 @@ class AdaptiveCodec(AlphabetCoder):
 
     Args:
         constants: of the configuration.
-        weights: float32, layer by layer: each by its inputs, its biases last.
-        fingerprint: 16 bytes that name weights, configuration and tables.
-        provenance: what is kept with the model.
+        weights: float32, layer by layer, each by inputs with the biases last.
+        fingerprint: 16 bytes that identify weights, configuration and tables.
+        provenance: strings and numbers stored with the model.
     """
 
     joins_channels = True
@@ -62,10 +62,10 @@ class AdaptiveCodec(AlphabetCoder):
         self.chunk_samples = chunk_samples
 
     def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
-        """Samples of more than 16 bits as one message, see :class:`idf.coding.codec.WideCodec`."""
+        """Return samples of more than 16 bits as one message; see :class:`idf.coding.codec.WideCodec`."""
         highs, lows = (np.ascontiguousarray(part, np.int32) for part in (highs, lows))
         alphabets = [choose(channel) for channel in highs.T]
-        # two numbers a sample, high and low, but for those without low bits
+        # up to two intervals per sample, high and low
         starts, freqs = (np.empty(2 * highs.size, np.int64) for _ in range(2))
         arguments = self._loop_arguments(highs.shape[1], alphabets)
         count = code_wide(highs, lows, low_bits, *arguments, starts, freqs, *_NO_MESSAGE)
@@ -78,7 +78,7 @@ class AdaptiveCodec(AlphabetCoder):
         """Undo :meth:`encode_wide`.
 
         Raises:
-            FormatError: the message is damaged, or of another model.
+            FormatError: the message is damaged or from another model.
         """
         message, channels = Message.from_bytes(data), low_bits.shape[1]
         arguments = self._loop_arguments(channels, pop_alphabets(message, channels))
@@ -94,10 +94,10 @@ class AdaptiveCodec(AlphabetCoder):
     def intervals(
         self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+        """Return each sample's interval in [0, 2^28): int64 starts and widths, in the order of decoding.
 
         Args:
-            alphabets: one a channel, which hold all samples; all 16-bit values if not given.
+            alphabets: one per channel, containing all its samples; all 16-bit values by default.
         """
         samples = np.ascontiguousarray(samples, np.int32)
         starts, freqs = (np.empty(samples.size, np.int64) for _ in range(2))
@@ -105,7 +105,7 @@ class AdaptiveCodec(AlphabetCoder):
         return starts, freqs
 
     def first_state(self, channels: int) -> State:
-        """What its loops remember, before the first sample."""
+        """Return the state before the first sample."""
         return first_state(self.constants, channels, self._network.last)
 
     def _pop(
@@ -123,7 +123,7 @@ class AdaptiveCodec(AlphabetCoder):
 
 
 def codec_of(model: AdaptiveModel, parameters: Mapping[str, np.ndarray]) -> AdaptiveCodec:
-    """The codec of a model that has no file yet, and so no fingerprint."""
+    """Return the codec of a model that has no file and hence no fingerprint."""
     return AdaptiveCodec(model.settings, model.coding_weights(parameters), bytes(16))
 
 
@@ -134,11 +134,11 @@ def save_adaptive(
     parameters: Mapping[str, np.ndarray],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the one file that coding needs: weights and configuration.
+    """Write the model file: weights and configuration.
 
     Args:
         parameters: trained values, float32, for standardised inputs.
-        provenance: strings and numbers to keep with the model.
+        provenance: strings and numbers to store with the model.
 
     Raises:
         RunError: a weight is not finite.
@@ -153,7 +153,7 @@ def open_adaptive(path: Path | str, file: ModelFile, config: Config) -> Adaptive
     """Return the codec of a model file of this family.
 
     Raises:
-        RunError: the file does not fit together.
+        RunError: the file is inconsistent.
     """
     with fitting(path):
         if problems := list(adaptive_problems(config)):

@@ -1,13 +1,14 @@
-"""Least squares that learn as they go: normal equations of a fading past, solved now and then.
+"""Online least squares: normal equations with forgetting, solved once per batch of samples.
 
     C ← λ C + h hᵀ        r ← λ r + x h        w = (C + ε I)⁻¹ r
 
-Recursive least squares keeps the inverse of C instead, which grows without bound where inputs repeat each other, as
-predictions of one signal do. Here C stays positive, ε bounds w, and everything fades. Samples enter in batches of
-:data:`BATCH`: their products are added up once for all memories, each with its own λ, and the past fades once a batch.
-The equations are solved by elimination (Golub & Van Loan, "Matrix Computations", section 4.1: LDLᵀ).
+Recursive least squares maintains the inverse of C instead, which grows without bound if inputs are redundant, as
+predictions of the same signal are. Here C stays positive, ε bounds w, and the past is forgotten. Samples enter in
+batches of :data:`BATCH`: their products are summed once for all memories (values of λ), and forgetting is applied once
+per batch. The equations are solved by elimination (Golub & Van Loan, "Matrix Computations", section 4.1: LDLᵀ).
 
-Strict like :mod:`idf.models.adaptive.steps`: rows are added one after another and no sum is reordered.
+The arithmetic is strict as in :mod:`idf.models.adaptive.steps`: rows are added one after another and no sum is
+reordered.
 """
 
 from __future__ import annotations
@@ -23,48 +24,50 @@ from idf.models.adaptive.products import inner_products
 from idf.models.adaptive.vectors import BLEND, blend, dot
 
 BATCH = 32
-"""Samples that enter the equations together; then new weights are solved for."""
+"""Number of samples that enter the equations together; new weights are computed after each batch."""
 _RIDGE = 1e-5
-"""ε, as a share of the mean of C's diagonal, …"""
+"""Part of ε that is relative to the mean of C's diagonal."""
 _LEAST_RIDGE = 1.0
-"""… and what it is at least, in squared sample steps."""
+"""Constant part of ε, in squared sample steps."""
 _WEIGHT_LIMIT = 1e6
 _SILENT = 1e-100
-"""Equations whose diagonal adds up to less have seen nothing but silence. They are reset: the numbers that would follow
-are too small for normal floats, which are slow on some processors."""
+"""After long silence, equations with a smaller trace are reset, because further decay would give subnormal numbers,
+which are slow on some processors."""
 
 
 class Squares(NamedTuple):
-    """The equations of all channels and memories, float64. Rows are padded with zeros to whole vectors, of ``width``
-    numbers in all; matrices, to ``height`` rows."""
+    """Normal equations of all channels and memories, float64.
+
+    Rows are zero-padded to whole vectors, ``width`` numbers in total, and matrices to ``height`` rows.
+    """
 
     rows: Array
-    """(channels, BATCH, width): h of the samples of this batch, and in column n the sample x itself."""
+    """(channels, BATCH, width): h of each sample of the current batch, with the sample x in column n."""
     products: Array
-    """(height, width): what a batch adds to C and r, then what elimination takes from them."""
+    """(height, width): the sums a batch adds to C and r, then those that elimination subtracts."""
     equations: Array
-    """(channels, memories, n, width): C, without what lies below its diagonal, and in column n r."""
+    """(channels, memories, n, width): C, with r in column n; entries below the diagonal are not used."""
     weights: Array
     """(channels, memories, width): w."""
     upper: Array
-    """(height, width): the equations after elimination, …"""
+    """(height, width): the equations after elimination."""
     scaled: Array
-    """… and each row divided by its pivot."""
+    """(height, width): the rows of ``upper``, each divided by its pivot."""
     kept: Array
     """(memories,): λ^BATCH."""
 
 
 def first_squares(channels: int, inputs: int, forgetting: Array) -> Squares:
-    """Return the state before the first sample, whose weights are zero.
+    """Return the equations before the first sample, with weights of zero.
 
     Args:
         inputs: n.
-        forgetting: float64 (memories,): λ of each.
+        forgetting: float64 (memories,): λ of each memory.
     """
     height, width = (-(-count // BLEND) * BLEND for count in (inputs, inputs + 1))
     space, memories = (height, width), len(forgetting)
     kept = forgetting
-    for _ in range(BATCH.bit_length() - 1):  # the library's power is not the same everywhere
+    for _ in range(BATCH.bit_length() - 1):  # the power function of libraries differs between machines
         kept = kept * kept
     return Squares(
         rows=aligned(np.zeros((channels, BATCH, width))),
@@ -79,14 +82,14 @@ def first_squares(channels: int, inputs: int, forgetting: Array) -> Squares:
 
 @compiled_step
 def expected(row: Array, weights: Array) -> float:
-    """What the weights make of the inputs of a row of :attr:`Squares.rows`."""
+    """Return the prediction from a row of :attr:`Squares.rows`."""
     total: float = dot(weights, row, 0, weights.shape[0])
     return total
 
 
 @compiled_step
 def gather(c: int, t: int, squares: Any, target: float) -> None:
-    """Learn sample t, which its row of inputs should have given."""
+    """Add the target of sample t to its row of inputs; after the last row of a batch, update equations and weights."""
     rows, equations, products = squares.rows[c], squares.equations[c], squares.products
     n, width = equations.shape[1], equations.shape[2]
     rows[t % BATCH, n] = target
@@ -103,7 +106,7 @@ def gather(c: int, t: int, squares: Any, target: float) -> None:
 
 @compiled_step
 def _solve(equations: Array, weights: Array, squares: Any) -> None:
-    """New weights. Where the equations cannot be trusted, none: nothing is expected until they can."""
+    """Compute new weights; they are 0 while the equations are ill-conditioned."""
     upper, scaled, products = squares.upper, squares.scaled, squares.products
     n, width, trace = equations.shape[0], equations.shape[1], 0.0
     for j in range(width):
@@ -124,7 +127,7 @@ def _solve(equations: Array, weights: Array, squares: Any) -> None:
         for k in range(first, end):
             pivots = upper[k]
             pivots[k] += ridge
-            if not pivots[k] > 0.0:  # nor if it is not a number
+            if not pivots[k] > 0.0:  # true for NaN as well
                 return
             inverse = 1.0 / pivots[k]
             blend(scaled[k], 0.0, pivots, inverse, pivots, first)

@@ -1,4 +1,4 @@
-"""The compiled loops of the adaptive flow: predict, code, learn, for each sample, the same both ways."""
+"""The compiled loops of the adaptive flow: predict, code, learn, for each sample, identical in both directions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Tables(NamedTuple):
     inverse: Array
     precision: int
     symbols: Array
-    """int64 (channels,): how many values occur."""
+    """int64 (channels,): the number of values that occur."""
     values: Array
-    """int32 (channels, 65,536): which."""
+    """int32 (channels, 65,536): these values."""
     edges: Array
     """int32 (channels, 65,537), see :class:`idf.coding.alphabet.Alphabet`."""
     ranks: Array
@@ -48,7 +48,7 @@ def _expect(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any
 
 @compiled_step
 def _distribution(c: int, constants: Any, weights: Any, tables: Any, state: Any, scratch: Any) -> int:
-    """Prepare the entropy coder for the sample; returns its heaviest component."""
+    """Prepare the entropy coder for the sample and return the mixture component with the largest weight."""
     mixture(c, constants, weights, state, scratch)
     s = scratch
     heaviest: int = prepare(0, s.logits, s.means, s.scales, tables.exp, tables.inverse, s.weight, s.offset, s.inverse)
@@ -73,14 +73,14 @@ def _find(target: int, best: int, c: int, tables: Any, s: Any) -> tuple[int, int
 
 @compiled_step
 def other_channel(c: int, channels: int) -> int:
-    """The other channel of a pair: 0 and 1, 2 and 3 …; a last one without a partner is its own."""
+    """Return the other channel of a pair (0 and 1, 2 and 3, …); ``c`` itself for a last channel without a partner."""
     partner = c ^ 1
     return partner if partner < channels else c
 
 
 @compiled_loop
 def trace(samples: Array, constants: Any, state: Any, scratch: Any, inputs: Array, targets: Array) -> None:
-    """What training needs of each sample: see :meth:`idf.models.adaptive.model.AdaptiveModel.trace`."""
+    """Compute the network's inputs and targets; see :meth:`idf.models.adaptive.model.AdaptiveModel.trace`."""
     plan, channels = constants.plan, samples.shape[1]
     row = 0
     for t in range(samples.shape[0]):
@@ -109,7 +109,7 @@ def intervals(
     starts: Array,
     freqs: Array,
 ) -> None:
-    """The interval of [0, 2^precision) that each sample takes, in the order of decoding."""
+    """Compute the interval of each sample in [0, 2^precision), in the order of decoding."""
     channels, s = samples.shape[1], scratch
     row = 0
     for t in range(samples.shape[0]):
@@ -139,7 +139,7 @@ def pop(
     words: Array,
     count: int,
 ) -> int:
-    """Fill ``samples`` from a message; returns the words that are left, or -1 when they run out."""
+    """Fill ``samples`` from a message; return the number of words left, or -1 if there are too few."""
     channels, s = samples.shape[1], scratch
     head, mask = heads[0], (1 << tables.precision) - 1
     for t in range(samples.shape[0]):

@@ -1,9 +1,8 @@
-"""The adaptive flow as a model: its configuration, its network's weights, and what training sees of a signal.
+"""The adaptive flow as a model: its configuration, its network's weights, and the network's training data.
 
-An integer flow that is autoregressive: latent t is sample t minus a prediction from the samples before
-it, rounded, so that it is one to one and triangular whatever the prediction. Predictors adapt as they go
-and send nothing; a small network that was trained once weighs them and says how sure they are. See
-``docs/adaptive.md``.
+The flow is an autoregressive integer flow: latent t is sample t minus the rounded prediction from the earlier
+samples, so it is bijective and triangular for any prediction. Predictors adapt while coding, without side
+information. A small trained network weights them and estimates their uncertainty. See ``docs/adaptive.md``.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ _WEIGHT_BITS = 16
 
 @dataclass(frozen=True)
 class Trace:
-    """What the network sees of a signal and has to explain; a row a sample.
+    """The network's inputs and targets for a signal, one row per sample.
 
     Attributes:
         inputs: float32 (rows, inputs).
-        targets: float32 (rows, 2 + experts): the sample minus the experts' centre, the local level (both in
-            sample steps), and each expert's prediction minus the centre in local levels.
+        targets: float32 (rows, 2 + experts): the sample minus the experts' centre and the local level, both in
+            sample steps, and each expert's prediction minus the centre, relative to the local level.
     """
 
     inputs: np.ndarray
@@ -41,9 +40,9 @@ class AdaptiveModel:
     """An adaptive flow.
 
     Attributes:
-        settings: what the compiled loops need besides weights.
-        specs: the network's trained arrays by name. They see standardised inputs.
-        input_mean, input_deviation: float32 (inputs,), of the training clips.
+        settings: constants of the compiled loops.
+        specs: the network's trained arrays by name, for standardised inputs.
+        input_mean, input_deviation: float32 (inputs,), mean and standard deviation on the training clips.
     """
 
     settings: Constants
@@ -52,27 +51,27 @@ class AdaptiveModel:
     input_deviation: np.ndarray
 
     def initial_parameters(self, seed: int) -> dict[str, np.ndarray]:
-        """Return starting values of the trained arrays, float32, by name."""
+        """Return initial values of the trained arrays, float32, by name."""
         return initial_values(self.specs, seed)
 
     @property
     def window(self) -> int:
-        """Samples of a row of training."""
+        """1, because there are no windows."""
         return 1
 
     @property
     def constants(self) -> dict[str, np.ndarray]:
-        """What a checkpoint keeps besides the trained arrays."""
+        """The arrays that checkpoints store besides the trained ones."""
         return {"input_mean": self.input_mean, "input_deviation": self.input_deviation}
 
     def standardised(self, mean: np.ndarray, deviation: np.ndarray) -> AdaptiveModel:
-        """The same model for inputs of another mean and deviation."""
+        """Return the model for inputs with another mean and standard deviation, float32 (inputs,)."""
         return replace(self, input_mean=mean, input_deviation=deviation)
 
     def trace(self, samples: np.ndarray) -> Trace:
-        """Run the predictors over a signal, int32 (time, channels) of 16-bit values, from a fresh start.
+        """Run the predictors over a signal, int32 (time, channels) of 16-bit values, from a new state.
 
-        Rows go through the channels of a sample first.
+        Rows are ordered by time, then by channel.
         """
         from idf.models.adaptive.loops import LOOPS
         from idf.models.adaptive.steps import make_scratch
@@ -85,20 +84,20 @@ class AdaptiveModel:
         return Trace(inputs, targets)
 
     def traces(self, samples: np.ndarray) -> list[Trace]:
-        """:meth:`trace` of int32 (n,) or (n, channels); a list, because other models have several networks."""
+        """Return :meth:`trace` of int32 (n,) or (n, channels), as a list because other models have several networks."""
         return [self.trace(samples.reshape(len(samples), -1))]
 
     def row_counts(self, samples: int) -> list[int]:
-        """Rows in each of :meth:`traces` of so many samples."""
+        """Return the number of rows in each of :meth:`traces` of ``samples`` samples."""
         return [samples]
 
     @property
     def features(self) -> int:
-        """Of the network's inputs, the last ones that are not made by the predictors."""
+        """Number of network inputs, at the end, that do not come from predictors."""
         return 0
 
     def coding_weights(self, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The network for raw inputs, in the order of the compiled loops: float32 of 16 significant bits.
+        """Return the weights for raw inputs, in the order of the compiled loops: float32 with 16 significant bits.
 
         Args:
             parameters: trained values, for standardised inputs.
@@ -113,12 +112,12 @@ class AdaptiveModel:
 
 
 def network_size(plan: Plan) -> int:
-    """Weights and biases of the network."""
+    """Return the number of weights and biases of the network."""
     return sum(math.prod(spec.shape) for spec in network_specs(plan).values())
 
 
 def round_bits(values: np.ndarray) -> np.ndarray:
-    """float32 values to the nearest with 16 significant bits, ties away from zero."""
+    """Return float32 values rounded to 16 significant bits, ties away from zero."""
     dropped = 24 - _WEIGHT_BITS
     bits = values.view(np.int32).astype(np.int64) + (1 << (dropped - 1))
     rounded: np.ndarray = (bits & ~((1 << dropped) - 1)).astype(np.int32).view(np.float32)
@@ -126,10 +125,10 @@ def round_bits(values: np.ndarray) -> np.ndarray:
 
 
 def build_adaptive(config: Config, constants: Mapping[str, np.ndarray] | None = None) -> AdaptiveModel:
-    """The model of a configuration.
+    """Build the model of a configuration.
 
     Args:
-        constants: ``input_mean`` and ``input_deviation`` from a checkpoint; none of a fresh model.
+        constants: ``input_mean`` and ``input_deviation`` from a checkpoint; None for a new model.
     """
     settings = make_constants(config.model.adaptive)
     plan, given = settings.plan, constants or {}
@@ -142,7 +141,7 @@ def build_adaptive(config: Config, constants: Mapping[str, np.ndarray] | None = 
 
 
 def coding_model(constants: Constants, weights: np.ndarray) -> tuple[AdaptiveModel, dict[str, np.ndarray]]:
-    """The model and parameters of coding weights: those of a model whose inputs are not standardised."""
+    """Return the model and the parameters of coding weights, which are for inputs that are not standardised."""
     plan, place, parameters = constants.plan, 0, {}
     specs = network_specs(plan)
     for name, spec in specs.items():
@@ -154,7 +153,7 @@ def coding_model(constants: Constants, weights: np.ndarray) -> tuple[AdaptiveMod
 
 
 def network_specs(plan: Plan) -> Specs:
-    """The network's arrays by name."""
+    """Return the specifications of the network's arrays by name."""
     inputs, hidden, outputs = plan.inputs, plan.hidden, plan.outputs
 
     def layer(name: str, weight: ParameterSpec, bias: ParameterSpec) -> Specs:
@@ -164,7 +163,7 @@ def network_specs(plan: Plan) -> Specs:
     for number in range(plan.layers):
         specs |= layer(f"layer{number}", normal((hidden, hidden), 1 / math.sqrt(hidden)), zeros((hidden,)))
     start = np.zeros(outputs)
-    # The scales begin spread over three octaves around the local level.
+    # Initial scales are spread over three octaves around the local level.
     components = plan.components
     start[2 * components : 3 * components] = np.linspace(-2.25, 0.75, components) if components > 1 else -0.75
     return specs | layer("last", zeros((hidden, outputs)), values(start))

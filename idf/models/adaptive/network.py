@@ -1,7 +1,7 @@
 """The compiled network of the adaptive flow: from a sample's inputs to the mixture that codes it.
 
-Strict like :mod:`idf.models.adaptive.steps`. The same network in TensorFlow, to be trained, is
-:mod:`idf.training.families.adaptive`.
+The arithmetic is strict as in :mod:`idf.models.adaptive.steps`. :mod:`idf.training.families.adaptive` has the same
+network in TensorFlow for training.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from idf.models.adaptive.products import multiply, multiply_integers
 from idf.models.adaptive.state import Plan
 from idf.models.adaptive.steps import EXPONENT, LEVEL, MANTISSA, bounded
 
-# 2^x on [0, 1], relative error below 4e-6; training computes the true power.
+# 2^x on [0, 1] with a relative error below 4e-6; training computes the exact power.
 _P1, _P2, _P3, _P4 = (np.float32(c) for c in (0.6931530732, 0.2401536186, 0.0558263180, 0.0089893397))
 LOWEST_OCTAVE, HIGHEST_OCTAVE = np.float32(-10), np.float32(6)
-"""Scales of the mixture's components against the local level, in octaves."""
+"""Range of the scales of the mixture's components relative to the local level, in octaves."""
 MEAN_STEP = np.float32(0.3)
-"""Unit of the network's offsets of the means, in local levels."""
+"""Unit of the network's offsets of the means, relative to the local level."""
 _VALUE_BITS, _MOST_WEIGHT_BITS = 9, 11
-"""After the binary point, in all layers but the last: of values, and of weights that are below 16."""
+"""Fraction bits in all layers except the last: of values, and of weights below 16."""
 _VALUE = np.float32(1 << _VALUE_BITS)
 _HIGHEST = np.float32(32767)
 _HALF_UP = np.float32(32768.5)
@@ -32,23 +32,23 @@ _ONE = np.float32(1)
 
 
 class Weights(NamedTuple):
-    """The network as the loops take it: integers, in which most of the work is done, but for the last layer."""
+    """The network for the loops, in integers except for the last layer."""
 
     pairs: Array
-    """int16: of each layer W as (inputs / 2, width, 2), two inputs at a time; zeros fill up inputs to a multiple of 4."""
+    """int16: W of each layer as (inputs / 2, width, 2), two inputs at a time, with inputs zero-padded to a multiple of 4."""
     biases: Array
     """int32 (layers · width,)."""
     units: Array
-    """float32 (layers,): what 1 stands for in a layer's biases and sums."""
+    """float32 (layers,): unit of each layer's biases and sums."""
     last: Array
-    """float32: the last layer, its biases last."""
+    """float32: the last layer, with its biases last."""
 
 
 def integer_weights(plan: Plan, weights: Array) -> Weights:
-    """Of float32 weights, layer by layer, each by its inputs and its biases last.
+    """Return the network for the loops from float32 weights, layer by layer, each by inputs with the biases last.
 
     Raises:
-        ValueError: a weight is larger than any that training gives.
+        ValueError: a weight is impossibly large.
     """
     pairs, biases, units, place, width = [], [], [], 0, plan.hidden
     for inputs in [plan.inputs, *[width] * plan.layers]:
@@ -66,7 +66,7 @@ def integer_weights(plan: Plan, weights: Array) -> Weights:
 
 
 def _weight_bits(largest: float, largest_bias: float) -> int:
-    """After the binary point, so that 16 bits hold a layer's weights, and 32 its biases."""
+    """Return the fraction bits with which a layer's weights fit into 16 bits and its biases into 32."""
     for bits in range(_MOST_WEIGHT_BITS, -1, -1):
         if largest * 2**bits <= np.iinfo(np.int16).max and largest_bias * 2 ** (bits + _VALUE_BITS) < 2**30:
             return bits
@@ -75,13 +75,13 @@ def _weight_bits(largest: float, largest_bias: float) -> int:
 
 @compiled_step
 def _activation(x: Any) -> Any:
-    """x above 0 and x / (1 - x) below: smooth, between -1 and infinity."""
+    """Return x above 0 and x / (1 - x) below, a smooth function with values above -1."""
     return x if x > np.float32(0) else x / (_ONE - x)
 
 
 @compiled_step
 def _in_steps(values: Array, count: int, out: Array) -> None:
-    """To the nearest step, where 16 bits have it."""
+    """Round values to fixed point in 16 bits, with saturation."""
     for i in range(count):
         value = min(max(values[i] * _VALUE, -_HIGHEST), _HIGHEST)
         out[i] = np.int16(np.int32(value + _HALF_UP) - np.int32(32768))
@@ -89,7 +89,7 @@ def _in_steps(values: Array, count: int, out: Array) -> None:
 
 @compiled_step
 def _network(plan: Any, weights: Any, state: Any, scratch: Any) -> None:
-    """Inputs to outputs: a layer, residual layers, and a linear one, which may learn."""
+    """Compute the outputs from the inputs: a layer, residual layers, and a linear layer, which may learn."""
     hidden, width, steps, sums = scratch.hidden, plan.hidden, scratch.steps, scratch.sums
     _in_steps(scratch.inputs, plan.inputs, steps)
     fours = (plan.inputs + 3) // 4
@@ -109,7 +109,7 @@ def _network(plan: Any, weights: Any, state: Any, scratch: Any) -> None:
 
 @compiled_step
 def power_of_two(x: Array, bits: Array) -> None:
-    """x = 2^x, float32 from -60 to 0; ``bits`` is the same memory as int32."""
+    """Set x = 2^x, float32 from -60 to 0; ``bits`` is a view of x as int32."""
     for k in range(x.shape[0]):
         whole = np.floor(x[k])
         f = x[k] - whole
@@ -119,7 +119,7 @@ def power_of_two(x: Array, bits: Array) -> None:
 
 @compiled_step
 def mixture(c: int, constants: Any, weights: Any, state: Any, scratch: Any) -> None:
-    """The network's outputs as the coder's integers: a mixture around the experts as the network weighs them."""
+    """Compute the coder's integer mixture from the network, with means around the weighted mean of the experts."""
     plan, now, out, w = constants.plan, state.now[c], scratch.outputs, scratch.powers
     _network(plan, weights, state, scratch)
     components, experts = plan.components, plan.experts
@@ -135,7 +135,7 @@ def mixture(c: int, constants: Any, weights: Any, state: Any, scratch: Any) -> N
         total += np.float64(w[k])
         weighted += np.float64(w[k]) * state.predictions[c, k]
     mean = weighted / total
-    if plan.online:  # what it learns from
+    if plan.online:  # for the online update
         scratch.mean[0] = mean
         for k in range(experts):
             scratch.shares[k] = np.float32(np.float64(w[k]) / total)

@@ -1,11 +1,11 @@
-"""The network's last layer goes on learning while it codes: RMSprop on −log p of what was coded.
+"""Online learning of the network's last layer while coding: RMSprop on −log p of the coded samples.
 
-What a recording has of its own, such as how much its experts are worth or how heavy its tails are, shows in the last
-layer's weights. Encoder and decoder move them alike, from the same sample and in the same strict arithmetic
+The last layer adapts to properties of a recording such as the reliability of its experts and the weight of its tails.
+Encoder and decoder make the same updates, from the same samples and with the same strict arithmetic
 (:mod:`idf.models.adaptive.steps`). Gradients are those of densities: d/dlogit = π − r, d/dmean = −r tanh(z/2) / s and
-d/d ln s = r (1 − z tanh(z/2)), with responsibilities r of the mixture's logistics and z = (x − mean) / s. They are added
-up over :data:`BATCH` samples and divided by the root of their mean square (Tieleman & Hinton 2012, lecture 6.5). Weights
-stay within :data:`_FARTHEST` of what they were trained to be.
+d/d ln s = r (1 − z tanh(z/2)), with responsibilities r of the mixture's logistics and z = (x − mean) / s. They are
+summed over :data:`BATCH` samples and divided by their root mean square (Tieleman & Hinton 2012, lecture 6.5). Weights
+stay within :data:`_FARTHEST` of their trained values.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from idf.models.adaptive.steps import LEVEL
 
 _KEPT, _LEAST, _FARTHEST, _SHARE = (np.float32(number) for number in (0.99, 1e-4, 0.5, 1 / BATCH))
 _STEEPEST = np.float32(8)
-"""No gradient with respect to an output counts for more."""
+"""Limit of the gradients with respect to outputs."""
 _LOG2_E, _LN_2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
 _ONE = np.float32(1)
 _DEEPEST = np.float32(-60)
@@ -31,7 +31,7 @@ _RAREST = np.float32(1e-30)
 
 @compiled_step
 def adapt(c: int, x: int, constants: Any, state: Any, scratch: Any) -> None:
-    """Learn from sample x of channel c, whose mixture is still in ``scratch``."""
+    """Update from sample x of channel c, whose mixture is in ``scratch``."""
     online = state.online
     if not _slopes(c, x, constants, state, scratch):
         return
@@ -59,7 +59,7 @@ def adapt(c: int, x: int, constants: Any, state: Any, scratch: Any) -> None:
 
 @compiled_step
 def _slopes(c: int, x: int, constants: Any, state: Any, scratch: Any) -> bool:
-    """d(−ln p)/d(outputs) into the room for it; False where p is too small to say."""
+    """Compute d(−ln p)/d(outputs) into ``state.online.outputs``; return False if p is too small."""
     plan, online, now = constants.plan, state.online, state.now[c]
     n = plan.components
     slopes = online.outputs[0]

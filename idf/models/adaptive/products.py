@@ -1,5 +1,6 @@
-"""Vector instructions of the adaptive flow's network and equations, in a fixed order of operations
-(:mod:`idf.compiled.vectors`): products of matrices and vectors, and steps along gradients. Arrays are contiguous.
+"""Vector instructions of the adaptive flow's network and equations, in a fixed order of operations.
+
+Products of matrices and vectors, and gradient steps, written with :mod:`idf.compiled.vectors`. Arrays are contiguous.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from idf.models.adaptive.vectors import BLEND, SINGLES
 
 
 def _add_products(w: Vectors, count: Any, x: tuple[Any, ...], y: tuple[Any, ...], out: tuple[Any, ...]) -> None:
-    """out[i, j] = Σ_t x[t, i] · y[t, j], t = 0 … count - 1 one after another, for some rows i and vectors of columns j.
+    """Set out[i, j] = Σ_t x[t, i] · y[t, j], summed in the order t = 0 … count - 1, for given i and vectors of j.
 
     Args:
-        x: its data, width, and the rows.
-        y: its data, width, and the first columns of the vectors.
-        out: its data and width.
+        x: data, width, and the values of i.
+        y: data, width, and the first j of each vector.
+        out: data and width.
     """
     builder = w.builder
     (x_data, x_width, rows), (y_data, y_width, places), (out_data, out_width) = x, y, out
@@ -36,11 +37,11 @@ def _add_products(w: Vectors, count: Any, x: tuple[Any, ...], y: tuple[Any, ...]
 
 @intrinsic
 def outer_products(typing: Any, x: Any, count: Any, inputs: Any, slopes: Any, outputs: Any, gradient: Any) -> Any:
-    """gradient[i, j] = Σ_t x[t, i] · slopes[t, j], float32: products are added one after another, t = 0 … count - 1.
+    """Set gradient[i, j] = Σ_t x[t, i] · slopes[t, j], float32, summed in the order t = 0 … count - 1.
 
     Args:
-        x: (count, inputs); an even number of inputs.
-        slopes: (count, outputs); a multiple of 32.
+        x: (count, inputs), with an even number of inputs.
+        slopes: (count, outputs), with a multiple of 32 outputs.
         gradient: (inputs, outputs).
     """
 
@@ -61,14 +62,13 @@ def outer_products(typing: Any, x: Any, count: Any, inputs: Any, slopes: Any, ou
 
 @intrinsic
 def inner_products(typing: Any, x: Any, y: Any, count: Any, width: Any, first: Any, end: Any, out: Any) -> Any:
-    """out[i, j] = Σ_t x[t, i] · y[t, j], float64: products are added one after another, t = 0 … count - 1.
+    """Set out[i, j] = Σ_t x[t, i] · y[t, j] for first <= i < end, float64, summed in the order t = 0 … count - 1.
 
     Args:
-        x: (count, width); the width is a multiple of ``BLEND``.
+        x: (count, width), with a width that is a multiple of ``BLEND``.
         y: (count, width).
-        first: the first row of ``out``, and
-        end: the one after the last; multiples of ``BLEND``.
-        out: (end, width). Vectors that lie left of the diagonal are left as they are.
+        first, end: multiples of ``BLEND``.
+        out: (end, width); vectors entirely left of the diagonal are not changed.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -97,10 +97,10 @@ def descend(
     least: Any,
     farthest: Any,
 ) -> Any:
-    """A step of RMSprop, float32, on arrays whose length is a multiple of 16.
+    """Do a step of RMSprop, float32, on arrays whose length is a multiple of 16.
 
-    With g = gradient · share: squares ← kept · squares + (1 − kept) · g², and weights ← trained + what lies between
-    ±farthest of weights − trained − rate · g / (√squares + least).
+    With g = gradient · share: squares ← kept · squares + (1 − kept) · g², and weights ← trained + d, where d is
+    weights − trained − rate · g / (√squares + least), clipped to ±farthest.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -130,7 +130,7 @@ def descend(
 def multiply_integers(
     typing: Any, x: Any, fours: Any, weights: Any, start: Any, biases: Any, bias_start: Any, outputs: Any, out: Any
 ) -> Any:
-    """out = x W + bias in integers, which every order of additions gives alike; sums are int32 and go round at its ends.
+    """Set out = x W + bias in integers, for which the order of additions does not matter; int32 sums wrap around.
 
     Args:
         x: int16 (4 · fours,).
@@ -159,7 +159,7 @@ def multiply_integers(
 
         def columns(first: Any, vectors: int) -> None:
             places = [builder.add(first, index(16 * i)) for i in range(vectors)]
-            # two sums for each output: one would wait for itself
+            # two sums for each output, because additions to a single one would wait for each other
             sums = [[w.variable(w.constant(0)) for _ in places] for _ in range(2)]
             with w.times(fours) as four:
                 for half, totals in enumerate(sums):
@@ -168,7 +168,7 @@ def multiply_integers(
                     for place, total in zip(places, totals, strict=True):
                         at = builder.mul(builder.add(row, place), index(2))
                         own = builder.sext(twos.load(twos.place(weights_data, start, at)), products)
-                        # processors multiply pairs and add them in one instruction, which LLVM knows by this form
+                        # LLVM recognises this form as the instruction that multiplies pairs and adds them
                         pairs = builder.mul(own, factor)
                         added = builder.add(each_second(pairs, 0), each_second(pairs, 1))
                         w.store(builder.add(w.load(total), added), total)
@@ -190,7 +190,7 @@ def multiply_integers(
 def multiply(
     typing: Any, x: Any, inputs: Any, weights: Any, weights_start: Any, bias_start: Any, outputs: Any, out: Any
 ) -> Any:
-    """out = x W + bias, float32: each output's products are added one after another, from the bias on.
+    """Set out = x W + bias, float32; each output is summed in order, starting with the bias.
 
     Args:
         x: (inputs,).

@@ -1,4 +1,4 @@
-"""What codecs share whose flow predicts sample by sample: messages made of intervals, and filled from them."""
+"""Codecs of flows that predict sample by sample: messages from intervals, and samples from messages."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from idf.models.adaptive.loops import Tables
 
 
 class SequentialCoder(ABC):
-    """Codes runs of samples whose distributions are known one after another, as one rANS message."""
+    """Codes samples whose distributions become known one after another, as one rANS message."""
 
     @abstractmethod
     def intervals(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where each latent lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+        """Return each latent's interval in [0, 2^28): int64 starts and widths, in the order of decoding.
 
         Args:
             samples: int32 (n, channels) in [-32768, 32767].
@@ -29,24 +29,24 @@ class SequentialCoder(ABC):
 
     @abstractmethod
     def _pop(self, message: Message, count: int, channels: int) -> np.ndarray:
-        """Take samples off a message: int32 (count, channels)."""
+        """Pop samples from a message: int32 (count, channels)."""
 
     def encode(self, samples: np.ndarray) -> bytes:
-        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message. :meth:`decode` undoes it."""
+        """Return samples, int32 (n, channels) in [-32768, 32767], as one rANS message for :meth:`decode`."""
         message = Message()
         message.push_intervals(*self.intervals(samples))
         return message.to_bytes()
 
     def bits(self, samples: np.ndarray) -> float:
-        """What :meth:`encode` needs, without the message's ends."""
+        """Return the bits that :meth:`encode` needs, without the overhead of a message."""
         _, freqs = self.intervals(samples)
         return float(PRECISION * len(freqs) - np.log2(freqs).sum())
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """The ``count`` samples of a message: int32 (count, channels).
+        """Return the ``count`` samples of a message: int32 (count, channels).
 
         Raises:
-            FormatError: the message is damaged, or of another model.
+            FormatError: the message is damaged or from another model.
         """
         message = Message.from_bytes(data)
         samples = self._pop(message, count, channels)
@@ -54,35 +54,35 @@ class SequentialCoder(ABC):
         return samples
 
     def draw(self, count: int, seed: int) -> np.ndarray:
-        """Audio drawn from the model: what decoding makes of random bits; int32 (count,)."""
+        """Return audio sampled from the model by decoding random bits: int32 (count,)."""
         words = np.random.default_rng(seed).integers(0, 1 << 32, count + 2, dtype=np.uint32)
-        words[0] >>= 1  # the message's head has 63 bits, the highest of them set
+        words[0] >>= 1  # the head of a message has 63 bits, the highest of which is set
         words[0] |= 1 << 30
         return self._pop(Message.from_bytes(words.astype("<u4").tobytes()), count, 1)[:, 0]
 
 
 class AlphabetCoder(SequentialCoder):
-    """A :class:`SequentialCoder` whose messages begin with each channel's alphabet: the values that occur."""
+    """A :class:`SequentialCoder` whose messages start with the alphabet of each channel, the values that occur."""
 
     @abstractmethod
     def intervals(
         self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Where each sample lies in [0, 2^28): int64 starts and widths, in the order of decoding.
+        """Return each sample's interval in [0, 2^28): int64 starts and widths, in the order of decoding.
 
         Args:
             samples: int32 (n, channels) in [-32768, 32767].
-            alphabets: one a channel, which hold all samples; all 16-bit values if not given.
+            alphabets: one per channel, containing all its samples; all 16-bit values by default.
         """
 
     @abstractmethod
     def _pop(
         self, message: Message, count: int, channels: int, alphabets: Sequence[Alphabet] | None = None
     ) -> np.ndarray:
-        """Take samples off a message: int32 (count, channels)."""
+        """Pop samples from a message: int32 (count, channels)."""
 
     def encode(self, samples: np.ndarray) -> bytes:
-        """Samples int32 (n, channels) in [-32768, 32767] as one rANS message: alphabets, then samples."""
+        """Return samples, int32 (n, channels) in [-32768, 32767], as one rANS message: alphabets, then samples."""
         alphabets = [choose(channel) for channel in samples.T]
         message = Message()
         message.push_intervals(*self.intervals(samples, alphabets))
@@ -90,10 +90,10 @@ class AlphabetCoder(SequentialCoder):
         return message.to_bytes()
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """The ``count`` samples of a message: int32 (count, channels).
+        """Return the ``count`` samples of a message: int32 (count, channels).
 
         Raises:
-            FormatError: the message is damaged, or of another model.
+            FormatError: the message is damaged or from another model.
         """
         message = Message.from_bytes(data)
         alphabets = pop_alphabets(message, channels)
@@ -102,17 +102,17 @@ class AlphabetCoder(SequentialCoder):
         return samples
 
     def bits(self, samples: np.ndarray) -> float:
-        """What :meth:`encode` needs, without the message's ends."""
+        """Return the bits that :meth:`encode` needs, without the overhead of a message."""
         alphabets = [choose(channel) for channel in samples.T]
         _, freqs = self.intervals(samples, alphabets)
         return float(PRECISION * len(freqs) - np.log2(freqs).sum()) + sum(map(told_bits, alphabets))
 
 
 def loop_tables(alphabets: Sequence[Alphabet]) -> Tables:
-    """The entropy coder's tables as the compiled loops take them.
+    """Return the entropy coder's tables for the compiled loops.
 
     Args:
-        alphabets: of each channel.
+        alphabets: one per channel.
     """
     tables, symbols = coding_tables(), [len(alphabet.values) for alphabet in alphabets]
     values = np.zeros((len(alphabets), RING), np.int32)

@@ -1,4 +1,4 @@
-"""What the adaptive flow remembers from sample to sample, as arrays that the compiled loops work on."""
+"""The state of the adaptive flow between samples, as arrays for the compiled loops."""
 
 from __future__ import annotations
 
@@ -12,70 +12,74 @@ from idf.models.adaptive.least_squares import Squares, first_squares
 from idf.models.adaptive.vectors import LANES
 
 LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
-"""Per sample, of the averages of the residual's magnitude; the third is the local level that all else is divided by."""
+"""Update rates per sample of the running means of the residual's magnitude. The third mean is the local level, by which
+everything is normalised."""
 EXPERT_RATES = (0.3, 0.05, 0.01)
-"""Per sample, of the averages of each expert's error magnitude."""
+"""Update rates per sample of the running means of each expert's error magnitude."""
 FIRST_LEVEL = 100.0
-"""Where averages of magnitudes begin, in sample steps."""
+"""Initial value of running means of magnitudes, in sample steps."""
 
 BATCH = 64
-"""Samples, of all channels together, between two steps of what learns online."""
+"""Samples of all channels between two online updates."""
 FIRST_SQUARE = 1e-4
-"""Where mean squares of gradients begin."""
+"""Initial value of the mean squares of gradients."""
 _NO_WEIGHTS = np.empty(0, np.float32)
 
 
 class Plan(NamedTuple):
-    """How many there are of everything, and where weights begin; plain integers."""
+    """Sizes of all parts, plain integers."""
 
     stages: int
     experts: int
     taps: int
-    """Experts that are lattice predictors, the first ones; then come those of the cascades, and the joint one and the
-    stack where there are any."""
+    """Number of lattice predictors, which are the first experts, followed by the joint expert, the cascades and the
+    stacks, as far as these exist."""
     partial_sums: bool
-    """Whether each filter of a cascade makes an expert, or the last one only."""
+    """Whether every filter of a cascade gives an expert, instead of the last one only."""
     joint_own: int
-    """Past samples of its own channel and of the other one that the joint expert sees; 0 and 0 without it."""
+    """Past samples of its own channel that the joint expert uses; 0 without a joint expert."""
     joint_other: int
+    """Past samples of the other channel that the joint expert uses; 0 without a joint expert."""
     stacks: int
-    """Experts that are stacks, the last ones."""
+    """Number of stacks, which are the last experts."""
     stacked: int
-    """Experts that each stack is made of, all before; 0 without stacks."""
+    """Number of experts that each stack combines, all before the stacks; 0 without stacks."""
     past: int
     heard: int
-    """1 where the network sees the other channel's residual of the same time, else 0."""
+    """1 if the network sees the other channel's residual at the same time, otherwise 0."""
     logs: int
-    """Inputs of the network that pass through a logarithm; they come first."""
+    """Number of network inputs that pass through a logarithm; they come first."""
     inputs: int
-    """All of the network's, the last ones not made by the predictors: see :mod:`idf.models.bands.features`."""
+    """Number of network inputs. The last ones may not come from predictors (:mod:`idf.models.bands.features`)."""
     hidden: int
     layers: int
     components: int
     outputs: int
-    """Of the last layer, with its padding."""
+    """Outputs of the last layer, including padding."""
     online: bool
-    """Whether the last layer goes on learning."""
+    """Whether the last layer learns while coding."""
 
 
 class Online(NamedTuple):
-    """The last layer where it goes on learning (:mod:`idf.models.adaptive.online`): float32, its weights, then its biases,
-    but for those that say otherwise."""
+    """The state of online learning of the last layer (:mod:`idf.models.adaptive.online`).
+
+    Arrays are float32 with the layer's weights followed by its biases, unless noted.
+    """
 
     weights: np.ndarray
     trained: np.ndarray
     gradient: np.ndarray
     squares: np.ndarray
     hidden: np.ndarray
-    """(BATCH, hidden): what the layer was given for each sample since the last step."""
+    """(BATCH, hidden): the layer's inputs for each sample since the last update."""
     slopes: np.ndarray
-    """(BATCH, outputs): the gradient with respect to what it made of it."""
+    """(BATCH, outputs): the gradients with respect to its outputs."""
     outputs: np.ndarray
-    """(4, outputs): that of one sample, then room for its components."""
+    """(4, outputs): the gradient of the current sample, then working memory for its components."""
     bits: np.ndarray
-    """int32, the same memory."""
+    """int32, a view of ``outputs``."""
     seen: np.ndarray
-    """int64 (1,): samples since the last step."""
+    """int64 (1,): samples since the last update."""
 
 
 class State(NamedTuple):
@@ -86,15 +90,15 @@ class State(NamedTuple):
     memory: np.ndarray
     """float32 (channels, MEMORY_VECTORS · LANES)."""
     by_order: np.ndarray
-    """float32 (channels, stages · LANES): what each order of each lane predicts; kept up for those of
-    :attr:`Constants.orders` only."""
+    """float32 (channels, stages · LANES): the prediction of each order in each lane, maintained only for
+    :attr:`Constants.orders`."""
     lms_weights: np.ndarray
     """float32 (channels, cascades, filters, longest)."""
     lms_history: np.ndarray
-    """float32 (channels, cascades, filters, 2 · longest): inputs, newest first, written twice so that a
-    window on them is contiguous."""
+    """float32 (channels, cascades, filters, 2 · longest): inputs, newest first, stored twice so that every
+    window is contiguous."""
     lms_energy: np.ndarray
-    """float64 (channels, cascades, filters): sum of squares of that window."""
+    """float64 (channels, cascades, filters): sum of squares of the current window."""
     lms_output: np.ndarray
     """float64 (channels, cascades, filters)."""
     predictions: np.ndarray
@@ -104,15 +108,15 @@ class State(NamedTuple):
     error_levels: np.ndarray
     """float32 (channels, 3, experts)."""
     levels: np.ndarray
-    """float64 (channels, 6): the averages of LEVEL_RATES, then the mean square of the signal."""
+    """float64 (channels, 6): the running means of LEVEL_RATES, then the mean square of the signal."""
     residuals: np.ndarray
-    """float32 (channels, 2 · past), as the history above."""
+    """float32 (channels, 2 · past), stored twice like ``lms_history``."""
     samples: np.ndarray
     """float32 (channels, 2 · past)."""
     joint: Squares
-    """Samples of both channels."""
+    """The joint expert, whose inputs are samples of both channels; a single memory."""
     stacks: Squares
-    """Each expert's deviation from their centre; a memory for each stack."""
+    """The stacks, whose inputs are the experts' deviations from their mean; one memory per stack."""
     online: Online
     now: np.ndarray
     """float64 (channels, 8): see the names in :mod:`idf.models.adaptive.steps`."""
@@ -125,26 +129,26 @@ class Constants(NamedTuple):
     forgetting: np.ndarray
     floor: np.ndarray
     tap_places: np.ndarray
-    """int64 (taps,): where in ``by_order`` each lattice expert's prediction is."""
+    """int64 (taps,): index in ``by_order`` of each lattice expert's prediction."""
     orders: np.ndarray
-    """int64, ascending: orders that an expert has, and the highest, by which a lattice that is astray is known."""
+    """int64, ascending: the orders of experts, and the highest order, which shows whether a lattice has diverged."""
     cascade_sources: np.ndarray
-    """int64 (cascades,): the expert that each cascade goes on from."""
+    """int64 (cascades,): the expert whose residual each cascade refines."""
     filter_orders: np.ndarray
     filter_rates: np.ndarray
     joint_forgetting: np.ndarray
-    """float64 (1,)."""
+    """float64 (1,): λ of the joint expert's equations."""
     stack_forgetting: np.ndarray
-    """float64 (stacks,)."""
+    """float64 (stacks,): λ of each stack's equations."""
     online_rate: np.float32
 
 
 def first_online(weights: np.ndarray, outputs: int) -> Online:
-    """Before the first sample: as trained.
+    """Return the state before the first sample, with the trained weights.
 
     Args:
-        weights: float32, the last layer's, biases last.
-        outputs: of that layer, with padding.
+        weights: float32, the last layer's weights, with the biases last.
+        outputs: of that layer, including padding.
     """
     room = aligned(np.zeros((4, outputs), np.float32))
     return Online(
@@ -161,10 +165,10 @@ def first_online(weights: np.ndarray, outputs: int) -> Online:
 
 
 def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIGHTS) -> State:
-    """The state before the first sample.
+    """Return the state before the first sample.
 
     Args:
-        last: float32, the network's last layer where it goes on learning, its biases last.
+        last: float32, the network's last layer if it learns while coding, with the biases last.
     """
     plan, cascades, filters = constants.plan, len(constants.cascade_sources), len(constants.filter_orders)
     longest = int(constants.filter_orders.max())
@@ -196,16 +200,16 @@ def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIG
 
 
 def first_stages(count: int) -> np.ndarray:
-    """Lattices that have seen nothing: float32 (count · STAGE,)."""
+    """Return the stages of lattices before the first sample: float32 (count · STAGE,)."""
     one = np.repeat([0.0, 0.0, FIRST_LEVEL, FIRST_LEVEL, 1 / FIRST_LEVEL, 0.0, 1.0], LANES)
     return np.tile(one.astype(np.float32), count)
 
 
 def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
-    """The constants of a configuration, whose values were checked (:func:`idf.config.model_checks.adaptive_problems`).
+    """Return the constants of checked settings (:func:`idf.config.model_checks.adaptive_problems`).
 
     Args:
-        features: inputs that the network gets besides those that the predictors make.
+        features: number of network inputs that do not come from predictors.
     """
     taps = np.array([(order - 1) * LANES + lane for lane, order in config.experts], np.int64)
     below = len(taps) + len(config.cascades) * (len(config.filter_orders) if config.partial_sums else 1)
@@ -215,7 +219,7 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
     experts = below + stacks
     components, past = config.components, config.past
     heard = int(joint_own > 0)
-    # the level and its ratios to others, the signal's level, past residuals; four for each expert
+    # the level, its ratios to the others, the signal's level, past residuals, and four for each expert
     logs = len(LEVEL_RATES) + 1 + past + 4 * experts + heard
     forgetting = np.array(config.forgetting)
     return Constants(
@@ -252,5 +256,5 @@ def make_constants(config: AdaptiveConfig, features: int = 0) -> Constants:
 
 
 def padded(outputs: int) -> int:
-    """The next multiple of 32, which the product of matrix and vector wants."""
+    """Return ``outputs`` rounded up to a multiple of 32, as matrix products require."""
     return -(-outputs // 32) * 32

@@ -1,8 +1,8 @@
-"""The compiled steps of the adaptive flow: what is expected of a sample, and what is learned from it.
+"""The compiled steps of the adaptive flow: prediction of a sample, and adaptation to it.
 
-Strict IEEE arithmetic in the order that is written: no fused, reordered or approximated operations, and
-no library function but the square root, which IEEE 754 defines to the last bit. Logarithms are taken from
-the bits of float32 numbers. So every machine computes the same; ``docs/adaptive.md`` says what and why.
+The arithmetic is strict IEEE in the order written: no operation is fused, reordered or approximated, and the
+only library function is the square root, which IEEE 754 defines to the last bit. Logarithms come from the
+bits of float32 numbers. Every machine therefore computes the same; ``docs/adaptive.md`` explains the method.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from idf.models.adaptive.state import EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Pl
 from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update
 
 CENTRE, MIDDLE, TOTAL, WEIGHTED, LEVEL, SIGNAL, ERROR, LAST = range(8)
-"""Columns of ``State.now``: the weighted mean of the experts, and of those below the stacks; the two sums that a mean is
-made of; the residual's local level, the signal's level; and of the last sample the residual, and itself."""
+"""Columns of ``State.now``: the weighted mean of the experts, and of those below the stacks; the two sums of a weighted
+mean; the local level of the residual and the level of the signal; the last residual and the last sample."""
 
 LIMIT = 65536.0
-"""No prediction lies beyond this: twice the range of a sample."""
+"""Limit of predictions, twice that of samples."""
 _FARTHEST = np.float32(16)
-"""Linear inputs of the network end here. Where one expert is right and others err by thousands of levels, as on
-a square wave, it would otherwise answer to what no training showed it."""
+"""Limit of the network's linear inputs. It keeps inputs within the range of training where one expert is right and
+others err by thousands of levels, as on a square wave."""
 _SILENT = np.float32(1e-30)
-"""Averages below this are zero. All that read them add far more, and without an end a long silence would leave
-numbers too small for normal floats, which some processors are slow with."""
+"""Smaller running means are set to zero. This does not affect their use, and without it long silence would give
+subnormal numbers, which are slow on some processors."""
 _ASTRAY = 1e9
-"""Predictions of the highest orders that add up to more say that a lattice has lost its way: it begins anew."""
+"""If the predictions of the highest orders sum to more than this, a lattice has diverged and is reset."""
 
 _ONE = np.float32(1)
 _THIRD = np.float32(0.3)
@@ -41,16 +41,16 @@ _FASTEST, _FAST, _SLOW = (np.float32(rate) for rate in EXPERT_RATES)
 
 
 class Scratch(NamedTuple):
-    """Space for one sample's work."""
+    """Working memory for one sample."""
 
     inputs: Array
     """float32 (inputs,)."""
     input_bits: Array
-    """int32 (inputs,): the same memory."""
+    """int32 (inputs,), a view of ``inputs``."""
     steps: Array
-    """int16, as many as the widest layer has inputs, a multiple of 4: what a layer is given."""
+    """int16: the inputs of a layer; the length is that of the widest layer's inputs, a multiple of 4."""
     sums: Array
-    """int32 (hidden,): what it makes of it."""
+    """int32 (hidden,): the sums of a layer."""
     hidden: Array
     """float32 (hidden,)."""
     outputs: Array
@@ -58,23 +58,23 @@ class Scratch(NamedTuple):
     powers: Array
     """float32 (experts,)."""
     power_bits: Array
-    """int32 (experts,): the same memory."""
+    """int32 (experts,), a view of ``powers``."""
     shares: Array
-    """float32 (experts,): the network's weights of the experts; they add up to 1."""
+    """float32 (experts,): the network's weights of the experts, which sum to 1."""
     mean: Array
-    """float64 (1,): the mean with these weights."""
+    """float64 (1,): the experts' mean with these weights."""
     logits: Array
     """int32 (1, components), and the same for means and scales."""
     means: Array
     scales: Array
     weight: Array
-    """int64 (components,): the entropy coder's, as the next two."""
+    """int64 (components,), like the next two: for the entropy coder."""
     offset: Array
     inverse: Array
 
 
 def make_scratch(plan: Plan) -> Scratch:
-    """Fresh space, to be used by one call at a time."""
+    """Return working memory, which only one call at a time may use."""
     inputs, powers = np.zeros(plan.inputs, np.float32), np.zeros(plan.experts, np.float32)
     return Scratch(
         inputs,
@@ -94,7 +94,7 @@ def make_scratch(plan: Plan) -> Scratch:
 
 @compiled_step
 def bounded(x: float) -> float:
-    if not x > -LIMIT:  # nor if it is not a number
+    if not x > -LIMIT:  # true for NaN as well
         return -LIMIT
     return LIMIT if x > LIMIT else x
 
@@ -106,7 +106,7 @@ def _faded(average: Any) -> Any:
 
 @compiled_step
 def _newest(t: int, order: int) -> int:
-    """Where the last ``order`` values before sample t begin, newest first, in a history of twice that length."""
+    """Return the start of the last ``order`` values before sample t, newest first, in a history of twice that length."""
     return (order - t % order) % order
 
 
@@ -119,7 +119,7 @@ def _remember(history: Array, t: int, order: int, value: Any) -> None:
 
 @compiled_step
 def begin_lattice(stages: Array, count: int) -> None:
-    """The state of a lattice that has seen nothing."""
+    """Reset a lattice."""
     for m in range(count):
         for j in range(LANES):
             place = m * STAGE + j
@@ -131,13 +131,13 @@ def begin_lattice(stages: Array, count: int) -> None:
 
 @compiled_step
 def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
-    """What every expert expects of channel c at time t."""
+    """Compute every expert's prediction of channel c at time t."""
     plan, p = constants.plan, state.predictions[c]
     by_order = state.by_order[c]
     total = 0.0
     for j in range((plan.stages - 1) * LANES, plan.stages * LANES):
         total += np.float64(abs(by_order[j]))
-    if not total < _ASTRAY:  # nor if it is not a number
+    if not total < _ASTRAY:  # true for NaN as well
         begin_lattice(state.stages[c], plan.stages)
         for j in range(plan.stages * LANES):
             by_order[j] = np.float32(0)
@@ -174,7 +174,7 @@ def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
 
 @compiled_step
 def _fill_joint(c: int, other: int, t: int, plan: Any, state: Any) -> None:
-    """The joint expert's inputs: those of the sample before, moved up by the newest sample of each channel."""
+    """Compute the joint expert's inputs: the previous ones, shifted by the newest sample of each channel."""
     own = plan.joint_own
     row, before = state.joint.rows[c, t % BATCH], state.joint.rows[c, (t - 1) % BATCH]
     for i in range(1, own):
@@ -187,8 +187,10 @@ def _fill_joint(c: int, other: int, t: int, plan: Any, state: Any) -> None:
 
 @compiled_step
 def _mean(first: int, end: int, p: Array, levels: Array, now: Array) -> float:
-    """The mean of the experts before ``end`` with weights 1 / (recent error)^8; ``now`` has the sums of those before
-    ``first``."""
+    """Return the mean of the experts before ``end`` with weights 1 / (recent error)^8.
+
+    ``now`` contains the sums over the experts before ``first``.
+    """
     total, weighted = 0.0, 0.0
     if first:
         total, weighted = now[TOTAL], now[WEIGHTED]
@@ -204,7 +206,7 @@ def _mean(first: int, end: int, p: Array, levels: Array, now: Array) -> float:
 
 @compiled_step
 def centre(c: int, constants: Any, state: Any) -> None:
-    """The mean of all experts, weighted by how little they erred of late."""
+    """Compute the mean of all experts, weighted by their recent errors, and the levels."""
     now = state.now[c]
     plan = constants.plan
     now[CENTRE] = _mean(plan.stacked, plan.experts, state.predictions[c], state.error_levels[c, 1], now)
@@ -214,7 +216,7 @@ def centre(c: int, constants: Any, state: Any) -> None:
 
 @compiled_step
 def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
-    """The network's inputs: everything in units of the local level, magnitudes by their logarithm."""
+    """Compute the network's inputs, all relative to the local level, with magnitudes as logarithms."""
     plan, now, x, bits = constants.plan, state.now[c], scratch.inputs, scratch.input_bits
     level = np.float32(now[LEVEL])
     unit, signal_unit = _ONE / level, _ONE / np.float32(now[SIGNAL])
@@ -248,7 +250,7 @@ def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch:
         x[linear + experts + k] = errors[0, k] * unit * _THIRD
         x[linear + 2 * experts + k] = errors[1, k] * unit * _THIRD
     if plan.heard:
-        # Of a pair, the channel that comes second knows how wrong the first one was at the same time.
+        # The second channel of a pair knows the error of the first at the same time.
         surprise = np.float32(0)
         if other < c:
             surprise = np.float32(state.now[other, ERROR] / state.now[other, LEVEL])
@@ -256,7 +258,7 @@ def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch:
         x[linear + 3 * experts] = surprise * _THIRD
     for j in range(plan.logs, plan.inputs):
         x[j] = min(max(x[j], -_FARTHEST), _FARTHEST)
-    # Base-2 logarithms, linear between powers of two, from the exponent and mantissa.
+    # Base-2 logarithms, linear between powers of two, from exponent and mantissa.
     for j in range(plan.logs):
         x[j] = np.float32(bits[j] - EXPONENT) * MANTISSA
     x[0] *= _QUARTER
@@ -264,7 +266,7 @@ def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch:
 
 @compiled_step
 def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> None:
-    """Everything that adapts, from sample x of channel c."""
+    """Adapt everything to sample x of channel c."""
     plan, now, p = constants.plan, state.now[c], state.predictions[c]
     sample = np.float64(x)
     for q in range(len(constants.cascade_sources)):
@@ -279,7 +281,7 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
             for i in range(order):
                 weights[i] += gain * window[i]
             value, oldest = np.float32(rest), np.float64(window[order - 1])
-            # A window of zeros has no energy: rounding must not leave any behind.
+            # Rounding must not make the energy negative, for example after a stretch of zeros.
             energy += np.float64(value) * np.float64(value) - oldest * oldest
             state.lms_energy[c, q, s] = max(energy, 0.0)
             _remember(history, t, order, value)

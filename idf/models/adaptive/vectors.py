@@ -1,11 +1,10 @@
 """Vector instructions of the adaptive flow's predictors, in a fixed order of operations (:mod:`idf.compiled.vectors`).
 
-* The lattice: eight least-squares lattice predictors side by side, one a lane, that differ in how fast
-  they forget. The form with a priori errors and error feedback (S. Haykin, "Adaptive Filter Theory",
-  4th ed., section 12.10) gives what recursive least squares gives, for every order up to the highest
-  at once, in time proportional to the highest order, and is numerically the most robust of its kind:
-  float32 is enough for it.
-* Products of two vectors, and rows of matrices added to each other.
+* The lattice: eight parallel least-squares lattice predictors, one per lane, which differ in how fast they forget.
+  The form with a priori errors and error feedback (S. Haykin, "Adaptive Filter Theory", 4th ed., section 12.10)
+  gives the results of recursive least squares for every order up to the highest at once, in time proportional to the
+  highest order. It is numerically the most robust form; float32 is sufficient.
+* Products of two vectors, and sums of scaled rows.
 
 Products of matrices are in :mod:`idf.models.adaptive.products`. Arrays are one-dimensional.
 """
@@ -19,19 +18,19 @@ from idf.compiled.vectors import Vectors, index
 from idf.config.schema import LANES
 
 STAGE_VECTORS = 7
-"""Kept of a stage: forward and backward reflection, forward and backward energy, and of the sample before
+"""State of a stage: forward and backward reflection, forward and backward energy, and for the previous sample
 1 / backward energy, the backward error and the conversion factor."""
 STAGE = STAGE_VECTORS * LANES
 MEMORY_VECTORS = 2
-"""Given of a lattice: forgetting factors, and floors that the energies are lifted by at each sample."""
+"""Constants of a lattice: forgetting factors, and floors that are added to the energies at each sample."""
 SINGLES, BLEND = 16, 4
-"""Lanes of a vector of float32 and of float64. Counts are multiples of these."""
+"""Lanes of a float32 and of a float64 vector. Counts are multiples of these."""
 
 
 def _lattice_width(context: Any) -> int:
-    """Lanes of one vector: all where registers hold eight floats, half of them elsewhere.
+    """Return the lanes per vector: all if registers hold eight floats, otherwise half of them.
 
-    Wider vectors than a processor has would be kept in memory.
+    Vectors wider than registers would be kept in memory.
     """
     *_, features = context.codegen().magic_tuple()
     return LANES if "+avx," in f"{features}," else LANES // 2
@@ -39,18 +38,18 @@ def _lattice_width(context: Any) -> int:
 
 @intrinsic
 def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, out: Any) -> Any:
-    """Let all lanes learn from sample x, a float32, and predict the next one.
+    """Update all lanes with sample x, a float32, and predict the next sample.
 
-    The conversion factor γ of stage m is carried as its inverse, to which each stage adds: with E = λ B + floor, the
-    energy before this sample, B = E + γ b² makes γ' = γ − γ² b² / B the same as 1 / γ' = 1 / γ + b² / E. So stages
-    wait for one addition each instead of a division.
+    The conversion factor γ of stage m is carried as its inverse, to which each stage adds. With E = λ B + floor, the
+    energy before this sample, B = E + γ b² makes γ' = γ − γ² b² / B equivalent to 1 / γ' = 1 / γ + b² / E. Each stage
+    then waits for an addition instead of a division.
 
     Args:
-        stages: float32, ``STAGE`` numbers a stage.
+        stages: float32, ``STAGE`` numbers per stage.
         orders: int64, ascending from 1 or more; the last is the number of stages.
         memory: float32, ``MEMORY_VECTORS`` vectors.
-        out: float32; out[8 (m - 1) + j] becomes what order m of lane j expects next, for each m of ``orders``.
-            The others are left as they are: to keep them all would take an eighth of the time.
+        out: float32; out[8 (m - 1) + j] is set to the prediction of order m in lane j, for each m of ``orders``.
+            The others are not changed; storing them all would take an eighth of the time.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -105,10 +104,10 @@ def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, o
 
 @intrinsic
 def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
-    """Return the sum of a[i] · b[b_start + i], i = 0 … count - 1: float32 with ``count`` a multiple of 16, or float64 with
-    one of ``BLEND``.
+    """Return the sum of a[i] · b[b_start + i] over i = 0 … count - 1, in the dtype of ``a``, float32 or float64.
 
-    As many sums run side by side; they are then added in halves.
+    ``SINGLES`` or ``BLEND`` partial sums, of which ``count`` is a multiple, are computed in parallel and then added in
+    halves.
     """
     element, lanes = (types.float64, BLEND) if a.dtype == types.float64 else (types.float32, SINGLES)
 
@@ -125,7 +124,7 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
 
 @intrinsic
 def blend(typing: Any, out: Any, a: Any, row: Any, b: Any, other: Any, start: Any) -> Any:
-    """out[j] ← a · row[j] + b · other[j], float64, j from ``start`` on; both it and the length in ``BLEND``s."""
+    """Set out[j] ← a · row[j] + b · other[j] for j >= start, float64; start and length are multiples of ``BLEND``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = Vectors(context, builder, signature, arguments, "float64", BLEND)

@@ -1,11 +1,9 @@
-"""Adaptive prediction as a flow step in front of window flows: samples to residuals and back.
+"""Adaptive prediction as a flow step before window flows: samples to residuals and back.
 
-z_t = wrap16(x_t − round(centre_t)), where the centre is what the predictors of the adaptive flow expect of
-sample t, weighted by how little each erred of late (:func:`idf.models.adaptive.steps.centre`). There is no network,
-nothing is trained and nothing is sent: the inverse meets the same past, hence the same centre. Integers to
-integers, one to one, triangular; see ``docs/adaptive.md``.
-
-Not here: what codes the residual (:mod:`idf.models.build`).
+z_t = wrap16(x_t − round(centre_t)), where the centre is the mean of the adaptive flow's predictors for sample t,
+weighted by their recent errors (:func:`idf.models.adaptive.steps.centre`). There is no network, no training and no
+side information: the inverse computes the same centre from the same past. The step is a triangular bijection of
+integers; see ``docs/adaptive.md``.
 """
 
 from __future__ import annotations
@@ -26,14 +24,14 @@ from idf.models.adaptive.state import Constants, first_state, make_constants
 from idf.models.adaptive.steps import CENTRE, LIMIT, centre, learn, predict
 
 BLOCK_SAMPLES = 1 << 19
-"""Of a block: 24 s at 22 kHz. The predictors begin anew in each, which costs some hundred bytes."""
+"""Samples in a chunk: 24 s at 22 kHz. Predictors are reset in each, which costs a few hundred bytes."""
 
 _BIAS = 4 * int(LIMIT)
-"""Makes every centre positive, so that cutting off the fraction rounds down."""
+"""Makes every centre positive, so that truncation rounds down."""
 
 
 class _Loops(NamedTuple):
-    """Both take (from, constants, state, to); samples and residuals are int32 (time, channels)."""
+    """Both loops have the arguments (input, constants, state, output), with int32 (time, channels) in and out."""
 
     forward: Loop
     inverse: Loop
@@ -41,7 +39,7 @@ class _Loops(NamedTuple):
 
 @compiled_step
 def _expected(c: int, other: int, t: int, constants: Any, state: Any) -> int:
-    """The nearest integer to what is expected of channel c at time t, halves upwards."""
+    """Return the prediction of channel c at time t as the nearest integer, rounding half up."""
     predict(c, other, t, constants, state)
     centre(c, constants, state)
     return int(state.now[c, CENTRE] + (_BIAS + 0.5)) - _BIAS
@@ -81,12 +79,12 @@ _LOOPS = _Loops(forward, inverse)
 
 @dataclass(frozen=True)
 class Whitening:
-    """The flow step. Pairs of channels (0 and 1, 2 and 3 …) help to predict each other.
+    """The flow step. The channels of a pair (0 and 1, 2 and 3, …) help to predict each other.
 
     Attributes:
         constants: the predictors' settings.
-        name: changes whenever a residual would.
-        block_samples: the predictors begin anew after this many.
+        name: identifies the step in the cache; it changes whenever residuals do.
+        block_samples: number of samples after which predictors are reset.
     """
 
     constants: Constants
@@ -94,15 +92,15 @@ class Whitening:
     block_samples: int = BLOCK_SAMPLES
 
     def forward(self, samples: np.ndarray) -> np.ndarray:
-        """Residuals of samples: int32 (n, channels), both in [-32768, 32767]. Each block begins anew."""
+        """Return the residual of samples, both int32 (n, channels) in [-32768, 32767]."""
         return self._run(_LOOPS.forward, samples)
 
     def inverse(self, residuals: np.ndarray) -> np.ndarray:
-        """The samples that :meth:`forward` was given: int32 (n, channels)."""
+        """Undo :meth:`forward`: return samples, int32 (n, channels)."""
         return self._run(_LOOPS.inverse, residuals)
 
     def apply(self, samples: np.ndarray) -> np.ndarray:
-        """:meth:`forward` for one channel, int32 (n,): a :class:`idf.datasets.dataset.Change`."""
+        """Return :meth:`forward` of one channel, int32 (n,), as :class:`idf.datasets.dataset.Change` requires."""
         return self.forward(samples[:, None])[:, 0]
 
     def _run(self, loop: Loop, given: np.ndarray) -> np.ndarray:
@@ -115,9 +113,9 @@ class Whitening:
 
 
 def build_whitening(config: WhiteningConfig) -> Whitening:
-    """The step of a configuration of kind ``adaptive``, whose values were checked."""
+    """Build the step from checked settings of kind ``adaptive``."""
     predictors = {field.name: getattr(config, field.name) for field in fields(PredictorsConfig)}
-    # The network's sizes are the least there are; nothing but the past errors' history is made of them.
+    # There is no network, so its sizes are the smallest possible.
     constants = make_constants(AdaptiveConfig(**predictors, past=1, hidden=32, layers=0, components=1))
     text = f"{_LOOPS.forward.version} {BLOCK_SAMPLES} {json.dumps(predictors, sort_keys=True)}"
     return Whitening(constants, hashlib.sha256(text.encode()).hexdigest()[:24])

@@ -1,9 +1,9 @@
-"""The adaptive flow for samples of more than 16 bits: the same predictors and mixture, on a finer scale.
+"""The adaptive flow for samples of more than 16 bits: the same predictors and mixture on a finer scale.
 
-A sample is high + low / 2^k with a 16-bit integer high and 0 ≤ low < 2^k; k, 0 … 8, may change from segment to
-segment. Predictors learn from the whole of
-it. The high part is coded as ever, by the mixture half a step lower (the sample lies between high and high + 1, not
-around high), then the low part by the same mixture between the two.
+A sample is high + low / 2^k with a 16-bit integer high and 0 ≤ low < 2^k, where k, 0 … 8, may change from segment to
+segment. Predictors learn from the whole sample. The high part is coded as usual but with the mixture shifted down by
+half a step, because the sample is between high and high + 1, not around high. The low part is then coded with the
+same mixture between these two.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from idf.models.adaptive.online import adapt
 from idf.models.adaptive.steps import learn
 
 MAX_LOW_BITS = 8
-"""The mixture's means count 1/256 of a step."""
+"""The means of the mixture are in units of 1/256 step."""
 _HALF_STEP = 1 << (MAX_LOW_BITS - 1)
 _RESERVED = 8
-"""Each low part has at least 2^8 of the 2^28 parts of the coder's range: 0.0004 bits for its safety."""
+"""Every low part gets at least 2^8 of the coder's range of 2^28, so that it can be coded; this costs 0.0004 bits."""
 _LEAST = 1 << 12
-"""Where the mixture has less than that, of 2^38, between two high parts, the low ones are equally likely."""
+"""If the mixture has less mass than this, in units of 2^-38, between two high parts, low parts are equally likely."""
 _LONGEST = 1 << 34
 
 
 @compiled_step
 def _distribution(c: int, k: int, constants: Any, weights: Any, tables: Any, state: Any, scratch: Any) -> int:
-    """Prepare the entropy coder for a sample of k low bits; returns its heaviest component."""
+    """Prepare the entropy coder for a sample of k low bits and return the component with the largest weight."""
     mixture(c, constants, weights, state, scratch)
     s = scratch
     if k > 0:
-        # half a step down, and half of a low step up again
+        # half a step down, and half of a low step up
         for j in range(s.means.shape[1]):
             s.means[0, j] -= _HALF_STEP - (_HALF_STEP >> k)
     heaviest: int = prepare(0, s.logits, s.means, s.scales, tables.exp, tables.inverse, s.weight, s.offset, s.inverse)
@@ -46,7 +46,7 @@ def _distribution(c: int, k: int, constants: Any, weights: Any, tables: Any, sta
 
 @compiled_step
 def _span(high: int, sigma: Array, s: Any) -> tuple[int, int]:
-    """The mixture's CDF where a high part begins, in 2^-38, and what it has there."""
+    """Return the mixture's CDF at the start of a high part, and the mass of that part, in units of 2^-38."""
     edge = 256 * high - _HALF_STEP
     start = cdf(edge, sigma, s.weight, s.offset, s.inverse)
     whole: int = cdf(edge + 256, sigma, s.weight, s.offset, s.inverse) - start
@@ -55,7 +55,7 @@ def _span(high: int, sigma: Array, s: Any) -> tuple[int, int]:
 
 @compiled_step
 def _low_start(low: int, k: int, high: int, start: int, whole: int, tables: Any, s: Any) -> int:
-    """Where a low part begins in [0, 2^precision)."""
+    """Return the start of a low part in [0, 2^precision)."""
     if low <= 0:
         return 0
     if low >= 1 << k:
@@ -72,7 +72,7 @@ def _low_start(low: int, k: int, high: int, start: int, whole: int, tables: Any,
 
 @compiled_step
 def _find_low(target: int, k: int, high: int, start: int, whole: int, tables: Any, s: Any) -> tuple[int, int, int]:
-    """The low part whose interval holds ``target``, and that interval."""
+    """Return the low part whose interval contains ``target``, and that interval."""
     part, end = 0, 1 << k
     low, above = 0, 1 << tables.precision
     while end - part > 1:
@@ -101,11 +101,11 @@ def code_wide(
     words: Array,
     count: int,
 ) -> int:
-    """Both directions in one, which halves the time to compile it.
+    """Encode or decode; a single function for both halves the compilation time.
 
-    With room in ``starts``: fill them with the intervals of high and low parts, in the order of decoding; returns
-    how many there are. Without: fill ``samples`` and ``lows`` from a message of ``count`` words; returns the
-    words that are left, or -1 when they run out.
+    If ``starts`` is not empty, fill ``starts`` and ``freqs`` with the intervals of high and low parts in the order of
+    decoding, and return their number. Otherwise fill ``samples`` and ``lows`` from a message of ``count`` words, and
+    return the number of words left, or -1 if there are too few.
     """
     decodes, channels, s = starts.shape[0] == 0, samples.shape[1], scratch
     head, mask = heads[0], (1 << tables.precision) - 1

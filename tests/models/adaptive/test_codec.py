@@ -1,4 +1,4 @@
-"""What is particular to codecs of adaptive flows; the law that all codecs obey is ``tests/models/test_codec_law.py``."""
+"""Properties of adaptive codecs beyond the law of all codecs (``tests/models/test_codec_law.py``)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_copy_in_the_other_channel_costs_little() -> None:
     assert double < 1.3 * single
 
 
-def test_what_is_drawn_is_coded_in_the_bits_it_was_drawn_from(codec: AdaptiveCodec) -> None:
+def test_drawn_audio_depends_only_on_the_seed(codec: AdaptiveCodec) -> None:
     drawn = codec.draw(2000, seed=1)
     assert drawn.dtype == np.int32
     assert drawn.min() >= -32768
@@ -33,7 +33,7 @@ def test_what_is_drawn_is_coded_in_the_bits_it_was_drawn_from(codec: AdaptiveCod
 
 
 @pytest.mark.parametrize("change", ["weights", "config", "infinite"])
-def test_a_model_file_that_does_not_fit_together_is_refused(tmp_path: Path, change: str) -> None:
+def test_an_inconsistent_model_file_is_refused(tmp_path: Path, change: str) -> None:
     def spoil(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         weights = arrays["parameter/network"]
         if change == "weights":

@@ -1,4 +1,4 @@
-"""Least squares that learns as it goes, against NumPy's solution of the same equations."""
+"""Online least squares compared with NumPy's solution of the same equations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def learned(inputs: np.ndarray, targets: np.ndarray, *forgetting: float) -> Squa
 
 
 @pytest.mark.parametrize("count", [1, 4, 7, 24])
-def test_weights_solve_the_faded_equations(count: int) -> None:
+def test_weights_solve_the_equations_with_forgetting(count: int) -> None:
     rng = np.random.default_rng(0)
     batches = 13
     inputs = rng.normal(0, 1000, (batches * BATCH, count))
@@ -44,19 +44,19 @@ def test_weights_solve_the_faded_equations(count: int) -> None:
         np.testing.assert_allclose(what_is_expected(squares, memory), inputs[-1] @ weights, rtol=1e-9)
 
 
-def test_weights_change_at_the_end_of_a_batch_only() -> None:
+def test_weights_change_only_at_the_end_of_a_batch() -> None:
     inputs = np.random.default_rng(3).normal(0, 100, (BATCH, 2))
     assert not learned(inputs[:-1], inputs[:-1, 0]).weights.any()
     assert learned(inputs, inputs[:, 0]).weights.any()
 
 
-def test_inputs_that_say_the_same_twice_share_the_weight() -> None:
+def test_equal_inputs_share_the_weight() -> None:
     inputs = np.repeat(np.random.default_rng(1).normal(0, 100, (320, 1)), 2, axis=1)
     squares = learned(inputs, 3 * inputs[:, 0])
     np.testing.assert_allclose(squares.weights[0, 0, :2], 1.5, rtol=1e-3)
 
 
-def test_silence_for_ever_leaves_nothing_behind() -> None:
+def test_long_silence_clears_the_state() -> None:
     squares = learned(np.full((BATCH, 3), 5.0), np.ones(BATCH))
     assert squares.weights.any()
     run(squares, np.zeros((2000 * BATCH, 3)), np.zeros(2000 * BATCH))
@@ -64,7 +64,7 @@ def test_silence_for_ever_leaves_nothing_behind() -> None:
     assert not squares.weights.any()
 
 
-def test_what_is_not_a_number_gives_no_weights() -> None:
+def test_nan_gives_zero_weights() -> None:
     squares = learned(np.full((BATCH, 3), np.nan), np.ones(BATCH))
     assert not squares.weights.any()
-    assert np.isnan(what_is_expected(squares, 0))  # of the inputs; the adaptive flow bounds it
+    assert np.isnan(what_is_expected(squares, 0))  # because the inputs are NaN; the adaptive flow bounds it

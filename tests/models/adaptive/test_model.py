@@ -1,4 +1,4 @@
-"""Configurations that cannot be built, and the two forms of the network: trained and coding."""
+"""Impossible settings, and the two forms of the network, for training and for coding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_default_configuration_is_sound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("forgetting", [0.99] * 7, "8 numbers"),
         ("forgetting", [1.0] * 8, "below 1"),
@@ -41,10 +41,10 @@ def test_the_default_configuration_is_sound() -> None:
         ("floor", 0.0, "floor"),
     ],
 )
-def test_what_cannot_be_built_is_told(name: str, value: Any, said: str) -> None:
+def test_impossible_settings_are_named(name: str, value: Any, message: str) -> None:
     config = Config()
     setattr(config.model.adaptive, name, value)
-    assert any(said in problem for problem in adaptive_problems(config))
+    assert any(message in problem for problem in adaptive_problems(config))
 
 
 def test_standardised_inputs_are_folded_into_the_weights(
@@ -59,7 +59,7 @@ def test_standardised_inputs_are_folded_into_the_weights(
     np.testing.assert_allclose(inputs @ raw["first/weight"] + raw["first/bias"], x, atol=2e-3)
 
 
-def test_training_likelihood_is_what_coding_costs_a_network_at_rest(
+def test_the_training_likelihood_equals_the_coded_bits_of_a_fixed_network(
     model: AdaptiveModel, parameters: dict[str, np.ndarray]
 ) -> None:
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""The network in integers against the same in float64."""
+"""The integer network compared with the same network in float64."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def outputs_of(plan: Any, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray
 
 
 @pytest.mark.parametrize("largest", [0.3, 20.0])
-def test_integers_give_what_floats_do(model: AdaptiveModel, largest: float) -> None:
+def test_integers_agree_with_floats(model: AdaptiveModel, largest: float) -> None:
     constants, rng = model.settings, np.random.default_rng(5)
     plan = constants.plan
     weights = rng.normal(0, 0.1, len(model.coding_weights(model.initial_parameters(0)))).astype(np.float32)
-    weights[7] = largest  # of the first layer
+    weights[7] = largest  # in the first layer
     integers, scratch = integer_weights(plan, weights), make_scratch(plan)
     scratch.inputs[:] = rng.uniform(-1, 1, plan.inputs)
     run(plan, integers, first_state(constants, 1, integers.last), scratch)
@@ -50,7 +50,7 @@ def test_integers_give_what_floats_do(model: AdaptiveModel, largest: float) -> N
 
 
 @pytest.mark.parametrize("wrong", [1e6, np.nan, np.inf])
-def test_weights_that_no_training_gives_are_refused(model: AdaptiveModel, wrong: float) -> None:
+def test_impossible_weights_are_refused(model: AdaptiveModel, wrong: float) -> None:
     weights = np.zeros_like(model.coding_weights(model.initial_parameters(0)))
     weights[3] = wrong
     with pytest.raises(ValueError, match="weights of"):

@@ -1,4 +1,4 @@
-"""The last layer learns while it codes: the gradient against differences of the likelihood, and what comes of it."""
+"""Online learning of the last layer: its gradient compared with finite differences, and its effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def slopes_of(x, constants, weights, state, scratch):
 
 
 def nats(outputs: np.ndarray, plan: Any, state: Any) -> float:
-    """−ln p of X under the mixture of densities that ``outputs`` stand for, in float64."""
+    """Return −ln p of X under the mixture of densities with these ``outputs``, in float64."""
     n, level, predictions = plan.components, state.now[0, LEVEL], state.predictions[0]
     logits, offsets, octaves = outputs[:n], outputs[n : 2 * n], outputs[2 * n : 3 * n]
     experts = 2.0 ** outputs[3 * n : 3 * n + plan.experts]
@@ -39,7 +39,7 @@ def nats(outputs: np.ndarray, plan: Any, state: Any) -> float:
     return float(-np.log((shares / (4 * scale * np.cosh(z / 2) ** 2)).sum()))
 
 
-def test_slopes_are_those_of_the_likelihood() -> None:
+def test_slopes_are_the_gradient_of_the_likelihood() -> None:
     model = build_adaptive(adaptive_config())
     constants = model.settings
     weights = integer_weights(constants.plan, model.coding_weights(random_parameters(model)))
@@ -54,7 +54,7 @@ def test_slopes_are_those_of_the_likelihood() -> None:
     for k in range(3 * plan.components + plan.experts):
         step = np.where(np.arange(len(outputs)) == k, 1e-4, 0.0)
         slope = (nats(outputs + step, plan, state) - nats(outputs - step, plan, state)) / 2e-4
-        # outputs are rounded to the coder's integers before they are used
+        # outputs are rounded to the coder's integers before use
         assert found[k] == pytest.approx(slope, abs=0.02), k
 
 
@@ -69,7 +69,7 @@ def codec_with(model: AdaptiveModel, rate: float) -> AdaptiveCodec:
     return codec_of(replace(model, settings=settings), random_parameters(model))
 
 
-def test_a_network_that_fits_badly_gets_better(model: AdaptiveModel) -> None:
+def test_a_badly_fitting_network_improves(model: AdaptiveModel) -> None:
     rng = np.random.default_rng(3)
     samples = np.cumsum(rng.normal(0, 60, (6000, 1)), axis=0).clip(-30000, 30000).astype(np.int32)
     still, learning = codec_with(model, 0), codec_with(model, 0.01)
@@ -77,7 +77,7 @@ def test_a_network_that_fits_badly_gets_better(model: AdaptiveModel) -> None:
     assert np.array_equal(learning.decode(learning.encode(samples), len(samples), 1), samples)
 
 
-def test_weights_stay_near_what_was_trained(model: AdaptiveModel) -> None:
+def test_weights_stay_near_their_trained_values(model: AdaptiveModel) -> None:
     codec = codec_with(model, 0.9)
     samples = np.random.default_rng(4).integers(-32768, 32768, (3000, 2)).astype(np.int32)
     constants, weights, tables, state, scratch = codec._loop_arguments(2)

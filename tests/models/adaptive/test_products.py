@@ -1,4 +1,4 @@
-"""Products of matrices and vectors against the same arithmetic written out in NumPy: equal to the last bit."""
+"""Products of matrices and vectors compared bit for bit with the same operations in NumPy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run_inner_products(x, y, count, width, first, end, out):
 
 
 @pytest.mark.parametrize("outputs", [32, 64, 96, 160])
-def test_multiply_adds_input_after_input(outputs: int) -> None:
+def test_multiply_adds_inputs_in_order(outputs: int) -> None:
     rng = np.random.default_rng(outputs)
     x = rng.normal(size=11).astype(np.float32)
     weights = rng.normal(size=7 + 12 * outputs).astype(np.float32)
@@ -44,7 +44,7 @@ def test_multiply_adds_input_after_input(outputs: int) -> None:
 
 
 @pytest.mark.parametrize("outputs", [32, 64, 96, 160])
-def test_products_of_integers_are_exact_and_go_round(outputs: int) -> None:
+def test_integer_products_are_exact_and_wrap_around(outputs: int) -> None:
     rng = np.random.default_rng(outputs)
     x = rng.integers(-32768, 32768, 12).astype(np.int16)
     w, biases = rng.integers(-32768, 32768, (12, outputs)), rng.integers(-(2**31), 2**31, 3 + outputs)
@@ -56,7 +56,7 @@ def test_products_of_integers_are_exact_and_go_round(outputs: int) -> None:
     np.testing.assert_array_equal(out, expected)
 
 
-def test_outer_products_are_added_sample_after_sample() -> None:
+def test_outer_products_add_samples_in_order() -> None:
     rng = np.random.default_rng(4)
     x, slopes = rng.normal(size=(9, 6)).astype(np.float32), rng.normal(size=(9, 64)).astype(np.float32)
     expected = np.zeros((6, 64), np.float32)
@@ -68,7 +68,7 @@ def test_outer_products_are_added_sample_after_sample() -> None:
 
 
 @pytest.mark.parametrize("first", [0, BLEND])
-def test_inner_products_are_added_sample_after_sample_right_of_the_diagonal(first: int) -> None:
+def test_inner_products_add_samples_in_order_right_of_the_diagonal(first: int) -> None:
     width, end = 4 * BLEND, 3 * BLEND
     x, y = np.random.default_rng(5).normal(size=(2, 9, width))
     expected = np.zeros((end, width))

@@ -1,4 +1,4 @@
-"""A million samples of the least ordinary signals, one after another without a new start, at the shipped size."""
+"""A million samples of extreme signals, one after another without a reset, with the shipped model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RNG = np.random.default_rng(11)
 T = np.arange(PIECE)
 MUSIC = sum(9000 * np.sin(T * f + p) for f, p in ((0.021, 0), (0.0525, 1), (0.0631, 2), (0.126, 3), (0.2003, 4)))
 
-# The signal, and what its error should come to once the predictors know it, in sample steps on average.
+# Each signal, and the largest mean error in sample steps once the predictors have learned it.
 SIGNALS: dict[str, tuple[np.ndarray, float]] = {
     "silence": (np.zeros(PIECE), 1e-6),
     "full-scale square wave": (np.where(T % 100 < 50, 32767, -32768), 10),
@@ -35,18 +35,18 @@ SIGNALS: dict[str, tuple[np.ndarray, float]] = {
     "clicks": (np.where(RNG.random(PIECE) < 1e-3, 32767, 0), 200),
 }
 ORDER = [*SIGNALS, *sorted(SIGNALS)]
-"""Two neighbours for each."""
+"""Each signal twice, with different neighbours."""
 
 
 @dataclass
 class Piece:
-    """What was seen of one signal.
+    """Observations of one signal.
 
     Attributes:
-        error: mean magnitude of the centre's, over the last quarter.
-        resets: lattices that began anew.
-        largest: prediction.
-        state: a copy of it afterwards.
+        error: mean error magnitude of the centre over the last quarter.
+        resets: number of lattice resets.
+        largest: largest prediction.
+        state: a copy of the state afterwards.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Piece:
 
 @pytest.fixture(scope="module")
 def codec() -> AdaptiveCodec:
-    """The shipped default."""
+    """The codec of the shipped default model."""
     codec = load_codec(find_model("default"))
     assert isinstance(codec, AdaptiveCodec)
     return codec
@@ -75,33 +75,33 @@ def pieces(codec: AdaptiveCodec) -> list[Piece]:
     return seen
 
 
-def test_nothing_ever_stops_being_a_number(pieces: list[Piece], codec: AdaptiveCodec) -> None:
-    assert PIECE // 4 % step_of(codec.constants) == 0  # else they would not go on where they were
+def test_everything_stays_finite(pieces: list[Piece], codec: AdaptiveCodec) -> None:
+    assert PIECE // 4 % step_of(codec.constants) == 0  # otherwise the parts would not follow each other seamlessly
     for piece in pieces:
         assert piece.largest <= LIMIT, piece.name
         assert np.isfinite(piece.error), piece.name
 
 
-def test_states_stay_sound(pieces: list[Piece], codec: AdaptiveCodec) -> None:
-    """Finite, energies above their floor, conversion factors of 0 to 1."""
+def test_states_stay_valid(pieces: list[Piece], codec: AdaptiveCodec) -> None:
+    """States are finite, energies above their floor, and conversion factors from 0 to 1."""
     for piece in pieces:
         assert problems(piece.state, codec.constants) == [], piece.name
 
 
-def test_a_long_silence_leaves_no_number_too_small_for_normal_floats(pieces: list[Piece]) -> None:
+def test_long_silence_leaves_no_subnormal_numbers(pieces: list[Piece]) -> None:
     assert not any(has_subnormals(piece.state) for piece in pieces if piece.name == "silence")
 
 
-def test_after_every_switch_the_predictors_find_their_way(pieces: list[Piece]) -> None:
+def test_the_predictors_recover_after_every_switch(pieces: list[Piece]) -> None:
     for piece in pieces:
         assert piece.error <= SIGNALS[piece.name][1], piece.name
 
 
-def test_lattices_begin_anew_at_switches_only(pieces: list[Piece]) -> None:
+def test_lattices_are_reset_only_at_switches(pieces: list[Piece]) -> None:
     assert sum(piece.resets for piece in pieces) <= 2 * len(pieces)
 
 
-def test_all_of_it_comes_back(codec: AdaptiveCodec) -> None:
+def test_all_of_it_is_decoded_exactly(codec: AdaptiveCodec) -> None:
     samples = np.concatenate([SIGNALS[name][0][:4000] for name in ORDER]).astype(np.int32)[:, None]
     np.testing.assert_array_equal(codec.decode(codec.encode(samples), *samples.shape), samples)
 
@@ -121,6 +121,6 @@ def test_all_of_it_comes_back(codec: AdaptiveCodec) -> None:
     ],
 )
 def test_bits_are_near_the_ideal(codec: AdaptiveCodec, name: str, most: float) -> None:
-    """From a fresh start, 20,000 samples with what it takes to learn the signal."""
+    """The bits of 20,000 samples include those needed to learn the signal from a new state."""
     samples = SIGNALS[name][0][:20_000].astype(np.int32)[:, None]
     assert codec.bits(samples) / len(samples) <= most

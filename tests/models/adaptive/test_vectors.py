@@ -1,4 +1,4 @@
-"""The vector loops against the same arithmetic written out in scalars: equal to the last bit."""
+"""The vector loops are bit-exact with the same arithmetic on scalars."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def start_of(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scalar_lattice(samples: np.ndarray, count: int, lane: int) -> np.ndarray:
-    """The recursion in float32 scalars, in the order that the vector code has."""
+    """Compute the recursion with float32 scalars, in the order of the vector code."""
     zero, one, first = np.float32(0), np.float32(1), np.float32(100)
     kf, kb = [zero] * count, [zero] * count
     energy_f, energy_b, inverse = [first] * count, [first] * count, [np.float32(0.01)] * count
@@ -81,7 +81,7 @@ def test_each_lane_of_the_lattice_is_the_scalar_recursion(count: int) -> None:
 
 
 @pytest.mark.parametrize("orders", [[6], [1, 6], [2, 3, 6]])
-def test_only_orders_that_are_asked_for_are_kept(orders: list[int]) -> None:
+def test_only_the_given_orders_are_stored(orders: list[int]) -> None:
     samples = np.rint(3000 * np.sin(np.arange(50) / 7))
     every, some = np.zeros((50, 6, LANES)), np.zeros((50, 6, LANES))
     for chosen, out in ((np.arange(1, 7), every), (np.array(orders), some)):
@@ -93,7 +93,7 @@ def test_only_orders_that_are_asked_for_are_kept(orders: list[int]) -> None:
 
 
 def test_the_lattice_predicts_like_least_squares() -> None:
-    """Order 3 against the exponentially weighted least-squares solution, computed from scratch."""
+    """Order 3 agrees with the exponentially weighted least-squares solution, computed from scratch."""
     rng = np.random.default_rng(1)
     samples = np.zeros(600)
     for t in range(3, 600):
@@ -109,7 +109,7 @@ def test_the_lattice_predicts_like_least_squares() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "lanes"), [(np.float32, SINGLES), (np.float64, BLEND)])
-def test_dot_adds_sums_side_by_side_in_halves(dtype: type, lanes: int) -> None:
+def test_dot_adds_parallel_sums_in_halves(dtype: type, lanes: int) -> None:
     rng = np.random.default_rng(2)
     a, b = rng.normal(size=64).astype(dtype), rng.normal(size=80).astype(dtype)
     sums = np.zeros(lanes, dtype)
@@ -123,7 +123,7 @@ def test_dot_adds_sums_side_by_side_in_halves(dtype: type, lanes: int) -> None:
 
 
 @pytest.mark.parametrize("start", [0, BLEND, 2 * BLEND])
-def test_rows_are_blended_from_a_place_on(start: int) -> None:
+def test_rows_are_blended_from_a_start_index(start: int) -> None:
     out, row, other = np.random.default_rng(3).normal(0, 1e5, (3, 3 * BLEND))
     expected = np.where(np.arange(len(row)) < start, out, 0.999 * row + (-0.3) * other)
     run_blend(out, 0.999, row, -0.3, other, start)

@@ -1,4 +1,4 @@
-"""Adaptive prediction as a flow step: one to one for any signal, triangular, and worth having."""
+"""Adaptive prediction as a flow step: bijective for every signal, triangular, and effective."""
 
 from __future__ import annotations
 
@@ -50,33 +50,33 @@ def test_any_samples_of_any_channels_come_back(step: Whitening, samples: np.ndar
 
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.int32, st.tuples(st.integers(0, 80), st.integers(1, 3)), elements=SAMPLES))
-def test_any_residuals_are_those_of_some_samples(step: Whitening, residual: np.ndarray) -> None:
-    """One to one both ways: so whatever a prior draws is sound, and no code is wasted."""
+def test_any_residual_belongs_to_some_samples(step: Whitening, residual: np.ndarray) -> None:
+    """The step is surjective too, so whatever a prior draws is a signal, and no code is wasted."""
     np.testing.assert_array_equal(step.forward(step.inverse(residual)), residual)
 
 
-def test_arrays_in_any_memory_order_are_taken(step: Whitening) -> None:
+def test_arrays_in_any_memory_order_are_accepted(step: Whitening) -> None:
     samples = np.stack([tone(500), tone(500, seed=1)])
     np.testing.assert_array_equal(step.forward(samples.T), step.forward(np.ascontiguousarray(samples.T)))
     assert_comes_back(step, samples.T[::3])
 
 
-def test_a_residual_depends_on_the_past_alone(step: Whitening) -> None:
+def test_a_residual_depends_only_on_the_past(step: Whitening) -> None:
     samples = np.stack([tone(400), tone(400, seed=1)], axis=1)
     other = samples.copy()
     other[250:, 0] += 1000
     first, second = step.forward(samples), step.forward(other)
     np.testing.assert_array_equal(first[:250], second[:250])
     assert not np.array_equal(first[251:], second[251:])
-    # the second channel sees the first one's sample of the same time, not the other way round
+    # the second channel sees the first one's sample at the same time, but not vice versa
     other = samples.copy()
     other[250, 1] += 1000
     assert step.forward(other)[250, 0] == first[250, 0]
 
 
-def test_what_is_left_is_the_noise(step: Whitening) -> None:
+def test_the_residual_is_the_noise(step: Whitening) -> None:
     residual = step.forward(tone(20000)[:, None])[2000:]
-    assert 40 < residual.std() < 50  # of a tone of amplitude 8000 in noise of 40
+    assert 40 < residual.std() < 50  # the signal is a tone of amplitude 8000 in noise of 40
 
 
 def test_a_copy_in_the_other_channel_leaves_almost_nothing(step: Whitening) -> None:
@@ -85,14 +85,14 @@ def test_a_copy_in_the_other_channel_leaves_almost_nothing(step: Whitening) -> N
     assert np.abs(residual[:, 1]).mean() < 0.2 * np.abs(residual[:, 0]).mean()
 
 
-def test_each_block_begins_anew(step: Whitening) -> None:
+def test_predictors_are_reset_in_each_block(step: Whitening) -> None:
     short, samples = replace(step, block_samples=300), np.stack([tone(1000), tone(1000, seed=1)], axis=1)
     blocks = [step.forward(samples[start : start + 300]) for start in range(0, 1000, 300)]
     np.testing.assert_array_equal(short.forward(samples), np.concatenate(blocks))
     np.testing.assert_array_equal(short.inverse(np.concatenate(blocks)), samples)
 
 
-def test_the_name_follows_the_settings() -> None:
+def test_the_name_depends_on_the_settings() -> None:
     config = WhiteningConfig(kind="adaptive")
     names = {build_whitening(replace(config, **change)).name for change in ({}, {"stages": 65}, {"floor": 0.02})}
     assert len(names) == 3
@@ -100,7 +100,7 @@ def test_the_name_follows_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"stages": 0}, "whitening.stages=0"),
         ({"experts": [[0, 65]]}, "stages=64"),
@@ -108,9 +108,9 @@ def test_the_name_follows_the_settings() -> None:
         ({"filter_rates": [0.1]}, "whitening.filter_rates"),
     ],
 )
-def test_what_cannot_be_built_is_told(change: dict[str, Any], said: str) -> None:
+def test_impossible_settings_are_named(change: dict[str, Any], message: str) -> None:
     config = replace(WhiteningConfig(kind="adaptive"), **change)
-    assert any(said in problem for problem in whitening_problems(config))
+    assert any(message in problem for problem in whitening_problems(config))
 
 
 def test_the_default_configurations_are_sound() -> None:

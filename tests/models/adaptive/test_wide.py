@@ -1,4 +1,4 @@
-"""Samples of more than 16 bits in one message: they come back, and their low bits help."""
+"""Samples of more than 16 bits in one message: they are decoded exactly, and their low bits help."""
 
 from __future__ import annotations
 
@@ -58,7 +58,11 @@ def test_without_low_bits_it_is_the_same_message(fast: AdaptiveCodec, low_bits: 
 
 
 def band_limited(count: int, noise: float) -> np.ndarray:
-    """24 bits: loud below an eighth of the rate, and nothing above but noise of so many steps of 24 bits."""
+    """Return 24-bit samples that are loud below an eighth of the rate, with only noise above.
+
+    Args:
+        noise: standard deviation of the noise, in 24-bit steps.
+    """
     rng = np.random.default_rng(0)
     spectrum = np.fft.rfft(rng.normal(0, 1, count))
     spectrum[count // 16 :] = 0
@@ -68,7 +72,7 @@ def band_limited(count: int, noise: float) -> np.ndarray:
 
 
 def test_low_bits_tell_where_the_spectrum_is_empty(fast: AdaptiveCodec) -> None:
-    """Of 16 bits alone the predictors see the noise of rounding there. Those below cost less than they have."""
+    """With 16 bits alone, predictors see rounding noise there; the low bits cost fewer bits than their number."""
     samples = band_limited(20_000, 4)
     payload = encode_block(fast, samples, 24)
     np.testing.assert_array_equal(decode_block(fast, payload, *samples.shape, 24), samples)
@@ -79,7 +83,7 @@ def test_low_bits_tell_where_the_spectrum_is_empty(fast: AdaptiveCodec) -> None:
 
 
 def test_stretches_without_low_bits_cost_none(fast: AdaptiveCodec) -> None:
-    """A fade makes 24 bits of 16; what follows it has 16."""
+    """A fade turns 16 bits into 24; the samples after it have 16."""
     samples = speech(3 * LOW_SEGMENT)[:, None] * 256
     samples[:1000] += np.random.default_rng(1).integers(0, 256, (1000, 1)).astype(np.int32)
     samples[-1] = -(2**23)
