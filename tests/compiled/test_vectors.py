@@ -1,4 +1,4 @@
-"""Helpers shared by vector code; the instructions are tested with the loops that use them."""
+"""What vector code of all loops shares; its instructions are tested where loops use them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from idf.compiled.vectors import aligned
 
 
-def test_aligned_copies_start_at_a_cache_line() -> None:
+def test_aligned_copies_begin_with_a_cache_line() -> None:
     for dtype in (np.int16, np.float32, np.float64):
         values = np.arange(35, dtype=dtype).reshape(5, 7)
         copy = aligned(values)
