@@ -151,7 +151,7 @@ def _product(matrix: Array, vector: Array, known: int, out: Array) -> None:
 
 @compiled_step
 def _downdate(matrix: Array, gain: Array, growth: float) -> None:
-    """Set matrix ← (matrix − gain gainᵀ) · growth, the last part of a step of recursive least squares."""
+    """matrix ← (matrix − gain gainᵀ) · growth, which ends a step of recursive least squares."""
     order = gain.shape[0]
     for i in range(order):
         own, row = gain[i], matrix[i]
@@ -240,7 +240,7 @@ def _predict(t: int, constants: Any, state: Any) -> float:
 
 @compiled_step
 def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> None:
-    """Update the state with sample x, whose prediction was ``expected``."""
+    """Update everything with sample x, of which ``expected`` was predicted."""
     now, p, sizes, history, order = state.now, state.predictions, state.sizes, state.history, constants.means.shape[0]
     now[COUNT] = now[COUNT] * MEMORY + 1.0
     now[SIZE] = now[SIZE] * _NOISE_MEMORY + min(abs(x - expected), _LOUDEST)
@@ -259,7 +259,7 @@ def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> Non
 
 @compiled_step
 def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, state: Any) -> None:
-    """Do a step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise)."""
+    """One step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise)."""
     weights, covariance, gain, history = state.weights, state.covariance, state.gain, state.history
     errors = state.errors
     order, classes = weights.shape
@@ -271,7 +271,7 @@ def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, s
     if not power > 0.0:
         _reset_classes(constants, state)
         return
-    # The bound keeps the covariance from growing without limit in silence.
+    # Without an input the covariance would grow for ever.
     growth = 1.0 / FORGETTING if trace < constants.trace else 1.0
     inverse, root = 1.0 / power, 1.0 / np.sqrt(power)
     for k in range(classes):
