@@ -1,20 +1,20 @@
-"""Two arithmetics for the same networks: differentiable for training, exact for coding.
+"""Two arithmetics for one network: differentiable to train, exact to code.
 
-Every net, flow and prior of this package is written once, with the few operations of
+Every net, flow and prior of this package is written once, against the few operations of
 :class:`Arithmetic`, and runs under either of
 
 * :class:`idf.arithmetic.differentiable.Differentiable`: float32 TensorFlow with straight-through
   rounding, for training and for the likelihood that training reports;
-* :class:`idf.arithmetic.exact.Exact`: fixed-point values in NumPy float64, for coding.
+* :class:`idf.arithmetic.exact.Exact`: NumPy float64 that carries fixed point, for coding.
 
-**Why the exact arithmetic gives the same bits everywhere.** Weights and activations are integers
-times 2**-bits. In every reduction (``matmul``, ``sum``) the products and all partial sums are integers
-below 2**53 times a power of two, hence exactly representable. The order of summation, threads, vector
-width and fused multiply-add therefore cannot change the result. Everything else is elementwise
-``+ - * /``, ``sqrt``, comparisons and rounding, which IEEE 754 defines to the last bit. No library's
-exponential or logarithm is used: levels come from a table of thresholds, and
-:mod:`idf.arithmetic.logarithms` computes both functions with elementary operations in a fixed order.
-Non-linearities are the piecewise quadratics below, which training uses too, so coding loses nothing.
+**Why the exact one gives the same bits everywhere.** Weights and activations are integers times
+2**-bits. In every reduction (``matmul``, ``sum``) the products and all partial sums are integers
+below 2**53 times a power of two, hence exactly representable: the order of summation, threads,
+vector width and fused multiply-add cannot change the result. Outside reductions only elementwise
+``+ - * /``, ``sqrt``, comparisons and rounding occur, which IEEE 754 defines to the last bit.
+No library's exponential or logarithm occurs: levels come from a table of thresholds, and
+:mod:`idf.arithmetic.logarithms` makes both from elementary operations in a fixed order. Non-linearities
+are the piecewise quadratics below, which training uses as well, so nothing is lost at the switch.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Arithmetic(Protocol):
 
 
 def unit_formula(a: Arithmetic, x: Array) -> Array:
-    """Return ``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``, on the activation grid.
+    """``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``, on the activation grid.
 
     A piecewise quadratic replacement for ELU without an exponential: slope 1 from 0 upwards, constant -1 up to -2.
     """

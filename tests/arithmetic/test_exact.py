@@ -79,7 +79,7 @@ def test_gate_follows_tanh_times_sigmoid() -> None:
     assert np.abs(gate(A, signal, control) - exact).max() < 0.12
 
 
-def test_the_compiled_activation_equals_the_formula() -> None:
+def test_the_compiled_activation_is_the_formula() -> None:
     x = np.random.default_rng(0).normal(size=(40, 50)).T * 40
     assert np.array_equal(A.unit(x), unit_formula(A, x))
 

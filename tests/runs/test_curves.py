@@ -44,7 +44,7 @@ def write(folder: Path, lines: list[dict[str, Any]]) -> Path:
 
 
 def check(paths: list[Path]) -> None:
-    """Check that every figure is a well-formed, non-empty SVG and a complete PNG."""
+    """Every picture is there as a well-formed SVG with something drawn and as a whole PNG."""
     for path in paths:
         data = path.read_bytes()
         if path.suffix == ".svg":
