@@ -133,7 +133,7 @@ def test_json_of_every_file(idf: Idf, tree: Path, wav: Path) -> None:
         **{"a.wav": "done", "b.BWF": "done"},
         **{"bad.wav": "failed", "c.wav": "skipped"},
     }
-    assert "no WAV, AIFF" in facts["bad.wav"]["error"]
+    assert "not a WAV, AIFF" in facts["bad.wav"]["error"]
     assert (facts["a.wav"]["bytes_before"], facts["a.wav"]["samples"]) == ((tree / "a.wav").stat().st_size, 3000)
     assert facts["a.wav"]["bytes_after"] == (tree / "a.idf").stat().st_size
     assert facts["a.wav"]["target"] == str(tree / "a.idf")

@@ -137,7 +137,7 @@ def test_one_bad_file_does_not_stop_the_others(idf: Idf, wav: Path, tmp_path: Pa
     (tmp_path / "bad.wav").write_text("this is no sound")
     done = idf("compress", tmp_path / "bad.wav", tmp_path / "missing.wav", wav)
     assert done.status == 1
-    assert "bad.wav: no WAV, AIFF, CAF, W64 or FLAC file" in done.err
+    assert "bad.wav: not a WAV, AIFF, CAF, W64 or FLAC file" in done.err
     assert "missing.wav: no such file" in done.err
     assert (tmp_path / "in.idf").exists()
 
@@ -187,7 +187,7 @@ def test_a_bar_is_shown_to_who_looks(idf: Idf, wav: Path, tmp_path: Path, monkey
     assert done.status == 1
     assert "compressing" in done.err
     assert "100 %" in done.err
-    assert "bad.wav: no WAV, AIFF, CAF, W64 or FLAC file" in done.err
+    assert "bad.wav: not a WAV, AIFF, CAF, W64 or FLAC file" in done.err
     assert "other.wav: done in" in done.err
     assert "compressing" not in idf("compress", "-qf", wav).err
 

@@ -137,7 +137,7 @@ def test_sources_that_cannot_be_read(codec: Any, tmp_path: Path) -> None:
             convert(codec, tmp_path / "missing", tmp_path / "target")
         with pytest.raises(DataError, match="is a folder"):
             convert(codec, tmp_path, tmp_path / "target")
-    with pytest.raises(DataError, match=r"text\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported"):
+    with pytest.raises(DataError, match=r"text\.wav: not a WAV, AIFF, CAF, W64 or FLAC file; supported"):
         compress_file(codec, tmp_path / "text.wav", tmp_path / "target")
     with pytest.raises(DataError, match=r"empty\.wav: the file is empty"):
         compress_file(codec, tmp_path / "empty.wav", tmp_path / "target")
@@ -163,7 +163,7 @@ def test_32_bits_come_back_byte_for_byte(codec: Any, tmp_path: Path, subtype: st
         compress_file(codec, tmp_path / "in.wav", tmp_path / "a.idf", existing="replace", jobs=jobs)
         decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.wav", existing="replace", jobs=jobs)
         assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "in.wav").read_bytes()
-    with pytest.raises(OutputError, match=r"FLAC cannot hold this audio here .* write a \.wav file"):
+    with pytest.raises(OutputError, match=r"the FLAC encoder does not support this audio .* write a \.wav file"):
         decompress_file(codec, tmp_path / "a.idf", tmp_path / "out.flac")
     assert names(tmp_path) == ["a.idf", "in.wav", "out.wav"]
 
