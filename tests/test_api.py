@@ -128,7 +128,7 @@ def test_indices_are_those_of_arrays(stereo: np.ndarray, index: Any) -> None:
 def test_other_indices_are_refused(stereo: np.ndarray) -> None:
     with idf.open(io.BytesIO(idf.compress(stereo[:9, 0], 8000))) as reader:
         for index in ("1", 1.0, None, [1, 2], np.array([1]), True, ()):
-            with pytest.raises(TypeError, match="whole numbers, slices"):
+            with pytest.raises(TypeError, match="integers, slices"):
                 reader[index]
         for index in (9, -10, (3, 0), (slice(2), 1)):
             with pytest.raises(IndexError):
@@ -211,7 +211,7 @@ def test_files_where_arrays_may_stand(tmp_path: Path, suffix: str) -> None:
         assert rate_hz == 8000
     for packed in (tmp_path / "a.idf", str(tmp_path / "a.idf"), io.BytesIO((tmp_path / "a.idf").read_bytes())):
         np.testing.assert_array_equal(idf.decompress(packed)[0], np.arange(500))
-    with pytest.raises(DataError, match="leave rate_hz out"):
+    with pytest.raises(DataError, match="omit it for a file"):
         idf.compress(path, 8000)
     with pytest.raises(DataError, match="no such file"):
         idf.compress(tmp_path / "none.wav")

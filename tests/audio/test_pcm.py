@@ -59,7 +59,7 @@ def test_write_wav16_refuses_what_is_not_16_bit(tmp_path: Path, samples: npt.NDA
 
 def test_write_wav16_to_an_impossible_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="a file exists where a folder is needed"):
         write_wav16(tmp_path / "file" / "x.wav", SAMPLES, 8000)
 
 
@@ -123,14 +123,18 @@ def test_other_containers_whatever_they_are_called(tmp_path: Path, kind: str) ->
 def test_an_unknown_container_under_a_wav_name(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.zeros(100, np.int16), 8000, subtype="PCM_16", format="AU")
-    with pytest.raises(DataError, match=r"clip\.wav: not a WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
+    with pytest.raises(
+        DataError, match=r"clip\.wav: not a WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"
+    ):
         read_pcm16(path)
 
 
 def test_not_audio(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     path.write_text("this is no audio at all")
-    with pytest.raises(DataError, match=r"clip\.wav: not a WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
+    with pytest.raises(
+        DataError, match=r"clip\.wav: not a WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"
+    ):
         read_pcm16(path)
 
 

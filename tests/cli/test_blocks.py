@@ -55,7 +55,7 @@ def test_a_flac_becomes_wav(idf: Callable[..., object], tmp_path: Path) -> None:
     assert idf("decompress", "--blocks", 3, tmp_path / "a.idf").status == 0
     assert (tmp_path / "a.blocks3.wav").exists()
     refused = idf("decompress", "--blocks", 3, tmp_path / "a.idf", "-o", tmp_path / "b.flac")
-    assert (refused.status, "name a .wav file" in refused.err) == (1, True)
+    assert (refused.status, "give a .wav file" in refused.err) == (1, True)
 
 
 @pytest.mark.parametrize(("blocks", "status"), [("8", 1), ("0", 2), ("-3", 2), ("all", 2)])

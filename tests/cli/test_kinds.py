@@ -42,7 +42,7 @@ def test_files_come_back_to_the_byte(idf: Idf, tmp_path: Path, name: str, jobs: 
     kind = KINDS["aiff" if "AI" in name.upper() else path.suffix[1:].lower()]
     facts = json.loads(idf("info", "--json", packed).out)
     assert (facts["original"], facts["name"], facts["samples"]) == (kind.lower(), name, 2001)
-    assert f"{name} ({kind}, its own header kept)" in idf("info", packed).out.decode()
+    assert f"{name} ({kind}, header stored)" in idf("info", packed).out.decode()
 
 
 @pytest.mark.parametrize("name", ODD)

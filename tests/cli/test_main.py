@@ -205,7 +205,7 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     soundfile.write(tmp_path / "b.flac", np.arange(100, dtype=np.int16), 8000)
     idf(tmp_path / "b.flac")
     listed = idf("info", tmp_path / "in.idf", tmp_path / "b.idf").out
-    assert b"WAV, plain header" in listed
+    assert b"WAV, standard header" in listed
     assert b"FLAC, its metadata kept" in listed
     (models / "default.idfm").unlink()
     assert b"not installed" in idf("info", tmp_path / "in.idf").out
@@ -244,7 +244,7 @@ def test_salvage(idf: Idf, wav: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.wav").exists()
     done = idf("decompress", "--salvage", tmp_path / "in.idf", "-o", tmp_path / "out.wav")
     assert done.status == 1
-    assert "0 of 3000 samples were salvaged; silent now: 0 to 2999 (0.00 s to 0.38 s)" in done.err
+    assert "0 of 3000 samples were salvaged; now silent: 0 to 2999 (0.00 s to 0.38 s)" in done.err
     samples, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="int16")
     assert (len(samples), rate_hz, samples.any()) == (3000, 8000, False)
 

@@ -72,7 +72,7 @@ def test_warm_up_of_models_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     codec = Codec(b"three")
     monkeypatch.setattr(ready.registry, "load_model", lambda path: codec)
     assert main(["warm-up", "fast"]) == 0
-    assert capsys.readouterr().out.startswith("fast: compiled\nkept in ")
+    assert capsys.readouterr().out.startswith("fast: compiled\nstored in ")
     assert sorted(codec.compiled) == ["decode", "encode"]
     assert main(["warm-up", "fast"]) == 0
     assert capsys.readouterr().out.startswith("fast: ready\n")
