@@ -65,7 +65,7 @@ def test_blocks_of_a_length(tmp_path: Path) -> None:
     for seconds in (0, -1, float("nan"), 0.09, 1e9):
         with pytest.raises(DataError, match=r"choose 0\.1 to"):
             idf.compress(samples, 8000, block_seconds=seconds)
-    with pytest.raises(DataError, match="leave it out"):
+    with pytest.raises(DataError, match="omit the block length"):
         idf.compress(samples, 2**32 - 1, block_seconds=0.1)
 
 
@@ -237,10 +237,10 @@ def test_files_and_paths_together(tmp_path: Path) -> None:
         idf.decompress_file(memory, tmp_path / f"b.{kind}")
         assert soundfile.info(tmp_path / f"b.{kind}").format == kind.upper()
     memory.seek(0)
-    with pytest.raises(OutputError, match=r"\.mp3 files are not what is written here"):
+    with pytest.raises(OutputError, match=r"cannot write \.mp3 files"):
         idf.decompress_file(memory, tmp_path / "b.mp3")
     for source in (wav, io.BytesIO(wav.read_bytes())):
-        with pytest.raises(OutputError, match=r"c\.wav is a name for sound"):
+        with pytest.raises(OutputError, match=r"c\.wav: \.wav is a suffix of audio files"):
             idf.compress_file(source, tmp_path / "c.wav")
 
 

@@ -64,7 +64,7 @@ def test_numbers_that_are_wrong_are_explained(
 ) -> None:
     result = idf("decompress", f"--blocks={blocks}", compressed)
     assert result.status == status
-    assert ("has 7 latent blocks, so 8 cannot be had; take 1 to 7" in result.err) == (status == 1)
+    assert ("has 7 latent blocks, not 8; choose 1 to 7" in result.err) == (status == 1)
     assert len(list(compressed.parent.glob("*.wav"))) == 1
 
 

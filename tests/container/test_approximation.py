@@ -140,7 +140,7 @@ def test_a_file_that_does_not_decode_exactly_is_an_error(tiny: WindowCodec) -> N
 def test_codecs_that_have_no_blocks_or_not_so_many(tiny: WindowCodec, codec: object) -> None:
     assert partial_codec(tiny, BLOCKS) is tiny
     for wrong in (0, -1, BLOCKS + 1):
-        with pytest.raises(DataError, match=f"has 7 latent blocks, so {wrong} cannot be had; take 1 to 7"):
+        with pytest.raises(DataError, match=f"has 7 latent blocks, not {wrong}; choose 1 to 7"):
             partial_codec(tiny, wrong)
-    with pytest.raises(RunError, match="no latent blocks; take a window flow"):
+    with pytest.raises(RunError, match="no latent blocks; use a window flow"):
         partial_codec(codec, 1)  # type: ignore[arg-type]

@@ -279,7 +279,7 @@ def test_foreign_files_and_versions() -> None:
     with pytest.raises(ValueError, match="8 bytes"):
         replace(HEADER, fingerprint=b"short")
     for name in (b"a/b", b"a\0", b"..", b"x" * 256):
-        with pytest.raises(ValueError, match="no name of a file"):
+        with pytest.raises(ValueError, match="not a file name"):
             replace(HEADER, name=name)
 
 

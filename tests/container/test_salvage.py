@@ -119,7 +119,7 @@ def test_one_wrong_byte_in_the_header_is_mended(small: Any, whole: bytes) -> Non
         samples, loss = salvage(small, bytes(data))
         np.testing.assert_array_equal(samples, SAMPLES)
         assert loss.ranges == ()
-        assert loss.notes == (f"byte {place} of the header was wrong and is mended",)
+        assert loss.notes == (f"byte {place} of the header was wrong and has been repaired",)
     data = bytearray(whole)
     data[9] ^= 1
     data[17] ^= 1
@@ -139,7 +139,7 @@ def test_a_wav_around_is_kept_as_far_as_it_is_whole(small: Any) -> None:
     assert out.getvalue() == wav
     for place, note, expected in (
         (header_bytes(whole) + 20, "original's header is damaged", head + pcm + b"the tail"),
-        (whole.index(b"the tail"), "followed the samples in the original is damaged", wav[: -len(b"the tail")]),
+        (whole.index(b"the tail"), "bytes after the samples are damaged", wav[: -len(b"the tail")]),
     ):
         data = bytearray(whole)
         data[place] ^= 1
