@@ -49,7 +49,10 @@ def test_damage_costs_a_block_and_salvage_says_when(idf: Idf, four_seconds: Path
     ("seconds", "message"),
     [
         *((text, "give 0.1 or more") for text in ("0", "0.09", "-1", "nan", "inf", "1e999", "two", "")),
-        ("9", "blocks of 9 s are not possible: at 8000 Hz this model has blocks of 0.1 s to 65536 samples; choose 0.1 to 8.19 s"),
+        (
+            "9",
+            "blocks of 9 s are not possible: at 8000 Hz this model has blocks of 0.1 s to 65536 samples; choose 0.1 to 8.19 s",
+        ),
     ],
 )
 def test_lengths_that_cannot_be_had(idf: Idf, four_seconds: Path, seconds: str, message: str) -> None:

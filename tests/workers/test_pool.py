@@ -136,7 +136,7 @@ def test_a_killed_process_is_named_and_replaced() -> None:
             waiting = pool.submit(codec.encode, seconds(60))
             wait_until(lambda: bool(codec._busy))
             os.kill(number, signal.SIGKILL)
-            with pytest.raises(WorkerError, match=r"ended from outside \(SIGKILL\).* use fewer --jobs"):
+            with pytest.raises(WorkerError, match=r"killed from outside \(SIGKILL\).* use fewer --jobs"):
                 waiting.result()
         other = int(codec.encode(seconds(0)))
         assert other != number
