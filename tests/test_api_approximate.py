@@ -1,4 +1,4 @@
-"""The first blocks of a file, for programs."""
+"""Reconstruction from the first blocks of a file in the Python API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house: which module may import which. One floor knows the floors below it, and nobody goes round in circles."""
+"""Layering: a module imports only from its own layer and those below, and never in a circle."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ FLOORS = (
         "cli",
     ),
 )
-"""Folders and modules of ``idf``, the lowest first."""
+"""Layers of ``idf``, the lowest first."""
 APART = [("flows", "priors"), ("container", "models"), ("container", "datasets")]
-"""Neighbours that do not know each other, whichever is listed first."""
+"""Parts of the same layer that must not import each other."""
 DISPATCHERS = {
     "idf.coding.coders": set(),
     "idf.models.build": set(),
     "idf.models.load": {"idf.models.registry"},
     "idf.training.families.load": {"idf.training.session"},
 }
-"""What chooses among families or coders; and who may import it without standing on a higher floor."""
+"""Modules that choose among families or coders, and what may import them without being on a higher layer."""
 
 
 def module_name(path: Path) -> str:
@@ -70,7 +70,7 @@ MODULES["train"] = ROOT / "train.py"
 
 
 def imported(path: Path) -> set[str]:
-    """All modules of ours that a file imports, deferred and for types only as well."""
+    """Return all project modules that a file imports, including deferred and type-only imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -106,7 +106,7 @@ def test_no_circles() -> None:
 
 
 def test_nobody_imports_from_a_higher_floor() -> None:
-    # the package itself is light: its names load on demand
+    # the package itself is light, because its names load on demand
     wrong = [
         f"{name} imports {other}"
         for name, others in GRAPH.items()
@@ -131,7 +131,7 @@ def test_some_floors_are_apart() -> None:
             for to in GRAPH[name]
             if to.startswith(f"idf.{other}")
         }
-        assert not wrong, f"{one} does not know {other}: {wrong}"
+        assert not wrong, f"{one} must not import {other}: {wrong}"
 
 
 @pytest.mark.parametrize("dispatcher", DISPATCHERS)

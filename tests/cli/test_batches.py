@@ -1,4 +1,4 @@
-"""Folders and many files: what is taken, what is passed over and named, what is said of each."""
+"""Folders and many files: which files are processed, which are ignored, and what is reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tree(wav: Path, tmp_path: Path) -> Path:
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Root may read every folder, so the system is made to refuse."""
+    """Make a folder unreadable. Root can read every folder, so the refusal is simulated."""
     scandir = os.scandir
 
     def refuse(path: Any = ".") -> Any:

@@ -1,4 +1,4 @@
-"""``--block SECONDS``: how much damage costs, and what is refused."""
+"""``--block SECONDS``: the cost of damage, and invalid lengths."""
 
 from __future__ import annotations
 

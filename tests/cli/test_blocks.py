@@ -1,4 +1,4 @@
-"""``idf decompress --blocks``: what the first latent blocks tell, under a name of its own."""
+"""``idf decompress --blocks``: reconstruction from the first latent blocks, under a separate name."""
 
 from __future__ import annotations
 

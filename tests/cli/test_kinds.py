@@ -1,4 +1,4 @@
-"""AIFF, CAF and W64 through the command: restored to the byte, or written of files of other kinds."""
+"""AIFF, CAF and W64 with the command: restored byte for byte, or written from files of other kinds."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_8_and_32_bits_and_floats(idf: Idf, tmp_path: Path, old: str, new: str, 
 
 
 def test_an_unknown_length_is_known_at_the_end(idf: Idf, tmp_path: Path) -> None:
-    """A WAV that was written to a pipe, as kinds of files that count their samples."""
+    """A WAV file written to a pipe, restored as kinds of files that state their length."""
     data = made(tmp_path / "x.wav")
     (tmp_path / "x.wav").write_bytes(data[:40] + b"\xff\xff\xff\xff" + data[44:])
     idf("-q", tmp_path / "x.wav")

@@ -1,4 +1,4 @@
-"""What a file is called when it comes back, what is written under a name, and what is said of what is not kept."""
+"""Names of restored files, the format that a name selects, and reports of what is not restored."""
 
 from __future__ import annotations
 

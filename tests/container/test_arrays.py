@@ -1,4 +1,4 @@
-"""Whole clips through the container: every kind of signal, exactly, and what it costs."""
+"""Clips in memory: exact round trips of all kinds of signals, and file sizes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_any_signal_is_exact_and_never_costs_much(make_codec: Any, name: str, bi
     data = compress_array(codec, samples, audio_format)
     np.testing.assert_array_equal(decompress_array(codec, data)[0], samples)
     raw = samples.size * bits // 8
-    assert len(data) <= raw + 100  # promised are 0.1 % and 256 bytes
+    assert len(data) <= raw + 100  # the promise is 0.1 % plus 256 bytes
     if name in ("silence", "constant"):
         assert 8 * (len(data) - DIGEST_BYTES) / samples.size < 0.01
     if name == "±1 noise" and bits == 16:
@@ -128,7 +128,7 @@ def test_another_model_is_refused(codec: Any, make_codec: Any, speechlike: Speec
 
 @dataclass(frozen=True)
 class Misbehaving:
-    """A codec under the right fingerprint that decodes to something else."""
+    """A codec with the right fingerprint that decodes to something else."""
 
     good: Any
     result: np.ndarray

@@ -118,7 +118,7 @@ def test_damage_names_the_file_and_leaves_nothing(codec: Any, wav: Path, tmp_pat
     compress_file(codec, wav, compressed)
     data = bytearray(compressed.read_bytes())
     with open(compressed, "rb") as file:
-        data[int(read_index(file).starts[2]) + 30] ^= 1  # after two good blocks were written
+        data[int(read_index(file).starts[2]) + 30] ^= 1  # after two good blocks have been written
     compressed.write_bytes(data)
     for name in ("out.wav", "out.flac"):
         with pytest.raises(FormatError, match=r"a\.idf: the block of samples 2000 to 2499"):
@@ -203,7 +203,7 @@ def test_a_full_disk_leaves_nothing(codec: Any, wav: Path, tmp_path: Path, monke
 
 
 class Forgetful:
-    """A faulty codec: what it decodes is not what it encoded."""
+    """A faulty codec that does not decode what it encoded."""
 
     def __init__(self, good: Any, wrong: int) -> None:
         self._good, self._wrong = good, wrong
@@ -231,7 +231,7 @@ def test_what_does_not_come_back_is_never_kept(codec: Any, wav: Path, tmp_path: 
 
 
 def test_files_are_checked_while_they_are_written(make_codec: Any, wav: Path, tmp_path: Path) -> None:
-    """The first block is decoded before the last one is encoded: that one waits for it here."""
+    """The first block is decoded before the last one is encoded, which waits for it here."""
     codec, decoded, encoded = make_codec(chunk_samples=300), threading.Event(), itertools.count(1)
 
     class Patient(Forgetful):
@@ -274,7 +274,7 @@ def test_progress_tells_every_sample(codec: Any, wav: Path, tmp_path: Path) -> N
 
 
 def test_memory_does_not_grow_with_length(make_codec: Any, tmp_path: Path) -> None:
-    """8 MB of sound through blocks of 2 kB."""
+    """Compress 8 MB of audio in blocks of 2 kB."""
     import tracemalloc
 
     codec = make_codec(chunk_samples=1000)

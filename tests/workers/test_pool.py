@@ -1,4 +1,4 @@
-"""Codecs in other processes: the same bytes, and what happens when a process goes."""
+"""Codecs in worker processes: the same bytes, and what happens when a process is killed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shared(tiny: WindowCodec) -> Iterator[Any]:
 
 
 class Slow:
-    """A codec that takes as long as it is told, and tells its process."""
+    """A codec that takes a given time and returns its process id."""
 
     fingerprint, chunk_samples, joins_channels, max_low_bits = bytes(16), 1000, False, 0
 
@@ -72,7 +72,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def is_gone(number: int) -> bool:
-    """Whether there is no such process any more."""
+    """Return whether the process no longer exists."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
@@ -140,7 +140,7 @@ def test_a_killed_process_is_named_and_replaced() -> None:
                 waiting.result()
         other = int(codec.encode(seconds(0)))
         assert other != number
-        os.kill(other, signal.SIGKILL)  # while it is idle: nothing is lost
+        os.kill(other, signal.SIGKILL)  # killed while idle: nothing is lost
         wait_until(lambda: not codec._idle[0].is_alive)
         assert int(codec.encode(seconds(0))) not in (number, other)
 
