@@ -78,7 +78,7 @@ def bands_codec() -> ChunkCodec:
 
 def container(data: bytes) -> None:
     """Read a whole file sequentially and by index, after correcting checksums, which would hide everything else."""
-    data = with_right_checksums(data)
+    data = with_correct_checksums(data)
     for read in (_forwards, _by_index):
         try:
             read(data)
@@ -89,7 +89,7 @@ def container(data: bytes) -> None:
 def salvage(data: bytes) -> None:
     """Salvage a whole file. Slower than :func:`container`, because headers are repaired by trial and error."""
     with contextlib.suppress(FormatError, DataError, Enough):
-        salvage_stream(codec(), io.BytesIO(with_right_checksums(data)), _Limited().write)
+        salvage_stream(codec(), io.BytesIO(with_correct_checksums(data)), _Limited().write)
 
 
 def planes(data: bytes, model: ChunkCodec | None = None) -> None:
@@ -287,7 +287,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def with_right_checksums(data: bytes) -> bytes:
+def with_correct_checksums(data: bytes) -> bytes:
     """Return the file with our model's fingerprint and with correct CRCs in all parts that can be found."""
     fixed = bytearray(data)
     fixed[:5] = records.MAGIC + bytes([records.VERSION])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.paths import ROOT
 
-FLOORS = (
+LAYERS = (
     *(
         "errors",
         "installed",
@@ -47,7 +47,7 @@ FLOORS = (
 )
 """Layers of ``idf``, the lowest first."""
 APART = [("flows", "priors"), ("container", "models"), ("container", "datasets")]
-"""Parts of the same layer that must not import each other."""
+"""Layers that must not import each other in either direction."""
 DISPATCHERS = {
     "idf.coding.coders": set(),
     "idf.models.build": set(),
@@ -86,15 +86,15 @@ def imported(path: Path) -> set[str]:
 GRAPH = {name: imported(path) - {name} for name, path in MODULES.items()}
 
 
-def floor(name: str) -> int:
+def layer(name: str) -> int:
     top = name.split(".")
     if top[0] != "idf":
-        return len(FLOORS) + 1
-    return FLOORS.index(top[1]) if len(top) > 1 and top[1] in FLOORS else len(FLOORS)
+        return len(LAYERS) + 1
+    return LAYERS.index(top[1]) if len(top) > 1 and top[1] in LAYERS else len(LAYERS)
 
 
-def test_every_module_stands_on_a_floor() -> None:
-    elsewhere = {name for name in MODULES if name.startswith("idf.") and name.split(".")[1] not in FLOORS}
+def test_every_module_is_in_a_layer() -> None:
+    elsewhere = {name for name in MODULES if name.startswith("idf.") and name.split(".")[1] not in LAYERS}
     assert elsewhere == {"idf.__main__"}
 
 
@@ -105,13 +105,13 @@ def test_no_circles() -> None:
         raise AssertionError(" imports ".join(reversed(error.args[1]))) from None
 
 
-def test_nobody_imports_from_a_higher_floor() -> None:
+def test_no_module_imports_from_a_higher_layer() -> None:
     # the package itself is light, because its names load on demand
     wrong = [
         f"{name} imports {other}"
         for name, others in GRAPH.items()
         for other in others
-        if floor(other) > floor(name) and other != "idf"
+        if layer(other) > layer(name) and other != "idf"
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -122,7 +122,7 @@ def test_the_configuration_imports_errors_only() -> None:
     assert not {other for other in wrong if not other.startswith(allowed)}
 
 
-def test_some_floors_are_apart() -> None:
+def test_some_layers_are_apart() -> None:
     for one, other in [*APART, *((b, a) for a, b in APART)]:
         wrong = {
             name
@@ -138,7 +138,7 @@ def test_some_floors_are_apart() -> None:
 def test_dispatchers_are_imported_from_above_only(dispatcher: str) -> None:
     assert dispatcher in MODULES
     users = {name for name, others in GRAPH.items() if dispatcher in others}
-    assert {name for name in users if floor(name) <= floor(dispatcher)} <= DISPATCHERS[dispatcher]
+    assert {name for name in users if layer(name) <= layer(dispatcher)} <= DISPATCHERS[dispatcher]
 
 
 def test_about_a_dozen_files_at_one_level() -> None:

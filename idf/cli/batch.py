@@ -70,7 +70,7 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
                     processes.close()  # otherwise the pool would wait for files in progress
                     pool.shutdown(cancel_futures=True)
                     raise
-    report.summary(time.perf_counter() - started, plan.passed_over)
+    report.summary(time.perf_counter() - started, plan.ignored)
     return 1 if report.totals.failed else 0
 
 

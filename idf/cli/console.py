@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from idf.cli.ends import end_if_told, say
+from idf.cli.ends import end_if_signalled, say
 from idf.cli.plan import Task, names
 from idf.container.stream import Size
 from idf.text import printable
@@ -137,11 +137,11 @@ class Report:
 
     def advance(self, samples: int) -> None:
         """Advance the progress bar by ``samples``. Raises :class:`idf.errors.Stopped` if a signal has arrived."""
-        end_if_told()
+        end_if_signalled()
         if self._bar is not None:
             self._bar.advance(self._task, samples)
 
-    def summary(self, seconds: float, passed_over: Sequence[str]) -> None:
+    def summary(self, seconds: float, ignored: Sequence[str]) -> None:
         """Print the final table (a row for each file, unless there are many, and a total) and a line of counts."""
         totals = self.totals
         if self.quiet:
@@ -151,13 +151,13 @@ class Report:
             if len(self._rows) > 1:
                 rows.append((f"{totals.files} files", *columns(totals.samples, totals, seconds)))
             self._say("\n".join(table([HEADINGS, *rows])))
-        if totals.files + totals.failed + totals.skipped > 1 or totals.skipped or passed_over:
+        if totals.files + totals.failed + totals.skipped > 1 or totals.skipped or ignored:
             self._say(
                 f"{totals.files} done, {totals.skipped} skipped, {totals.failed} failed; "
-                f"{amount(totals.before)} before, {amount(totals.after)} after{self._passed(passed_over)}"
+                f"{amount(totals.before)} before, {amount(totals.after)} after{self._ignored(ignored)}"
             )
 
-    def _passed(self, paths: Sequence[str]) -> str:
+    def _ignored(self, paths: Sequence[str]) -> str:
         if not paths:
             return ""
         shown = names([printable(path) for path in paths], len(paths) if self.verbose else 6)

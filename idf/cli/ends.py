@@ -73,30 +73,30 @@ def standard_streams() -> Iterator[None]:
                 os.close(null)
 
 
-_told: int | None = None
+_signal: int | None = None
 """The signal that asked the command to end."""
 
 
-def end_if_told() -> None:
+def end_if_signalled() -> None:
     """Raise :class:`Stopped` if a signal has arrived. Called between blocks, in any thread.
 
     This is needed because an exception from a signal handler is lost inside a destructor or a C callback.
     """
-    if _told is not None:
-        raise Stopped(_told)
+    if _signal is not None:
+        raise Stopped(_signal)
 
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Handle SIGTERM and SIGHUP like Ctrl-C, so that unfinished files are removed.
 
-    Inside, :func:`end_if_told` reacts to all three. A signal that the caller ignores (``nohup``) stays ignored.
+    Inside, :func:`end_if_signalled` reacts to all three. A signal that the caller ignores (``nohup``) stays ignored.
     """
-    global _told
+    global _signal
 
     def stop(number: int, frame: FrameType | None) -> None:
-        global _told
-        _told = number
+        global _signal
+        _signal = number
         for each in before.keys() - {signal.SIGINT}:  # only Ctrl-C may interrupt the cleanup
             signal.signal(each, signal.SIG_IGN)
         raise Stopped(number)
@@ -114,4 +114,4 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _told = None
+        _signal = None

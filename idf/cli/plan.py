@@ -47,12 +47,12 @@ class Plan:
     Attributes:
         tasks: the files to process.
         problems: unreadable folders and name clashes, one sentence each.
-        passed_over: ignored files and folders within the given folders.
+        ignored: ignored files and folders within the given folders.
     """
 
     tasks: list[Task] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    passed_over: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
 
 
 def plan(
@@ -105,7 +105,7 @@ def plan(
         else:
             folder = source.parent if output is None else Path(output) / below
             tasks.append(Task(source, folder / rename(source)))
-    _leave_clashes_out(tasks, result)
+    _separate_clashes(tasks, result)
     return result
 
 
@@ -124,7 +124,7 @@ def _nothing(files: Sequence[str], suffixes: Sequence[str], result: Plan) -> str
     if result.problems:
         return "; ".join(result.problems)
     what = f"no {' or '.join(suffixes)} files in {', '.join(files)}" if files else "no files given"
-    over = f" (ignored: {names(result.passed_over)})" if result.passed_over else ""
+    over = f" (ignored: {names(result.ignored)})" if result.ignored else ""
     return f"{what}{over}; give files or folders, or - for standard input (see idf --help)"
 
 
@@ -148,7 +148,7 @@ class _Folder:
             for name in sorted(folders):
                 if name.startswith(".") or (place / name).is_symlink():
                     folders.remove(name)
-                    self._result.passed_over.append(f"{place / name}{os.sep}")
+                    self._result.ignored.append(f"{place / name}{os.sep}")
             folders.sort()
             found += [
                 (place / name, place.relative_to(self._root)) for name in sorted(files) if self._is_taken(place, name)
@@ -163,7 +163,7 @@ class _Folder:
         if ours and not name.startswith(".") and (path.is_file() or not path.exists()):
             return True
         if ours or (self._beside is not None and suffix not in self._beside):
-            self._result.passed_over.append(str(path))
+            self._result.ignored.append(str(path))
         return False
 
     def _unreadable(self, error: OSError) -> None:
@@ -172,7 +172,7 @@ class _Folder:
         )
 
 
-def _leave_clashes_out(tasks: Sequence[Task], result: Plan) -> None:
+def _separate_clashes(tasks: Sequence[Task], result: Plan) -> None:
     """Add the tasks with unique targets to ``result``, and report all others as clashes."""
     by_target: dict[Path | None, dict[str, Task]] = {}
     for task in tasks:

@@ -57,7 +57,7 @@ def choose(channel: np.ndarray) -> Alphabet:
 def push_alphabets(message: Message, alphabets: Sequence[Alphabet]) -> None:
     """Push the alphabets of all channels onto a message, the last one first."""
     for alphabet in reversed(alphabets):
-        for starts, freqs in reversed(_told(alphabet)):
+        for starts, freqs in reversed(_description(alphabet)):
             message.push_intervals(starts, freqs)
 
 
@@ -72,22 +72,22 @@ def pop_alphabets(message: Message, channels: int) -> list[Alphabet]:
 
 def told_bits(alphabet: Alphabet) -> float:
     """Return the bits that an alphabet takes in a message."""
-    return sum(float(PRECISION * len(freqs) - np.log2(freqs).sum()) for _, freqs in _told(alphabet))
+    return sum(float(PRECISION * len(freqs) - np.log2(freqs).sum()) for _, freqs in _description(alphabet))
 
 
-def _told(alphabet: Alphabet) -> list[tuple[np.ndarray, np.ndarray]]:
+def _description(alphabet: Alphabet) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return starts and widths of an alphabet's description, in decoding order: whether it is full, ends, flags."""
     listed = not alphabet.is_full
-    told = [_uniform([int(listed)], 1)]
+    parts = [_uniform([int(listed)], 1)]
     if listed:
         lowest, highest = int(alphabet.values[0]), int(alphabet.values[-1])
-        told.append(_uniform([lowest + HALF, highest + HALF], _WORD_BITS))
+        parts.append(_uniform([lowest + HALF, highest + HALF], _WORD_BITS))
         used = np.zeros(highest - lowest + 1, np.uint8)
         used[alphabet.values - lowest] = 1
         starts, freqs = (np.empty(len(used) - 2, np.int64) for _ in range(2))
         flags.code(used, lowest, False, PRECISION, starts, freqs, np.zeros(1, np.int64), np.empty(0, np.uint32), 0)
-        told.append((starts, freqs))
-    return told
+        parts.append((starts, freqs))
+    return parts
 
 
 def _uniform(numbers: list[int], bits: int) -> tuple[np.ndarray, np.ndarray]:

@@ -113,7 +113,7 @@ def approximate_samples(
                 plane.high = high
     if blocks == len(bits):
         return samples, bits
-    return _put_together(apart, sample_bits), bits
+    return _reassembled(apart, sample_bits), bits
 
 
 def approximate_blocks(
@@ -179,7 +179,7 @@ def approximate_stream(
     return Spent(codec.block_names, blocks, total, count, audio_format)
 
 
-def _put_together(apart: Planes, sample_bits: int) -> np.ndarray:
+def _reassembled(apart: Planes, sample_bits: int) -> np.ndarray:
     """Return the samples of planes whose high parts are approximate: int32 (n, channels), clipped to ``sample_bits``."""
     for step, (first, second) in zip(apart.steps, pairs(apart.planes), strict=True):
         first.high, second.high = stereo.clipped_inverse(first.high, second.high, step)

@@ -94,7 +94,7 @@ def survey(file: IO[bytes]) -> Survey:
         FormatError: not a compressed file, or its header cannot be repaired.
     """
     file.seek(0)
-    header, notes = _mended_header(file.read(MAX_HEADER_BYTES))
+    header, notes = _repaired_header(file.read(MAX_HEADER_BYTES))
     size = file.seek(0, 2)
     result = Survey(header, 0, notes)
     heads, tails = {}, {}
@@ -265,7 +265,7 @@ def _next_sync(file: IO[bytes], place: int) -> int:
         place += len(window) - len(SYNC) + 1
 
 
-def _mended_header(data: bytes) -> tuple[Header, list[str]]:
+def _repaired_header(data: bytes) -> tuple[Header, list[str]]:
     try:
         return read_header(io.BytesIO(data)), []
     except ImpossibleHeaderError:

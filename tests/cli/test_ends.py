@@ -19,7 +19,7 @@ import pytest
 import soundfile
 
 from idf.cli.console import Report
-from idf.cli.ends import end_if_told
+from idf.cli.ends import end_if_signalled
 from tests.paths import ROOT
 
 Idf = Callable[..., Any]
@@ -104,7 +104,7 @@ def test_a_signal_that_is_lost_in_a_destructor_ends_the_command_all_the_same(
     signal.signal(signal.SIGINT, handlers[0])
     assert signal.getsignal(signal.SIGTERM) == handlers[1]
     monkeypatch.undo()
-    end_if_told()  # the next command is not affected
+    end_if_signalled()  # the next command is not affected
 
 
 def test_nohup_is_obeyed(environment: dict[str, str], wav: Path) -> None:
