@@ -29,7 +29,7 @@ _SUPPORTED = {
     1: "mono 16-bit PCM in WAV, AIFF, CAF, W64 or FLAC",
     2: "16-bit PCM of one or two channels in WAV, AIFF, CAF, W64 or FLAC",
 }
-_SPLIT = "split the channels into files of their own, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
+_SPLIT = "split the channels into separate files, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
 _STEREO = "; data.channels=2 accepts stereo (with model=adaptive)"
 _CONVERT = "convert it, for example `ffmpeg -i IN -c:a pcm_s16le OUT.wav` (this changes the samples)"
 _BLOCK = 1 << 20

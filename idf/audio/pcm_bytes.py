@@ -48,7 +48,7 @@ class Layout:
     is_signed: bool = False
 
     def to_bytes(self, samples: np.ndarray, sample_bits: int) -> bytes:
-        """Samples (n, channels) of 8, 16, 24 or 32 bits, as the file has them."""
+        """Return samples (n, channels) of 8, 16, 24 or 32 bits as the bytes of the file."""
         if sample_bits == 8 and not self.is_signed:
             return (samples + 128).astype(np.uint8).tobytes()
         data = pcm_bytes(samples, sample_bits)

@@ -43,7 +43,7 @@ def choose(channel: np.ndarray) -> Alphabet:
         return full()
     gaps = np.diff(found)
     wide = (np.append(gaps[0], gaps) + np.append(gaps, gaps[-1])) / 2
-    by_gaps = float((counts[found] * np.log2(wide)).sum())  # a product would leave BLAS's threads spinning
+    by_gaps = float((counts[found] * np.log2(wide)).sum())  # np.dot would leave BLAS threads spinning
     by_ends = float(_BY_END * (counts[found[0]] + counts[found[-1]]))
     choices = [(0.0, full())]
     everything, least = np.arange(found[0], found[-1] + 1), max(_LEAST, len(found))

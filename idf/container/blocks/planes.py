@@ -252,7 +252,7 @@ def _read_lattice(reader: PayloadReader) -> Lattice:
     kind = reader.byte()
     if kind & _SHIFT:
         if not 1 <= kind ^ _SHIFT <= _MAX_SHIFT:
-            raise FormatError("a plane with an impossible lattice")
+            raise FormatError("a plane has an impossible lattice")
         return Lattice(1 << (kind ^ _SHIFT))
     step, divisor, offset, *limits = (reader.number() for _ in range(5 if kind & _LIMITS else 3))
     offset, *limits = (x >> 1 ^ -(x & 1) for x in (offset, *limits))
@@ -260,7 +260,7 @@ def _read_lattice(reader: PayloadReader) -> Lattice:
     rounding = kind & _ROUNDING
     possible = rounding <= DOUBLE and not kind & ~(_ROUNDING | _MIRRORED | _LIMITS) and step and divisor
     if not possible or (ends and ends[0] > ends[1]):
-        raise FormatError("a plane with an impossible lattice")
+        raise FormatError("a plane has an impossible lattice")
     return Lattice(step, offset, divisor, bool(kind & _MIRRORED), rounding, ends)
 
 

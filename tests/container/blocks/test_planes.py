@@ -156,7 +156,7 @@ PAYLOADS = {
     "long PCM": "00 00 00 00 00 00",
     "cut off": "02 40 05",
     "too long": "02 40 05 00 00",
-    "widths of no low bits": "02 c0 05 00",
+    "widths without low bits": "02 c0 05 00",
     "a width beyond the low bits": "02 c2 03 00 00 05 00",
     "low bits for a model that codes none": "06 01 00",
     "17 low bits": "02 51 05 05 05 05 05 05 05 00",
