@@ -141,10 +141,10 @@ def _add_compress(commands: argparse._SubParsersAction[Any]) -> None:
         "--block",
         type=_seconds,
         metavar="SECONDS",
-        help="block length, at least 0.1 s (default: the model's longest, 2^19 samples for the presets); damage affects "
-        "and partial reads decode whole blocks, but shorter blocks make larger files",
+        help="block length, at least 0.1 s (default: the model's longest, 2^19 samples for the presets); shorter blocks "
+        "limit damage and speed up partial reads, but make larger files",
     )
-    command.add_argument("--no-verify", action="store_true", help="do not decode the output and compare it")
+    command.add_argument("--no-verify", action="store_true", help="do not decode and compare the output")
     _add_json(command)
     _add_common(command)
 

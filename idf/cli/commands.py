@@ -91,7 +91,7 @@ def _decompress(arguments: argparse.Namespace) -> int:
     def rename(path: Path) -> str:
         if arguments.blocks is not None:
             return f"{path.stem}.blocks{arguments.blocks}.wav"
-        # salvaged audio is written as WAV, which can hold all sample formats
+        # --salvage writes WAV, whatever the original was
         return path.with_suffix(".wav").name if arguments.salvage else _original_name(path)
 
     todo = plan(arguments.files, arguments.output, (SUFFIX,), rename)
