@@ -238,7 +238,7 @@ def _add_output(command: argparse.ArgumentParser, text: str) -> None:
 
 def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--json", action="store_true", help="print one JSON object per file and line on standard output"
+        "--json", action="store_true", help="print one JSON object per file on standard output, one per line"
     )
 
 

@@ -134,7 +134,7 @@ def ideal_bits(symbols: np.ndarray, mixture: IntegerMixture) -> np.ndarray:
 
     With a and b the edges z + 1/2 and z - 1/2 in units of the scale around the mean, a logistic gives
     log(sigma(a) - sigma(b)) = -softplus(-a) - softplus(b) + log(-expm1(b - a)); the extreme symbols
-    get the open tails. For analysis only: decoding never depends on floats.
+    get the open tails. For analysis only; decoding does not use it.
 
     Args:
         symbols: int32 (n,), -32768 ... 32767.
