@@ -1,4 +1,4 @@
-"""The cache of machine code: one file per loop, written atomically and checked when read.
+"""The cache of machine code: one file per loop and signature, written atomically and checked when read.
 
 A file name contains a digest of everything that the machine code depends on, so stale or foreign code is never found:
 the sources, the kinds of arguments, the versions of Python, NumPy, numba and LLVM, the processor and its instruction
