@@ -43,7 +43,7 @@ def test_there_and_back(idf: Idf, wav: Path, tmp_path: Path) -> None:
     done = idf("compress", wav)
     assert (done.status, done.out) == (0, b"")
     heading, row = done.err.splitlines()
-    assert heading.split() == ["file", "sound", "compressed", "bits/sample", "ratio", "×", "real", "time"]
+    assert heading.split() == ["file", "audio", "compressed", "bits/sample", "ratio", "×", "real", "time"]
     assert str(wav).endswith(row.split()[0].lstrip("…"))
     assert wav.read_bytes() == original
     wav.unlink()
@@ -206,7 +206,7 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     idf(tmp_path / "b.flac")
     listed = idf("info", tmp_path / "in.idf", tmp_path / "b.idf").out
     assert b"WAV, standard header" in listed
-    assert b"FLAC, its metadata kept" in listed
+    assert b"FLAC, metadata stored" in listed
     (models / "default.idfm").unlink()
     assert b"not installed" in idf("info", tmp_path / "in.idf").out
     (tmp_path / "bad.idf").write_text("no")

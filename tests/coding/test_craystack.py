@@ -63,7 +63,7 @@ def test_a_cut_message_is_an_error(mixtures: Mixtures, draw: Draw) -> None:
     with pytest.raises(FormatError, match="ends before"):
         cut.pop(mixture)
     assert cut.to_bytes() == data[:-4]
-    with pytest.raises(FormatError, match="goes on"):
+    with pytest.raises(FormatError, match="continues after its last symbol"):
         read_message("craystack", data).finish()
-    with pytest.raises(FormatError, match="cut off"):
+    with pytest.raises(FormatError, match="truncated"):
         read_message("craystack", data[:-3])

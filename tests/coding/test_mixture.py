@@ -143,7 +143,7 @@ def test_ideal_bits_stay_finite_far_out() -> None:
     [
         (np.zeros((2, 1), np.int64), np.zeros((2, 1), np.int32), "logits must be int32"),
         (np.zeros((2, 0), np.int32), np.zeros((2, 0), np.int32), "M > 0"),
-        (np.zeros((2, 1), np.int32), np.zeros((3, 1), np.int32), r"means is \(3, 1\)"),
+        (np.zeros((2, 1), np.int32), np.zeros((3, 1), np.int32), r"means has shape \(3, 1\)"),
     ],
 )
 def test_malformed_mixtures_are_refused(logits: np.ndarray, means: np.ndarray, message: str) -> None:
@@ -153,7 +153,7 @@ def test_malformed_mixtures_are_refused(logits: np.ndarray, means: np.ndarray, m
 
 def test_symbols_that_do_not_fit_are_refused() -> None:
     mixture = row([0], [0], [0])
-    with pytest.raises(ValueError, match="outside 16 bits"):
+    with pytest.raises(ValueError, match="exceeds 16 bits"):
         intervals(np.array([32768], np.int32), mixture)
     with pytest.raises(ValueError, match="the mixture has 1"):
         intervals(np.array([0, 0], np.int32), mixture)
