@@ -1,4 +1,4 @@
-# Start with `make demo` or `make test`. Both run the setup if necessary.
+# Two commands for a new user: `make demo` and `make test`. Both set up by themselves.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ help:  ## Show this list.
 setup: $(STAMP)  ## Create the virtual environment with pinned dependencies.
 
 $(STAMP): constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is required, but this is " + sys.version.split()[0] + "; set, for example, PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; set PYTHON=python3.12, say") if sys.version_info < (3, 11) else None'
 	@echo "Installing pinned dependencies into $(VENV) (about 2 GB, a few minutes the first time) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
@@ -32,7 +32,7 @@ check: $(STAMP)  ## Check format, lint and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech); time the coder and its start-up.
+bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundled speech), measure the coder and its start.
 	@$(BIN)/python -m benchmarks.codecs $(DATA)
 	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.coding
@@ -49,7 +49,7 @@ fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes per target (installs atheris).
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	@$(BIN)/python -m fuzz.run all 600
 
-lock:  ## Update the pinned dependencies (needs uv).
+lock:  ## Resolve the pinned dependencies anew (needs uv).
 	uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
 
 clean:  ## Remove the virtual environment and caches; keep the runs under outputs/.
