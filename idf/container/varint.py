@@ -20,7 +20,7 @@ from idf.errors import FormatError
 MAX_BYTES = 8
 """Numbers are below 2^56."""
 
-_IMPOSSIBLE = "the file is damaged or truncated: it holds an invalid number"
+_IMPOSSIBLE = "the file is damaged or truncated: it holds an impossible number"
 
 
 def pack(value: int) -> bytes:

@@ -170,7 +170,7 @@ def test_wrong_audio_is_never_returned(codec: Any, speechlike: Speech, result: n
         (np.zeros((5, 2), np.int32), 8000, 10, r"\(time, 1\), not int32 \(5, 2\)"),
         (np.zeros(5, np.int32), 8000, 10, r"\(time, 1\), not int32 \(5,\)"),
         (np.zeros((5, 1)), 8000, 10, "integers"),
-        (np.full((5, 1), 32768), 8000, 10, "16 bits"),
+        (np.full((5, 1), 32768), 8000, 10, "16-bit integers"),
         (np.zeros((5, 1), np.int32), 0, 10, "rate_hz"),
         (np.zeros((5, 1), np.int32), 2**32, 10, "rate_hz"),
         (np.zeros((5, 1), np.int32), 8000, 0, "chunk_samples"),
