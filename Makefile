@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help:  ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP)  ## Make the virtual environment with pinned dependencies.
+setup: $(STAMP)  ## Create the virtual environment with pinned dependencies.
 
 $(STAMP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; for another one, set PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -20,7 +20,7 @@ $(STAMP): constraints.txt pyproject.toml
 	@$(BIN)/python tools/install_extras.py
 	@touch $@
 
-demo: $(STAMP)  ## Train a small flow on the bundled speech, code the held-out clips, compare with FLAC.
+demo: $(STAMP)  ## Train a small flow on the bundled speech, code the held-out clips and compare with FLAC.
 	@$(BIN)/python train.py experiment=demo
 	@$(BIN)/python evaluate.py run=demo/latest model=flow-small,bands-small,default
 
@@ -44,18 +44,18 @@ bench: $(STAMP)  ## Compare with other codecs (DATA=folders, default: the bundle
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.exactness
 	@$(BIN)/python -m benchmarks.streaming
 
-portability: $(STAMP)  ## Show that the compressed bytes are the same under other threads, processors and versions.
+portability: $(STAMP)  ## Check that compressed bytes do not depend on thread counts, processors and library versions.
 	@$(BIN)/python tools/portability.py --environments
 
 streaming: $(STAMP)  ## Plot time and memory against length, up to an hour (about 10 minutes).
 	@$(BIN)/python -m benchmarks.streaming --hour --jobs 1
 
-fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes a target (installs atheris).
+fuzz: $(STAMP)  ## Fuzz the decoder, ten minutes per target (installs atheris).
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	@$(BIN)/python -m fuzz.run all 600
 
 lock:  ## Resolve the pinned dependencies again (needs uv).
 	uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 --generate-hashes --no-header -o constraints.txt
 
-clean:  ## Remove the virtual environment and caches; runs under outputs/ stay.
+clean:  ## Remove the virtual environment and caches; keep the runs under outputs/.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

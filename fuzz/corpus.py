@@ -1,4 +1,4 @@
-"""Writes the corpus that fuzzing starts from: small good inputs of every kind.
+"""Write the seed corpus for fuzzing: small valid inputs of every kind.
 
 python -m fuzz.corpus
 """
@@ -30,7 +30,7 @@ from idf.models.registry import find_model
 
 
 def main() -> None:
-    """Write all files; the same every time."""
+    """Write all files. They are the same every time."""
     for target, name, data in entries():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def entries() -> Iterator[tuple[str, str, bytes]]:
-    """Target, name and content of each file of the corpus."""
+    """Yield target, name and content of each file of the corpus."""
     for name, samples, bits in _signals():
         audio_format = AudioFormat(8000, samples.shape[1], bits)
         file = io.BytesIO()
@@ -78,7 +78,7 @@ def entries() -> Iterator[tuple[str, str, bytes]]:
 
 
 def _chunks(name: str, samples: np.ndarray, audio_format: AudioFormat) -> Iterator[tuple[str, str, bytes]]:
-    """A plain file of every kind, and all but WAV compressed."""
+    """Yield a plain file of every kind, and all but WAV also compressed."""
     count, bits = len(samples), audio_format.sample_bits
     for original, kind in KINDS.items():
         pcm = kind.plain_layout(bits).to_bytes(samples, bits)

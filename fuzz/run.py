@@ -2,8 +2,8 @@
 
     python -m fuzz.run TARGET [SECONDS]      TARGET: one of fuzz.targets.TARGETS, or all
 
-Needs atheris (``pip install atheris``), which this package does not depend on. New inputs are kept
-under ``fuzz/found`` (not in the repository); those worth keeping go to ``fuzz/corpus/TARGET``.
+Needs atheris (``pip install atheris``), which is not a dependency of this package. New inputs are stored under
+``fuzz/found`` (not in the repository); move those worth keeping to ``fuzz/corpus/TARGET``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 COMPILED = ["idf.coding.kernels", "idf.coding.flags", "idf.arithmetic.exact"]
 COMPILED += ["idf.models.adaptive", "idf.models.bands", "idf.models.prediction"]
-"""By numba, which does not know the instructions that atheris puts in."""
+"""Modules compiled by numba, which cannot compile the code that atheris inserts."""
 SECONDS = 60
 MAX_LENGTH = 4096
 MEMORY_MB = 2048
 
 
 def main() -> int:
-    """Fuzz one target in this process, or all of them one after the other; returns the exit status."""
+    """Fuzz one target in this process, or all targets in sequence. Returns the exit status."""
     name = sys.argv[1] if len(sys.argv) > 1 else "all"
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     if name == "all":
@@ -37,7 +37,7 @@ def main() -> int:
         return 2
     with atheris.instrument_imports(include=["idf"], exclude=COMPILED):
         from fuzz.targets import CORPUS, TARGETS
-    # Imports and loading compiled code on first use are no hang, however busy the machine is.
+    # import and load compiled code first, so that a busy machine does not report them as a hang
     for target in ("planes", name):
         for known in sorted((CORPUS / target).iterdir()):
             TARGETS[target](known.read_bytes())

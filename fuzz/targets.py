@@ -1,8 +1,8 @@
-"""What is fuzzed: each target takes bytes that somebody hostile may have made.
+"""The fuzz targets: each reads bytes that may be hostile.
 
-A target may raise the one error that its reader promises; any other exception, a hang, or memory
-without bound is a finding. Coverage-guided with ``python -m fuzz.run``; the tests run every file of
-the corpus and a few thousand random edits of them through the same functions.
+The only exceptions allowed are the documented errors of the reader. Any other exception, a hang, or unbounded memory is
+a finding. ``python -m fuzz.run`` fuzzes with coverage guidance. The tests run every file of the corpus and a few thousand
+random edits through the same functions.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ CORPUS = Path(__file__).parent / "corpus"
 TINY = Path(__file__).parent.parent / "tests" / "container" / "frozen" / "tiny.idfm"
 _RAMP = np.arange(-5000, 5000, dtype=np.int32)[:, None]
 MAX_SAMPLES = 1 << 21
-"""A file of a few bytes may rightly hold hours of silence; beyond this a target stops writing."""
+"""Limit for output: a file of a few bytes may legitimately hold hours of silence."""
 
 
 class Enough(Exception):
-    """The target has written as much as is worth writing."""
+    """Raised when a target has written enough."""
 
 
 @functools.cache
 def codec() -> WindowCodec:
-    """A tiny model: what it decodes is no matter."""
+    """Return a tiny model; what it decodes does not matter."""
     codec = load_codec(TINY)
     assert isinstance(codec, WindowCodec)
     return codec
@@ -66,19 +66,19 @@ def codec() -> WindowCodec:
 
 @functools.cache
 def adaptive_codec() -> ChunkCodec:
-    """The smallest adaptive flow that comes with the package."""
+    """Return an adaptive flow that is shipped with the package."""
     return load_codec(find_model("fast"))
 
 
 @functools.cache
 def bands_codec() -> ChunkCodec:
-    """The window flow of the shortest windows that comes with the package."""
+    """Return the shipped bands flow with the shortest windows."""
     return load_codec(find_model("bands-small"))
 
 
 def container(data: bytes) -> None:
-    """A whole file, forwards and by index. Checksums are made right first: they would hide the rest."""
-    data = with_right_checksums(data)
+    """Read a whole file sequentially and by index, after correcting checksums, which would hide everything else."""
+    data = with_correct_checksums(data)
     for read in (_forwards, _by_index):
         try:
             read(data)
@@ -87,13 +87,13 @@ def container(data: bytes) -> None:
 
 
 def salvage(data: bytes) -> None:
-    """A whole file, salvaged: as :func:`container`, but slower, for a header is mended by trying."""
+    """Salvage a whole file. Slower than :func:`container`, because headers are repaired by trial and error."""
     with contextlib.suppress(FormatError, DataError, Enough):
-        salvage_stream(codec(), io.BytesIO(with_right_checksums(data)), _Limited().write)
+        salvage_stream(codec(), io.BytesIO(with_correct_checksums(data)), _Limited().write)
 
 
 def planes(data: bytes, model: ChunkCodec | None = None) -> None:
-    """An audio block: three bytes say what is expected, the rest is the payload. Of :func:`codec` if no model is given."""
+    """Decode an audio block: three bytes give its format, the rest is the payload. ``model`` defaults to :func:`codec`."""
     if len(data) < 3:
         return
     count, channels, sample_bits = data[0] + 1, data[1] % 8 + 1, (8, 16, 24, 32)[data[2] % 4]
@@ -107,7 +107,7 @@ def planes(data: bytes, model: ChunkCodec | None = None) -> None:
 
 
 def floats(data: bytes) -> None:
-    """An audio block of floats: two bytes say what is expected, the rest is the payload."""
+    """Decode an audio block of floats: two bytes give its shape, the rest is the payload."""
     if len(data) < 3:
         return
     count, channels = data[0] + 1, data[1] % 8 + 1
@@ -119,7 +119,7 @@ def floats(data: bytes) -> None:
 
 
 def flac(data: bytes) -> None:
-    """A FLAC file, and what is kept of one."""
+    """Read a FLAC file, and what a compressed file stores of one."""
     with contextlib.suppress(DataError):
         Kept.unpack(data)
     try:
@@ -136,7 +136,7 @@ def flac(data: bytes) -> None:
 
 
 def metadata(data: bytes) -> None:
-    """What is kept of a FLAC file, put before frames of other samples than it was made for."""
+    """Write a FLAC file with stored metadata and frames of other samples."""
     try:
         kept = Kept.unpack(data)
         output = io.BytesIO()
@@ -149,7 +149,7 @@ def metadata(data: bytes) -> None:
 
 
 def message(data: bytes) -> None:
-    """An rANS message, popped with parameters that are as wild as it is."""
+    """Pop an rANS message with random extreme parameters."""
     if len(data) < 2:
         return
     count, components = data[0] + 1, data[1] % 4 + 1
@@ -167,7 +167,7 @@ def message(data: bytes) -> None:
 
 
 def chunks(kind: type[Chunks], data: bytes) -> None:
-    """A file of chunks; what is taken apart must go together again, and its header must be one."""
+    """Split a chunked file. Its parts must reassemble to the file and give a valid header."""
     try:
         reader = ChunkReader(io.BytesIO(data), "x", kind)
     except DataError:
@@ -194,7 +194,7 @@ def chunks(kind: type[Chunks], data: bytes) -> None:
 
 
 def alphabet(data: bytes) -> None:
-    """The alphabets at the start of a message; what is read is written as it was."""
+    """Read the alphabets at the start of a message. Writing them again must restore the message."""
     if len(data) < 2:
         return
     count = data[0] % 4 + 1
@@ -210,7 +210,7 @@ def alphabet(data: bytes) -> None:
 
 
 def lattice(data: bytes) -> None:
-    """Samples, of which some lattice holds each."""
+    """Find a lattice for samples. It must contain all of them."""
     if len(data) < 3:
         return
     width = data[0] % 4 + 1
@@ -222,17 +222,17 @@ def lattice(data: bytes) -> None:
 
 
 def adaptive(data: bytes) -> None:
-    """:func:`planes`, of an adaptive flow: its predictors learn from whatever comes out."""
+    """Run :func:`planes` with an adaptive flow, whose predictors learn from whatever is decoded."""
     planes(data, adaptive_codec())
 
 
 def bands(data: bytes) -> None:
-    """:func:`planes`, of a window flow in bands."""
+    """Run :func:`planes` with a bands flow."""
     planes(data, bands_codec())
 
 
 def model(data: bytes) -> None:
-    """A model file whose header, JSON, is these bytes, and whose arrays are a good model's: what loads must code."""
+    """Load a model file with these bytes as its JSON header and a valid model's arrays. If it loads, it must code."""
     path = _folder() / "hostile.idfm"
     with path.open("wb") as file:
         np.savez(file, header=np.frombuffer(data, np.uint8), **_arrays(_like(data)))
@@ -245,7 +245,7 @@ def model(data: bytes) -> None:
 
 
 def _like(header: bytes) -> Path:
-    """A good model of the family that a header names, or of any if it names none."""
+    """Return a valid model of the family that a header names, or of any family if it names none."""
     try:
         config = json.loads(header)["config"]
         if config["model"].get("family") == "adaptive":
@@ -287,8 +287,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def with_right_checksums(data: bytes) -> bytes:
-    """The file with our model's fingerprint and the CRCs of all parts that can be found made right."""
+def with_correct_checksums(data: bytes) -> bytes:
+    """Return the file with our model's fingerprint and with correct CRCs in all parts that can be found."""
     fixed = bytearray(data)
     fixed[:5] = records.MAGIC + bytes([records.VERSION])
     try:
@@ -306,17 +306,17 @@ def with_right_checksums(data: bytes) -> bytes:
             place = min(crc + 4 + length, len(fixed))
             right = zlib.crc32(fixed[crc + 4 : place], zlib.crc32(fixed[begin:crc], seed))
             fixed[crc : crc + 4] = right.to_bytes(4, "little")
-        # the end's size is a number backwards; most of them are one byte
+        # the size of the end is a number stored backwards, usually one byte
         end = len(fixed) - 1
         begin = max(end - _number(fixed[::-1], 0), place)
         fixed[end - 4 : end] = zlib.crc32(fixed[begin : end - 4], seed).to_bytes(4, "little")
     except IndexError:
-        pass  # nothing more can be found
+        pass  # no further part can be found
     return bytes(fixed)
 
 
 def _skip(data: bytes | bytearray, place: int, numbers: int) -> int:
-    """The place behind so many variable-length numbers."""
+    """Return the position after ``numbers`` variable-length numbers."""
     for _ in range(numbers):
         while data[place] > 127:
             place += 1
@@ -329,7 +329,7 @@ def _number(data: bytes | bytearray, place: int) -> int:
 
 
 class _Limited:
-    """Counts what is written and stops when it is enough."""
+    """Counts the bytes written and raises :class:`Enough` at the limit."""
 
     def __init__(self) -> None:
         self.written = 0

@@ -1,7 +1,6 @@
-"""Integer discrete flows: lossless audio compression that is trained, coded for real and measured.
+"""Integer discrete flows for lossless audio compression: training, coding and evaluation.
 
-``import idf`` is light: the codec loads when one of its functions is first asked for, and TensorFlow
-only where a network is trained.
+``import idf`` is light: the codec loads when one of its functions is first used, and TensorFlow only for training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m idf`` is the command ``idf``."""
+"""``python -m idf`` runs the command ``idf``."""
 
 import sys
 

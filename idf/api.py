@@ -1,4 +1,4 @@
-"""Compression for programs: arrays and file objects in, bytes and arrays out.
+"""The Python API of the codec: arrays and file objects in, bytes and arrays out.
 
     >>> import io
     >>> import numpy as np
@@ -12,9 +12,9 @@
     ...     clip.read(4998, 5002)
     array([-2, -1,  0,  1], dtype=int16)
 
-Arrays are as soundfile gives them: int16 ``(time,)`` or ``(time, channels)`` for 16 bits, int32 for
-24 bits (in the upper three bytes, as ``soundfile.read(..., dtype="int32")`` reads a 24-bit file), and
-int8 for 8 bits. Decompressing gives the same type back.
+Arrays have the types that soundfile uses: int16 ``(time,)`` or ``(time, channels)`` for 16 bits, int32 for
+24 bits (in the upper three bytes, as ``soundfile.read(..., dtype="int32")`` returns them) and for 32 bits,
+float32 for floats, and int8 for 8 bits. Decompression restores the type.
 """
 
 from __future__ import annotations
@@ -74,26 +74,27 @@ def compress(
     """Compress an array or a file (WAV, AIFF, CAF, W64, FLAC) without loss.
 
     Args:
-        samples: int8, int16 or int32 (24 bits in the upper three bytes), (time,) or (time, channels) with
-            up to 8 channels; may be empty. Or a path or an open file, which is checked to come back.
-        rate_hz: samples a second of an array.
+        samples: an array, int8, int16, int32 (24 bits in the upper three bytes, or 32 bits) or float32, of shape
+            (time,) or (time, channels) with up to 8 channels, possibly empty; or a path or an open file, whose
+            compressed form is then decoded and compared.
+        rate_hz: sampling rate of an array in Hz; None for a file.
         model: name or path of a model; None for the default.
-        block_seconds: length of a block, at least 0.1 s; None for the longest that the model has. Damage costs
-            the blocks that it touches, and :func:`open` decodes whole blocks; shorter ones take more room.
-        jobs: blocks coded at the same time, in as many processes, which are started for this call and
-            end with it: worth their while from about half a minute of sound. The bytes are the same.
+        block_seconds: length of a block in seconds, at least 0.1; None for the longest that the model supports.
+            Damage affects whole blocks, and :func:`open` decodes whole blocks. Shorter blocks make larger files.
+        jobs: number of blocks coded at once, each in its own process. The processes live for this call only, which
+            pays off from about half a minute of audio. The result does not depend on it.
 
     Returns:
         The content of an ``.idf`` file.
 
     Raises:
-        DataError: an array of another type or shape, or a file that is missing, damaged or of an unsupported
-            kind, or blocks of that length cannot be had; says what to do.
+        DataError: the array has an unsupported type or shape, the file is missing, damaged or in an unsupported
+            format, or the model does not support blocks of that length. The message says what to do.
         RunError: there is no such model.
     """
     if _is_file(samples):
         if rate_hz is not None:
-            raise DataError("a file has a rate of its own; leave rate_hz out")
+            raise DataError("rate_hz is for arrays only; omit it for a file, which states its own rate")
         packed = io.BytesIO()
         compress_file(samples, packed, model=model, block_seconds=block_seconds, jobs=jobs)  # type: ignore[arg-type]
         return packed.getvalue()
@@ -107,20 +108,21 @@ def compress(
 
 
 def decompress(data: bytes | File, *, model: Model = None, jobs: int = 1) -> tuple[np.ndarray, int]:
-    """Undo :func:`compress`; reads any ``.idf`` file.
+    """Decompress an ``.idf`` file into an array.
 
     Args:
-        data: the whole file, or its path, or the open file.
-        model: name or path of the model that made it; None to look it up.
-        jobs: blocks decoded at the same time, as for :func:`compress`.
+        data: the content of the file, its path, or the open file.
+        model: name or path of the model that made the file; None to look it up.
+        jobs: number of blocks decoded at once, as for :func:`compress`.
 
     Returns:
-        Samples, (time,) if mono and (time, channels) otherwise, of the type that was compressed; and the
-        rate in Hz.
+        The samples, (time,) if mono and (time, channels) otherwise, of the type that was compressed, and the
+        sampling rate in Hz.
 
     Raises:
+        DataError: there is no such file.
         FormatError: the file is damaged or of another version.
-        RunError: the model that made it is not here; says how to get it.
+        RunError: the model that made it is not installed; the message says how to get it.
     """
     data = _content(data)
     header = read_header(io.BytesIO(data))
@@ -134,14 +136,14 @@ def decompress(data: bytes | File, *, model: Model = None, jobs: int = 1) -> tup
 
 @dataclass(frozen=True)
 class Approximation:
-    """A recording as far as its first latent blocks tell it.
+    """A recording reconstructed from its first latent blocks.
 
     Attributes:
-        samples: as :func:`decompress` gives them.
-        rate_hz: samples a second.
-        names: of all blocks, in the order of decoding.
-        blocks: how many of them are known.
-        share: of the bits of all blocks, those of the known ones: 0 … 1.
+        samples: the samples, as :func:`decompress` returns them.
+        rate_hz: sampling rate in Hz.
+        names: names of all blocks, in decoding order.
+        blocks: number of blocks used.
+        share: fraction of all bits that these blocks take, 0 … 1.
     """
 
     samples: np.ndarray
@@ -152,19 +154,19 @@ class Approximation:
 
 
 def approximate(data: bytes, blocks: int, *, model: Model = None) -> Approximation:
-    """What the first latent blocks of a file tell of the recording. For files made with a window flow.
+    """Reconstruct a recording from the first latent blocks of a file made with a window flow.
 
     The whole file is decoded and checked first.
 
     Args:
-        data: the whole file.
-        blocks: how many, in the order of decoding; with all of them the recording itself comes back.
-        model: name or path of the model that made it; None to look it up.
+        data: the content of the file.
+        blocks: number of blocks to use, in decoding order; all of them give the exact recording.
+        model: name or path of the model that made the file; None to look it up.
 
     Raises:
-        DataError: the model has not so many blocks, or none is asked for; says how many there are.
+        DataError: ``blocks`` is less than 1 or more than the model has; the message gives the range.
         FormatError: the file is damaged or of another version.
-        RunError: the model that made it is not here, or is no window flow; says what to do.
+        RunError: the model that made it is not installed or is not a window flow; the message says what to do.
     """
     file = io.BytesIO(data)
     header = read_header(file)
@@ -180,14 +182,18 @@ def approximate(data: bytes, blocks: int, *, model: Model = None) -> Approximati
 
 
 def salvage(data: bytes, *, model: Model = None) -> tuple[np.ndarray, int, Loss]:
-    """What a damaged file still holds: :func:`decompress`, with silence where samples are lost.
+    """Decompress what is intact of a damaged file; lost samples become silence.
+
+    Args:
+        data: the content of the file.
+        model: name or path of the model that made the file; None to look it up.
 
     Returns:
-        Samples and rate as :func:`decompress`, and what is lost.
+        Samples and sampling rate as :func:`decompress`, and what is lost.
 
     Raises:
-        FormatError: no ``.idf`` file, or its header is beyond mending.
-        RunError: the model that made it is not here; says how to get it.
+        FormatError: not an ``.idf`` file, or its header cannot be recovered.
+        RunError: the model that made it is not installed; the message says how to get it.
     """
     file = io.BytesIO(data)
     found = survey(file)
@@ -211,16 +217,20 @@ def compress_file(
     block_seconds: float | None = None,
     jobs: int = 1,
 ) -> Size:
-    """Compress a WAV, AIFF, CAF, W64 or FLAC file, a block at a time, and check that it comes back.
+    """Compress a WAV, AIFF, CAF, W64 or FLAC file block by block, then decode the result and compare.
 
     Args:
-        source, target: paths, or open files: a FLAC must seek, others may be pipes; a target is checked if it can
-            be read and seek and is empty, and otherwise only written to.
-        existing: what to do where the target's path exists: ``refuse`` or ``replace``.
+        source: path or open file. FLAC files must be seekable; others may be pipes.
+        target: path or open file. An open file is decoded and compared only if it is readable, seekable and empty.
+        existing: what to do if the target's path exists: ``refuse`` or ``replace``.
         model, block_seconds, jobs: as for :func:`compress`.
 
+    Returns:
+        Length, format and compressed size.
+
     Raises:
-        DataError: the source is missing, damaged or of an unsupported kind, or blocks of that length cannot be had.
+        DataError: the source is missing, damaged or in an unsupported format, or the model does not support blocks
+            of that length.
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
         RunError: there is no such model.
     """
@@ -240,16 +250,21 @@ def compress_file(
 def decompress_file(
     source: File, target: File, *, existing: Existing = "refuse", model: Model = None, jobs: int = 1
 ) -> Size:
-    """Undo :func:`compress_file`: the original, or the samples as a file of the kind that the target's path ends in.
+    """Restore the original file, or write its samples in the format that the target's suffix names.
 
     Args:
-        source, target: paths, or open files. An open file gets the original, or of a FLAC a WAV file.
+        source: path or open file.
+        target: path or open file. An open file gets the original, or a WAV file if the original was FLAC.
+        existing, model, jobs: as for :func:`compress_file`.
+
+    Returns:
+        Length, format, compressed size, and a note on anything that was not restored.
 
     Raises:
         DataError: the source is missing.
         FormatError: it is damaged or of another version.
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
-        RunError: the model that made it is not here; says how to get it.
+        RunError: the model that made the source is not installed; the message says how to get it.
     """
     if _is_path(source) and _is_path(target):
         codec = registry.load_for(files.read_file_header(source).fingerprint, model)
@@ -276,12 +291,13 @@ def compress_stream(
     block_seconds: float | None = None,
     jobs: int = 1,
 ) -> Size:
-    """Compress an open WAV, AIFF, CAF, W64 or FLAC file into another open file, a block at a time.
+    """Compress an open WAV, AIFF, CAF, W64 or FLAC file into another open file, block by block.
 
-    A FLAC file must seek, others may be pipes. Nothing is read back from the target.
+    FLAC files must be seekable; others may be pipes. The target is not read back.
 
     Raises:
-        DataError: the source is damaged or of an unsupported kind, or blocks of that length cannot be had.
+        DataError: the source is damaged or in an unsupported format, or the model does not support blocks of that
+            length.
         RunError: there is no such model.
     """
     name = str(getattr(source, "name", "the input"))
@@ -292,13 +308,13 @@ def compress_stream(
 
 
 def decompress_stream(source: IO[bytes], target: IO[bytes], *, model: Model = None, jobs: int = 1) -> None:
-    """Restore the original (or the samples of a FLAC file, as WAV) into an open file, a block at a time.
+    """Restore the original (for FLAC: its samples as WAV) into an open file, block by block.
 
-    What is written is right only if no error is raised.
+    The output is valid only if no error is raised.
 
     Raises:
         FormatError: the file is damaged or of another version.
-        RunError: the model that made it is not here; says how to get it.
+        RunError: the model that made it is not installed; the message says how to get it.
     """
     decoder = Decoder(source)
     codec = registry.load_for(decoder.header.fingerprint, model)
@@ -327,7 +343,7 @@ def _content(data: bytes | File) -> bytes:
 
 @contextlib.contextmanager
 def _opened(source: File, target: File, existing: Existing) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """Both files open, whichever were paths; a target by path appears when it is whole."""
+    """Open whichever of both files are paths. A target path appears only once it is complete."""
     with contextlib.ExitStack() as stack:
         read = stack.enter_context(open_path(Path(source))) if _is_path(source) else source
         if _is_path(target):
@@ -337,7 +353,7 @@ def _opened(source: File, target: File, existing: Existing) -> Iterator[tuple[IO
 
 
 def _is_empty_file(file: IO[bytes]) -> bool:
-    """Whether what is written can be read again, and is all that there will be."""
+    """Return whether a file can be read back and will hold nothing but what is written now."""
     if not (file.seekable() and file.readable()):
         return False
     place = file.tell()
@@ -347,5 +363,5 @@ def _is_empty_file(file: IO[bytes]) -> bool:
 
 
 def _blocks(samples: int, chunk_samples: int) -> int:
-    """How many blocks there are to be worked on at once."""
+    """Return the number of blocks that the samples fill."""
     return -(-samples // chunk_samples)

@@ -1,7 +1,7 @@
-"""Command lines of the form ``name=value``, taken apart and checked in one place.
+"""Parsing and checking of ``name=value`` command lines.
 
-Used by every command but ``idf`` itself, whose options are those of a Unix program (:mod:`idf.cli`), and
-``train.py``, whose settings Hydra reads (:mod:`idf.config.compose`).
+Every command uses this except ``idf`` itself, which has Unix options (:mod:`idf.cli`), and ``train.py``, whose
+settings Hydra reads (:mod:`idf.config.compose`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 @dataclass
 class Arguments:
-    """A command line taken apart. Problems are collected, so that one run of the command shows them all.
+    """A parsed command line. Problems are collected, so one run of the command shows them all.
 
     Args:
-        plain: arguments without ``=`` and without dashes in front.
-        settings: values of the command's own ``name=value``, by name.
-        passed: ``name=value`` as given, in order, that another command is to read.
+        plain: arguments without ``=`` and without leading dashes.
+        settings: values of the command's own ``name=value`` settings, by name.
+        passed: ``name=value`` arguments for another command, as given and in order.
         flags: arguments that begin with a dash.
-        problems: a sentence each.
+        problems: what is wrong, one sentence each.
     """
 
     plain: tuple[str, ...]
@@ -36,24 +36,27 @@ class Arguments:
 
     @property
     def passed_settings(self) -> dict[str, str]:
-        """What is passed on, by name; of two values for one name the later, as Hydra has it."""
+        """The settings for another command, by name. The last value of a name counts, as in Hydra."""
         return dict(_split(argument) for argument in self.passed)
 
     def whole(self, name: str, default: T, least: int = 0) -> int | T:
-        """The whole number ``name=``, from ``least`` on; ``default`` if it is not given or (a problem) no such number."""
+        """Return the integer ``name=``, at least ``least``; ``default`` if it is missing or (a problem) invalid."""
         text = self.settings.get(name)
         if text is None:
             return default
         if text.isdecimal() and int(text) >= least:
             return int(text)
-        self.problems.append(f"{name}={text}: expected a whole number from {least} on")
+        self.problems.append(f"{name}={text}: expected a whole number of at least {least}")
         return default
 
     def number(self, name: str, default: T, expected: str, low: float = -math.inf, high: float = math.inf) -> float | T:
-        """The number ``name=`` from ``low`` to ``high``; ``default`` if it is not given or (a problem) no such number.
+        """Return the number ``name=`` in [``low``, ``high``]; ``default`` if it is missing or (a problem) invalid.
 
         Args:
-            expected: what the message says should be there, such as ``"a number of inches"``.
+            name: name of the setting.
+            default: value if there is none.
+            expected: what the error message asks for, such as ``"a number of inches"``.
+            low, high: limits, both included.
         """
         text = self.settings.get(name)
         if text is None:
@@ -68,7 +71,7 @@ class Arguments:
         return default
 
     def listed(self, name: str) -> tuple[str, ...] | None:
-        """The parts of ``name=A,B`` or ``name=[A, B]``; None if it is not given. A list without parts is a problem."""
+        """Return the items of ``name=A,B`` or ``name=[A, B]``; None if it is missing. An empty list is a problem."""
         text = self.settings.get(name)
         if text is None:
             return None
@@ -78,7 +81,7 @@ class Arguments:
         return parts
 
     def chosen(self, name: str, known: Sequence[str], default: str) -> str:
-        """The value of ``name=``, which is (else: a problem) one of ``known``."""
+        """Return the value of ``name=``, or ``default`` if it is missing. A value not in ``known`` is a problem."""
         value = self.settings.get(name, default)
         if value not in known:
             self.problems.append(
@@ -87,10 +90,10 @@ class Arguments:
         return value
 
     def check(self) -> None:
-        """Stop if something is wrong.
+        """Check that there are no problems.
 
         Raises:
-            ConfigError: with every problem.
+            ConfigError: there are; the message lists all of them.
         """
         if self.problems:
             raise ConfigError(self.problems)
@@ -103,12 +106,13 @@ def parse_arguments(
     flags: Sequence[str] = (),
     passes: Sequence[str] | None = (),
 ) -> Arguments:
-    """Take a command line apart. Unknown names, a setting given twice and a setting without a value are problems.
+    """Parse a command line. Unknown names, repeated settings and settings without a value are problems.
 
     Args:
+        argv: the arguments.
         settings: names of the command's own settings.
-        flags: those that exist, such as ``--dry-run``.
-        passes: names that another command is to read, each of them also as ``name.KEY``; None for all others.
+        flags: the command's flags, such as ``--dry-run``.
+        passes: names of settings for another command, accepted as ``name=`` and ``name.KEY=``; None for all others.
     """
     found = Arguments((), {}, (), frozenset())
     for argument in argv:

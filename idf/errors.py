@@ -1,7 +1,7 @@
-"""The two kinds of failure: what a user can mend, and everything else.
+"""The two kinds of failure: errors that a user can fix, and bugs.
 
 A :class:`UserError` is printed as one message and ends the program with status 2.
-Any other exception is a bug of ours and keeps its traceback.
+Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ EXIT_TERMINATED = 143
 
 
 class UserError(Exception):
-    """Something the user can mend. The message names the file, the finding and the remedy."""
+    """An error that the user can fix. The message says what is wrong, where, and what to do."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal told the program to end: cleaned up after like Ctrl-C, with an exit status of its own.
+    """Raised when a signal ends the program. Cleanup is that of Ctrl-C, the exit status 128 + ``number``.
 
     Args:
-        number: of the signal.
+        number: number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -32,7 +32,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class ConfigError(UserError):
-    """An invalid configuration. Collects every problem, so that one run shows them all.
+    """An invalid configuration. Lists every problem, so one run shows them all.
 
     Args:
         problems: one sentence each, without trailing newline.
@@ -49,7 +49,7 @@ class ConfigError(UserError):
 
 
 class DataError(UserError):
-    """Audio that is missing, damaged or of an unsupported kind."""
+    """Audio that is missing, damaged or in an unsupported format."""
 
 
 class RunError(UserError):
@@ -57,7 +57,7 @@ class RunError(UserError):
 
 
 class FormatError(UserError):
-    """A compressed file that is damaged, foreign, or of another version."""
+    """A file that is not a compressed file, is damaged, or is of another version."""
 
 
 class MissingPartError(UserError):
@@ -65,7 +65,7 @@ class MissingPartError(UserError):
 
 
 class WorkerError(UserError):
-    """A process that worked for this one was ended from outside."""
+    """A worker process that was killed from outside."""
 
 
 class OutputError(UserError):
@@ -73,22 +73,25 @@ class OutputError(UserError):
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
-    """Up to two of ``known`` that ``word`` is probably a misspelling of, the nearest first.
+    """Return up to two of ``known`` that ``word`` probably misspells, the nearest first.
 
     Args:
+        word: the possible misspelling.
+        known: the correct words.
         cutoff: least similarity, 0 to 1.
     """
-    import difflib  # deferred: only mistakes need it
+    import difflib  # deferred: only errors need it
 
     return difflib.get_close_matches(word, list(known), n=2, cutoff=cutoff)
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """Return the end of a message about ``word``: ``"; did you mean X?"`` where a known word is near.
+    """Return the end of a message about the unknown ``word``: ``"; did you mean X?"`` if a known word is similar.
 
     Args:
-        known: words that would be right.
-        otherwise: returned where none is near; None for a list of all that are known.
+        word: the unknown word.
+        known: the correct words.
+        otherwise: returned if none is similar; None for a list of all known words.
     """
     known = list(known)
     if close := nearest(word, known):
@@ -99,11 +102,11 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
 
 
 def run_main(main: Callable[[], int | None]) -> int:
-    """Run ``main`` and turn user errors into one message and status 2.
+    """Run ``main`` and report user errors as one message and status 2.
 
     Returns:
-        The exit status: what ``main`` returned (None is 0), 2 after a :class:`UserError`,
-        130 after Ctrl-C, 128 and the signal's number after :class:`Stopped`.
+        The exit status: what ``main`` returns (None is 0), 2 after a :class:`UserError`,
+        130 after Ctrl-C, 128 plus the signal's number after :class:`Stopped`.
     """
     try:
         return main() or 0
@@ -111,13 +114,13 @@ def run_main(main: Callable[[], int | None]) -> int:
         text, status = f"error: {error}", EXIT_USER_ERROR
         if interrupt := _interrupt(error):
             text, status = "interrupted", getattr(interrupt, "status", EXIT_INTERRUPTED)
-        with contextlib.suppress(OSError):  # a terminal that is gone
+        with contextlib.suppress(OSError):  # the terminal may be gone
             print(text, file=sys.stderr)
         return status
 
 
 def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The interrupt that an error came of: a library that is interrupted in the middle may fail as it cleans up."""
+    """Return the interrupt that caused an error, if any: an interrupted library may fail while it cleans up."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return error

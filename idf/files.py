@@ -1,4 +1,4 @@
-"""Files written so that a reader sees the old content or the new, never half of either; and pipes read fully."""
+"""Atomic file writes (a reader sees the old content or the new, never a mix), and complete reads from pipes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _REMEDIES = {
     errno.EROFS: "the file system is read-only; choose another place",
     errno.EACCES: "permission denied; choose a place you may write to",
     errno.EPERM: "permission denied; choose a place you may write to",
-    errno.ENOTDIR: "a part of the path is a file, not a folder",
-    errno.EEXIST: "a file stands where a folder is needed; choose another place",
-    errno.EISDIR: "it is a folder; name a file",
+    errno.ENOTDIR: "part of the path is a file, not a folder",
+    errno.EEXIST: "a file exists where a folder is needed; choose another place",
+    errno.EISDIR: "it is a folder; give a file",
     errno.ENAMETOOLONG: "the name is too long for this file system",
 }
 
 _CHUNK = 1 << 20
 _READ = 1 << 22
 _MAX_NAME_BYTES = 200
-"""Of a target's name in the name of its temporary file, so that the longest names (255 bytes) can be written."""
+"""Bytes of the target's name that its temporary file's name repeats, so that 255-byte names can be written."""
 
 
 @contextlib.contextmanager
@@ -46,27 +46,27 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 def reserve(path: Path) -> None:
-    """Give a file a place on disk for all of its bytes, which are kept.
+    """Allocate disk space for a whole file without changing its content.
 
-    A sparse file that is written through a memory map ends the process, without an error, where the disk is full.
+    Writing to a sparse file through a memory map kills the process, without an error, if the disk is full.
 
     Raises:
-        OSError: there is no room.
+        OSError: the disk is full.
     """
     with open(path, "r+b") as file:
         size = os.fstat(file.fileno()).st_size
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
             return
-        while chunk := file.read(_CHUNK):  # zeros where it was sparse
+        while chunk := file.read(_CHUNK):  # reads zeros from holes
             file.seek(-len(chunk), os.SEEK_CUR)
             file.write(chunk)
 
 
 def read_fully(file: IO[bytes], size: int) -> bytes:
-    """Read ``size`` bytes, fewer only at the end of the file (pipes give less than asked for).
+    """Read ``size`` bytes, fewer only at the end of the file. (A single read from a pipe may return fewer.)
 
-    Memory grows with what is there, not with what is asked for.
+    Memory grows with what the file holds, not with ``size``.
     """
     data = file.read(min(size, _READ))
     if len(data) == size or not data:
@@ -81,19 +81,20 @@ def read_fully(file: IO[bytes], size: int) -> bytes:
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str, *, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """Open a binary file that appears at ``path`` only once it is whole.
+    """Open a binary file that appears at ``path`` only once it is complete.
 
-    The bytes go to a hidden file in the same folder, are flushed to disk (fsync) and renamed over
-    ``path`` when the block ends; if the block raises, the hidden file is removed and ``path`` is as
-    it was. Parent folders are made. A link stays, and what it points to is written. A FIFO or a
-    character device stays what it is, and gets the bytes when the block ends; they are kept in a
-    temporary file until then.
+    The bytes go to a hidden file in the same folder. When the block ends, it is flushed to disk (fsync) and renamed
+    to ``path``; if the block raises, it is removed and ``path`` is unchanged. Parent folders are created. A symbolic
+    link is kept and its target written. A FIFO or character device is kept too: the bytes go to a temporary file
+    first, and to the device when the block ends.
 
     Args:
-        mode: permissions of the file; None for what the user's umask leaves of 0666.
+        path: the file to write.
+        mode: permissions of the file; None for 0666 less the user's umask.
 
     Raises:
-        OutputError: the disk is full, the place is read-only, ``path`` is a block device, and the like.
+        OutputError: the file cannot be written: the disk is full, the folder is read-only, ``path`` is a block
+            device, and so on.
     """
     path = Path(path)
     with output_errors(path):
@@ -107,7 +108,7 @@ def atomic_write(path: Path | str, *, mode: int | None = None) -> Iterator[IO[by
         path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.name.encode(errors="replace")[:_MAX_NAME_BYTES].decode(errors="ignore")
-        # Named here and not by tempfile, so that a signal that comes while it is made leaves nothing behind.
+        # named here rather than by tempfile, so that a signal during creation leaves nothing behind
         part = path.parent / f".{hidden}.{secrets.token_hex(4)}.part"
         try:
             with open(part, "x+b", opener=_private) as handle:
@@ -125,7 +126,7 @@ def atomic_write(path: Path | str, *, mode: int | None = None) -> Iterator[IO[by
 
 
 def is_stream(path: Path) -> bool:
-    """Whether ``path`` is a FIFO or a character device, which are written to and never replaced.
+    """Return whether ``path`` is a FIFO or a character device, which are written to and never replaced.
 
     Raises:
         OutputError: it is a block device or a socket.
@@ -135,18 +136,18 @@ def is_stream(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
-        raise OutputError(f"{path} is a {'block device' if stat.S_ISBLK(mode) else 'socket'}; name a file")
+        raise OutputError(f"{path} is a {'block device' if stat.S_ISBLK(mode) else 'socket'}; give a file")
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def atomic_write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` as UTF-8 by :func:`atomic_write`."""
+    """Write ``text`` as UTF-8 with :func:`atomic_write`."""
     with atomic_write(path) as file:
         file.write(text.encode())
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside ``folder`` durable, where the system lets folders be synced."""
+    """Make a rename inside ``folder`` durable, if the system can sync folders."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""Figures in one style: colours, sizes, labels, and saving them.
+"""The style of all figures: colours, sizes, labels, and saving.
 
-Figures are built as objects; pyplot and matplotlib's global settings are not touched.
-Colours are those of Okabe and Ito, distinguishable with every kind of colour vision.
+Figures are built as objects, without pyplot and without changing matplotlib's global settings.
+The colours are those of Okabe and Ito, distinguishable with every kind of colour vision.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.0, 4.0, 160
 
 
 def new_figure(width: float = WIDTH_INCHES, height: float = HEIGHT_INCHES) -> tuple[Figure, Axes]:
-    """A figure of one panel, sizes in inches."""
+    """Return a figure with one panel, and its axes. Sizes are in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -34,26 +34,26 @@ def new_figure(width: float = WIDTH_INCHES, height: float = HEIGHT_INCHES) -> tu
 
 
 def style_axes(axes: Axes) -> None:
-    """Light grid lines, no box."""
+    """Give axes light grid lines and no box."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)
 
 
 def label_figure(figure: Figure, title: str) -> None:
-    """A title over all panels, at the left."""
+    """Add a left-aligned title above all panels."""
     figure.suptitle(title, fontsize=12, x=0.01, ha="left", fontweight="bold")
 
 
 def label_axes(axes: Axes, title: str, x: str, y: str) -> None:
-    """A title at the left, and what the axes mean."""
+    """Add a left-aligned title and axis labels."""
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=24)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
 
 
 def add_legend(figure: Figure, axes: Axes) -> None:
-    """A legend without a box below the panel, where it covers no curve, if anything is labelled."""
+    """Add a frameless legend below the panel, where it hides no curve, if any curve is labelled."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         columns = 2 if figure.get_figwidth() >= WIDTH_INCHES else 1
@@ -61,7 +61,10 @@ def add_legend(figure: Figure, axes: Axes) -> None:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write ``<name>.svg`` and ``<name>.png``; the same data gives the same file.
+    """Write ``<name>.svg`` and ``<name>.png``. The same data gives the same files.
+
+    Returns:
+        The paths written.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -71,7 +74,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     paths = []
     for form, metadata in (("svg", {"Date": None}), ("png", {})):
         picture = io.BytesIO()
-        # No date and no random names inside, so that the same data gives the same file.
+        # no date and no random identifiers, for reproducible files
         with rc_context({"svg.hashsalt": "idf"}):
             figure.savefig(picture, format=form, metadata=metadata)
         path = folder / f"{name}.{form}"

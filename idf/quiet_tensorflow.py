@@ -1,6 +1,6 @@
-"""TensorFlow without its start-up notes: all modules take it from here, ``from idf.quiet_tensorflow import tf``.
+"""TensorFlow without its start-up messages. All modules import it from here: ``from idf.quiet_tensorflow import tf``.
 
-``TF_CPP_MIN_LOG_LEVEL`` in the user's environment, of 0, 1 or 2, brings the notes back.
+Setting ``TF_CPP_MIN_LOG_LEVEL`` to 0, 1 or 2 in the environment shows the messages again.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Iterator
 __all__ = ["tf"]
 
 _SILENT = "3"
-"""The log level at which only fatal errors are written: a machine without a GPU counts as an error, real ones raise."""
+"""Log level that shows only fatal errors. TensorFlow logs a missing GPU as an error; real errors raise anyway."""
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Turn standard error away; show what was written if an error is raised.
+    """Capture standard error, and show it only if an exception is raised.
 
-    TensorFlow's libraries write some notes before they read any setting, so the stream itself is redirected.
+    TensorFlow's libraries print some messages before they read any setting, so the stream itself is redirected.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _SILENT) != _SILENT:
         yield

@@ -1,4 +1,4 @@
-"""Parts of a compressed file for programs, by index, from threads and processes."""
+"""Random access to compressed files by sample index, from threads and processes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from idf.models import registry
 from idf.samples import from_integers
 
 Model = str | Path | None
-"""A model by name or path; None for the default, or for the one that made the file."""
+"""Name or path of a model; None for the default, or when reading, for the one that made the file."""
 
 
 class Reader:
-    """A compressed file of which parts can be read; made by :func:`open`.
+    """A compressed file opened for random access by :func:`open`.
 
-    Indices work as for arrays: ``reader[-1]``, ``reader[::100]``, ``reader[5:9, 0]``, ``reader[...]``. Readers may
-    be used by several threads and after a fork, and those of a path or of bytes in memory can be pickled.
+    Indexing works as for arrays: ``reader[-1]``, ``reader[::100]``, ``reader[5:9, 0]``, ``reader[...]``. Readers can
+    be used by several threads and after a fork. Readers of a path or of bytes in memory can be pickled.
 
     Attributes:
-        rate_hz: samples a second.
-        channels: 1 to 8.
-        sample_bits: 8, 16, 24 or 32.
-        samples: in each channel.
+        rate_hz: sampling rate in Hz.
+        channels: number of channels, 1 to 8.
+        sample_bits: bits of a sample: 8, 16, 24 or 32.
+        samples: samples per channel.
     """
 
     def __init__(self, file: IO[bytes], model: Model, path: Path | None = None) -> None:
@@ -47,24 +47,24 @@ class Reader:
         return self.samples
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """The samples ``start`` to ``stop`` (exclusive) as :func:`idf.api.decompress` gives them.
+        """Return the samples ``start`` to ``stop`` (exclusive), typed and shaped as by :func:`idf.api.decompress`.
 
-        Only the blocks that they lie in are decoded.
+        Only the blocks that contain them are decoded.
 
         Raises:
             ValueError: not 0 <= start <= stop <= samples, or the reader is closed.
-            FormatError: a block is damaged; names its samples.
+            FormatError: a block is damaged; the message gives its samples.
         """
         if self._file.closed:
             raise ValueError("the reader is closed")
         return from_integers(self._reader.read(start, stop), self._reader.header)
 
     def __getitem__(self, part: Any) -> np.ndarray:
-        """A part, with the rules of arrays.
+        """Return the indexed part, with the rules of arrays.
 
         Raises:
-            IndexError: beyond the samples.
-            TypeError: an index that is neither a whole number, a slice, ``...`` nor a tuple of them.
+            IndexError: the index is out of range.
+            TypeError: the index is not an integer, a slice, ``...`` or a tuple of these.
         """
         first, *rest = part if isinstance(part, tuple) and part else (part,)
         if first is Ellipsis:
@@ -76,15 +76,15 @@ class Reader:
             samples: np.ndarray = read[:: places.step] if places.step > 0 else read[::-1][:: -places.step]
             return samples[(slice(None), *rest)]
         if isinstance(first, bool) or not isinstance(first, int | np.integer):
-            raise TypeError(f"a reader takes whole numbers, slices and ..., not {type(first).__name__}")
-        place = range(self.samples)[first]  # IndexError beyond the samples
+            raise TypeError(f"indices must be integers, slices or ..., not {type(first).__name__}")
+        place = range(self.samples)[first]  # raises IndexError if out of range
         sample: np.ndarray = self.read(place, place + 1)[(0, *rest)]
         return sample
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """All samples. Raises ValueError for ``copy=False``: they have to be decoded."""
+        """Return all samples. Raises ValueError for ``copy=False``, since they must be decoded."""
         if copy is False:
-            raise ValueError("the samples have to be decoded, which makes a copy")
+            raise ValueError("a reader decodes its samples, so copy=False is not possible; use copy=None or copy=True")
         return self[...] if dtype is None else self[...].astype(dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -97,7 +97,7 @@ class Reader:
         return _open_again, (source, self._model, self._reader.header.pack())
 
     def close(self) -> None:
-        """Close the file; nothing can be read any more."""
+        """Close the file. Nothing can be read afterwards."""
         self._file.close()
 
     def __enter__(self) -> Reader:
@@ -113,13 +113,13 @@ def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
     """Open a compressed file to read parts of it without decoding the rest.
 
     Args:
-        file: a path, or an open file that seeks (it is closed with the reader).
-        model: name or path of the model that made it; None to look it up.
+        file: a path, or a seekable open file, which is closed with the reader.
+        model: name or path of the model that made the file; None to look it up.
 
     Raises:
         DataError: there is no such file.
-        FormatError: it is damaged or of another version.
-        RunError: the model that made it is not here; says how to get it.
+        FormatError: the file is damaged or of another version.
+        RunError: the model that made it is not installed; the message says how to get it.
     """
     if not isinstance(file, str | os.PathLike):
         return Reader(file, model)
@@ -134,7 +134,7 @@ def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
 
 
 def _open_again(source: Path | IO[bytes], model: Model, header: bytes) -> Reader:
-    """A reader in another process. Raises FormatError where the file is another one by now."""
+    """Reopen a pickled reader. Raises FormatError if the file has been replaced since."""
     reader = open(source, model=model)
     if reader._reader.header.pack() != header:
         reader.close()

@@ -1,7 +1,7 @@
-"""Tables in each of their forms: Markdown, CSV, LaTeX, and a terminal.
+"""Tables as Markdown, CSV, LaTeX and terminal output.
 
-Cells are text, made by :mod:`idf.text`; the alignment of the columns is a string with a letter for each,
-``l``, ``r`` or ``c``, as LaTeX has it.
+Cells are text, formatted by :mod:`idf.text`. The alignment is a string with one letter per column, ``l``, ``r`` or
+``c``, as in LaTeX.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SIDES: dict[str, Literal["left", "right", "center"]] = {"l": "left", "r": "righ
 
 
 def to_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], alignment: str) -> str:
-    """The table as Markdown; ``|`` in cells is escaped."""
+    """Return the table as Markdown, with ``|`` in cells escaped."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
@@ -30,10 +30,10 @@ def to_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], alignment
 
 
 def to_csv(records: Sequence[Mapping[str, object]]) -> str:
-    """One header line and all figures with full precision; None becomes an empty cell.
+    """Return CSV with a header line and all numbers at full precision. None becomes an empty cell.
 
     Args:
-        records: all with the names of the first.
+        records: rows by column name, all with the names of the first.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(records[0]) if records else [], lineterminator="\n")
@@ -43,7 +43,7 @@ def to_csv(records: Sequence[Mapping[str, object]]) -> str:
 
 
 def to_latex(columns: Sequence[str], rows: Sequence[Sequence[str]], alignment: str, caption: str) -> str:
-    """A ``table`` environment; needs the package booktabs."""
+    """Return a LaTeX ``table`` environment, which needs the package booktabs."""
 
     def line(cells: Sequence[str]) -> str:
         return "    " + " & ".join(map(_tex, cells)) + " \\\\"
@@ -74,12 +74,15 @@ def to_terminal(
     wrapped: Collection[str] = (),
     styles: Sequence[str | None] = (),
 ) -> rich.table.Table:
-    """The table for rich.
+    """Return the table for rich.
 
     Args:
-        rows: cells as plain text, of which nothing is taken for markup, or styled.
-        wrapped: columns whose cells may take several lines where the terminal is narrow.
-        styles: of the rows, such as ``"bold"``; none unless given.
+        columns: names of the columns.
+        rows: cells as plain text (markup is not interpreted) or as styled text.
+        alignment: one letter per column.
+        title: title above the table.
+        wrapped: columns whose cells may wrap in a narrow terminal.
+        styles: style of each row, such as ``"bold"``; by default none.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

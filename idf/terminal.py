@@ -1,4 +1,4 @@
-"""What commands show while and after they work: a console of known width, a progress bar."""
+"""Terminal output of commands: a console of known width, and a progress bar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def open_console(width: int) -> Console:
-    """Standard output; where that is no terminal (a file, a pipe), with lines of ``width`` characters."""
+    """Return a console on standard output. If that is not a terminal, lines have ``width`` characters."""
     from rich.console import Console
 
     console = Console()
@@ -18,10 +18,10 @@ def open_console(width: int) -> Console:
 
 
 def progress_bar(*, transient: bool = True) -> Progress:
-    """Bars on standard error, so that standard output holds results only.
+    """Return a progress display on standard error, so that standard output holds only results.
 
     Args:
-        transient: they vanish when the work is done.
+        transient: whether the bars disappear when the work is done.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

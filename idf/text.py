@@ -1,4 +1,4 @@
-"""Numbers for people: ages, durations, sizes, rates; a dash where a number is not known."""
+"""Human-readable numbers: ages, durations, sizes, rates; a dash for unknown ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ DASH = "–"
 
 
 def printable(text: str) -> str:
-    """``text`` with everything that is no printable character escaped, such as controls in the name of a file.
+    """Return ``text`` with unprintable characters escaped, such as control characters in file names.
 
     >>> printable("a\\x1b[31mb\\n"), printable("\\udcff")
     ('a\\\\x1b[31mb\\\\n', '\\\\xff')
@@ -15,13 +15,13 @@ def printable(text: str) -> str:
 
 
 def _escape(letter: str) -> str:
-    if "\udc80" <= letter <= "\udcff":  # a byte that is no UTF-8
+    if "\udc80" <= letter <= "\udcff":  # a byte that is not valid UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode()
 
 
 def age(seconds: float) -> str:
-    """How long ago, in the largest unit that fits: ``"40 s"``, ``"3 min"``, ``"5 h"``, ``"12 d"``."""
+    """Return how long ago, in the largest suitable unit: ``"40 s"``, ``"3 min"``, ``"5 h"``, ``"12 d"``."""
     for unit, size, upto in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
         if seconds < upto * size:
             return f"{max(0, round(seconds / size))} {unit}"
@@ -29,14 +29,14 @@ def age(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``"0:42"``, ``"12:03"``, ``"3:12:03"``."""
+    """Return a duration such as ``"0:42"``, ``"12:03"`` or ``"3:12:03"``."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 def size(count: float) -> str:
-    """Bytes in binary units: ``"512 B"``, ``"3.4 MiB"``."""
+    """Return a number of bytes in binary units: ``"512 B"``, ``"3.4 MiB"``."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
@@ -45,17 +45,17 @@ def size(count: float) -> str:
 
 
 def formatted(value: float | None, form: str) -> str:
-    """``value`` in the format ``form``, such as ``".3f"``; a dash for None."""
+    """Return ``value`` in the format ``form``, such as ``".3f"``; a dash for None."""
     return DASH if value is None else format(value, form)
 
 
 def bits(value: float | None) -> str:
-    """Bits/sample with four decimals; a dash for None."""
+    """Return bits per sample with four decimals; a dash for None."""
     return formatted(value, ".4f")
 
 
 def times(value: float | None) -> str:
-    """A speed as a multiple of real time, two digits: ``"12×"``, ``"0.35×"``; a dash for None."""
+    """Return a speed as a multiple of real time with two digits: ``"12×"``, ``"0.35×"``; a dash for None."""
     if value is None:
         return DASH
     return f"{value:.0f}×" if value >= 10 else f"{value:.2g}×"

@@ -1,4 +1,4 @@
-"""The smallest codec with blocks: every other sample first, the rest given their neighbours, over and over."""
+"""A minimal codec with latent blocks: coarse samples first, then repeatedly the samples between them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from idf.coding.codec import LatentBlock
 
 @dataclass(frozen=True)
 class Interlaced:
-    """Block 0 is every 2^(blocks − 1)-th sample; each further block is what lies half-way between those before it.
+    """Block 0 is every 2^(blocks − 1)-th sample; each further block is the samples half-way between those before it.
 
-    A sample is predicted to be the last known one before it.
+    Each sample is predicted by the last known sample before it.
     """
 
     blocks: int = 4

@@ -1,7 +1,7 @@
-"""Chromium over its debugging pipe: a page at some width, light or dark, and what is wrong with it.
+"""Controlling Chromium over its debugging pipe: opens a page at a given width, light or dark, and reports problems.
 
-The protocol goes through two pipes as JSON with a zero byte behind each message
-(``--remote-debugging-pipe``), so that nothing but the browser itself is needed.
+The protocol is JSON over two pipes with a zero byte after each message (``--remote-debugging-pipe``), so nothing but the
+browser is needed.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ for descriptor, wanted in zip(high, (3, 4)):
     os.dup2(descriptor, wanted)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
-"""The browser reads from descriptor 3 and writes to 4, which a process can set up only for itself."""
+"""The browser reads from descriptor 3 and writes to 4, which only the process itself can set up."""
 
 
 def find_chromium() -> str | None:
-    """The browser's command, None where there is none."""
+    """Return the browser's command, or None if there is none."""
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
 class Chromium:
-    """A browser without a window, with one page."""
+    """A headless browser with one page."""
 
     def __init__(self, program: str) -> None:
         self.events: list[dict[str, Any]] = []
@@ -88,7 +88,7 @@ class Chromium:
         os.close(ours)
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call a method of the protocol; events that come before the answer are kept."""
+        """Call a method of the protocol. Events that arrive before the answer are stored."""
         self._count += 1
         message: dict[str, Any] = {"id": self._count, "method": method, "params": parameters}
         if self._session:
@@ -103,7 +103,7 @@ class Chromium:
             self.events.append(answer)
 
     def open(self, page: Path, width: int, scheme: str) -> None:
-        """Load a page as a screen of ``width`` CSS pixels shows it, with the scheme ``light`` or ``dark``."""
+        """Load a page at a width in CSS pixels, in the colour scheme ``light`` or ``dark``."""
         self.events.clear()
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500
@@ -114,14 +114,14 @@ class Chromium:
             self.events.append(self._receive())
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page; a promise is waited for."""
+        """Return the value of a JavaScript expression in the page, awaiting promises."""
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
     def complaints(self) -> list[str]:
-        """What the console says, and every request that left the page."""
+        """Return the console's messages, and every request that left the page."""
         said = []
         for event in self.events:
             facts = event.get("params", {})
@@ -138,7 +138,7 @@ class Chromium:
         return said
 
     def picture(self, target: Path) -> None:
-        """The whole page as PNG."""
+        """Return the whole page as PNG."""
         size = self.send("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
         shot = self.send("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
@@ -149,7 +149,7 @@ class Chromium:
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._in], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise TimeoutError(f"Chromium said nothing for {PATIENCE_SECONDS:.0f} s")
+                raise TimeoutError(f"Chromium did not answer for {PATIENCE_SECONDS:.0f} s")
             part = os.read(self._in, 1 << 20)
             if not part:
                 raise RuntimeError(f"Chromium ended with status {self._process.wait()}")

@@ -1,4 +1,4 @@
-"""Which words of a figure stand on one another, or outside of it."""
+"""Finding texts of a figure that overlap each other or leave the figure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.transforms import Bbox
 
 
 def collisions(figure: Figure) -> list[tuple[str, ...]]:
-    """Pairs of texts that overlap as drawn, and single texts that leave the figure."""
+    """Return pairs of texts that overlap when drawn, and single texts that leave the figure."""
     drawn: list[tuple[str, Bbox]] = []
     draw = matplotlib.text.Text.draw
 
@@ -22,11 +22,11 @@ def collisions(figure: Figure) -> list[tuple[str, ...]]:
         draw(self, renderer, *others, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        figure.draw_without_rendering()  # lays out
+        figure.draw_without_rendering()  # computes the layout
         patch.setattr(matplotlib.text.Text, "draw", noted)
         figure.draw_without_rendering()
     assert drawn
-    # A hair's breadth is what rounding to whole pixels may cost.
+    # tolerate a pixel, for rounding to whole pixels
     boxes = [(text, Bbox.from_extents(box.x0 + 1, box.y0 + 1, box.x1 - 1, box.y1 - 1)) for text, box in drawn]
     width, height = figure.bbox.width, figure.bbox.height
     found: list[tuple[str, ...]] = [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if a.overlaps(b)]

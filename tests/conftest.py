@@ -1,4 +1,4 @@
-"""What tests of several folders share: small models and made-up codecs."""
+"""Fixtures that tests of several folders share: small models and fake codecs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ MakeRun = Callable[..., Path]
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """The codecs of ``tests/evaluation_fakes.py``, importable in worker processes too."""
+    """The codecs of ``tests/evaluation_fakes.py``, also importable in worker processes."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return evaluation_fakes
 
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Export an untrained, tiny model with windows of 64 samples, its configuration beside it; takes overrides."""
+    """Export an untrained tiny model with windows of 64 samples and its configuration; accepts overrides."""
 
     def make(*overrides: str) -> Path:
         if "layout=original" in overrides:
@@ -56,7 +56,7 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def tiny_model(make_model: Callable[..., Path]) -> Path:
-    """An untrained model whose flow leaves samples in place."""
+    """An untrained model whose flow does not change samples."""
     return make_model()
 
 
@@ -90,7 +90,7 @@ def outputs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_run(outputs: Path) -> MakeRun:
-    """Write a run folder as training leaves it behind, without training."""
+    """Write a run folder as training would leave it, without training."""
 
     def make(
         *overrides: str,
@@ -133,7 +133,7 @@ def make_run(outputs: Path) -> MakeRun:
 
 @pytest.fixture
 def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with one small model, the default, which is all that the registry knows."""
+    """A folder with one small model, the default and only model in the registry."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copy(TINY_MODEL, folder / "default.idfm")
     monkeypatch.setenv("IDF_MODELS", str(folder))

@@ -1,4 +1,4 @@
-"""Codecs for the tests, in a module of their own because worker processes import them by name."""
+"""Fake codecs for tests, in a separate module because worker processes import them by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _seen: list[str] = []
 
 @dataclass(frozen=True)
 class Raw:
-    """16-bit samples after ``head`` bytes of nothing."""
+    """Stores 16-bit samples after ``head`` zero bytes."""
 
     head: int = 0
     suffix: str = ".raw"
@@ -54,14 +54,14 @@ class Short(Raw):
 
 @dataclass(frozen=True)
 class Failing(Raw):
-    """Fails at one step in one of several ways."""
+    """Fails at a given step in a given way."""
 
     step: str = "encode"
     way: str = "codec"
 
     def _fail(self) -> None:
         if self.way == "codec":
-            raise CodecError("this codec takes no music")
+            raise CodecError("this codec does not accept music")
         if self.way == "format":
             raise FormatError("the file is damaged")
         if self.way == "abort":
@@ -81,7 +81,7 @@ class Failing(Raw):
 
 @dataclass(frozen=True)
 class Remembering(Raw):
-    """Decodes only what it encoded in the same process: a cheat that must show."""
+    """Cheats by decoding only what it encoded in the same process, which must be detected."""
 
     def encode(self, clip: ClipFile, target: Path) -> None:
         _seen.append(target.name)
@@ -93,8 +93,8 @@ class Remembering(Raw):
 
 @dataclass(frozen=True)
 class Costly(Raw):
-    """Spends ``burn`` CPU seconds a clip, in a child process if ``child``, holds ``mib`` MiB, and needs
-    ``first`` seconds more the first time."""
+    """Uses ``burn`` CPU seconds per clip (in a child process if ``child``), ``mib`` MiB, and ``first`` more CPU
+    seconds the first time."""
 
     burn: float = 0.0
     child: bool = False
@@ -132,7 +132,7 @@ def _burn(seconds: float) -> None:
 
 
 def speech_like(count: int, seed: int = 0) -> np.ndarray:
-    """A resonance driven by noise whose loudness comes and goes: int32 (count,)."""
+    """Return a resonance driven by noise of varying loudness, int32 (count,)."""
     rng = np.random.default_rng(seed)
     drive = rng.normal(size=count) * (200 + 2000 * np.sin(np.arange(count) / 900) ** 2)
     samples = np.zeros(count)

@@ -1,4 +1,4 @@
-"""What a program prints on a processor without vector extensions."""
+"""Running a program as on a processor without vector extensions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def printed_without_extensions(program: str, cache: Path) -> str:
-    """The stripped output of Python code whose compiled loops use no instructions beyond the basic ones.
+    """Return the stripped output of Python code whose compiled loops use only the baseline instruction set.
 
     Args:
-        cache: a folder for the compiled code, which is not that of this machine.
+        cache: a folder for the compiled code, separate from that of this machine.
     """
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -1,4 +1,4 @@
-"""How a page looks in a browser, on phones and on a large screen, light and dark: what every page must hold."""
+"""Checks of how any page looks in a browser, on phones and on a large screen, light and dark."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FACTS = """(async () => {
 
 
 def looks(browser: Chromium, page: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the browser measures under each width and scheme, and where that was, once the rules for all pages hold."""
+    """Check the rules for all pages at each width and colour scheme. Yields a label and the browser's measurements."""
     papers = set()
     for width in (320, 390, 1280):
         for scheme in ("light", "dark"):

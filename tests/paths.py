@@ -1,4 +1,4 @@
-"""Where tests find the checkout and its frozen files, wherever they lie themselves."""
+"""Paths of the checkout and its frozen files, independent of the test's folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FROZEN = ROOT / "tests" / "container" / "frozen"
-"""Files that must decode, and be written again, byte for byte."""
+"""Files that must decode, and must be written identically, byte for byte."""
 TINY = FROZEN / "tiny.idfm"
 """A small window model with a fixed fingerprint."""

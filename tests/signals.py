@@ -8,14 +8,14 @@ LOW, HIGH = -32768, 32767
 
 
 def tone(samples: int, *, amplitude: float = 8000, seed: int = 0) -> np.ndarray:
-    """A sliding tone in noise: int32 (samples,)."""
+    """Return a sliding tone in noise, int32 (samples,)."""
     t = np.arange(samples)
     rng = np.random.default_rng(seed)
     return np.rint(amplitude * np.sin(2e-5 * t * t / (1 + t / 9000)) + rng.normal(size=samples) * 40).astype(np.int32)
 
 
 def speech(samples: int, *, seed: int = 0) -> np.ndarray:
-    """A resonance in noise, as loud and as predictable as a voice: int32 (samples,)."""
+    """Return a resonance in noise, as loud and predictable as a voice, int32 (samples,)."""
     rng = np.random.default_rng(seed)
     x = np.zeros(samples + 2)
     for t in range(2, samples + 2):
@@ -49,6 +49,6 @@ def _named() -> dict[str, np.ndarray]:
 
 
 SIGNALS = _named()
-"""Extremes of level, of predictability and of length, windows being 64 samples and groups of them 16,384: int32 (n,)."""
+"""Signals of extreme level, predictability and length (for windows of 64 samples in groups of 16,384), int32 (n,)."""
 EXTREME = (LOW, 0, 1, HIGH)
-"""Samples that arrays drawn by hypothesis should hold more often than chance has it."""
+"""Samples that hypothesis should draw more often than by chance."""

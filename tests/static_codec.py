@@ -1,4 +1,4 @@
-"""The smallest codec, for tests of all that needs one."""
+"""A minimal codec for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from idf.coding.mixture import IntegerMixture
 
 @dataclass(frozen=True)
 class StaticCodec:
-    """A codec with one fixed two-component mixture for every sample: the smallest ChunkCodec."""
+    """A minimal ChunkCodec with one fixed two-component mixture for every sample."""
 
     chunk_samples: int = 1000
     scale: int = 220

@@ -65,7 +65,7 @@ def test_blocks_of_a_length(tmp_path: Path) -> None:
     for seconds in (0, -1, float("nan"), 0.09, 1e9):
         with pytest.raises(DataError, match=r"choose 0\.1 to"):
             idf.compress(samples, 8000, block_seconds=seconds)
-    with pytest.raises(DataError, match="leave it out"):
+    with pytest.raises(DataError, match="omit the block length"):
         idf.compress(samples, 2**32 - 1, block_seconds=0.1)
 
 
@@ -128,7 +128,7 @@ def test_indices_are_those_of_arrays(stereo: np.ndarray, index: Any) -> None:
 def test_other_indices_are_refused(stereo: np.ndarray) -> None:
     with idf.open(io.BytesIO(idf.compress(stereo[:9, 0], 8000))) as reader:
         for index in ("1", 1.0, None, [1, 2], np.array([1]), True, ()):
-            with pytest.raises(TypeError, match="whole numbers, slices"):
+            with pytest.raises(TypeError, match="integers, slices"):
                 reader[index]
         for index in (9, -10, (3, 0), (slice(2), 1)):
             with pytest.raises(IndexError):
@@ -211,7 +211,7 @@ def test_files_where_arrays_may_stand(tmp_path: Path, suffix: str) -> None:
         assert rate_hz == 8000
     for packed in (tmp_path / "a.idf", str(tmp_path / "a.idf"), io.BytesIO((tmp_path / "a.idf").read_bytes())):
         np.testing.assert_array_equal(idf.decompress(packed)[0], np.arange(500))
-    with pytest.raises(DataError, match="leave rate_hz out"):
+    with pytest.raises(DataError, match="omit it for a file"):
         idf.compress(path, 8000)
     with pytest.raises(DataError, match="no such file"):
         idf.compress(tmp_path / "none.wav")
@@ -237,10 +237,10 @@ def test_files_and_paths_together(tmp_path: Path) -> None:
         idf.decompress_file(memory, tmp_path / f"b.{kind}")
         assert soundfile.info(tmp_path / f"b.{kind}").format == kind.upper()
     memory.seek(0)
-    with pytest.raises(OutputError, match=r"\.mp3 files are not what is written here"):
+    with pytest.raises(OutputError, match=r"cannot write \.mp3 files"):
         idf.decompress_file(memory, tmp_path / "b.mp3")
     for source in (wav, io.BytesIO(wav.read_bytes())):
-        with pytest.raises(OutputError, match=r"c\.wav is a name for sound"):
+        with pytest.raises(OutputError, match=r"c\.wav: \.wav is a suffix of audio files"):
             idf.compress_file(source, tmp_path / "c.wav")
 
 

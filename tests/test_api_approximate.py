@@ -1,4 +1,4 @@
-"""The first blocks of a file, for programs."""
+"""Reconstruction from the first blocks of a file in the Python API."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_nothing_to_hear() -> None:
 
 def test_mistakes_are_explained() -> None:
     data = idf.compress(np.zeros(9, np.int16), 8000, model=TINY)
-    with pytest.raises(DataError, match="take 1 to 7"):
+    with pytest.raises(DataError, match="choose 1 to 7"):
         idf.approximate(data, 8, model=TINY)
-    with pytest.raises(RunError, match="take a window flow"):
+    with pytest.raises(RunError, match="use a window flow"):
         idf.approximate(idf.compress(np.zeros(9, np.int16), 8000, model="fast"), 1)

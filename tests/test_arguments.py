@@ -58,7 +58,7 @@ def test_values_that_cannot_be() -> None:
     arguments.listed("names")
     arguments.chosen("kind", ("one", "two"), "one")
     assert arguments.problems == [
-        "count=0: expected a whole number from 1 on",
+        "count=0: expected a whole number of at least 1",
         "size=nan: expected a size above 0",
         "names=[]: the list is empty",
         "kind=tow: expected one of one, two; did you mean two?",

@@ -1,6 +1,6 @@
-"""The examples in docstrings are right: every module that has one is run by doctest.
+"""The examples in docstrings are correct: doctest runs every module that has one.
 
-Examples show arrays, Python numbers and bytes, never NumPy scalars, which NumPy 1.26 and 2 print differently.
+Examples show arrays, Python numbers and bytes, but not NumPy scalars, which NumPy 1.26 and 2 print differently.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FOLDERS = ("idf", "experiments", "benchmarks")
 
 
 def modules() -> list[str]:
-    """The dotted names of all modules with an example."""
+    """Return the dotted names of all modules with an example."""
     found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py") if ">>> " in path.read_text()]
     return sorted(_dotted(path) for path in found)
 

@@ -1,4 +1,4 @@
-"""Room for files that are written through a memory map, and hidden files. The rest of idf.files is tested where it is used."""
+"""Disk space for memory-mapped files, and hidden files. The rest of idf.files is tested where it is used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_no_room_is_an_error_with_a_remedy(tmp_path: Path, monkeypatch: pytest.M
 def test_an_interrupt_while_the_hidden_file_is_made_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A signal's exception may come right behind any call."""
+    """A signal's exception may be raised right after any call."""
     make = files._private
 
     def interrupted(path: str, flags: int) -> int:

@@ -1,4 +1,4 @@
-"""A short run of the fuzz targets without atheris: the corpus, and random edits of it."""
+"""A short run of the fuzz targets without atheris, on the corpus and random edits of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fuzz.targets import CORPUS, TARGETS
 
 EDITS = 400
 EDITS_OF_MODELS = 60
-"""Building a model takes a while."""
+"""Random edits per corpus file, and fewer for models, which take a while to build."""
 
 
 def files(target: str) -> list[Path]:
@@ -19,7 +19,7 @@ def files(target: str) -> list[Path]:
 
 
 def edited(rng: np.random.Generator, data: bytes) -> bytes:
-    """A few random edits: bytes set, runs cut out, doubled, or made extreme."""
+    """Apply a few random edits: set bytes, and delete, repeat or overwrite runs."""
     edited = bytearray(data)
     for _ in range(rng.integers(1, 5)):
         a = int(rng.integers(0, len(edited) + 1))

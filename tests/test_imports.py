@@ -1,4 +1,4 @@
-"""The house: which module may import which. One floor knows the floors below it, and nobody goes round in circles."""
+"""Layering: a module imports only from its own layer and those below, and never in a circle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.paths import ROOT
 
-FLOORS = (
+LAYERS = (
     *(
         "errors",
         "installed",
@@ -45,16 +45,16 @@ FLOORS = (
         "cli",
     ),
 )
-"""Folders and modules of ``idf``, the lowest first."""
+"""Layers of ``idf``, the lowest first."""
 APART = [("flows", "priors"), ("container", "models"), ("container", "datasets")]
-"""Neighbours that do not know each other, whichever is listed first."""
+"""Layers that must not import each other in either direction."""
 DISPATCHERS = {
     "idf.coding.coders": set(),
     "idf.models.build": set(),
     "idf.models.load": {"idf.models.registry"},
     "idf.training.families.load": {"idf.training.session"},
 }
-"""What chooses among families or coders; and who may import it without standing on a higher floor."""
+"""Modules that choose among families or coders, and what may import them without being on a higher layer."""
 
 
 def module_name(path: Path) -> str:
@@ -70,7 +70,7 @@ MODULES["train"] = ROOT / "train.py"
 
 
 def imported(path: Path) -> set[str]:
-    """All modules of ours that a file imports, deferred and for types only as well."""
+    """Return all project modules that a file imports, including deferred and type-only imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -86,15 +86,15 @@ def imported(path: Path) -> set[str]:
 GRAPH = {name: imported(path) - {name} for name, path in MODULES.items()}
 
 
-def floor(name: str) -> int:
+def layer(name: str) -> int:
     top = name.split(".")
     if top[0] != "idf":
-        return len(FLOORS) + 1
-    return FLOORS.index(top[1]) if len(top) > 1 and top[1] in FLOORS else len(FLOORS)
+        return len(LAYERS) + 1
+    return LAYERS.index(top[1]) if len(top) > 1 and top[1] in LAYERS else len(LAYERS)
 
 
-def test_every_module_stands_on_a_floor() -> None:
-    elsewhere = {name for name in MODULES if name.startswith("idf.") and name.split(".")[1] not in FLOORS}
+def test_every_module_is_in_a_layer() -> None:
+    elsewhere = {name for name in MODULES if name.startswith("idf.") and name.split(".")[1] not in LAYERS}
     assert elsewhere == {"idf.__main__"}
 
 
@@ -105,13 +105,13 @@ def test_no_circles() -> None:
         raise AssertionError(" imports ".join(reversed(error.args[1]))) from None
 
 
-def test_nobody_imports_from_a_higher_floor() -> None:
-    # the package itself is light: its names load on demand
+def test_no_module_imports_from_a_higher_layer() -> None:
+    # the package itself is light, because its names load on demand
     wrong = [
         f"{name} imports {other}"
         for name, others in GRAPH.items()
         for other in others
-        if floor(other) > floor(name) and other != "idf"
+        if layer(other) > layer(name) and other != "idf"
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -122,7 +122,7 @@ def test_the_configuration_imports_errors_only() -> None:
     assert not {other for other in wrong if not other.startswith(allowed)}
 
 
-def test_some_floors_are_apart() -> None:
+def test_some_layers_are_apart() -> None:
     for one, other in [*APART, *((b, a) for a, b in APART)]:
         wrong = {
             name
@@ -131,14 +131,14 @@ def test_some_floors_are_apart() -> None:
             for to in GRAPH[name]
             if to.startswith(f"idf.{other}")
         }
-        assert not wrong, f"{one} does not know {other}: {wrong}"
+        assert not wrong, f"{one} must not import {other}: {wrong}"
 
 
 @pytest.mark.parametrize("dispatcher", DISPATCHERS)
 def test_dispatchers_are_imported_from_above_only(dispatcher: str) -> None:
     assert dispatcher in MODULES
     users = {name for name, others in GRAPH.items() if dispatcher in others}
-    assert {name for name in users if floor(name) <= floor(dispatcher)} <= DISPATCHERS[dispatcher]
+    assert {name for name in users if layer(name) <= layer(dispatcher)} <= DISPATCHERS[dispatcher]
 
 
 def test_about_a_dozen_files_at_one_level() -> None:

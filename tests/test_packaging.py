@@ -1,4 +1,4 @@
-"""The codec alone, as ``pip install .`` brings it: built, installed into a fresh environment, and used without a network."""
+"""The codec alone, as ``pip install .`` installs it: built, installed in a fresh environment, and used offline."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(command: list[str | Path], **options: object) -> subprocess.CompletedPro
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built of the source distribution, which is built of a copy of the checkout."""
+    """A wheel built from the source distribution, which is built from a copy of the checkout."""
     folder = tmp_path_factory.mktemp("build")
     source = folder / "source"
     for name in ("idf", "conf"):
@@ -57,7 +57,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Python of a fresh environment with the wheel and what it depends on."""
+    """Python of a fresh environment with the wheel and its dependencies."""
     place = tmp_path_factory.mktemp("codec") / "venv"
     venv.create(place, symlinks=os.name != "nt")
     python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -68,7 +68,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     done = run([*pip, "--retries", "1", "--timeout", "15", "--constraint", pinned, wheel])
     if done.returncode:
         assert "No matching distribution" in done.stderr or "onnection" in done.stderr, done.stderr
-        pytest.skip("what the codec depends on cannot be installed: no package index can be reached")
+        pytest.skip("the codec's dependencies cannot be installed: no package index can be reached")
     yield python
     shutil.rmtree(place)
 
@@ -89,9 +89,9 @@ def test_the_codec_alone(python: Path, tmp_path: Path) -> None:
     site = next(path for path in python.parents[1].rglob("site-packages"))
     size = sum(path.lstat().st_size for path in site.rglob("*") if path.is_file())
     assert size < MAX_MB * 1e6, f"{size / 1e6:.0f} MB"
-    # a proxy that is not there stands for no network; no package of the checkout is on the path
+    # a proxy that does not exist simulates being offline; no package of the checkout is on the path
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    # compiled loops are those of this checkout: their sources are the same, and tests have compiled most
+    # use the compiled loops of this checkout: the sources are the same, and tests have compiled most of them
     variables |= {"IDF_CACHE": str(kept_in()), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     command = [python, "-m", "idf"]
     done = run([*command, "--version"], cwd=tmp_path, env=variables)
@@ -104,7 +104,7 @@ def test_the_codec_alone(python: Path, tmp_path: Path) -> None:
         "import idf, sys; x, r = idf.decompress(open('a.idf', 'rb').read()); print(len(x), r, 'numba' in sys.modules)"
     )
     done = run([python, "-c", library], cwd=tmp_path, env=variables)
-    assert done.stdout.split()[2:] == ["False"], done.stderr  # the command compiled, and left it for everybody
+    assert done.stdout.split()[2:] == ["False"], done.stderr  # the command has compiled loops and stored them for all
 
 
 @pytest.mark.parametrize(

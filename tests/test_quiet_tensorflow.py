@@ -1,4 +1,4 @@
-"""TensorFlow's start-up notes come only when they are asked for."""
+"""TensorFlow's start-up messages appear only on request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_notes_come_only_when_asked_for(level: str | None) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     if level is not None:
         environment["TF_CPP_MIN_LOG_LEVEL"] = level
-    # A process that inherits the level from one of ours is silent too.
+    # a process that inherits the level from one of ours is silent too
     code = "from idf.quiet_tensorflow import tf; tf.zeros(1).numpy()"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert found.returncode == 0

@@ -1,4 +1,4 @@
-"""Every module, class and function that prose names exists: docstrings, comments, documentation, README."""
+"""Every module, class and function that is mentioned in docstrings, comments and documentation exists."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ PACKAGES = ("idf", "experiments", "benchmarks", "tools")
 FOLDERS = (*PACKAGES, "fuzz", "docs", "tests", "conf", ".ci", ".github")
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml"}
 OPTIONAL = ("craystack", "submitit", "optuna", "ray")
-"""What a module may need that is not installed; its names are then taken on trust."""
+"""Optional dependencies. If one is missing, names of modules that need it are not checked."""
 
 DOTTED = re.compile(r"(?<![\w./@-])(?:idf|experiments|benchmarks)(?:\.[A-Za-z_]\w*)+")
 ROLE = re.compile(r":(?:mod|class|func|meth|attr|data|exc):`~?([\w.]+)`")
 FILE = re.compile(r"(?<![\w./-])(?:idf|experiments|benchmarks|tools|fuzz|tests|docs|conf)/[\w./-]*\w")
 MADE_LATER = ("idf/conf", "fuzz/found", "fuzz/corpus/TARGET")
-"""Files that a build or a run makes."""
+"""Files made by a build or a run."""
 NOT_NAMES = re.compile(r".*\.(?:[A-Z]+|git|idf|md|yaml|conf|frobnicate)$")
-"""File names and placeholders that look like dotted names, and one that a test makes up."""
+"""File names and placeholders that look like dotted names, and one that a test invents."""
 
 
 def texts() -> list[Path]:
     found = [path for path in ROOT.iterdir() if path.suffix in SUFFIXES]
     for folder in FOLDERS:
         found += [path for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES]
-    # the changelog also names what was there once
+    # the changelog also mentions what no longer exists
     return sorted(path for path in found if path.name not in (Path(__file__).name, "CHANGELOG.md"))
 
 
 def names_in(path: Path) -> set[str]:
-    """Dotted names in a text; the roles of a module may leave out its own name."""
+    """Return the dotted names in a text. Roles in a module may omit the module's own name."""
     text = path.read_text(encoding="utf-8")
     names = {name for name in DOTTED.findall(text) if not NOT_NAMES.match(name)}
     if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES:
@@ -52,7 +52,7 @@ def names_in(path: Path) -> set[str]:
 
 @functools.cache
 def exists(name: str) -> bool:
-    """Whether a dotted name can be imported, or found in what can be; ``module:name`` also in a class there."""
+    """Return whether a dotted name can be imported or found in a module; ``module:name`` also in a class of it."""
     own, _, short = name.partition(":")
     if short:
         module = _module(own)
@@ -79,7 +79,7 @@ def exists(name: str) -> bool:
 
 
 def _has(holder: object, name: str) -> bool:
-    """Whether an object has an attribute, or declares one."""
+    """Return whether an object has or declares an attribute."""
     return (
         hasattr(holder, name)
         or name in getattr(holder, "__annotations__", {})
@@ -96,7 +96,7 @@ def _source(holder: type) -> str:
 
 @functools.cache
 def _module(name: str) -> object | None:
-    """The module; None where something optional that it needs is not installed."""
+    """Return the module, or None if it needs an optional dependency that is not installed."""
     try:
         return importlib.import_module(name)
     except Exception as error:

@@ -1,8 +1,8 @@
-"""Command lines of the smallest runs of each family."""
+"""Command lines of the smallest runs of each model family."""
 
 from __future__ import annotations
 
-# The smallest network that has every part, uncompiled: compiling would take most of the time.
+# the smallest network with every part, not compiled, since compiling would take most of the time
 TINY = [
     "data=folder",
     "data.train_clips=[a, b]",
@@ -31,7 +31,7 @@ TINY = [
     "deterministic=false",
 ]
 
-# The same for the adaptive flow.
+# the same for the adaptive flow
 TINY_ADAPTIVE = [
     *(word for word in TINY if not word.startswith(("layout", "width.", "model."))),
     "model=adaptive_fast",

@@ -1,4 +1,4 @@
-"""W&B's offline files, which wandb 0.31 no longer reads in Python."""
+"""Reading W&B's offline files, for which wandb 0.31 has no Python reader any more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def log_records(file: bytes) -> Iterator[bytes]:
-    """The records of a file in LevelDB's log format, behind wandb's 7 bytes: blocks of 32 KiB, in them
+    """Return the records of a file in LevelDB's log format after wandb's 7 bytes: blocks of 32 KiB that hold
     fragments of (CRC 4, length 2, kind 1, data); kind 1 is whole, 2 first, 3 middle, 4 last.
     """
     assert file[:4] == b":W&B"

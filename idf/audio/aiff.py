@@ -1,8 +1,8 @@
-"""AIFF files, and AIFF-C files of samples that are not compressed.
+"""AIFF files, and AIFF-C files with uncompressed samples.
 
 Sources: Audio Interchange File Format 1.3 (Apple, 1989); AIFF-C (Apple, draft, 1991); QuickTime File
-Format Specification (Apple, 2001) for the types ``sowt``, ``in24`` and ``in32`` and those in
-reverse, of which libsndfile writes one as ``42n1``.
+Format Specification (Apple, 2001) for the types ``sowt``, ``in24`` and ``in32`` and the reversed (little-endian)
+types ``42ni`` and ``23ni``. libsndfile writes ``42ni`` as ``42n1``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from idf.errors import DataError
 _BIG, _LITTLE = (b"NONE", b"twos", b"in24", b"in32"), (b"sowt", b"42ni", b"42n1", b"23ni")
 _FLOATS = {b"fl32": 32, b"FL32": 32, b"fl64": 64, b"FL64": 64}
 _UNSIGNED = b"raw "
-"""Of 8 bits."""
+"""The type of unsigned 8-bit samples."""
 _BITS = {b"in24": 24, b"42ni": 24, b"42n1": 24, b"in32": 32, b"23ni": 32, _UNSIGNED: 8}
 _COMMON = struct.Struct(">HIHHQ")
 _EXPONENT_BIAS = 16383
@@ -47,7 +47,7 @@ class Aiff(Chunks):
             return
         is_aifc = self.start[8:12] == b"AIFC"
         if len(body) < _COMMON.size + 4 * is_aifc:
-            raise DataError(f"{self.name}: the COMM chunk of the AIFF file is cut off")
+            raise DataError(f"{self.name}: the COMM chunk of the AIFF file is truncated")
         channels, self._frames, bits, exponent, mantissa = _COMMON.unpack_from(body)
         kind = body[_COMMON.size :][:4] if is_aifc else b"NONE"
         if kind not in (*_BIG, *_LITTLE, *_FLOATS, _UNSIGNED):
@@ -63,22 +63,22 @@ class Aiff(Chunks):
         self.layout = PLAIN if kind == _UNSIGNED else signed_layout(width, is_big_endian=kind not in _LITTLE)
 
     def skip(self, lead: bytes) -> int:
-        """See :class:`Chunks`. Samples may begin at an offset."""
+        """See :class:`Chunks`. The lead states the offset of the first sample."""
         return int.from_bytes(lead[:4], "big")
 
     def sound_bytes(self, size: int | None) -> int | None:
-        """See :class:`Chunks`. The number of frames counts, where it was filled in and the chunk has so many."""
+        """See :class:`Chunks`. The stated number of frames takes precedence if it is not 0 and fits in the chunk."""
         assert self.audio_format is not None
         stated = self._frames * self.audio_format.frame_bytes
         return stated or size if size is None or 0 < stated < size else size
 
     def is_empty(self) -> bool:
-        """See :class:`Chunks`. Without frames, the chunk of samples may be left out."""
+        """See :class:`Chunks`. A file of no frames may omit the sample chunk."""
         return self.audio_format is not None and self._frames == 0
 
     @classmethod
     def plain_head(cls, samples: int, audio_format: AudioFormat) -> bytes:
-        """See :class:`Chunks`. AIFF; for floats AIFF-C."""
+        """See :class:`Chunks`. Floats make it AIFF-C."""
         data = samples * audio_format.frame_bytes
         common = _COMMON.pack(
             audio_format.channels, samples & 0xFFFFFFFF, audio_format.sample_bits, *_to_extended(audio_format.rate_hz)
@@ -86,7 +86,7 @@ class Aiff(Chunks):
         kind, version = b"AIFF", b""
         if audio_format.is_float:
             kind, version = b"AIFC", b"FVER" + struct.pack(">II", 4, _VERSION)
-            common += b"fl32\x00\x00"  # and no name of the type
+            common += b"fl32\x00\x00"  # the name of the type is empty
         front = kind + version + b"COMM" + struct.pack(">I", len(common)) + common
         size = len(front) + 16 + data + data % 2
         if size > 0xFFFFFFFE:
@@ -100,7 +100,7 @@ class Aiff(Chunks):
 
 
 def _from_extended(exponent: int, mantissa: int) -> int:
-    """The integer nearest to an 80-bit float; 2^32 for all that is larger, 0 for what is negative."""
+    """Return the integer nearest to an 80-bit float: 2^32 for anything larger, 0 for negative values."""
     if exponent >> 15:
         return 0
     shift = _EXPONENT_BIAS + 63 - exponent

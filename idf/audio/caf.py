@@ -20,7 +20,7 @@ _EDIT_COUNT = struct.Struct(">I")
 
 
 class Caf(Chunks):
-    """A CAF file. Its sizes are signed; −1, which is open, is the largest of those without a sign."""
+    """A CAF file. Its sizes are signed: −1 (unknown) reads as the largest unsigned size."""
 
     original, label = Original.CAF, "CAF"
     start_bytes = 8
@@ -38,12 +38,12 @@ class Caf(Chunks):
         if chunk != b"desc":
             return
         if len(body) < _DESCRIPTION.size:
-            raise DataError(f"{self.name}: the desc chunk of the CAF file is cut off")
+            raise DataError(f"{self.name}: the desc chunk of the CAF file is truncated")
         rate, kind, flags, packet_bytes, packet_frames, channels, bits = _DESCRIPTION.unpack_from(body)
         if kind != b"lpcm" or packet_frames != 1:
             kind_name = repr(kind.decode("latin-1"))
             raise UnsupportedAudioError(
-                self.name, f"found CAF samples of type {kind_name}, {packet_frames} in a packet", remedy=CONVERT
+                self.name, f"found CAF samples of type {kind_name}, {packet_frames} per packet", remedy=CONVERT
             )
         self.audio_format = checked_format(
             *(self.name, _whole(rate), channels, bits),
@@ -75,5 +75,5 @@ class Caf(Chunks):
 
 
 def _whole(rate: float) -> int:
-    """The nearest integer; 0 for what no rate can be."""
+    """Return the integer nearest to ``rate``; 0 if it cannot be a sampling rate."""
     return math.floor(rate + 0.5) if math.isfinite(rate) and 0 < rate < 1 << 33 else 0

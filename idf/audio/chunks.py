@@ -1,11 +1,11 @@
-"""Files of chunks (WAV, W64, AIFF, CAF) taken apart so that they can be put together again byte for byte.
+"""Chunked files (WAV, W64, AIFF, CAF), split so that they can be restored byte for byte.
 
-A file is ``head + samples + tail``: the head is everything before the first sample, the tail everything
-behind the last one (tag chunks, padding, whatever follows). Neither is understood beyond what is needed
-to find the samples. Files are read forwards, so pipes will do.
+A file is ``head + samples + tail``. The head is everything before the first sample, the tail everything
+after the last one (tag chunks, padding, any other bytes). Both are parsed only as far as needed to find the
+samples. Files are read sequentially, so pipes work.
 
-What kinds of files have in common is here; what a kind has for itself is a subclass of :class:`Chunks`
-in a module of its own. :mod:`idf.audio.kinds` names them all.
+This module holds what all kinds share. Each kind is a subclass of :class:`Chunks` in its own module, and
+:mod:`idf.audio.kinds` lists them all.
 """
 
 from __future__ import annotations
@@ -23,31 +23,32 @@ from idf.errors import DataError
 from idf.files import read_fully
 
 MAX_HEAD_BYTES = 1 << 28
-"""A head is kept in memory while it is read; none comes near this."""
+"""Limit for a head, which is held in memory. Real heads are far smaller."""
 MAX_SOUND_BYTES = 1 << 52
-"""Beyond any recording: a file that claims more has no length yet."""
+"""Longer than any recording: a file that states more has no final size yet."""
 CONVERT = "convert it first (that changes the samples)"
 _READ = 1 << 16
 
 
 class Chunks(ABC):
-    """A kind of file, and of a file of that kind what its chunks tell before the samples.
+    """A kind of chunked file. An instance collects what the chunks of one file state before its samples.
 
     Args:
-        name: of the file, for messages.
+        name: name of the file, for messages.
         start: its first ``start_bytes`` bytes.
 
     Attributes:
-        original: the kind.
-        label: what to call the kind in messages.
-        start_bytes: before the first chunk.
-        chunk_head: name and size of a chunk.
-        counts_head: whether the size of a chunk is that with its name and size.
-        alignment: chunks are filled up to a multiple of so many bytes.
-        sound_chunk: name of the chunk with the samples.
-        lead_bytes: of that chunk, before the samples.
-        plumbing: names of the chunks that hold nothing but what the format needs.
-        audio_format, layout: of the samples, once a chunk told; None before.
+        original: the kind as compressed files store it.
+        label: name of the kind in messages.
+        start_bytes: number of bytes before the first chunk.
+        chunk_head: layout of a chunk's header (name and size).
+        counts_head: whether a chunk's size includes its header.
+        alignment: chunks are padded to a multiple of this many bytes.
+        sound_chunk: name of the chunk that holds the samples.
+        lead_bytes: number of bytes before the samples in that chunk.
+        plumbing: names of the chunks that hold only what the format needs.
+        audio_format: format of the samples; None until a chunk states it.
+        layout: byte layout of the samples; plain until a chunk states it.
     """
 
     original: ClassVar[Original]
@@ -68,46 +69,46 @@ class Chunks(ABC):
     @classmethod
     @abstractmethod
     def begins(cls, start: bytes) -> bool:
-        """Whether a file that begins like this (12 bytes are enough) is of this kind."""
+        """Return whether a file that begins with ``start`` (12 bytes are enough) is of this kind."""
 
     @abstractmethod
     def take(self, chunk: bytes, body: bytes) -> None:
-        """A chunk before the samples. Raises DataError for samples of an unsupported kind."""
+        """Process a chunk that precedes the samples. Raises DataError if it states an unsupported format."""
 
     def skip(self, lead: bytes) -> int:
-        """How many more bytes there are between the lead and the samples."""
+        """Return how many more bytes lie between the lead and the samples."""
         return 0
 
     def sound_bytes(self, size: int | None) -> int | None:
-        """How many bytes of samples there are, given what their chunk says; None: to the end of the file."""
+        """Return the number of sample bytes, given the size that their chunk states; None: up to the end of the file."""
         return size
 
     def is_empty(self) -> bool:
-        """Whether a file without a chunk of samples is a whole one."""
+        """Return whether the file is complete although it has no sample chunk."""
         return False
 
     @classmethod
     @abstractmethod
     def plain_head(cls, samples: int, audio_format: AudioFormat) -> bytes:
-        """The bytes before the samples of a new file.
+        """Return the bytes before the samples of a new file.
 
         Raises:
-            DataError: more samples than such a file can count.
+            DataError: too many samples for the size fields of this kind of file.
         """
 
     @classmethod
     @abstractmethod
     def plain_layout(cls, sample_bits: int) -> Layout:
-        """How samples stand in a new file."""
+        """Return the byte layout of samples in a new file."""
 
     @classmethod
     def plain_tail(cls, samples: int, audio_format: AudioFormat) -> bytes:
-        """What follows the samples in a new file: padding."""
+        """Return what follows the samples in a new file: padding."""
         return bytes(-samples * audio_format.frame_bytes % cls.alignment)
 
     @classmethod
     def other_chunks(cls, data: bytes, start: int) -> list[str]:
-        """Names of the chunks in a head or a tail that hold more than the format needs."""
+        """Return the names of the chunks in a head or tail that hold more than the format needs."""
         names, place = [], start
         while place + cls.chunk_head.size <= len(data):
             kind, size = cls.chunk_head.unpack_from(data, place)
@@ -119,25 +120,25 @@ class Chunks(ABC):
 
 
 class ChunkReader:
-    """A file as head, samples and tail. Reads forwards only.
+    """Splits a file into head, samples and tail, reading sequentially.
 
-    Samples whose chunk claims more bytes than there are, or leaves its size open (a recording broken off,
-    or written to a pipe), go on to the end of the file.
+    If the sample chunk states more bytes than the file has, or no size (an interrupted recording, or a file
+    written to a pipe), the samples extend to the end of the file.
 
     Args:
-        file: binary, to read from.
-        name: what to call it in messages.
-        kind: what kind of file it is.
+        file: binary file to read from.
+        name: its name in messages.
+        kind: its kind.
         start: bytes already read from it.
 
     Attributes:
         head: the bytes before the samples.
-        audio_format: what the samples are.
-        layout: how they stand in the file.
-        announced: samples that the file claims to have; None where it leaves that open.
+        audio_format: format of the samples.
+        layout: their byte layout.
+        announced: samples per channel that the file states; None if it does not.
 
     Raises:
-        DataError: not of this kind, no samples, or samples of an unsupported kind.
+        DataError: not of this kind, no samples, or samples in an unsupported format.
     """
 
     def __init__(self, file: IO[bytes], name: str, kind: type[Chunks], start: bytes = b"") -> None:
@@ -150,13 +151,13 @@ class ChunkReader:
             raise UnsupportedAudioError(name, f"not a {kind.label} file")
         chunks = kind(name, begin)
         self._sound_bytes = self._find_samples(chunks)
-        assert chunks.audio_format is not None  # what found samples knows what they are
+        assert chunks.audio_format is not None  # _sound_size has checked it
         self.audio_format, self.layout = chunks.audio_format, chunks.layout
         self.head = bytes(self._head)
         self.announced = None if self._sound_bytes is None else self._sound_bytes // self.audio_format.frame_bytes
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
-        """The samples, int32 (n, channels), ``samples`` at a time; the last block may be shorter."""
+        """Yield the samples, int32 (n, channels), in blocks of ``samples`` frames; the last may be shorter."""
         about, frame, left = self.audio_format, self.audio_format.frame_bytes, self._sound_bytes
         while left is None or left > 0:
             want = samples * frame if left is None else min(samples * frame, left)
@@ -171,7 +172,7 @@ class ChunkReader:
                 left -= len(data)
 
     def tail(self) -> Iterator[bytes]:
-        """What follows the samples, in pieces; to be asked for after the last block."""
+        """Yield what follows the samples, in pieces. Call after the last block."""
         data = self._rest
         while data:
             yield data
@@ -180,7 +181,7 @@ class ChunkReader:
             yield data
 
     def _find_samples(self, chunks: Chunks) -> int | None:
-        """Read up to the first sample; returns how many bytes of samples there are (None: to the end)."""
+        """Read up to the first sample. Returns the number of sample bytes (None: up to the end of the file)."""
         place, begin = chunks.start_bytes, chunks.chunk_head.size
         while self._fill(place + begin):
             chunk, size = chunks.chunk_head.unpack_from(self._head, place)
@@ -189,7 +190,7 @@ class ChunkReader:
                 return self._sound_size(chunks, place, size)
             size -= begin * chunks.counts_head
             if size < 0:
-                raise DataError(f"{self._name}: a chunk of the {chunks.label} file is damaged (its size is impossible)")
+                raise DataError(f"{self._name}: the {chunks.label} file is damaged: a chunk has an impossible size")
             if place + size > MAX_HEAD_BYTES:
                 raise self._without_samples(chunks, f"in its first {MAX_HEAD_BYTES >> 20} MiB")
             size_on_disk = size + -size % chunks.alignment
@@ -198,15 +199,15 @@ class ChunkReader:
             place += size_on_disk
         if chunks.is_empty():
             return 0
-        raise self._without_samples(chunks, f"(no {chunks.sound_chunk[:4].decode()} chunk); it is cut off or damaged")
+        raise self._without_samples(chunks, f"(no {chunks.sound_chunk[:4].decode()} chunk); it is truncated or damaged")
 
     def _sound_size(self, chunks: Chunks, place: int, size: int) -> int | None:
         if chunks.audio_format is None:
-            raise DataError(f"{self._name}: the {chunks.label} file has samples before it says of what kind they are")
+            raise DataError(f"{self._name}: the {chunks.label} file is damaged: its samples precede their format")
         largest = (1 << 8 * (chunks.chunk_head.size - len(chunks.sound_chunk))) - 1
         is_open = size in (0, largest)
         lead = place + chunks.lead_bytes
-        cut = f"before its first sample; the {chunks.label} file is cut off or damaged"
+        cut = "(it ends before its first sample); it is truncated or damaged"
         if not self._fill(lead):
             raise self._without_samples(chunks, cut)
         skipped = chunks.skip(bytes(self._head[place:lead]))
@@ -214,7 +215,9 @@ class ChunkReader:
             raise self._without_samples(chunks, cut)
         size -= chunks.lead_bytes + skipped + chunks.chunk_head.size * chunks.counts_head
         if size < 0 and not is_open:
-            raise DataError(f"{self._name}: the samples of the {chunks.label} file have an impossible size")
+            raise DataError(
+                f"{self._name}: the {chunks.label} file is damaged: its sample chunk has an impossible size"
+            )
         found = chunks.sound_bytes(None if is_open else size)
         return None if found is None or found > MAX_SOUND_BYTES else found
 
@@ -222,7 +225,7 @@ class ChunkReader:
         return DataError(f"{self._name}: the {chunks.label} file has no samples {where}")
 
     def _fill(self, size: int) -> bool:
-        """Have ``size`` bytes in the head, if the file has them."""
+        """Extend the head to ``size`` bytes. Returns whether the file has that many."""
         if len(self._head) < size:
             self._head += read_fully(self._file, size - len(self._head))
         return len(self._head) >= size
@@ -231,16 +234,16 @@ class ChunkReader:
 def checked_format(
     name: str, rate_hz: int, channels: int, bits: int, *, is_float: bool = False, frame_bytes: int | None = None
 ) -> AudioFormat:
-    """What a file says its samples are.
+    """Return the sample format that a file states, checked.
 
     Args:
-        name: of the file, for messages.
-        bits: of a sample, less than those of its container where they are no multiple of 8.
-        frame_bytes: of a sample of all channels, if the file tells.
+        name: name of the file, for messages.
+        bits: significant bits of a sample; the format has the next multiple of 8.
+        frame_bytes: bytes of one frame, if the file states them.
 
     Raises:
-        UnsupportedAudioError: samples of an unsupported kind.
-        DataError: an impossible rate.
+        UnsupportedAudioError: an unsupported format.
+        DataError: an impossible sampling rate.
     """
     if is_float and bits != 32:
         raise UnsupportedAudioError(name, f"found {bits}-bit float samples", remedy=CONVERT)
@@ -252,10 +255,10 @@ def checked_format(
     if frame_bytes not in (None, width * channels):
         raise UnsupportedAudioError(name, f"found {channels} x {bits} bits in {frame_bytes} bytes")
     if not 0 < rate_hz < 1 << 32:
-        raise DataError(f"{name}: the file says {rate_hz} samples a second; possible are 1 to {(1 << 32) - 1}")
+        raise DataError(f"{name}: the file states a sampling rate of {rate_hz} Hz; a rate is 1 to {(1 << 32) - 1} Hz")
     return AudioFormat(rate_hz, channels, 8 * width, is_float)
 
 
 def too_long(samples: int, label: str) -> DataError:
-    """The error about more samples than 4 GiB."""
-    return DataError(f"{samples} samples do not fit a file of type {label} (4 GiB); write a .w64 or .caf file instead")
+    """Return the error for more samples than fit in 4 GiB."""
+    return DataError(f"{samples} samples do not fit in a {label} file (4 GiB); write a .w64 or .caf file instead")

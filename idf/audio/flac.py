@@ -1,8 +1,8 @@
-"""FLAC files written, through libsndfile: new ones, and those that were compressed, as they were.
+"""Writing FLAC files through libsndfile: new ones, and restored ones.
 
-What stands before the frames of a FLAC file (metadata) and after them is kept as it is. The frames come
-from the samples: where the encoder at hand makes the very same ones at some level, the file can be put
-together again to the byte. FLAC files are read by :class:`idf.audio.sources.FlacSource`.
+The bytes before the frames of a FLAC file (metadata) and after them are stored as they are. The frames are
+encoded again from the samples. If libsndfile makes the same frames at some compression level, the file is restored
+byte for byte. FLAC files are read by :class:`idf.audio.sources.FlacSource`.
 
 Source: RFC 9639.
 """
@@ -22,12 +22,12 @@ from idf.audio.format import AudioFormat
 from idf.errors import DataError, OutputError
 
 LEVELS = (5, 8, 0, 1, 2, 3, 4, 6, 7)
-"""Of compression, the usual ones first."""
+"""Compression levels, the usual ones first."""
 DEFAULT_LEVEL = 5
 MAX_RATE_HZ = 655_350
-"""Of the encoder; the format has room for 1,048,575."""
+"""Limit of the encoder; the format allows 1,048,575."""
 _TRIAL_SAMPLES = 36_864
-"""Whole frames of every level's block size, to see which levels are worth trying on a whole file."""
+"""Whole frames at every level's block size: enough to see which levels to try on the whole file."""
 _BLOCK_SAMPLES = 4096
 _SEEKTABLE = 3
 _SEEK_POINT = struct.Struct(">QQH")
@@ -36,9 +36,9 @@ _SUBTYPES = {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"}
 
 
 class HeldErrors:
-    """A file for libsndfile, whose C code cannot pass on what a callback raises.
+    """A file for libsndfile, whose C code cannot propagate exceptions from callbacks.
 
-    Any exception, interrupts included, is kept and raised by :meth:`check`; the rest is then pretended.
+    The first exception, interrupts included, is stored until :meth:`check` raises it; later calls do nothing.
     """
 
     def __init__(self, file: Any) -> None:
@@ -46,7 +46,7 @@ class HeldErrors:
         self._error: BaseException | None = None
 
     def check(self) -> None:
-        """Raise what was kept."""
+        """Raise the stored exception, if any."""
         if self._error is not None:
             raise self._error
 
@@ -77,10 +77,10 @@ class HeldErrors:
 
 
 class _Frames:
-    """What libsndfile writes to: metadata is kept, each frame is given to ``take``.
+    """The file that libsndfile writes to. Collects the metadata and passes each frame to ``take``.
 
     Attributes:
-        metadata: with the right STREAMINFO once the encoder is closed.
+        metadata: the metadata; its STREAMINFO is final once the encoder is closed.
     """
 
     def __init__(self, take: Callable[[bytes], object]) -> None:
@@ -111,18 +111,18 @@ class _Frames:
         return b""
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: nothing is buffered."""
 
 
 class Encoder:
-    """Samples to the frames of a FLAC file.
+    """Encodes samples as the frames of a FLAC file.
 
     Args:
-        take: is given each frame.
+        take: called with each frame.
         level: one of ``LEVELS``.
 
     Raises:
-        OutputError: FLAC has no place for such audio.
+        OutputError: FLAC cannot hold this audio.
     """
 
     def __init__(self, audio_format: AudioFormat, level: int, take: Callable[[bytes], object]) -> None:
@@ -144,28 +144,28 @@ class Encoder:
 
     @property
     def metadata(self) -> bytes:
-        """As far as it is known: all of it once the first frame is there."""
+        """The metadata so far, complete once the first frame is written."""
         return bytes(self._frames.metadata)
 
     def write(self, samples: np.ndarray) -> None:
-        """The next samples, int32 (n, channels). Raises what ``take`` raised, and OutputError as the class does."""
-        # libsndfile wants 24 bits in the upper part of 32, 8 bits in the upper part of 16
+        """Encode the next samples, int32 (n, channels). Raises what ``take`` raises, and OutputError as the class."""
+        # libsndfile expects left-justified samples: 24 bits in 32, 8 bits in 16
         wide = (samples << 8) if self._bits == 24 else (samples << (16 - self._bits)).astype(np.int16)
         try:
             self._sound.write(wide)
-        except self._broken as error:  # some rates are refused at the first samples only
+        except self._broken as error:  # some rates are rejected only with the first samples
             raise self._refusal() from error
         self._held.check()
 
     def _refusal(self) -> OutputError:
         self._held.check()
         return OutputError(
-            f"FLAC cannot hold this audio here ({self._format.sample_name}, {self._format.rate_hz} Hz); "
+            f"the FLAC encoder does not support this audio ({self._format.sample_name}, {self._format.rate_hz} Hz); "
             "write a .wav file"
         )
 
     def close(self) -> bytes:
-        """Write the last frame; returns the metadata of a file of these frames."""
+        """Write the last frame. Returns the final metadata."""
         self._sound.close()
         self._held.check()
         return self.metadata
@@ -173,11 +173,11 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a FLAC file besides its samples.
+    """What is stored of a FLAC file besides its samples.
 
     Attributes:
-        level: at which the encoder makes the same frames; None where it makes others.
-        digest: first 8 bytes of the SHA-256 of the frames; of nothing where there is no level.
+        level: the level at which the encoder makes the same frames; None if there is none.
+        digest: first 8 bytes of the SHA-256 of the frames; that of no bytes if there is no level.
         metadata: the bytes before the frames.
     """
 
@@ -186,32 +186,35 @@ class Kept:
     metadata: bytes
 
     def pack(self) -> bytes:
-        """As the head of a compressed file."""
+        """Return the bytes that a compressed file stores as its head."""
         return bytes([255 if self.level is None else self.level]) + self.digest + self.metadata
 
     @classmethod
     def unpack(cls, head: bytes) -> Kept:
-        """Undo :meth:`pack`. Raises DataError for other bytes."""
+        """Invert :meth:`pack`. Raises DataError for invalid bytes."""
         level, metadata = head[0] if head else 255, head[9:]
         start = flac_start(metadata)
         blocks = list(metadata_blocks(metadata, start)) if metadata[start : start + 4] == MAGIC else []
         begins = blocks and blocks[0][0] == 0 and blocks[0][2] == STREAMINFO_BYTES
         ends = blocks and blocks[-1][3] and blocks[-1][1] + blocks[-1][2] == len(metadata)
         if not begins or not ends or (level not in LEVELS and level != 255):
-            raise DataError("what it keeps of its FLAC file is impossible")
+            raise DataError("the stored FLAC metadata is damaged")
         return cls(None if level == 255 else level, head[1:9], metadata)
 
 
 def find_level(
     file: IO[bytes], frames_start: int, audio_format: AudioFormat, blocks: Callable[[], Iterable[np.ndarray]]
 ) -> tuple[int | None, bytes, int]:
-    """The level at which the encoder makes the frames of a file.
+    """Find the level at which the encoder makes the frames of a file.
 
     Args:
-        blocks: gives the samples from the start, int32 (n, channels) each, whenever it is called.
+        file: the seekable FLAC file.
+        frames_start: position of its first frame.
+        audio_format: format of the samples.
+        blocks: returns the samples from the start, int32 (n, channels) each, whenever it is called.
 
     Returns:
-        The level, or None; the first 8 bytes of the SHA-256 of the frames; the place behind them.
+        The level or None, the first 8 bytes of the SHA-256 of the frames, and the position after them.
     """
     found = [
         _Trial(file, frames_start, audio_format, level)
@@ -259,7 +262,7 @@ class _Trial:
             self._encoder.write(samples)
 
     def close(self, *, is_cut: bool = False) -> None:
-        """Write the last frame, which does not count if more samples follow."""
+        """Write the last frame, which is not compared if the samples were cut there."""
         was_same = self.is_same
         self._encoder.close()
         self.is_same = was_same if is_cut else self.is_same
@@ -283,16 +286,18 @@ def write_flac(
     """Write samples as FLAC.
 
     Args:
-        output: binary, must seek if the frames turn out others than those of ``kept``, and without it.
+        output: binary file. It must be seekable for a new file, and for a restored one whose frames turn out
+            different.
+        audio_format: format of the samples.
         blocks: int32 (n, channels) each.
-        kept: of the file that is to be restored; None for a new one.
-        progress: told the number of samples of each block that is written.
+        kept: what was stored of the file to restore; None for a new file.
+        progress: called with the number of samples of each block written.
 
     Returns:
-        How many samples there are, and whether all bytes are those of the file of ``kept``.
+        The number of samples per channel, and whether the file is identical to the one described by ``kept``.
 
     Raises:
-        OutputError: FLAC has no place for them.
+        OutputError: FLAC cannot hold this audio.
         OSError: the file cannot be written.
     """
     begin = output.tell()
@@ -330,11 +335,13 @@ def write_flac(
 
 
 def _corrected(metadata: bytes, made: bytes, places: list[int], samples: int) -> bytes:
-    """Metadata of a file for other frames of the same samples: their STREAMINFO, and the seek points to them.
+    """Return a file's metadata with STREAMINFO and seek points adapted to new frames of the same samples.
 
     Args:
-        made: metadata by the encoder of the frames.
-        places: of the frames, from the first.
+        metadata: the file's metadata.
+        made: the metadata that the encoder made with the new frames.
+        places: byte offset of each frame from the first.
+        samples: number of samples per channel.
     """
     right = bytearray(metadata)
     streaminfo = made[8 : 8 + STREAMINFO_BYTES]
@@ -355,7 +362,7 @@ def _corrected(metadata: bytes, made: bytes, places: list[int], samples: int) ->
 
 
 def _without_samples(audio_format: AudioFormat) -> bytes:
-    """A whole FLAC file of no samples: its STREAMINFO."""
+    """Return a complete FLAC file of no samples: only a STREAMINFO."""
     bits = audio_format.rate_hz << 44 | (audio_format.channels - 1) << 41 | (audio_format.sample_bits - 1) << 36
     sizes = struct.pack(">HH6x", _BLOCK_SAMPLES, _BLOCK_SAMPLES)
     md5 = hashlib.md5(usedforsecurity=False).digest()

@@ -1,7 +1,7 @@
-"""FLAC files taken apart for reading: what stands before the frames, and the frames alone for libsndfile.
+"""Splitting FLAC files for reading: the metadata before the frames, and the bare frames for libsndfile.
 
-libsndfile gets a STREAMINFO that is true and no other metadata, so that tags in front, blocks that it does
-not know and a length that was never filled in are no matter.
+libsndfile sees only a corrected STREAMINFO and the frames, so leading tags, unknown metadata blocks and a missing
+length do not matter.
 
 Source: RFC 9639.
 """
@@ -18,16 +18,16 @@ from idf.errors import DataError
 MAGIC = b"fLaC"
 STREAMINFO_BYTES = 34
 MAX_METADATA_BYTES = 1 << 28
-"""Kept in memory; a picture has at most 16 MiB."""
+"""Limit for metadata, which is held in memory. One block, such as a picture, has at most 16 MiB."""
 _ID3V1_BYTES = 128
 _MAX_TRIES = 1 << 12
-"""Two bytes that look like the start of a frame come about once in 32 kB by chance."""
+"""Candidates for the last frame. Two bytes that look like the start of a frame occur by chance once in 32 kB."""
 _LAST_BYTES = 1 << 21
-"""The longest frame is shorter: 65,535 samples of 8 channels, 24 bits."""
+"""More than the longest frame: 65,535 samples of 8 channels, 24 bits."""
 
 
 def flac_start(data: bytes | bytearray) -> int:
-    """The place of ``fLaC``: behind the ID3 tags in front, as far as they are there."""
+    """Return the position of ``fLaC``: after any leading ID3 tags, as far as ``data`` holds them."""
     start = 0
     while data[start : start + 3] == b"ID3" and len(data) >= start + 10:
         size = sum((byte & 127) << 7 * n for n, byte in enumerate(reversed(data[start + 6 : start + 10])))
@@ -36,7 +36,12 @@ def flac_start(data: bytes | bytearray) -> int:
 
 
 def metadata_blocks(data: bytes | bytearray, start: int = 0) -> Iterator[tuple[int, int, int, bool]]:
-    """Type, place and size of each whole metadata block, and whether it is the last; ``start`` is that of ``fLaC``."""
+    """Yield type, position and size of each complete metadata block, and whether it is the last.
+
+    Args:
+        data: the file, or its beginning.
+        start: position of ``fLaC``.
+    """
     place = start + len(MAGIC)
     while place + 4 <= len(data):
         kind, size = data[place], int.from_bytes(data[place + 1 : place + 4], "big")
@@ -49,10 +54,10 @@ def metadata_blocks(data: bytes | bytearray, start: int = 0) -> Iterator[tuple[i
 
 
 def read_metadata(file: IO[bytes], name: str) -> bytes:
-    """What stands before a FLAC file's frames, ID3 tags in front among it.
+    """Return everything before the frames of a FLAC file, leading ID3 tags included.
 
     Raises:
-        DataError: it is cut off, or no FLAC.
+        DataError: the metadata is truncated, or the file is not FLAC.
     """
     file.seek(0)
     data = bytearray(file.read(10))
@@ -61,7 +66,7 @@ def read_metadata(file: IO[bytes], name: str) -> bytes:
             break
         data += more
     if data[start : start + 4] != MAGIC:
-        raise UnsupportedAudioError(name, "no FLAC behind its ID3 tag")
+        raise UnsupportedAudioError(name, "no FLAC after the ID3 tag")
     place = start + 4
     while place <= MAX_METADATA_BYTES:
         data += file.read(max(place + 4 - len(data), 0))
@@ -72,11 +77,11 @@ def read_metadata(file: IO[bytes], name: str) -> bytes:
         if data[place] > 127:
             return bytes(data[:end])
         place = end
-    raise DataError(f"{name}: the metadata of the FLAC file is cut off or damaged; get a fresh copy of the file")
+    raise DataError(f"{name}: the metadata of the FLAC file is truncated or damaged; get a fresh copy of the file")
 
 
 def streaminfo(metadata: bytes, name: str) -> bytes:
-    """The first block of metadata, 34 bytes. Raises DataError where it is another one."""
+    """Return STREAMINFO, the first metadata block (34 bytes). Raises DataError if another block is first."""
     for kind, place, size, _ in metadata_blocks(metadata, flac_start(metadata)):
         if (kind, size) == (0, STREAMINFO_BYTES):
             return metadata[place : place + size]
@@ -85,12 +90,12 @@ def streaminfo(metadata: bytes, name: str) -> bytes:
 
 
 def stated_samples(info: bytes) -> int:
-    """Samples in each channel, as STREAMINFO states them; 0 where the writer did not know."""
+    """Return the samples per channel that STREAMINFO states; 0 means unknown."""
     return int.from_bytes(info[13:18], "big") & ((1 << 36) - 1)
 
 
 def frames_end(file: IO[bytes], start: int) -> int:
-    """The place behind the last frame, as far as it can be told without decoding: before an ID3v1 tag."""
+    """Return the position after the last frame without decoding: the end of the file, less an ID3v1 tag."""
     size = file.seek(0, 2)
     if size - _ID3V1_BYTES >= start:
         file.seek(size - _ID3V1_BYTES)
@@ -100,14 +105,16 @@ def frames_end(file: IO[bytes], start: int) -> int:
 
 
 def count_samples(file: IO[bytes], start: int, info: bytes, name: str) -> int:
-    """Samples in each channel, as the last frame tells.
+    """Return the number of samples per channel according to the last frame.
 
     Args:
-        start: the place of the first frame.
+        file: the seekable FLAC file.
+        start: position of the first frame.
         info: STREAMINFO.
+        name: name of the file, for messages.
 
     Raises:
-        DataError: the file does not end with a whole frame.
+        DataError: the file does not end with a complete frame.
     """
     end = frames_end(file, start)
     if end == start:
@@ -122,16 +129,16 @@ def count_samples(file: IO[bytes], start: int, info: bytes, name: str) -> int:
             break
         if samples := _frame_end(data, place, int.from_bytes(info[2:4], "big")):
             return samples
-    raise DataError(f"{name}: corrupt audio: the last frame of the FLAC file is cut off; get a fresh copy")
+    raise DataError(f"{name}: corrupt audio: the last frame of the FLAC file is truncated; get a fresh copy")
 
 
 class Stripped:
-    """A FLAC file without any metadata but STREAMINFO, to read from at a place of its own.
+    """A view of a FLAC file, with its own read position, that has no metadata but STREAMINFO.
 
     Args:
-        file: must seek.
-        start: the place of the first frame.
-        info: STREAMINFO, with the number of samples.
+        file: the seekable FLAC file.
+        start: position of its first frame.
+        info: STREAMINFO, including the number of samples.
     """
 
     def __init__(self, file: IO[bytes], start: int, info: bytes) -> None:
@@ -139,7 +146,7 @@ class Stripped:
         self._front = MAGIC + b"\x80\0\0\x22" + info
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, fewer only at the end."""
+        """Return the next ``size`` bytes, fewer only at the end."""
         front = self._front[self._place : self._place + size if size >= 0 else None]
         self._file.seek(self._start + max(self._place + len(front) - len(self._front), 0))
         data = front + self._file.read(size - len(front) if size >= 0 else -1)
@@ -147,19 +154,19 @@ class Stripped:
         return data
 
     def seek(self, place: int, whence: int = 0) -> int:
-        """As of files."""
+        """Move the read position, as ``io.IOBase.seek`` does."""
         if whence == 2:
             place += self._file.seek(0, 2) - self._start + len(self._front)
         self._place = place + self._place if whence == 1 else place
         return self._place
 
     def tell(self) -> int:
-        """As of files."""
+        """Return the read position."""
         return self._place
 
 
 def _frame_end(data: bytes, place: int, block_samples: int) -> int:
-    """The number of the sample behind a frame that begins at ``place`` and fills the rest; 0 if none does."""
+    """Return the number of the sample after the frame that spans ``data[place:]``; 0 if that is not a frame."""
     head = data[place : place + 16]
     if len(head) < 10:
         return 0
@@ -185,7 +192,7 @@ def _frame_end(data: bytes, place: int, block_samples: int) -> int:
 
 
 def _coded_number(data: bytes) -> tuple[int, int]:
-    """A number coded as UTF-8 codes characters, and its bytes; 0 bytes where there is none."""
+    """Return a number in the UTF-8-like coding of FLAC and its length in bytes; length 0 if it is invalid."""
     ones = 8 - (data[0] ^ 255).bit_length()
     if ones in (1, 8) or any(byte & 0xC0 != 0x80 for byte in data[1:ones]):
         return 0, 0

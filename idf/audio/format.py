@@ -1,4 +1,4 @@
-"""What samples are, which kinds of them are supported, and the error about all other kinds."""
+"""Sample formats: what describes one, which are supported, and the error for all others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUPPORTED = (
 
 
 class Original(IntEnum):
-    """What kind of file samples come from, as compressed files number them."""
+    """The kind of file that samples come from. Compressed files store these numbers."""
 
     WAV, FLAC, AIFF, CAF, W64 = range(5)
 
@@ -28,21 +28,24 @@ SUFFIXES = {
     Original.CAF: (".caf",),
     Original.W64: (".w64",),
 }
-"""Of names, by what is written under them; the first is the usual one."""
+"""File name suffixes of each kind, the usual one first."""
 AUDIO_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 OTHER_SUFFIXES = (
     *(".mp3", ".m4a", ".aac", ".alac", ".ogg", ".oga", ".opus", ".wv", ".ape", ".tta", ".wma", ".au", ".snd"),
     *(".ofr", ".tak", ".shn", ".mka"),
 )
-"""Of other audio, which is neither read nor written."""
+"""Suffixes of audio files that are neither read nor written."""
 
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """Rate, channels, and bits of the container of a sample (8, 16, 24, 32).
+    """A sample format.
 
     Attributes:
-        is_float: 32 bits are an IEEE float. Samples are then int32 of the same bits wherever there are arrays.
+        rate_hz: sampling rate in Hz.
+        channels: number of channels.
+        sample_bits: bits that a sample occupies: 8, 16, 24 or 32.
+        is_float: whether samples are 32-bit IEEE floats. Arrays hold their bit patterns as int32.
     """
 
     rate_hz: int
@@ -52,22 +55,22 @@ class AudioFormat:
 
     @property
     def sample_name(self) -> str:
-        """Such as ``16 bits`` or ``32-bit float``."""
+        """The sample type in words, such as ``16 bits`` or ``32-bit float``."""
         return "32-bit float" if self.is_float else f"{self.sample_bits} bits"
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one sample of all channels as PCM."""
+        """Bytes of one frame (one sample of every channel) as PCM."""
         return self.channels * self.sample_bits // 8
 
 
 class UnsupportedAudioError(DataError):
-    """Intact audio of a kind that the reader does not take.
+    """Intact audio in a format that the reader does not support.
 
     Args:
-        name: of the file.
-        finding: what is wrong with it, such as ``found 9 channels``.
-        supported: what the reader takes.
+        name: name of the file.
+        finding: what is not supported, such as ``found 9 channels``.
+        supported: the formats that the reader accepts.
         remedy: what to do.
     """
 

@@ -1,4 +1,4 @@
-"""The kinds of files that are bytes before the samples, samples, and bytes behind them."""
+"""The supported kinds of chunked files: bytes before the samples, the samples, bytes after them."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ KINDS: dict[Original, type[Chunks]] = {kind.original: kind for kind in (Wav, Aif
 
 
 def kind_of(start: bytes) -> type[Chunks] | None:
-    """The kind of a file that begins like this (12 bytes are enough)."""
+    """Return the kind of a file that begins with ``start`` (12 bytes are enough), or None."""
     return next((kind for kind in KINDS.values() if kind.begins(start)), None)

@@ -1,8 +1,8 @@
-"""16-bit PCM as arrays: what networks are trained on and measured with.
+"""16-bit PCM as arrays, for training and evaluation.
 
-Files are read by :mod:`idf.audio.sources`, as the codec reads them, so that training, evaluation and the codec
-take the same files; of those, only 16 bits are taken here, and as many channels as a model can use. Which files belong to a data set:
-:mod:`idf.datasets.dataset`.
+Files are read by :mod:`idf.audio.sources`, as in the codec, so training, evaluation and the codec accept the
+same files. This module further requires 16 bits and at most as many channels as the model supports.
+:mod:`idf.datasets.dataset` decides which files belong to a data set.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _SUPPORTED = {
     1: "mono 16-bit PCM in WAV, AIFF, CAF, W64 or FLAC",
     2: "16-bit PCM of one or two channels in WAV, AIFF, CAF, W64 or FLAC",
 }
-_SPLIT = "split the channels into files of their own, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
-_STEREO = "; data.channels=2 takes two channels, for model=adaptive"
+_SPLIT = "split the channels into separate files, for example `ffmpeg -i IN -af 'pan=mono|c0=c0' LEFT.wav`"
+_STEREO = "; data.channels=2 accepts stereo (with model=adaptive)"
 _CONVERT = "convert it, for example `ffmpeg -i IN -c:a pcm_s16le OUT.wav` (this changes the samples)"
 _BLOCK = 1 << 20
 
@@ -45,34 +45,34 @@ class Pcm:
 
     @property
     def frames(self) -> npt.NDArray[np.int32]:
-        """The samples as int32 (time, channels), of mono too."""
+        """The samples as int32 (time, channels), also for mono."""
         return self.samples.reshape(len(self.samples), -1)
 
     @property
     def first_channel(self) -> Pcm:
-        """Its first channel alone, for what can be drawn of one only."""
+        """The first channel alone, for plots of a single channel."""
         return self if self.samples.ndim == 1 else Pcm(self.samples[:, 0], self.rate_hz)
 
 
 @dataclass(frozen=True)
 class PcmInfo:
-    """What a file holds, without its samples."""
+    """Length and format of a 16-bit file."""
 
     samples: int
-    """Of each channel."""
+    """Samples per channel."""
     rate_hz: int
     channels: int
 
 
 def probe_pcm16(path: Path | str, channels: int = 1) -> PcmInfo:
-    """Read the header of a 16-bit file, and its size where the header leaves the length open.
+    """Return the length and format of a 16-bit file from its header, and from its size if the header lacks a length.
 
     Args:
-        channels: how many are taken at most, 1 or 2.
+        channels: largest accepted number of channels, 1 or 2.
 
     Raises:
-        DataError: the file is missing, unreadable, not audio, without samples, or of a kind that is not
-            supported; the message says what was found and what to do.
+        DataError: the file is missing, unreadable, not audio, without samples, or in an unsupported format.
+            The message says what was found and what to do.
     """
     with _opened(Path(path), channels) as (file, source):
         samples = source.announced
@@ -85,16 +85,17 @@ def probe_pcm16(path: Path | str, channels: int = 1) -> PcmInfo:
 
 
 def read_pcm16(path: Path | str, channels: int = 1) -> Pcm:
-    """Read a 16-bit file, whole.
+    """Read a whole 16-bit file.
 
     Args:
-        channels: how many are taken at most, 1 or 2.
+        channels: largest accepted number of channels, 1 or 2.
 
     Returns:
-        Samples int32, (time,) if mono and (time, channels) otherwise, and the rate in Hz. A FLAC's samples are checked against its MD5.
+        The samples, int32 (time,) if mono and (time, channels) otherwise, and the rate in Hz. The samples of a
+        FLAC file are checked against its MD5.
 
     Raises:
-        DataError: as :func:`probe_pcm16`, and when the audio itself is corrupt.
+        DataError: as :func:`probe_pcm16`, or the audio itself is corrupt.
     """
     with _opened(Path(path), channels) as (_, source):
         blocks = list(source.blocks(_BLOCK))
@@ -108,13 +109,13 @@ def write_wav16(path_or_file: Path | str | IO[bytes], samples: npt.ArrayLike, ra
     """Write 16-bit samples as a WAV file with the plain 44-byte header.
 
     Args:
-        path_or_file: a path (written atomically) or a binary file to write to; it need not seek.
+        path_or_file: a path (written atomically), or a binary file, which need not be seekable.
         samples: integers (time,) or (time, channels), values -32768 … 32767.
         rate_hz: sampling rate in Hz.
 
     Raises:
         OutputError: the path cannot be written.
-        ValueError: the samples are not integers of 16 bits in one of these shapes (a bug of the caller).
+        ValueError: the samples are not 16-bit integers of one of these shapes (a bug in the caller).
     """
     array = np.asarray(samples)
     if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.integer):
@@ -136,7 +137,7 @@ def _write_wav(file: IO[bytes], samples: npt.NDArray[np.integer], rate_hz: int) 
 
 @contextmanager
 def _opened(path: Path, channels: int) -> Iterator[tuple[IO[bytes], Source]]:
-    """The file behind its first sample, and its samples, which are of 16 bits and so many channels or fewer."""
+    """Open a 16-bit file of at most ``channels`` channels. Yields the file, at its first sample, and its source."""
     supported = _SUPPORTED[channels]
     try:
         with open_path(path) as file:
@@ -161,4 +162,4 @@ def _opened(path: Path, channels: int) -> Iterator[tuple[IO[bytes], Source]]:
 
 
 def _without_samples(path: Path | str) -> DataError:
-    return DataError(f"{path}: holds no samples; remove the file from the data set")
+    return DataError(f"{path}: contains no samples; remove the file from the data set")

@@ -1,7 +1,7 @@
-"""Where samples come from: arrays, files of chunks (WAV and others), FLAC files, all read a block at a time.
+"""Sources of samples: arrays, chunked files (WAV and others) and FLAC files, all read block by block.
 
-A source tells what its samples are, then gives them, and at the end tells the hash of what it gave,
-so that a restored file can be compared with the original without keeping either.
+A source states its sample format, then yields the samples, and finally gives the hash of the file, so a
+restored file can be compared with the original without storing either.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from idf.audio.wav import canonical_head, canonical_tail
 from idf.errors import DataError
 
 _FLAC_MAGICS = (b"fLaC", b"ID3")
-"""A FLAC file, or one behind a tag that MP3 files have."""
+"""First bytes of a FLAC file: its own magic, or an ID3 tag in front of it."""
 
 _TRIAL_BLOCK = 1 << 16
 _FLAC_SUBTYPES = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
 class Source(Protocol):
-    """Samples to be compressed.
+    """Samples to compress.
 
     Attributes:
         audio_format: rate, channels and bits.
-        announced: samples in each channel, if that is known beforehand.
-        head: the bytes before the samples if they must come back; None for the canonical WAV header.
-        original: what kind of file this is; ``WAV`` for arrays.
-        layout: how samples stand in the file; the plain one for arrays and FLAC.
-        is_column: an array of shape (n, 1) of one channel.
-        note: what will not come back, a sentence; empty where all will. Known once the head was asked for.
+        announced: samples per channel if known in advance, else None.
+        head: the bytes before the samples, to be stored; None for the canonical WAV header.
+        original: the kind of file; ``WAV`` for arrays.
+        layout: byte layout of the samples in the file; the plain one for arrays and FLAC.
+        is_column: whether this is a mono array of shape (n, 1).
+        note: what will not be restored, as a clause; empty if everything will. Computes the head.
     """
 
     @property
@@ -67,20 +67,20 @@ class Source(Protocol):
     def note(self) -> str: ...
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
-        """int32 (n, channels); ``samples`` each but the last. Raises DataError where the file is broken."""
+        """Yield int32 (n, channels), ``samples`` frames each but the last. Raises DataError if the file is damaged."""
         ...
 
     def tail(self) -> Iterator[bytes]:
-        """The bytes after the samples; after the last block."""
+        """Yield the bytes after the samples. Call after the last block."""
         ...
 
     def file_digest(self) -> bytes | None:
-        """SHA-256 of the file, as far as it was read; None, at any time, where samples come back and not a file."""
+        """Return the SHA-256 of what was read of the file; always None if only the samples are restored."""
         ...
 
 
 class ArraySource:
-    """An array. ``samples``: int32 (n, channels) within the bits of ``audio_format``."""
+    """An array. ``samples``: int32 (n, channels) in the range of ``audio_format``."""
 
     original, layout, note = Original.WAV, PLAIN, ""
 
@@ -102,7 +102,7 @@ class ArraySource:
 
 
 class ChunkSource:
-    """A file of chunks, read forwards. Arguments and errors: :class:`idf.audio.chunks.ChunkReader`."""
+    """A chunked file, read sequentially. Arguments and errors: :class:`idf.audio.chunks.ChunkReader`."""
 
     is_column, note = False, ""
 
@@ -127,7 +127,7 @@ class ChunkSource:
         return self._hash.digest()
 
     def _is_canonical(self) -> bool:
-        """Whether the head need not be kept."""
+        """Return whether the head is the canonical WAV header, which need not be stored."""
         if self.original is not Original.WAV or self.announced is None:
             return False
         try:
@@ -137,14 +137,14 @@ class ChunkSource:
 
 
 class FlacSource:
-    """A FLAC file, read through libsndfile and checked against the MD5 that it carries.
+    """A FLAC file, read through libsndfile and checked against its MD5.
 
     Args:
-        file: binary, must seek.
-        name: what to call it in messages.
+        file: seekable binary file.
+        name: its name in messages.
 
     Raises:
-        DataError: damaged, or of an unsupported kind.
+        DataError: damaged, or in an unsupported format.
     """
 
     original, layout, is_column = Original.FLAC, PLAIN, False
@@ -174,7 +174,7 @@ class FlacSource:
 
     @functools.cached_property
     def head(self) -> bytes:
-        """What is kept besides the samples: :class:`idf.audio.flac.Kept`. All samples are read once for it."""
+        """What is stored besides the samples: a packed :class:`idf.audio.flac.Kept`. Reads all samples once."""
         start = len(self._metadata)
         level, digest, end = find_level(self._file, start, self.audio_format, lambda: self._read(_TRIAL_BLOCK))
         self._file.seek(frames_end(self._file, start) if level is None else end)
@@ -185,7 +185,7 @@ class FlacSource:
     def note(self) -> str:
         """See :class:`Source`."""
         if Kept.unpack(self.head).level is None:
-            return "its samples and metadata will come back, but not its very bytes: another encoder made it"
+            return "samples and metadata will be restored, but not the identical file: another encoder made it"
         return ""
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
@@ -206,7 +206,7 @@ class FlacSource:
             yield self._tail
 
     def _read(self, samples: int) -> Iterator[np.ndarray]:
-        """All samples from the start, as far as they can be read."""
+        """Yield all samples from the start, as far as they can be read."""
         bits = self.audio_format.sample_bits
         left = self.announced
         try:
@@ -229,10 +229,10 @@ class FlacSource:
 
 
 def open_source(file: IO[bytes], name: str) -> Source:
-    """The source for a file, by its first bytes. FLAC must seek; all others may be pipes.
+    """Return the source for a file, chosen by its first bytes. FLAC files must be seekable; others may be pipes.
 
     Raises:
-        DataError: empty, damaged, or of an unsupported kind.
+        DataError: empty, damaged, or in an unsupported format.
     """
     start = b""
     while len(start) < 12 and (more := file.read(12 - len(start))):
@@ -244,11 +244,11 @@ def open_source(file: IO[bytes], name: str) -> Source:
     kind = kind_of(start)
     if kind is not None:
         return ChunkSource(file, name, kind, start)
-    raise UnsupportedAudioError(name, "no WAV, AIFF, CAF, W64 or FLAC file")
+    raise UnsupportedAudioError(name, "not a WAV, AIFF, CAF, W64 or FLAC file")
 
 
 def open_path(path: Path) -> IO[bytes]:
-    """A file to read from.
+    """Open a file for reading.
 
     Raises:
         DataError: missing, a folder, or not readable.
@@ -258,7 +258,7 @@ def open_path(path: Path) -> IO[bytes]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise DataError(f"{path} is a folder; name a file") from None
+        raise DataError(f"{path}: is a folder; give a file") from None
     except PermissionError:
         raise DataError(f"{path}: permission denied; make it readable and try again") from None
     except OSError as error:

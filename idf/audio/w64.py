@@ -1,4 +1,4 @@
-"""W64 files: Sony's WAV with 64-bit sizes and GUIDs for names.
+"""W64 files: Sony's variant of WAV with 64-bit sizes and GUIDs as chunk names.
 
 Source: Sony Pictures Digital, Wave64 file format (2002).
 """
@@ -49,7 +49,7 @@ class W64(Chunks):
 
     @classmethod
     def plain_tail(cls, samples: int, audio_format: AudioFormat) -> bytes:
-        """See :class:`Chunks`. Nothing: libsndfile would take padding at the end of a file for samples."""
+        """See :class:`Chunks`. No padding: libsndfile would read it as samples."""
         return b""
 
     @classmethod

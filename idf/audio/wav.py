@@ -1,4 +1,4 @@
-"""WAV files: RIFF, and RF64 and BW64 beyond 4 GiB.
+"""WAV files: RIFF, and RF64 and BW64 for more than 4 GiB.
 
 Sources: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991); EBU
 Tech 3306 (RF64).
@@ -48,7 +48,7 @@ class Wav(Chunks):
             self._long_size = struct.unpack_from("<Q", body, 8)[0]
 
     def sound_bytes(self, size: int | None) -> int | None:
-        """See :class:`Chunks`. RF64 has the size in another chunk; 0 there was never filled in."""
+        """See :class:`Chunks`. RF64 stores the size in its ds64 chunk; 0 there means unknown."""
         return self._long_size or None if size is None else size
 
     @classmethod
@@ -63,10 +63,10 @@ class Wav(Chunks):
 
 
 def canonical_head(samples: int, audio_format: AudioFormat) -> bytes:
-    """The usual 44 bytes before the samples of a WAV file.
+    """Return the canonical 44-byte header of a WAV file.
 
     Raises:
-        DataError: more samples than a WAV file can count (4 GiB).
+        DataError: more samples than fit in a WAV file (4 GiB).
     """
     data_bytes = samples * audio_format.frame_bytes
     if data_bytes > _MAX_DATA:
@@ -78,26 +78,26 @@ def canonical_head(samples: int, audio_format: AudioFormat) -> bytes:
 
 
 def canonical_tail(samples: int, audio_format: AudioFormat) -> bytes:
-    """What must follow the samples in a new file: a byte of padding after an odd number of bytes."""
+    """Return what follows the samples in a new file: one byte of padding after an odd number of bytes."""
     return Wav.plain_tail(samples, audio_format)
 
 
 def to_wav_bytes(samples: np.ndarray, sample_bits: int) -> bytes:
-    """Samples (n, channels) as a WAV file holds them: 8 bits are unsigned there."""
+    """Return samples (n, channels) as the bytes of a WAV file, in which 8-bit samples are unsigned."""
     return PLAIN.to_bytes(samples, sample_bits)
 
 
 def format_fields(audio_format: AudioFormat) -> tuple[int, int, int, int, int, int]:
-    """The six fields of a plain format chunk: tag, channels, rate, bytes a second, bytes a frame, bits."""
+    """Return the six fields of a plain format chunk: tag, channels, rate, bytes per second, bytes per frame, bits."""
     rate, frame = audio_format.rate_hz, audio_format.frame_bytes
     tag = FLOAT_TAG if audio_format.is_float else PCM_TAG
     return tag, audio_format.channels, rate, min(rate * frame, 0xFFFFFFFF), frame, audio_format.sample_bits
 
 
 def wave_format(fmt: bytes, name: str) -> AudioFormat:
-    """What a format chunk describes, if it is supported. Raises DataError for other samples."""
+    """Return the sample format that a format chunk describes. Raises DataError if it is damaged or unsupported."""
     if len(fmt) < 16:
-        raise DataError(f"{name}: the format chunk is cut off")
+        raise DataError(f"{name}: the format chunk is truncated")
     tag, channels, rate_hz, _, block, bits = struct.unpack_from("<HHIIHH", fmt)
     if tag == EXTENSIBLE_TAG and fmt[24:40][2:] == _PCM_SUBFORMAT[2:]:
         tag = struct.unpack_from("<H", fmt, 24)[0]

@@ -1,4 +1,4 @@
-"""The command ``idf``: compress, decompress, verify, info, models."""
+"""The command ``idf``: compress, decompress, verify, info, models, warm-up."""
 
 from idf.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Many files, one after the other or several at once; one that fails does not stop the others."""
+"""Processing many files, one by one or several at once. A failing file does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from idf.files import is_stream
 from idf.workers.pool import Processes
 
 Worker = Callable[[Task, int, Processes, Report], Size]
-"""Does one task, with so many blocks at once."""
+"""Processes one task, with the given number of blocks at once."""
 
 
 def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -> int:
-    """Do all tasks, several at once if there are several, and say how it went; returns the exit status."""
+    """Process all tasks, several at once if possible, and report the results. Returns the exit status."""
     tasks = plan.tasks
     report = Report(
         arguments.quiet,
@@ -33,7 +33,7 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         as_json=getattr(arguments, "json", False),
         gives_verdicts=arguments.command == "verify",
     )
-    # one file more than there are workers, so that none waits while a file is opened or renamed
+    # one file more than workers, so that no worker idles while a file is opened or renamed
     many = min(arguments.jobs + 1, len(tasks)) if arguments.jobs > 1 else 1
     started = time.perf_counter()
     for problem in plan.problems:
@@ -44,7 +44,7 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         if getattr(arguments, "skip_existing", False) and _exists(task.target):
             report.skipped(task)
             return
-        # blocks at once: as many as keep all workers busy, also when one of these files has come to its end
+        # enough blocks at once to keep all workers busy, even when one of these files runs out of blocks
         blocks = min(arguments.jobs, -(-2 * arguments.jobs // min(many, len(tasks) - number)))
         try:
             outcome = _outcome(arguments.command, task, work(task, blocks, processes, report))
@@ -67,10 +67,10 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
                     for _ in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
                         pass
                 except BaseException:
-                    processes.close()  # else the files that are under way would be waited for
+                    processes.close()  # otherwise the pool would wait for files in progress
                     pool.shutdown(cancel_futures=True)
                     raise
-    report.summary(time.perf_counter() - started, plan.passed_over)
+    report.summary(time.perf_counter() - started, plan.ignored)
     return 1 if report.totals.failed else 0
 
 
@@ -79,7 +79,7 @@ def _exists(target: Path | None) -> bool:
 
 
 def _outcome(command: str, task: Task, size: Size) -> Outcome:
-    """What a task came to, in bytes of files where there are files."""
+    """Return the result of a task, in bytes of the files if there are files."""
     source = task.source.stat().st_size if task.source is not None and task.seeks else None
     if command == "compress":
         return Outcome(size, size.raw_bytes if source is None else source, size.compressed_bytes)
@@ -88,7 +88,7 @@ def _outcome(command: str, task: Task, size: Size) -> Outcome:
 
 
 def _total_samples(tasks: list[Task]) -> int | None:
-    """Samples in all tasks, where the files say so in their headers."""
+    """Return the samples in all tasks according to the files' headers; None if one does not state them."""
     total = 0
     for task in tasks:
         try:
@@ -109,5 +109,5 @@ def _total_samples(tasks: list[Task]) -> int | None:
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EIO:
-        return "the disk cannot be read or written (I/O error)"
+        return "reading or writing the disk failed (I/O error)"
     return (error.strerror or str(error)).lower()

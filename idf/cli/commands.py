@@ -1,4 +1,4 @@
-"""What the commands that code do, file by file."""
+"""The commands compress, decompress and verify, file by file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from idf.workers.pool import Processes
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run compress, decompress or verify. Returns the exit status."""
     work: Callable[[argparse.Namespace], int] = {
         "compress": _compress,
         "decompress": _decompress,
@@ -55,7 +55,7 @@ def _compress(arguments: argparse.Namespace) -> int:
         return path.with_suffix(SUFFIX).name
 
     if arguments.json and arguments.output == STREAM:
-        raise OutputError("standard output cannot have both the file and --json; name a file with -o")
+        raise OutputError("--json and the compressed file cannot both go to standard output; give a file with -o")
     todo = plan(arguments.files, arguments.output, AUDIO_SUFFIXES, rename, beside=(SUFFIX,))
     for task in todo.tasks:
         if task.target is not None:
@@ -91,7 +91,7 @@ def _decompress(arguments: argparse.Namespace) -> int:
     def rename(path: Path) -> str:
         if arguments.blocks is not None:
             return f"{path.stem}.blocks{arguments.blocks}.wav"
-        # what is salvaged is written as WAV, which has room for what is not sure
+        # --salvage writes WAV, whatever the original was
         return path.with_suffix(".wav").name if arguments.salvage else _original_name(path)
 
     todo = plan(arguments.files, arguments.output, (SUFFIX,), rename)
@@ -140,8 +140,8 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
-    """Restore what is whole; a loss counts as a failure, and the file is written all the same."""
-    _check_wav_target(task, arguments, "what is salvaged is written as WAV")
+    """Restore what is intact. Losses count as a failure, but the file is still written."""
+    _check_wav_target(task, arguments, "--salvage writes WAV")
     with task_input(task, seek=True) as file, naming(task.name):
         header = survey(file).header
         codec = _codec_of(header.fingerprint, arguments)
@@ -156,9 +156,7 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
         with task_output(task, arguments, scratch=False) as output:
             loss = salvage_stream(codec, file, output.write, progress=count)
     if header.original is not Original.WAV:
-        report.note(
-            f"{task.name}: salvaged as WAV, which has no place for the {header.original.name} file's other bytes"
-        )
+        report.note(f"{task.name}: salvaged as WAV, without the {header.original.name} file's other bytes")
     for note in loss.notes:
         report.warning(f"{task.name}: {note}")
     if loss.ranges or loss.notes:
@@ -169,14 +167,14 @@ def _salvage(task: Task, arguments: argparse.Namespace, report: Report) -> Size:
         lost = sum(last - first for first, last in loss.ranges)
         report.error(
             f"{task.name} is damaged: {samples - lost} of {samples} samples were salvaged"
-            + (f"; silent now: {ranges}" if ranges else "")
+            + (f"; now silent: {ranges}" if ranges else "")
         )
     return Size(samples, header.audio_format, size)
 
 
 def _approximate(task: Task, arguments: argparse.Namespace, jobs: int, report: Report) -> Size:
-    """Write what the first latent blocks tell, of a file that decodes exactly."""
-    _check_wav_target(task, arguments, "what the first blocks tell is written as WAV")
+    """Reconstruct an intact file from its first latent blocks."""
+    _check_wav_target(task, arguments, "--blocks writes WAV")
     with task_input(task, seek=True) as file, naming(task.name):
         fingerprint = read_header(file).fingerprint
         try:
@@ -198,7 +196,7 @@ def _check_wav_target(task: Task, arguments: argparse.Namespace, why: str) -> No
     if task.target is not None:
         check_target(task.source, task.target, existing(arguments))
         if task.target.suffix.lower() in {*AUDIO_SUFFIXES, *OTHER_SUFFIXES} - {*SUFFIXES[Original.WAV]}:
-            raise OutputError(f"{task.target}: {why}; name a .wav file")
+            raise OutputError(f"{task.target}: {why}; give a .wav file")
 
 
 def _check(arguments: argparse.Namespace) -> Check:
@@ -220,8 +218,8 @@ def _codec_for(path: Path, arguments: argparse.Namespace) -> Any:
 
 
 def _original_name(path: Path) -> str:
-    """What a compressed file is restored to: the original's name, or if it was renamed, what it is called now with the
-    original's ending. The error about a broken file comes later."""
+    """Return the name of the restored file: the original name or, if the compressed file was renamed, its current
+    name with the original suffix. Errors about damaged files are raised later."""
     try:
         header = read_file_header(path) if path.is_file() else None
     except (UserError, OSError):
@@ -237,6 +235,6 @@ def _original_name(path: Path) -> str:
 
 
 def _suits(name: Path, usual: Sequence[str]) -> bool:
-    """Whether a name says nothing else than what is in the file."""
+    """Return whether the suffix of a name does not contradict the content."""
     suffix = name.suffix.lower()
     return suffix in usual or all(suffix not in suffixes for suffixes in SUFFIXES.values())

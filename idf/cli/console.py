@@ -1,4 +1,4 @@
-"""What the user sees while files are worked on and afterwards; what is no result goes to standard error."""
+"""The command's output during and after processing. Everything but results goes to standard error."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from idf.cli.ends import end_if_told, say
+from idf.cli.ends import end_if_signalled, say
 from idf.cli.plan import Task, names
 from idf.container.stream import Size
 from idf.text import printable
 
-HEADINGS = ("file", "sound", "compressed", "bits/sample", "ratio", "× real time")
+HEADINGS = ("file", "audio", "compressed", "bits/sample", "ratio", "× real time")
 NAME_WIDTH = 60
 MAX_ROWS = 40
-"""Of the table at the end; with more files it tells the sum only, unless the user wants to know."""
+"""Most rows in the final table. With more files it shows only the total, unless ``--verbose`` is given."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a file came to.
+    """The result of processing a file.
 
     Attributes:
-        before: bytes of the source: a file, or of its samples where it was none.
+        size: length, format and compressed size.
+        before: bytes of the source file, or of its content if it is a stream.
         after: bytes of the target, likewise.
     """
 
@@ -50,7 +51,7 @@ class Totals:
     after: int = 0
 
     def add(self, outcome: Outcome) -> None:
-        """Count one more file."""
+        """Add one file."""
         size = outcome.size
         self.files += 1
         self.samples += size.samples * size.audio_format.channels
@@ -63,13 +64,13 @@ class Totals:
 
 @dataclass
 class Report:
-    """Lines, errors, a progress bar and a table at the end, from several threads.
+    """Messages, errors, a progress bar and a final table. Threads may share it.
 
     Args:
-        quiet: errors only.
-        verbose: a line for each file when it is done, and a row for each even where there are many.
-        as_json: an object for each file on standard output, in place of the table.
-        gives_verdicts: OK or what is wrong for each file on standard output, in place of the table.
+        quiet: show only errors.
+        verbose: print a line for each finished file, and a table row for each, however many there are.
+        as_json: print a JSON object for each file on standard output, instead of the table.
+        gives_verdicts: print OK or what is wrong for each file on standard output, instead of the table.
     """
 
     quiet: bool
@@ -83,22 +84,22 @@ class Report:
     _task: Any = None
 
     def error(self, text: str) -> None:
-        """Something failed."""
+        """Report and count a failure."""
         with self._lock:
             self.totals.failed += 1
         self._say(f"error: {printable(text)}")
 
     def warning(self, text: str) -> None:
-        """Something the user should know, even if quiet."""
+        """Report a warning, even with ``quiet``."""
         self._say(f"warning: {printable(text)}")
 
     def note(self, text: str) -> None:
-        """Something that was asked for."""
+        """Report information, unless ``quiet``."""
         if not self.quiet:
             self._say(printable(text))
 
     def failed(self, task: Task, text: str) -> None:
-        """A file failed."""
+        """Report a file that failed."""
         self._result(task, "failed", error=text)
         if self.gives_verdicts and not self.as_json and not self.quiet:
             with self._lock:
@@ -108,7 +109,7 @@ class Report:
             self.error(text)
 
     def skipped(self, task: Task) -> None:
-        """A file's target existed."""
+        """Report a file that was skipped because its target exists."""
         with self._lock:
             self.totals.skipped += 1
         self._result(task, "skipped")
@@ -116,7 +117,7 @@ class Report:
             self._say(f"{printable(task.name)}: skipped, {printable(str(task.target))} exists")
 
     def done(self, task: Task, outcome: Outcome, seconds: float) -> None:
-        """A file is done."""
+        """Report a finished file."""
         size, name = outcome.size, printable(task.name)
         with self._lock:
             self.totals.add(outcome)
@@ -135,13 +136,13 @@ class Report:
             self._say(f"{name}: done in {seconds:.1f} s")
 
     def advance(self, samples: int) -> None:
-        """So many more samples are done. Raises :class:`idf.errors.Stopped` where a signal told the command to end."""
-        end_if_told()
+        """Advance the progress bar by ``samples``. Raises :class:`idf.errors.Stopped` if a signal has arrived."""
+        end_if_signalled()
         if self._bar is not None:
             self._bar.advance(self._task, samples)
 
-    def summary(self, seconds: float, passed_over: Sequence[str]) -> None:
-        """What it all came to: a row for each file, unless there are very many, one for all, and a line of counts."""
+    def summary(self, seconds: float, ignored: Sequence[str]) -> None:
+        """Print the final table (a row for each file, unless there are many, and a total) and a line of counts."""
         totals = self.totals
         if self.quiet:
             return
@@ -150,35 +151,36 @@ class Report:
             if len(self._rows) > 1:
                 rows.append((f"{totals.files} files", *columns(totals.samples, totals, seconds)))
             self._say("\n".join(table([HEADINGS, *rows])))
-        if totals.files + totals.failed + totals.skipped > 1 or totals.skipped or passed_over:
+        if totals.files + totals.failed + totals.skipped > 1 or totals.skipped or ignored:
             self._say(
                 f"{totals.files} done, {totals.skipped} skipped, {totals.failed} failed; "
-                f"{amount(totals.before)} before, {amount(totals.after)} after{self._passed(passed_over)}"
+                f"{amount(totals.before)} before, {amount(totals.after)} after{self._ignored(ignored)}"
             )
 
-    def _passed(self, paths: Sequence[str]) -> str:
+    def _ignored(self, paths: Sequence[str]) -> str:
         if not paths:
             return ""
         shown = names([printable(path) for path in paths], len(paths) if self.verbose else 6)
-        return f"; {len(paths)} passed over: {shown}"
+        return f"; {len(paths)} ignored: {shown}"
 
     def _result(self, task: Task, status: str, **facts: Any) -> None:
-        """One object for a file, for programs."""
+        """Print one JSON object for a file, if asked for."""
         if self.as_json:
             target = None if task.target is None else str(task.target)
             self._put(json.dumps({"file": task.name, "target": target, "status": status, **facts}))
 
     def _put(self, text: str) -> None:
-        """A line of standard output."""
+        """Print a line on standard output."""
         with self._lock:
             say(text)
 
     @contextlib.contextmanager
     def progress(self, what: str, total: Callable[[], int | None]) -> Iterator[None]:
-        """Show a bar while the block runs, if somebody is looking.
+        """Show a progress bar while the block runs, if standard error is a terminal.
 
         Args:
-            total: finds out how many samples there are to be done; None where that is not known.
+            what: description beside the bar.
+            total: returns the number of samples to process, or None if unknown. Called only if a bar is shown.
         """
         if not self._is_watched():
             yield
@@ -206,16 +208,17 @@ class Report:
             if self._bar is not None:
                 self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
                 return
-            with contextlib.suppress(OSError):  # nobody is left to be told
+            with contextlib.suppress(OSError):  # standard error may be closed
                 print(text, file=sys.stderr)
 
 
 def columns(samples: int, size: Size | Totals, seconds: float) -> tuple[str, ...]:
-    """Bytes before and after, bits a sample, ratio and speed.
+    """Return the table columns: bytes before and after, bits per sample, compression ratio and speed.
 
     Args:
-        samples: in all channels together.
-        seconds: that it took.
+        samples: number of samples in all channels together.
+        size: sizes of one file or of all.
+        seconds: processing time.
     """
     sound = size.seconds if isinstance(size, Size) else size.sound_seconds
     return (
@@ -228,12 +231,12 @@ def columns(samples: int, size: Size | Totals, seconds: float) -> tuple[str, ...
 
 
 def shortened(name: str) -> str:
-    """A name with its beginning left out if it is too long for a table."""
+    """Return a name, without its beginning if it is too long for the table."""
     return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns, the first to the left, numbers to the right."""
+    """Return lines with aligned columns: the first left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
@@ -242,7 +245,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def amount(count: int) -> str:
-    """Bytes for people."""
+    """Return a number of bytes in readable form, such as ``"9999 B"`` or ``"12.1 kB"``."""
     if count < 10_000:
         return f"{count} B"
     for unit, size in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):

@@ -1,4 +1,4 @@
-"""How the command ends: told by a signal, or because nobody takes what it writes."""
+"""How the command ends early: by a signal, or because its output cannot be written."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 from idf.errors import OutputError, Stopped
 
 _REASONS = {
-    errno.EPIPE: "its reader is gone",
+    errno.EPIPE: "its reader has exited",
     errno.ENOSPC: "the disk is full (no space left on device)",
     errno.EDQUOT: "your disk quota is used up",
     errno.EBADF: "it is closed",
-    errno.EIO: "the terminal or disk is gone (I/O error)",
+    errno.EIO: "the terminal or disk is not available (I/O error)",
 }
 
 
 def say(text: str) -> None:
-    """Print a line of results to standard output. Raises OutputError where that is closed or full."""
+    """Print a line of results to standard output. Raises OutputError if that is closed or full."""
     with standard_output_errors():
         print(text, flush=True)
 
@@ -39,20 +39,20 @@ def standard_output_errors() -> Iterator[None]:
 
 
 class StandardOutput:
-    """Standard output for bytes."""
+    """Standard output as a binary file."""
 
     def write(self, data: bytes) -> int:
-        """Raises OutputError where it is closed or full."""
+        """Write bytes. Raises OutputError if standard output is closed or full."""
         with standard_output_errors():
             return sys.stdout.buffer.write(data)
 
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
-    """Have the three standard streams, whatever the caller closed, and let nothing be said at exit.
+    """Replace closed standard streams, and suppress errors when they are flushed at exit.
 
-    A closed descriptor would be given to the next file that is opened. What is written to a closed
-    standard output is an error like a full disk; a closed standard input is empty.
+    Otherwise the next file opened would get the closed descriptor. Writing to a closed standard output is an error,
+    like a full disk; a closed standard input is empty.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -67,37 +67,37 @@ def standard_streams() -> Iterator[None]:
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except OSError:  # told already; what is left must not fail again when Python ends
+            except OSError:  # already reported; the remaining bytes must not fail again at exit
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, stream.fileno())
                 os.close(null)
 
 
-_told: int | None = None
-"""The signal that told the command to end."""
+_signal: int | None = None
+"""The signal that asked the command to end."""
 
 
-def end_if_told() -> None:
-    """Raise :class:`Stopped` where a signal came. For between two blocks, in any thread.
+def end_if_signalled() -> None:
+    """Raise :class:`Stopped` if a signal has arrived. Called between blocks, in any thread.
 
-    What a signal's handler raises is lost where it comes in the middle of a destructor or of a callback of C code.
+    This is needed because an exception from a signal handler is lost inside a destructor or a C callback.
     """
-    if _told is not None:
-        raise Stopped(_told)
+    if _signal is not None:
+        raise Stopped(_signal)
 
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what Ctrl-C does, so that unfinished files are removed, once.
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that unfinished files are removed.
 
-    Inside, :func:`end_if_told` knows of all three. A signal that the caller chose to ignore (``nohup``) stays ignored.
+    Inside, :func:`end_if_signalled` reacts to all three. A signal that the caller ignores (``nohup``) stays ignored.
     """
-    global _told
+    global _signal
 
     def stop(number: int, frame: FrameType | None) -> None:
-        global _told
-        _told = number
-        for each in before.keys() - {signal.SIGINT}:  # a second one must not end the cleaning up, but for Ctrl-C
+        global _signal
+        _signal = number
+        for each in before.keys() - {signal.SIGINT}:  # only Ctrl-C may interrupt the cleanup
             signal.signal(each, signal.SIG_IGN)
         raise Stopped(number)
 
@@ -107,11 +107,11 @@ def ended_by_signals() -> Iterator[None]:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, stop)
-    except ValueError:  # not the main thread: the caller has its own ways
+    except ValueError:  # not the main thread: signals are the caller's business
         pass
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _told = None
+        _signal = None

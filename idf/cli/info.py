@@ -1,4 +1,4 @@
-"""``idf info``: what files hold, told from their header and index; nothing is decoded."""
+"""``idf info``: what files contain, from header and index; nothing is decoded."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from idf.text import printable
 
 
 def info(arguments: argparse.Namespace) -> int:
-    """Print what the files hold; returns the exit status."""
+    """Print what the files contain. Returns the exit status."""
     todo = plan(arguments.files, None, (SUFFIX,), None)
     for problem in todo.problems:
         _complain(problem)
     failed = bool(todo.problems)
     for task in todo.tasks:
         if task.source is None:
-            raise DataError("info needs files that can be read from both ends; name files")
+            raise DataError("info cannot read standard input, because it needs a seekable file; give a file")
         try:
             with open_path(task.source) as file, naming(task.name):
                 text = (_as_json if arguments.json else _as_text)(task.source, read_index(file))
@@ -48,12 +48,12 @@ def _as_text(path: Path, index: Index) -> str:
     samples, size = index.end.samples, path.stat().st_size
     values = samples * header.channels
     model = _model_name(header.fingerprint)
-    kept = "its metadata kept" if header.from_flac else "its own header kept" if header.has_head else "plain header"
+    kept = "metadata stored" if header.from_flac else "header stored" if header.has_head else "standard header"
     name = f"{printable(os.fsdecode(header.name))} (" if header.name else ""
     original = f"{name}{header.original.name}, {kept}{')' if name else ''}"
     lines = [
         printable(str(path)),
-        f"  sound        {header.channels} channel{'s' * (header.channels > 1)}, {header.audio_format.sample_name}, "
+        f"  audio        {header.channels} channel{'s' * (header.channels > 1)}, {header.audio_format.sample_name}, "
         f"{header.rate_hz} Hz, {samples} samples ({samples / header.rate_hz:.3f} s)",
         f"  size         {amount(size)} for {amount(samples * header.audio_format.frame_bytes)}"
         + (

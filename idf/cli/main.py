@@ -1,4 +1,4 @@
-"""The entry point of the command."""
+"""The entry point of the command ``idf``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from idf.workers.memory import keep_freed_memory, spare_linear_algebra
 from idf.workers.process import end_prepared, prepare
 
 _BLOCK_BYTES = 1 << 20
-"""About as much as a block takes, 16 bits and mono, before it is compressed."""
+"""Approximate size of an uncompressed block, 16-bit mono."""
 _BYTES_PER_SECOND = 44_100 * 2
 
 
@@ -22,15 +22,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: arguments without the program's name; those of the process if None.
+        argv: arguments without the program's name; None for those of the process.
 
     Returns:
-        The exit status: 0, 1 (some files failed), 2 (nothing could be begun), 130 (Ctrl-C), 143 (SIGTERM), 129 (SIGHUP).
+        The exit status: 0, 1 (some files failed), 2 (invalid arguments, or nothing could be started), 130 (Ctrl-C),
+        143 (SIGTERM), 129 (SIGHUP).
     """
 
     def work() -> int:
         arguments = parse(sys.argv[1:] if argv is None else argv)
-        prepare(_workers_wanted(arguments))  # they load while this process does
+        prepare(_workers_wanted(arguments))  # they load in parallel with this process
         keep_freed_memory()
         if argv is None:
             spare_linear_algebra()
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Do what the command line says. Imports are deferred: each command loads what it needs."""
+    """Run the chosen command. Imports are deferred, so each command loads only what it needs."""
     match arguments.command:
         case "info":
             from idf.cli.info import info as run
@@ -58,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _workers_wanted(arguments: argparse.Namespace) -> int:
-    """Processes that will surely have something to do: fewer than ``--jobs`` for a few short files."""
+    """Return how many processes are sure to have work: fewer than ``--jobs`` for a few short files."""
     jobs: int = getattr(arguments, "jobs", 1)
     if jobs <= 1 or getattr(arguments, "salvage", False) or getattr(arguments, "blocks", None) is not None:
         return 0

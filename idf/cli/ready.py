@@ -1,4 +1,4 @@
-"""Loops that are compiled before they are needed: at first use, and ahead by ``idf warm-up``."""
+"""Compiling loops before they are needed: on first use, or in advance with ``idf warm-up``."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ from idf.workers.pool import Processes
 
 WAYS = ("encode", "decode")
 _SAMPLES = np.array([[0], [3], [9]], np.int32)
-"""Few, with gaps between the values, so that every loop of encoding has something to do."""
+"""A few samples with gaps between their values, so that every encoding loop has work."""
 _MESSAGES = (bytes.fromhex("380200001d0a00981606e2fc5ee9ef2c"), np.random.default_rng(0).bytes(1 << 17))
-"""For decoding: one that lists its values, which is all that adaptive flows need; and one long enough for windows."""
+"""Messages to decode: one that lists its values, enough for adaptive flows, and one long enough for windows."""
 
 _lock = threading.Lock()
 _ready: set[tuple[bytes, str]] = set()
-"""Fingerprints and ways."""
+"""Fingerprint and way of each codec whose loops are known to be compiled."""
 
 
 def make_ready(codec: ChunkCodec, ways: Sequence[str], *, quiet: bool = False) -> bool:
-    """Compile the loops that a codec needs, those of both ways at the same time.
+    """Compile the loops that a codec needs, those of encoding and decoding in parallel.
 
-    Says so in one line on standard error. Where there is no folder to keep them, they are compiled when they are called.
+    Prints one line on standard error if anything must be compiled. Without a cache folder, loops are compiled when
+    they are called instead.
 
     Args:
+        codec: the codec.
         ways: some of :data:`WAYS`.
+        quiet: print nothing.
 
     Returns:
         Whether anything had to be compiled.
@@ -47,17 +50,21 @@ def make_ready(codec: ChunkCodec, ways: Sequence[str], *, quiet: bool = False) -
         if not missing:
             return False
         if not quiet:
-            print("compiling loops once for this machine (idf warm-up does it ahead) ...", file=sys.stderr, flush=True)
+            print(
+                "compiling loops once for this machine (idf warm-up does so in advance) ...",
+                file=sys.stderr,
+                flush=True,
+            )
         if kept_in() is not None:
             _compile(codec, missing)
         return True
 
 
 def warm_up(arguments: argparse.Namespace) -> int:
-    """Compile all that the models named need, or all models at hand; returns the exit status."""
+    """Compile the loops of the given models, or of all installed ones. Returns the exit status."""
     folder = kept_in()
     if folder is None:
-        raise OutputError("there is no folder that compiled loops can be kept in; name one with IDF_CACHE=FOLDER")
+        raise OutputError("there is no writable folder for compiled loops; set IDF_CACHE=FOLDER")
     named = [registry.read_card(registry.find_model(name)) for name in arguments.models]
     failed = False
     for card in named or registry.iter_cards():
@@ -67,7 +74,7 @@ def warm_up(arguments: argparse.Namespace) -> int:
             continue
         made = make_ready(registry.load_model(card.path), WAYS, quiet=True)
         say(f"{card.name}: {'compiled' if made else 'ready'}")
-    say(f"kept in {folder}")
+    say(f"stored in {folder}")
     return int(failed)
 
 
@@ -93,17 +100,17 @@ def _compile(codec: ChunkCodec, ways: Sequence[str]) -> None:
         working = processes(codec)
         list(pool.map(lambda way: _use(working, way), ways))
     finally:
-        processes.close()  # also where Ctrl-C comes
+        processes.close()  # also after Ctrl-C
         pool.shutdown()
 
 
 def _use(codec: ChunkCodec, way: str) -> None:
-    """Have every loop of one way called."""
+    """Call every loop of encoding or of decoding."""
     if way == "encode":
         codec.encode(_SAMPLES)
         return
     for message in _MESSAGES:
-        with contextlib.suppress(FormatError):  # they are of no model's making; the loops have run all the same
+        with contextlib.suppress(FormatError):  # no model made these messages, but the loops have run
             codec.decode(message, len(_SAMPLES), 1)
             return
 

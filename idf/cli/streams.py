@@ -1,4 +1,4 @@
-"""What a task reads from and writes to: files, pipes, devices and the standard streams."""
+"""Opening what a task reads and writes: files, pipes, devices and the standard streams."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from idf.files import atomic_write
 
 @contextlib.contextmanager
 def task_input(task: Task, *, seek: bool = False) -> Iterator[IO[bytes]]:
-    """The source to read from. Standard input and FIFOs are kept in a temporary file where they must seek."""
+    """Open the source. Standard input and FIFOs are copied to a temporary file if they must be seekable."""
     with contextlib.ExitStack() as stack:
         stream: Any = sys.stdin.buffer if task.source is None else stack.enter_context(open_path(task.source))
-        # a FLAC must seek; its reader needs a real file
+        # FLAC files must be seekable, and their reader needs a real file
         if task.seeks or not (seek or stream.peek(4)[:4] == b"fLaC"):
             yield stream
             return
@@ -34,10 +34,12 @@ def task_input(task: Task, *, seek: bool = False) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def task_output(task: Task, arguments: argparse.Namespace, *, scratch: bool) -> Iterator[IO[bytes]]:
-    """Where to write to.
+    """Open the target.
 
     Args:
-        scratch: what is written must be readable again: standard output gets it when it is whole.
+        task: the task.
+        arguments: the command line.
+        scratch: whether the output is read back; standard output then gets it when it is complete.
     """
     if task.target is not None:
         check_target(task.source, task.target, existing(arguments))
@@ -45,7 +47,7 @@ def task_output(task: Task, arguments: argparse.Namespace, *, scratch: bool) -> 
             yield file
         return
     if sys.stdout.isatty() and not arguments.force:
-        raise OutputError("binary data is not written to a terminal; name a file with -o, or use --force")
+        raise OutputError("standard output is a terminal; give a file with -o, or use --force to write binary data")
     if not scratch:
         yield StandardOutput()  # type: ignore[misc]
     else:
@@ -57,5 +59,5 @@ def task_output(task: Task, arguments: argparse.Namespace, *, scratch: bool) -> 
 
 
 def existing(arguments: argparse.Namespace) -> Existing:
-    """What to do where a target exists."""
+    """Return what to do if a target exists."""
     return "replace" if arguments.force else "refuse"

@@ -1,11 +1,11 @@
-"""The alphabet of a run of samples: which values occur in it, and what interval each of them then has.
+"""The alphabet of a run of samples: the values that occur, and the interval that each of them gets.
 
-Where few of the 65,536 values occur (recordings decoded from G.711, made louder without dither, clipped), a
-mixture of logistics would spend most of its mass on values that never come. So each value of the alphabet takes
-the mass from half way to its lower neighbour to half way to its upper one, and the outermost take the tails.
+If few of the 65,536 values occur (in recordings decoded from G.711, amplified without dither, or clipped), a mixture of
+logistics would spend most of its mass on values that never occur. So each value of the alphabet gets the mass from
+half-way to its lower neighbour to half-way to its upper one. The outermost values get the tails.
 
     >>> alphabet = Alphabet(np.array([-100, 0, 40], np.int32))
-    >>> alphabet.edges[1:3] / 256  # between them
+    >>> alphabet.edges[1:3] / 256  # half-way between values
     array([-50.,  20.])
     >>> alphabet.ranks[np.array([-100, -51, 0, 19, 20, 32767]) + HALF]
     array([0, 0, 1, 1, 2, 2], dtype=int32)
@@ -33,19 +33,19 @@ class Alphabet:
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether all 16-bit values are included."""
         return len(self.values) == RING
 
     @cached_property
     def edges(self) -> np.ndarray:
-        """Where each value's interval begins, in 1/256 of a step: int32 (65,537,); the first and those beyond m are 0."""
+        """Lower edge of each value's interval in 1/256 of a step, int32 (65,537,). Entry 0 and those from m on are 0."""
         edges = np.zeros(RING + 1, np.int32)
         edges[1 : len(self.values)] = (self.values[:-1] + self.values[1:]) << (MEAN_BITS - 1)
         return edges
 
     @cached_property
     def ranks(self) -> np.ndarray:
-        """The value, by its number, whose interval holds k - 32,768: int32 (65,536,)."""
+        """Index of the value whose interval holds k - 32,768, for each k, int32 (65,536,)."""
         if self.is_full:
             return np.arange(RING, dtype=np.int32)
         # between neighbours u and v the upper one begins at ⌈(u + v) / 2⌉
@@ -56,5 +56,5 @@ class Alphabet:
 
 @cache
 def full() -> Alphabet:
-    """All 16-bit values."""
+    """Return the alphabet of all 16-bit values."""
     return Alphabet(np.arange(-HALF, HALF, dtype=np.int32))

@@ -1,4 +1,4 @@
-"""Which entropy coder: the one place that chooses between them."""
+"""The choice of entropy coder."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ CODERS = ("rans", "craystack")
 
 
 def new_message(coder: str, lanes: int = 1) -> MessageLike:
-    """An empty message of the coder ``rans`` or ``craystack``.
+    """Return an empty message of the coder ``rans`` or ``craystack``.
 
     Raises:
-        ConfigError: another coder, or craystack where it is not installed.
+        ConfigError: an unknown coder, or craystack is not installed.
     """
     message: MessageLike = _message_class(coder)(lanes)
     return message
 
 
 def read_message(coder: str, data: bytes, lanes: int = 1) -> MessageLike:
-    """A message from its bytes, whichever coder wrote them.
+    """Return the message that ``data`` holds, from whichever coder.
 
     Raises:
-        ConfigError: another coder, or craystack where it is not installed.
+        ConfigError: an unknown coder, or craystack is not installed.
         FormatError: see :meth:`Message.from_bytes`.
     """
     message: MessageLike = _message_class(coder).from_bytes(data, lanes)

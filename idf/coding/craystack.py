@@ -1,10 +1,10 @@
-"""Messages by craystack (https://github.com/j-towns/craystack): the same bytes, in both directions.
+"""Messages by craystack (https://github.com/j-towns/craystack), with the same bytes as our rANS.
 
-For those who build on craystack, and as an independent check of our rANS. The intervals come from
-:mod:`idf.coding.mixture`; craystack moves its heads and words. One NumPy call a symbol and lane
-group makes it some hundred times slower than :class:`idf.coding.message.Message`.
+For users of craystack, and as an independent check of our rANS. The intervals come from :mod:`idf.coding.mixture`;
+craystack updates the heads and words. It makes NumPy calls for every group of lanes, so it is about a hundred times
+slower than :class:`idf.coding.message.Message`.
 
-Importing this module needs craystack; :func:`idf.coding.coders.new_message` does so on demand.
+Importing this module requires craystack; :func:`idf.coding.coders.new_message` does so on demand.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from idf.errors import ConfigError, FormatError
 
 
 def _load_rans() -> ModuleType:
-    """craystack's rANS module, by itself.
+    """Load craystack's rANS module alone.
 
-    ``import craystack`` is not used: it fails where craystack was installed by pip from its
-    repository, since the package then lacks its ``codecs`` folder. Its ``rans`` needs only NumPy.
+    ``import craystack`` fails if craystack was installed by pip from its repository, because the package then lacks its
+    ``codecs`` folder. Its ``rans`` module needs only NumPy.
 
     Raises:
         ConfigError: craystack is not installed.
@@ -38,9 +38,7 @@ def _load_rans() -> ModuleType:
     place = Path(package.submodule_search_locations[0]) / "rans.py"
     spec = importlib.util.spec_from_file_location("craystack.rans", place)
     if spec is None or spec.loader is None or not place.is_file():
-        raise ConfigError(
-            [f"craystack has no {place}: install it anew, or use coder=rans, which writes the same bytes"]
-        )
+        raise ConfigError([f"craystack has no {place}; reinstall it, or use coder=rans, which writes the same bytes"])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -73,14 +71,14 @@ class CraystackMessage:
         symbols = np.empty(len(mixture), np.int32)
         state = self._state
         with warnings.catch_warnings():
-            # craystack warns and goes on with random words; a decoder must stop instead.
+            # craystack warns and continues with random words, but a decoder must stop
             warnings.filterwarnings("error", message="Popping from empty message")
             try:
                 for group in self._groups(len(mixture)):
                     state, symbols[group] = self._pop_group(state, _rows(mixture, group))
             except UserWarning as error:
                 raise FormatError(
-                    "the message ends before its symbols do: it is damaged, or belongs to another model"
+                    "the message ends before its last symbol: it is damaged or belongs to another model"
                 ) from error
         self._state = state
         return symbols
@@ -88,7 +86,7 @@ class CraystackMessage:
     def finish(self) -> None:
         """See :meth:`idf.coding.message.Message.finish`."""
         if self.to_bytes() != CraystackMessage(self.lanes).to_bytes():
-            raise FormatError("the message goes on after its last symbol: it is damaged, or belongs to another model")
+            raise FormatError("the message continues after its last symbol: it is damaged or belongs to another model")
 
     def to_bytes(self) -> bytes:
         """See :meth:`idf.coding.message.Message.to_bytes`."""

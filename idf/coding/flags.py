@@ -1,11 +1,10 @@
-"""Which values of a range occur, as coded flags: one compiled model of their patterns, the same both ways.
+"""Coding which values of a range occur, as flags: one compiled adaptive model for encoding and decoding.
 
-Flags go outwards from zero, first those of the values from 0 up, then those from −1 down. Five predictions of each
-come from what was seen in the same context before: three that see the last 5, 12 and 22 flags, one that sees the
-flags around the value's mirror image, one that compares the gap that is open with the two gaps before it. They are
-mixed as PAQ does (M. Mahoney, *Adaptive weighing of context models for lossless data compression*, 2005), in
-integers only. The patterns of recordings made louder, or decoded from G.711, cost next to nothing once they were
-seen. ``docs/format.md`` says it step by step.
+Flags are coded outwards from zero: first those of the values from 0 up, then those from −1 down. Each is predicted in
+five contexts by the flags seen there before: the last 5, 12 and 22 flags, the flags around the value's mirror image, and
+the open gap compared with the two gaps before it. The predictions are mixed as in PAQ (M. Mahoney, *Adaptive weighing of
+context models for lossless data compression*, 2005), in integers only. The patterns of amplified recordings, or of ones
+decoded from G.711, cost almost nothing once seen. ``docs/format.md`` gives the exact steps.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _HASH = 0x2545F491
 _GAP_CLASSES = 5
 _SEEN_LIMIT = 250
 _BITS = 12
-"""Of a probability when it is mixed; those of contexts have 16."""
+"""Bits of a mixed probability; those of contexts have 16."""
 _RATE = 14
 _FIRST_WEIGHT = (1 << 16) * 2 // _INPUTS
 _STRETCH_LIMIT = 2047
@@ -46,7 +45,7 @@ def _squash(x: int, table: Array) -> int:
 
 
 def _stretched() -> np.ndarray:
-    """The inverse of :func:`_squash`: for each probability the lowest x that reaches it; int64 (4096,)."""
+    """Return the inverse of :func:`_squash`: the lowest x that reaches each probability, int64 (4096,)."""
     x = np.arange(-_STRETCH_LIMIT, _STRETCH_LIMIT + 1)
     cell, part = (x >> 7) + 16, x & 127
     reached = (_SQUASH[cell] * (128 - part) + _SQUASH[cell + 1] * part + 64) >> 7
@@ -59,7 +58,7 @@ _STRETCH = _stretched()
 
 @compiled_step
 def _gap_class(open_gap: int, before: int) -> int:
-    """How long no value occurred, against a gap before: shorter, the same, up to twice it, twice it, longer."""
+    """Compare the open gap with an earlier one: 0 shorter, 1 equal, 2 less than twice, 3 twice, 4 longer."""
     if open_gap <= before:
         return 0 if open_gap < before else 1
     if open_gap <= 2 * before:
@@ -69,7 +68,7 @@ def _gap_class(open_gap: int, before: int) -> int:
 
 @compiled_step
 def _mirror_image(flags: Array, value: int, lowest: int, highest: int) -> int:
-    """The flags of the five values around −value, as bits, of those from 0 up; for values from −1 down."""
+    """Return the flags of the five values around −value (those from 0 up) as bits, for values from −1 down."""
     bits = 1 << 5
     for j in range(5):
         opposite = -value - 2 + j
@@ -89,15 +88,18 @@ def code(
     words: Array,
     count: int,
 ) -> int:
-    """Give each flag between the ends its interval of [0, 2^precision), or take it off a message.
+    """Compute the interval in [0, 2^precision) of each flag between the ends, or decode the flags from a message.
 
     Args:
-        flags: uint8 (n,) for the values ``lowest`` … ``lowest + n - 1``; both ends are set. Written where ``decode``.
-        starts, freqs: int64 (n - 2,) in the order of coding; written unless ``decode``.
-        heads, words, count: the message; changed where ``decode``.
+        flags: flags of the values ``lowest`` … ``lowest + n - 1``, uint8 (n,), both ends set. Written if ``decode``.
+        lowest: the lowest value.
+        decode: whether to decode.
+        precision: bits of frequency resolution.
+        starts, freqs: the intervals, int64 (n - 2,), in coding order. Written unless ``decode``.
+        heads, words, count: the message. Changed if ``decode``.
 
     Returns:
-        The words left; -1 where they run out.
+        The number of words left; -1 if they ran out.
     """
     chance = np.full((_INPUTS, _CONTEXTS), 1 << 15, np.int64)
     seen = np.zeros((_INPUTS, _CONTEXTS), np.int64)
@@ -148,7 +150,7 @@ def _code(
                     inputs[j] = _STRETCH[chance[j, places[j]] >> 4]
                     total += inputs[j] * weights[group, j]
                 p = _squash(total >> 16, _SQUASH)
-                width = p << (precision - _BITS)  # of a flag that is set; it comes first
+                width = p << (precision - _BITS)  # interval of a set flag, which comes first
                 if decode:
                     target = head & (whole - 1)
                     flag = 1 if target < width else 0

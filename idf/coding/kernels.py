@@ -1,11 +1,10 @@
 """The compiled inner loops: mixture CDFs in integers, and rANS over them.
 
-Everything here is int64 arithmetic, so a message is the same bytes on every processor and compiler.
-No floats, and no unsigned integers either: mixing the two kinds of integer would make numba compute
-in floats.
+All arithmetic is in int64, so a message has the same bytes on every processor and with every compiler. There are no
+floats and no unsigned integers: mixing signed and unsigned integers would make numba compute in floats.
 
-Nothing is allocated here; scratch space is three numbers a component, int64 (3, components). What the arguments mean
-is told in :mod:`idf.coding.mixture` and :mod:`idf.coding.message`; none of it is public.
+Nothing is allocated here. The scratch space is int64 (3, components). The arguments are explained in
+:mod:`idf.coding.mixture` and :mod:`idf.coding.message`; nothing here is public.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from idf.coding.tables import (
 from idf.compiled import compiled_loop, compiled_step
 
 RING = 1 << 16
-"""Number of 16-bit values; value z sits at k = z + HALF."""
+"""Number of 16-bit values; value z has index k = z + HALF."""
 HALF = 1 << 15
 MEAN_LIMIT = 1 << 24
 MEAN_BITS = 8
@@ -35,8 +34,8 @@ HEAD_MIN = 1 << 31
 """Heads stay in [2^31, 2^63), so they fit a signed 64-bit integer."""
 
 # An edge minus a mean is below 2^25 in magnitude (2^23 + 2^7 + 2^24) and an inverse scale at most
-# 2^36: their product stays below 2^61. Shifted right by 16 it counts 2^-22 nats: 6 bits of table
-# index per nat and 16 bits to interpolate with.
+# 2^36: their product stays below 2^61. Shifted right by 16 it is in units of 2^-22 nats: 6 bits of table
+# index per nat and 16 bits for interpolation.
 _INDEX_BITS = SIGMA_STEPS_PER_NAT.bit_length() - 1
 _INTERPOLATION_BITS = 16
 _INTERPOLATION_MASK = (1 << _INTERPOLATION_BITS) - 1
@@ -44,7 +43,7 @@ _ARGUMENT_SHIFT = MEAN_BITS + INVERSE_BITS - _INDEX_BITS - _INTERPOLATION_BITS
 _ARGUMENT_LIMIT = SIGMA_LIMIT_NATS * SIGMA_STEPS_PER_NAT << _INTERPOLATION_BITS
 _EXP_LAST = SIGMA_LIMIT_NATS * EXP_STEPS_PER_NAT
 _RISE_SHIFT = 22
-"""Bits that a component's slope drops before it is multiplied by its scale."""
+"""Bits dropped from a component's slope before it is multiplied by its inverse scale."""
 _NEWTON_STEPS = 10
 _HALF_STEP = 1 << (MEAN_BITS - 1)
 
@@ -66,7 +65,7 @@ def prepare(
     offset: Array,
     inverse: Array,
 ) -> int:
-    """Fill the scratch of symbol i and return its heaviest component (the first of equals)."""
+    """Fill the scratch space for symbol i. Returns its heaviest component (the first of equals)."""
     components = logits.shape[1]
     heaviest = 0
     for j in range(1, components):
@@ -89,7 +88,7 @@ def prepare(
 
 @compiled_step
 def _weighed(edge: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
-    """The prepared mixture's CDF at an edge, times the sum of its weights and of a table's steps."""
+    """Return the prepared mixture's CDF at an edge, in units of 2^-(EXP_BITS + SIGMA_BITS)."""
     total = 0
     for j in range(weight.shape[0]):
         argument = ((edge - offset[j]) * inverse[j]) >> _ARGUMENT_SHIFT
@@ -105,7 +104,7 @@ def _weighed(edge: int, sigma: Array, weight: Array, offset: Array, inverse: Arr
 def cumulative(
     i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edges: Array
 ) -> int:
-    """C(i) of the prepared symbol: strictly increasing in i, C(0) = 0, C(symbols) = 2^precision.
+    """Return C(i) of the prepared symbol: strictly increasing in i, C(0) = 0, C(symbols) = 2^precision.
 
     Every step is monotone: the argument (a positive factor, a floor, a clip), the interpolation
     (``hi >= lo``, and the floor of a product never passes ``hi``), the weighted sum (weights >= 0)
@@ -123,7 +122,7 @@ def cumulative(
 def interval(
     i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edges: Array
 ) -> tuple[int, int]:
-    """C(i) and C(i + 1) of the prepared symbol, 0 <= i < symbols: :func:`cumulative` at both, in one loop."""
+    """Return C(i) and C(i + 1) of the prepared symbol, 0 <= i < symbols, computed in one loop."""
     lower, upper = np.int64(edges[i]), np.int64(edges[i + 1])
     below, above = 0, 0
     for j in range(weight.shape[0]):
@@ -145,7 +144,7 @@ def interval(
 
 @compiled_step
 def cdf(edge: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -> int:
-    """The prepared mixture's CDF at an edge, in 2^-38; never falls where the edge rises, see :func:`cumulative`."""
+    """Return the prepared mixture's CDF at an edge, in units of 2^-38. It is monotone, see :func:`cumulative`."""
     total = _weighed(edge, sigma, weight, offset, inverse)
     return total >> (EXP_BITS + SIGMA_BITS - CDF_BITS)
 
@@ -154,9 +153,9 @@ def cdf(edge: int, sigma: Array, weight: Array, offset: Array, inverse: Array) -
 def _cumulative_and_slope(
     i: int, precision: int, sigma: Array, weight: Array, offset: Array, inverse: Array, symbols: int, edge: int
 ) -> tuple[int, int]:
-    """:func:`cumulative` for 0 < i < symbols, and about how fast it rises there, a step; that is at least 1.
+    """Return :func:`cumulative` for 0 < i < symbols and its approximate slope per sample step, at least 1.
 
-    A loop of its own: encoding, which needs no slope, takes 3 % longer by way of this one.
+    Encoding needs no slope and would be 3 % slower with this loop, so it has its own.
     """
     total, slope = 0, 0
     for j in range(weight.shape[0]):
@@ -185,10 +184,10 @@ def find(
     edges: Array,
     ranks: Array,
 ) -> tuple[int, int, int]:
-    """The i with C(i) <= target < C(i + 1), and both values. 0 <= target < 2^precision.
+    """Return the i with C(i) <= target < C(i + 1), and both values. 0 <= target < 2^precision.
 
-    Newton's steps from the heaviest component's mean, kept within what is known, usually about four; then
-    halving: at most 26 evaluations whatever the mixture. The way there does not change what is found.
+    Takes Newton steps from the heaviest component's mean, clipped to the known bracket (usually about four), then
+    bisects: at most 26 evaluations for any mixture. The result does not depend on the path.
     """
     low, c_low = 0, 0
     high, c_high = symbols, 1 << precision
@@ -213,7 +212,7 @@ def find(
 
 @compiled_step
 def taken(head: int, target: int, low: int, high: int, precision: int, words: Array, count: int) -> tuple[int, int]:
-    """The head after a symbol with interval [low, high) is off it, and the words left; -1 where they run out."""
+    """Pop a symbol with interval [low, high). Returns the new head and the number of words left, -1 if they ran out."""
     head = (high - low) * (head >> precision) + target - low
     if head < HEAD_MIN:
         if count == 0:
@@ -240,7 +239,7 @@ def intervals(
     starts: Array,
     freqs: Array,
 ) -> None:
-    """starts[i] = C(k_i), freqs[i] = C(k_i + 1) - C(k_i)."""
+    """Compute starts[i] = C(k_i) and freqs[i] = C(k_i + 1) - C(k_i) of each symbol."""
     weight, offset, inverse = scratch[0], scratch[1], scratch[2]
     for i in range(symbols.shape[0]):
         prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
@@ -267,7 +266,7 @@ def locate(
     starts: Array,
     freqs: Array,
 ) -> None:
-    """The inverse of :func:`intervals`: the symbol whose interval holds targets[i]."""
+    """Invert :func:`intervals`: find the symbol whose interval contains targets[i], and that interval."""
     weight, offset, inverse = scratch[0], scratch[1], scratch[2]
     for i in range(targets.shape[0]):
         best = prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
@@ -292,7 +291,7 @@ def cumulative_all(
     scratch: Array,
     out: Array,
 ) -> None:
-    """out[k] = C(k) of symbol i for k = 0 ... 2^16: for tests and plots, not for coding."""
+    """Compute out[k] = C(k) of symbol i for k = 0 ... 2^16. For tests and plots, not for coding."""
     weight, offset, inverse = scratch[0], scratch[1], scratch[2]
     prepare(i, logits, means, scales, exp_table, inverse_table, weight, offset, inverse)
     for k in range(RING + 1):
@@ -301,9 +300,9 @@ def cumulative_all(
 
 @compiled_loop
 def push(starts: Array, freqs: Array, precision: int, heads: Array, words: Array, count: int) -> int:
-    """Push symbols n-1 ... 0 by their intervals, symbol i on head i mod lanes; returns the new count of words.
+    """Push symbols n-1 ... 0 by their intervals, symbol i onto head i mod lanes. Returns the new number of words.
 
-    ``words`` must have room for n more. A head has at most one word to give before each symbol.
+    ``words`` must have room for n more. A head emits at most one word before each symbol.
     """
     lanes = heads.shape[0]
     for i in range(starts.shape[0] - 1, -1, -1):
@@ -335,9 +334,9 @@ def pop(
     words: Array,
     count: int,
 ) -> int:
-    """Undo :func:`push`, symbols 0 ... n-1; returns the new count of words, or -1 when they run out.
+    """Invert :func:`push` for symbols 0 ... n-1. Returns the new number of words, or -1 if they ran out.
 
-    Safe on any heads in [2^31, 2^63) and any words: a head never leaves that range, since
+    Safe for any heads in [2^31, 2^63) and any words: a head never leaves that range, because
     ``head >> precision`` is at least 2^(31 - 28) and one word lifts it above 2^31.
     """
     weight, offset, inverse = scratch[0], scratch[1], scratch[2]

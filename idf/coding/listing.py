@@ -1,4 +1,4 @@
-"""Alphabets as part of a message: which one a channel is coded with, and how that is told.
+"""Choosing the alphabet of a channel, and coding alphabets as part of a message.
 
 >>> message = Message()
 >>> push_alphabets(message, [Alphabet(np.array([-7, 0, 5], np.int32)), full()])
@@ -21,19 +21,18 @@ from idf.errors import FormatError
 
 _WORD_BITS = 16
 _LEAST = 48
-"""Bits that every list takes; where gaps save less than a bit for each value, as those between rare values do, the
-list takes more."""
+"""Fewest bits of a list of values. If gaps save less than a bit per value, as between rare values, it takes more."""
 _BY_END = 2
-"""Bits that an outermost value saves at least where many samples were clipped to it."""
+"""Fewest bits saved per sample clipped to an outermost value, if many are."""
 _NOTHING = np.empty(0, np.int64)
 
 
 def choose(channel: np.ndarray) -> Alphabet:
-    """The alphabet that a channel is coded with: whichever takes fewest bits, of itself and of the samples.
+    """Return the alphabet that takes the fewest bits for a channel, its own description included.
 
-    Either all values, or those between the lowest and the highest that occur, or those that occur. An interval
-    made w times as wide saves log2(w) bits each time (which is right to four digits, measured on speech). What the
-    outermost intervals save, which have no end, depends on how well clipped samples are predicted.
+    The choices are all values, the values between the lowest and the highest that occur, and the values that occur. An
+    interval that is w times as wide saves log2(w) bits each time (accurate to four digits on speech). The savings of
+    the outermost, unbounded intervals depend on how well clipped samples are predicted.
 
     Args:
         channel: int32 (n,), -32768 … 32767.
@@ -44,7 +43,7 @@ def choose(channel: np.ndarray) -> Alphabet:
         return full()
     gaps = np.diff(found)
     wide = (np.append(gaps[0], gaps) + np.append(gaps, gaps[-1])) / 2
-    by_gaps = float((counts[found] * np.log2(wide)).sum())  # a product would leave BLAS's threads spinning
+    by_gaps = float((counts[found] * np.log2(wide)).sum())  # np.dot would leave BLAS threads spinning
     by_ends = float(_BY_END * (counts[found[0]] + counts[found[-1]]))
     choices = [(0.0, full())]
     everything, least = np.arange(found[0], found[-1] + 1), max(_LEAST, len(found))
@@ -56,39 +55,39 @@ def choose(channel: np.ndarray) -> Alphabet:
 
 
 def push_alphabets(message: Message, alphabets: Sequence[Alphabet]) -> None:
-    """Put the alphabets of all channels on a message, the last one first."""
+    """Push the alphabets of all channels onto a message, the last one first."""
     for alphabet in reversed(alphabets):
-        for starts, freqs in reversed(_told(alphabet)):
+        for starts, freqs in reversed(_description(alphabet)):
             message.push_intervals(starts, freqs)
 
 
 def pop_alphabets(message: Message, channels: int) -> list[Alphabet]:
-    """Take them off again.
+    """Pop the alphabets of all channels off a message.
 
     Raises:
-        FormatError: the message has no more words, or no encoder wrote it.
+        FormatError: the message has no more words, or is invalid.
     """
     return [_pop(message) for _ in range(channels)]
 
 
 def told_bits(alphabet: Alphabet) -> float:
-    """What an alphabet takes on a message."""
-    return sum(float(PRECISION * len(freqs) - np.log2(freqs).sum()) for _, freqs in _told(alphabet))
+    """Return the bits that an alphabet takes in a message."""
+    return sum(float(PRECISION * len(freqs) - np.log2(freqs).sum()) for _, freqs in _description(alphabet))
 
 
-def _told(alphabet: Alphabet) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Starts and widths of all that is told, in the order of decoding: whether it is full, its ends, its flags."""
+def _description(alphabet: Alphabet) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return starts and widths of an alphabet's description, in decoding order: whether it is full, ends, flags."""
     listed = not alphabet.is_full
-    told = [_uniform([int(listed)], 1)]
+    parts = [_uniform([int(listed)], 1)]
     if listed:
         lowest, highest = int(alphabet.values[0]), int(alphabet.values[-1])
-        told.append(_uniform([lowest + HALF, highest + HALF], _WORD_BITS))
+        parts.append(_uniform([lowest + HALF, highest + HALF], _WORD_BITS))
         used = np.zeros(highest - lowest + 1, np.uint8)
         used[alphabet.values - lowest] = 1
         starts, freqs = (np.empty(len(used) - 2, np.int64) for _ in range(2))
         flags.code(used, lowest, False, PRECISION, starts, freqs, np.zeros(1, np.int64), np.empty(0, np.uint32), 0)
-        told.append((starts, freqs))
-    return told
+        parts.append((starts, freqs))
+    return parts
 
 
 def _uniform(numbers: list[int], bits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +100,7 @@ def _pop(message: Message) -> Alphabet:
         return full()
     lowest, highest = message.pop_uniform(_WORD_BITS) - HALF, message.pop_uniform(_WORD_BITS) - HALF
     if highest <= lowest:
-        raise FormatError("an alphabet ends before it begins: the message is damaged, or belongs to another model")
+        raise FormatError("an alphabet ends before it begins: the message is damaged or belongs to another model")
     used = np.zeros(highest - lowest + 1, np.uint8)
     used[0] = used[-1] = 1
     message.pop_with(

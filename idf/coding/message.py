@@ -1,11 +1,11 @@
-"""rANS: a message is a stack of symbols, and ``pop`` undoes ``push`` exactly.
+"""rANS: a message is a stack of symbols, and ``pop`` exactly inverts ``push``.
 
-Asymmetric numeral systems (Duda, https://arxiv.org/abs/1311.2540; the range variant with words as in
-Giesen, https://arxiv.org/abs/1402.3392). The state is one or more 64-bit heads in [2^31, 2^63) over a
-stack of 32-bit words, in the layout of craystack, so that messages can be exchanged with it.
+Sources: asymmetric numeral systems (Duda, https://arxiv.org/abs/1311.2540), in the range variant with words (Giesen,
+https://arxiv.org/abs/1402.3392). The state is one or more 64-bit heads in [2^31, 2^63) over a stack of 32-bit words, in
+the layout of craystack, so messages can be exchanged with it.
 
-Order: ``push`` goes through its symbols from last to first, so that ``pop`` gives them in their
-natural order. Blocks come back last pushed first:
+Order: ``push`` processes its symbols from last to first, so that ``pop`` returns them in their natural order. The last
+call's symbols are popped first:
 
     >>> import numpy as np
     >>> row = np.zeros((3, 1), np.int32)
@@ -16,9 +16,9 @@ natural order. Blocks come back last pushed first:
     >>> Message.from_bytes(data).pop(mixture)
     array([ 5, -7,  0], dtype=int32)
 
-Lanes: symbol i of a call goes to head i mod lanes, and a call whose number of symbols is not a
-multiple of the lanes leaves the last heads alone in its last group. Each lane costs 64 bits a message
-and here gains nothing; they are for craystack, which is fast only with many.
+Lanes: symbol i of a call goes to head i mod lanes. If the number of symbols is not a multiple of the lanes, the last
+group skips the last heads. Each lane costs 64 bits per message and gains nothing here; lanes are for craystack, which is
+fast only with many.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from idf.coding.mixture import PRECISION, IntegerMixture, checked_precision, int
 from idf.errors import FormatError
 
 _WORD = np.dtype("<u4")
-_EXHAUSTED = "the message ends before its symbols do: it is damaged, or belongs to another model"
+_EXHAUSTED = "the message ends before its last symbol: it is damaged or belongs to another model"
 
 
 class MessageLike(Protocol):
-    """A stack of symbols. Every coder makes the same bytes from the same calls."""
+    """A stack of symbols. All coders make the same bytes from the same calls."""
 
     def push(self, symbols: np.ndarray, mixture: IntegerMixture) -> None: ...
 
@@ -49,14 +49,14 @@ class MessageLike(Protocol):
 
 
 class Message:
-    """A rANS message, compiled.
+    """A rANS message, with compiled loops.
 
     Args:
         lanes: number of heads, at least 1.
-        precision: bits of frequency resolution, 24 ... 28; sender and receiver must agree.
+        precision: bits of frequency resolution, 24 ... 28; encoder and decoder must agree.
 
     Attributes:
-        bits: size of the message, 64 a lane and 32 a word.
+        bits: size of the message: 64 bits per lane and 32 per word.
     """
 
     def __init__(self, lanes: int = 1, *, precision: int = PRECISION) -> None:
@@ -78,25 +78,25 @@ class Message:
         return 64 * self.lanes + 32 * self._count
 
     def push(self, symbols: np.ndarray, mixture: IntegerMixture) -> None:
-        """Put symbols on the stack, last first.
+        """Push symbols, last first.
 
         Args:
             symbols: int32 (n,), -32768 ... 32767.
             mixture: their n mixtures.
 
         Raises:
-            ValueError: a symbol outside 16 bits, or another number of symbols than mixtures.
+            ValueError: a symbol exceeds 16 bits, or the numbers of symbols and mixtures differ.
         """
         self.push_intervals(*intervals(symbols, mixture, self.precision))
 
     def pop(self, mixture: IntegerMixture) -> np.ndarray:
-        """Take ``len(mixture)`` symbols off the stack, in the order in which they were given to push.
+        """Pop ``len(mixture)`` symbols, in the order in which they were passed to :meth:`push`.
 
         Returns:
             int32 (n,).
 
         Raises:
-            FormatError: the message has no more words. It is then as it was before the call.
+            FormatError: the message has no more words. It is then unchanged.
         """
         symbols = np.empty(len(mixture), np.int32)
         heads = self._heads.copy()
@@ -108,15 +108,15 @@ class Message:
         return symbols
 
     def push_intervals(self, starts: np.ndarray, freqs: np.ndarray) -> None:
-        """Put symbols on the stack, last first, whose intervals in [0, 2^precision) are known: int64 (n,) each."""
+        """Push symbols, last first, given their intervals in [0, 2^precision), int64 (n,) each."""
         self._reserve(len(starts))
         self._count = int(kernels.push(starts, freqs, self.precision, self._heads, self._words, self._count))
 
     def pop_uniform(self, bits: int) -> int:
-        """Take a number of so many bits off that :meth:`push_intervals` was given as equally likely as all others.
+        """Pop a uniformly distributed number of ``bits`` bits, pushed with :meth:`push_intervals`.
 
         Raises:
-            FormatError: the message has no more words. It is then as it was before the call.
+            FormatError: the message has no more words. It is then unchanged.
         """
         shift, found = self.precision - bits, 0
 
@@ -137,10 +137,10 @@ class Message:
         return found
 
     def pop_with(self, loop: Callable[[np.ndarray, np.ndarray, int], int]) -> None:
-        """Let a compiled loop take symbols off: it changes the heads and returns the words left, or -1.
+        """Let a compiled loop pop symbols. It updates the heads and returns the number of words left, or -1.
 
         Raises:
-            FormatError: the loop ran out of words. The message is then as it was before the call.
+            FormatError: the loop ran out of words. The message is then unchanged.
         """
         heads = self._heads.copy()
         count = int(loop(heads, self._words, self._count))
@@ -149,19 +149,19 @@ class Message:
         self._heads, self._count = heads, count
 
     def finish(self) -> None:
-        """Check that everything pushed was popped: the proof that the right distributions were used.
+        """Check that everything pushed was popped, which shows that the right distributions were used.
 
         Raises:
-            FormatError: something is left over.
+            FormatError: something is left.
         """
         if self._count or np.any(self._heads != kernels.HEAD_MIN):
-            raise FormatError("the message goes on after its last symbol: it is damaged, or belongs to another model")
+            raise FormatError("the message continues after its last symbol: it is damaged or belongs to another model")
 
     def to_bytes(self) -> bytes:
-        """The message as little-endian 32-bit words.
+        """Return the message as little-endian 32-bit words.
 
-        The upper halves of all heads, their lower halves, then the stack from its top: the order of
-        craystack's ``flatten``.
+        The order is that of craystack's ``flatten``: the upper halves of all heads, their lower halves, then the stack
+        from its top.
         """
         heads = self._heads
         stack = self._words[: self._count][::-1]
@@ -169,7 +169,7 @@ class Message:
 
     @classmethod
     def from_bytes(cls, data: bytes, lanes: int = 1, *, precision: int = PRECISION) -> Message:
-        """Read what :meth:`to_bytes` wrote with as many lanes.
+        """Read what :meth:`to_bytes` wrote with the same number of lanes.
 
         Raises:
             FormatError: the length is impossible, or a head is outside [2^31, 2^63).
@@ -182,7 +182,7 @@ class Message:
         return message
 
     def _reserve(self, symbols: int) -> None:
-        """Make room for one more word a symbol, at least doubling so that many small pushes stay linear."""
+        """Make room for one more word per symbol, at least doubling, so that many small pushes take linear time."""
         need = self._count + symbols
         if need > len(self._words):
             words = np.empty(max(need, 2 * len(self._words)), np.uint32)
@@ -191,21 +191,21 @@ class Message:
 
 
 def words_of(data: bytes, lanes: int) -> np.ndarray:
-    """A message's bytes as uint32 words (native order).
+    """Return a message's bytes as uint32 words (native order).
 
     Raises:
         FormatError: not a whole number of words, or too few for the heads.
     """
     if len(data) % _WORD.itemsize or len(data) < 8 * lanes:
-        raise FormatError(f"a message of {lanes} lane(s) cannot have {len(data)} bytes: it is cut off or damaged")
+        raise FormatError(f"a message of {lanes} lane(s) cannot have {len(data)} bytes: it is truncated or damaged")
     return np.frombuffer(data, _WORD).astype(np.uint32)
 
 
 def heads_of(words: np.ndarray, lanes: int) -> np.ndarray:
-    """The heads at the start of a message: int64 (lanes,).
+    """Return the heads at the start of a message, int64 (lanes,).
 
     Raises:
-        FormatError: one is outside [2^31, 2^63), which no push leaves behind.
+        FormatError: one is outside [2^31, 2^63), which is impossible after a push.
     """
     heads = words[:lanes].astype(np.int64) << 32 | words[lanes : 2 * lanes].astype(np.int64)
     if np.any(heads < kernels.HEAD_MIN):

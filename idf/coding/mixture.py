@@ -1,15 +1,15 @@
 """The distribution that the coder uses: a mixture of discretised logistics with integer parameters.
 
-The mixture lives on the 16-bit samples z = -32768 ... 32767, at k = z + 32768. With F the mixture's
-CDF at the lower edge of symbol k (z - 1/2) the coder uses the integer CDF
+The mixture is defined on the 16-bit samples z = -32768 ... 32767, at k = z + 32768. With F the mixture's
+CDF at the lower edge of symbol k (z - 1/2), the coder uses the integer CDF
 
     C(k) = k + floor((2^p - 2^16) F(k)),   k = 0 ... 2^16,   F(0) = 0,   F(2^16) = 1.
 
-The two extreme symbols so take the tails, and every symbol has a frequency of at least 1: whatever
-the input, it can be coded, in at most p bits. That floor takes 2^(16-p) of the mass: 0.0004 bits a
-symbol at p = 28. Nothing is tabulated per symbol, so memory is what the parameters take.
+So the two extreme symbols get the tails, and every symbol has a frequency of at least 1: any input can be coded, in at
+most p bits per symbol. That minimum takes 2^(16-p) of the mass: 0.0004 bits per symbol at p = 28. There are no tables
+per symbol, so memory is needed only for the parameters.
 
-Not here: where the bits go (:mod:`idf.coding.message`) and the arithmetic (:mod:`idf.coding.kernels`).
+The bits are written by :mod:`idf.coding.message`; the arithmetic is in :mod:`idf.coding.kernels`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from idf.coding.alphabet import full
 from idf.coding.tables import EXP_STEPS_PER_NAT, SCALE_MAX, SCALE_MIN, SCALE_STEPS_PER_OCTAVE, coding_tables
 
 PRECISION = 28
-"""Bits of frequency resolution. Fewer cost more for the floor (0.006 bits at 24); more do not fit int64."""
+"""Bits of frequency resolution. With fewer, the minimum frequency costs more (0.006 bits at 24); more overflow int64."""
 PRECISION_RANGE = range(24, 29)
 
 SYMBOL_MIN = -kernels.HALF
@@ -35,19 +35,19 @@ _IDEAL_ROWS = 1 << 14
 
 @dataclass(frozen=True)
 class IntegerMixture:
-    """n symbols, each with its own mixture of M logistics.
+    """Mixtures of M logistics for n symbols, one each.
 
-    Every int32 value is legal; values outside the ranges below act as the nearest legal one.
+    Every int32 value is allowed; values outside the ranges below act like the nearest one inside.
 
     Attributes:
-        logits: int32 (n, M), units of 1/64 nat. Only differences count. A component 22 nats or more
+        logits: int32 (n, M), units of 1/64 nat. Only differences matter. A component 22 nats or more
             below the heaviest has no weight.
         means: int32 (n, M), units of 1/256 sample step, -2^24 ... 2^24.
         scales: int32 (n, M), log2 of the scale in 1/32 octave: the scale is 2^(k/32) sample steps,
             k = -192 ... 512.
 
     Raises:
-        ValueError: arrays of another dtype, of unequal shapes, or M = 0.
+        ValueError: wrong dtype, unequal shapes, or M = 0.
     """
 
     logits: np.ndarray
@@ -60,8 +60,8 @@ class IntegerMixture:
             if array.dtype != np.int32 or array.ndim != 2 or array.shape[1] == 0:
                 raise ValueError(f"{field.name} must be int32 (n, M) with M > 0, not {array.dtype} {array.shape}")
             if array.shape != np.shape(self.logits):
-                raise ValueError(f"{field.name} is {array.shape} where logits are {np.shape(self.logits)}")
-            # One memory layout for all: numba compiles once for each.
+                raise ValueError(f"{field.name} has shape {array.shape}, but logits have {np.shape(self.logits)}")
+            # a single memory layout, since numba compiles once for each
             object.__setattr__(self, field.name, np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
 
     def __len__(self) -> int:
@@ -69,13 +69,13 @@ class IntegerMixture:
 
     @property
     def components(self) -> int:
-        """M, the logistics of each symbol's mixture."""
+        """M, the number of logistics in each symbol's mixture."""
         return int(self.logits.shape[1])
 
 
 @dataclass(frozen=True)
 class DecodedSymbols:
-    """Symbols and the intervals that :func:`locate` found them by: int32 symbols (n,), int64 starts and freqs (n,)."""
+    """Symbols found by :func:`locate`, int32 (n,), and their intervals, int64 starts and freqs (n,)."""
 
     symbols: np.ndarray
     starts: np.ndarray
@@ -85,10 +85,12 @@ class DecodedSymbols:
 def intervals(
     symbols: np.ndarray, mixture: IntegerMixture, precision: int = PRECISION
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The interval that each symbol takes in [0, 2^precision).
+    """Return the interval of each symbol in [0, 2^precision).
 
     Args:
         symbols: int32 (n,), -32768 ... 32767.
+        mixture: their n mixtures.
+        precision: bits of frequency resolution.
 
     Returns:
         starts, freqs: int64 (n,) each; freqs are at least 1.
@@ -101,14 +103,16 @@ def intervals(
 
 
 def locate(targets: np.ndarray, mixture: IntegerMixture, precision: int = PRECISION) -> DecodedSymbols:
-    """The symbol whose interval holds each target.
+    """Return the symbol whose interval contains each target.
 
     Args:
         targets: int64 (n,), 0 ... 2^precision - 1.
+        mixture: the n mixtures.
+        precision: bits of frequency resolution.
     """
     targets = np.ascontiguousarray(targets, np.int64)
     if targets.shape != (len(mixture),):
-        raise ValueError(f"targets are {targets.shape}, the mixture has {len(mixture)} symbols")
+        raise ValueError(f"targets have shape {targets.shape}, but the mixture has {len(mixture)} symbols")
     found = DecodedSymbols(
         np.empty(len(targets), np.int32), np.empty(len(targets), np.int64), np.empty(len(targets), np.int64)
     )
@@ -117,7 +121,7 @@ def locate(targets: np.ndarray, mixture: IntegerMixture, precision: int = PRECIS
 
 
 def cumulative(mixture: IntegerMixture, index: int, precision: int = PRECISION) -> np.ndarray:
-    """C(k) of one symbol for every k: int64 (65537,). For tests and plots."""
+    """Return C(k) of one symbol for every k, int64 (65537,). For tests and plots."""
     out = np.empty(kernels.RING + 1, np.int64)
     if not 0 <= index < len(mixture):
         raise IndexError(f"symbol {index} of {len(mixture)}")
@@ -126,14 +130,15 @@ def cumulative(mixture: IntegerMixture, index: int, precision: int = PRECISION) 
 
 
 def ideal_bits(symbols: np.ndarray, mixture: IntegerMixture) -> np.ndarray:
-    """-log2 of the real-valued mixture, in float64: what coding would cost with no rounding at all.
+    """Return -log2 of the real-valued mixture in float64: the bits that coding would take without rounding.
 
     With a and b the edges z + 1/2 and z - 1/2 in units of the scale around the mean, a logistic gives
     log(sigma(a) - sigma(b)) = -softplus(-a) - softplus(b) + log(-expm1(b - a)); the extreme symbols
-    take the open tails. For analysis only: floats never decide what is decoded.
+    get the open tails. For analysis only; decoding does not use it.
 
     Args:
         symbols: int32 (n,), -32768 ... 32767.
+        mixture: their n mixtures.
 
     Returns:
         float64 (n,), bits.
@@ -158,30 +163,30 @@ def ideal_bits(symbols: np.ndarray, mixture: IntegerMixture) -> np.ndarray:
 
 
 def checked_symbols(symbols: np.ndarray, mixture: IntegerMixture) -> np.ndarray:
-    """``symbols`` as contiguous int32.
+    """Return ``symbols`` as contiguous int32.
 
     Raises:
         ValueError: not integers, not as many as the mixture has, or outside 16 bits.
     """
     symbols = np.asarray(symbols)
     if symbols.shape != (len(mixture),):
-        raise ValueError(f"symbols are {symbols.shape}, the mixture has {len(mixture)} symbols")
+        raise ValueError(f"symbols have shape {symbols.shape}, but the mixture has {len(mixture)} symbols")
     if not np.issubdtype(symbols.dtype, np.integer):
         raise ValueError(f"symbols must be integers, not {symbols.dtype}")
     if len(symbols) and not (symbols.min() >= SYMBOL_MIN and symbols.max() <= SYMBOL_MAX):
-        raise ValueError(f"symbols reach from {symbols.min()} to {symbols.max()}, outside 16 bits")
+        raise ValueError(f"symbols range from {symbols.min()} to {symbols.max()}, which exceeds 16 bits")
     return np.require(symbols, np.int32, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def checked_precision(precision: int) -> int:
-    """``precision`` if it is 24 ... 28, else ValueError."""
+    """Return ``precision`` if it is 24 ... 28. Raises ValueError otherwise."""
     if precision not in PRECISION_RANGE:
         raise ValueError(f"precision is {precision}; it must be {PRECISION_RANGE.start} ... {PRECISION_RANGE.stop - 1}")
     return precision
 
 
 def kernel_arguments(mixture: IntegerMixture, precision: int) -> tuple[Any, ...]:
-    """What every kernel takes after its first argument: the parameters, the precision, the tables, and scratch space."""
+    """Return the kernels' common arguments after the first: parameters, precision, tables, edges, ranks, scratch."""
     tables = coding_tables()
     parameters = (mixture.logits, mixture.means, mixture.scales)
     precision = checked_precision(precision)

@@ -1,8 +1,8 @@
 """The integer tables of the entropy coder: logistic sigma, exp and powers of two.
 
-They are computed with decimal arithmetic, which is the same on every machine, and compared with a
-digest that is written here: a compressed file can only be read with exactly these numbers, so a
-difference is an error and never a wrong decoding. How they are interpolated: :mod:`idf.coding.kernels`.
+A compressed file can be decoded only with exactly these numbers. They are computed in floats or, if that gives other
+numbers, in decimal arithmetic, which is the same on every machine, and compared with a fixed digest. So a difference is
+an error and never a wrong decoding. :mod:`idf.coding.kernels` interpolates them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 SIGMA_LIMIT_NATS = 22
 """sigma is tabulated on [-22, 22]; beyond it the tail is below 2^-31, less than one unit of frequency."""
 SIGMA_STEPS_PER_NAT = 64
-"""Interpolating linearly at this spacing costs less than 1e-5 bits a symbol."""
+"""Linear interpolation at this spacing costs less than 1e-5 bits per symbol."""
 SIGMA_BITS = 32
 EXP_STEPS_PER_NAT = 64
 EXP_BITS = 30
@@ -59,20 +59,20 @@ class Tables:
 
 @functools.cache
 def coding_tables() -> Tables:
-    """Build the tables once a process and check them.
+    """Return the tables, built and checked once per process.
 
-    In floats, which takes a millisecond and is right wherever the exponential is good to 40 bits; if not, in decimals, which
-    takes a tenth of a second.
+    They are computed in floats, which takes a millisecond and is correct if the exponential is accurate to 40 bits, and
+    otherwise in decimal arithmetic, which takes a tenth of a second.
 
     Raises:
-        RuntimeError: the tables are not those of the format. Nothing a user can mend: the decimal
-            arithmetic of this Python is broken.
+        RuntimeError: the tables differ from those of the format. A user cannot fix this: the decimal arithmetic of
+            this Python is broken.
     """
     tables = _estimate()
     if tables.digest() != TABLES_DIGEST:
         tables = _build()
     if tables.digest() != TABLES_DIGEST:
-        raise RuntimeError(f"the coding tables came out as {tables.digest()}, the format needs {TABLES_DIGEST}")
+        raise RuntimeError(f"the coding tables have digest {tables.digest()}, but the format needs {TABLES_DIGEST}")
     return tables
 
 

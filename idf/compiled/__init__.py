@@ -1,11 +1,11 @@
-"""Compiled loops: Python functions that numba turns into machine code once for each machine.
+"""Compiled loops: Python functions that numba compiles to machine code once per machine.
 
-Importing numba and letting it read its own cache takes longer than compressing a short clip. So the machine code is kept
-as a plain object file (:mod:`idf.compiled.store`) and loaded by LLVM alone (:mod:`idf.compiled.load`); numba is imported
-only where there is none yet (:mod:`idf.compiled.build`).
+Importing numba and reading its own cache takes longer than compressing a short clip. So the machine code is stored as a
+plain object file (:mod:`idf.compiled.store`) and loaded with LLVM alone (:mod:`idf.compiled.load`). Numba is imported
+only if there is no machine code yet (:mod:`idf.compiled.build`).
 
-To declare a loop, decorate it; nothing else has to be listed. The key of its machine code covers its source file and all
-files of ours that this imports, directly or not (:mod:`idf.compiled.sources`)::
+To declare a loop, decorate it; no registration is needed. The key of its machine code covers its source file and all
+project files that this file imports, directly or indirectly (:mod:`idf.compiled.sources`)::
 
     @compiled_step            # inlined into loops; calls other steps and intrinsics
     def _double(x: int) -> int:
@@ -16,9 +16,9 @@ files of ours that this imports, directly or not (:mod:`idf.compiled.sources`)::
         for i in range(values.shape[0]):
             values[i] = _double(values[i])
 
-Arguments of a loop are contiguous arrays, named tuples of such, also nested, and plain numbers; it returns
-nothing or an integer. Loops and steps allocate nothing and count no references: they get their space as arguments. Closures
-hold plain values only.
+Arguments of a loop are contiguous arrays, (nested) named tuples of them, and plain numbers. It returns nothing or an
+integer. Loops and steps do not allocate or count references: they get their working memory as arguments. Closures may
+hold only plain values.
 """
 
 from idf.compiled.functions import Loop, NotCompiled, compiled_loop, compiled_step, only_kept

@@ -1,7 +1,7 @@
-"""From Python's arguments to a row of 64-bit numbers, which is all that machine code is given.
+"""Flattening Python arguments to a row of 64-bit numbers, the only argument of the machine code.
 
-An array is where it begins and its lengths, a named tuple is its fields one after another, a number is itself.
-:mod:`idf.compiled.build` takes the row apart in the same order.
+An array becomes its address and shape, a named tuple its fields in order, a number itself.
+:mod:`idf.compiled.build` reads the row in the same order.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 Signature = tuple[Any, ...]
-"""The kinds of all arguments: dtype, axes and whether they can be written of arrays, the types of everything else, ``None`` at a tuple's end."""
+"""The kinds of all arguments: dtype, number of axes and writability of arrays, types of everything else, and ``None`` at
+the end of a tuple."""
 
 
 def flatten(arguments: tuple[Any, ...]) -> tuple[Signature, list[int]]:
-    """Return the signature of arguments, and the numbers that stand for them.
+    """Return the signature of arguments, and the numbers that represent them.
 
     Raises:
-        TypeError: an argument of a kind that loops cannot have.
-        ValueError: an array that is not contiguous and aligned.
+        TypeError: an argument has a type that loops do not accept.
+        ValueError: an array is not contiguous and aligned.
     """
     kinds: list[Any] = []
     values: list[int] = []
@@ -52,11 +53,11 @@ def _add(arguments: tuple[Any, ...], kinds: list[Any], values: list[int]) -> Non
             kinds.append(kind)
             values += struct.unpack("=q", struct.pack("=d", float(argument)))
         else:
-            raise TypeError(f"compiled loops take arrays, named tuples and numbers, not {kind.__name__}")
+            raise TypeError(f"compiled loops accept arrays, named tuples and numbers, not {kind.__name__}")
 
 
 def describe(signature: Signature) -> str:
-    """The signature as text that is the same in every process."""
+    """Return the signature as text, the same in every process."""
     return " ".join(
         f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else repr(kind) for kind in signature
     )

@@ -1,6 +1,6 @@
-"""From a Python function to an object file that needs no numba: compiled by numba, with an entry of plain numbers.
+"""Compiling a Python function with numba to an object file that runs without numba.
 
-Only functions that allocate nothing can be built, so that the code calls nothing but what every process has.
+Only functions that do not allocate can be built, so that the code calls only what every process provides.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from idf.compiled.lazy import cgutils, ir, types
 from idf.compiled.load import ENTRY
 
 _ALLOWED = {"memcpy", "memmove", "memset", "sqrt", "floor", "ceil", "rint", "trunc", "fabs"}
-"""Functions of the C library that every process has, and that IEEE 754 defines to the last bit."""
+"""Functions of the C library that every process provides. IEEE 754 defines the numerical ones to the last bit."""
 _INEXACT = {"exp", "exp2", "exp10", "log", "log2", "log10", "pow", "powi", "sin", "cos", "tan", "sincos"}
-"""LLVM's own functions that become calls of a mathematics library, whose last bit differs between machines."""
+"""LLVM intrinsics that become calls to a mathematics library, whose last bit differs between machines."""
 
 
 def build(function: Callable[..., Any], arguments: tuple[Any, ...], options: Mapping[str, Any]) -> bytes:
-    """Compile a loop for arguments like these. Returns an object file for this machine.
+    """Compile a loop for arguments of these kinds. Returns an object file for this machine.
+
+    Args:
+        function: the loop's Python function.
+        arguments: arguments of the kinds to compile for.
+        options: numba's options.
 
     Raises:
-        TypeError: it calls something outside itself, or returns something else than an integer.
+        TypeError: the function calls something that is not allowed, or returns something other than an integer.
         numba.core.errors.NumbaError: numba cannot compile it.
     """
     import numba
@@ -60,14 +65,14 @@ def build(function: Callable[..., Any], arguments: tuple[Any, ...], options: Map
 
 
 class _Reader:
-    """Takes arguments off the row of numbers, in the order of :func:`idf.compiled.arguments.flatten`."""
+    """Reads arguments from the row of numbers, in the order of :func:`idf.compiled.arguments.flatten`."""
 
     def __init__(self, target: Any, builder: Any, row: Any) -> None:
         self._target, self._builder, self._row = target, builder, row
         self._place = 0
 
     def read(self, kind: Any) -> Any:
-        """The next argument, which is of this kind of numba's."""
+        """Return the next argument, which has the numba type ``kind``."""
         if isinstance(kind, types.Array):
             return self._array(kind)
         if isinstance(kind, types.BaseTuple):
@@ -84,7 +89,7 @@ class _Reader:
         return self._builder.load(place)
 
     def _array(self, kind: Any) -> Any:
-        """A contiguous array; nobody counts references to it."""
+        """Return the next argument, a contiguous array without reference counting."""
         from numba.np.arrayobj import make_array, populate_array
 
         array = make_array(kind)(self._target, self._builder)
@@ -112,4 +117,4 @@ def _check_calls(function: Callable[..., Any], module: Any) -> None:
     declared = [each.name.removeprefix("llvm.").split(".")[0] for each in module.functions if each.is_declaration]
     own = {each.name.split(".")[1] for each in module.functions if each.name.startswith("llvm.")} - _INEXACT
     if strange := sorted(set(declared) - own - _ALLOWED):
-        raise TypeError(f"{function.__qualname__} calls {', '.join(strange)}, which a compiled loop cannot")
+        raise TypeError(f"{function.__qualname__} calls {', '.join(strange)}, which compiled loops must not")

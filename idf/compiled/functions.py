@@ -1,4 +1,4 @@
-"""The decorators, and what they make of a function."""
+"""The decorators of compiled loops and steps, and the objects that they return."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from idf.compiled.sources import version
 from idf.compiled.store import Key, keep, kept
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
-"""No checks of divisors, and no counting of references to array views, which would take a third of the time."""
+"""Numba options: no checks for division by zero, and no reference counting of array views, which would take a third of
+the time."""
 
 
 _only_kept: ContextVar[bool] = ContextVar("only_kept", default=False)
 
 
 class NotCompiled(Exception):
-    """There is no machine code yet, and none was to be made."""
+    """There is no machine code yet, and compiling is not allowed."""
 
 
 @contextlib.contextmanager
 def only_kept() -> Iterator[None]:
-    """Let loops raise :class:`NotCompiled` inside the block instead of compiling."""
+    """Make loops raise :class:`NotCompiled` inside the block instead of compiling."""
     token = _only_kept.set(True)
     try:
         yield
@@ -36,14 +37,14 @@ def only_kept() -> Iterator[None]:
 
 
 class Step:
-    """A function that is compiled into the loops that call it."""
+    """A function that is inlined into the compiled loops that call it."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it from Python, which tests do."""
+        """Call the step from Python. For tests."""
         return self._called_from_python(*arguments)
 
     @functools.cached_property
@@ -56,7 +57,7 @@ class Step:
     def _inlined(self) -> Any:
         import numba
 
-        # Calls would pass each array of each named tuple on the stack: half of the adaptive flow's time.
+        # calls would pass each array of each named tuple on the stack, half of the adaptive flow's time
         options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         return numba.njit(**OPTIONS, **options)(self.function)
 
@@ -68,7 +69,7 @@ class Step:
 
 
 class Loop:
-    """A function that is called from Python: its machine code is loaded, or made and kept, at the first call."""
+    """A function called from Python. Its machine code is loaded, or compiled and stored, at the first call."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
@@ -78,16 +79,16 @@ class Loop:
 
     @functools.cached_property
     def version(self) -> str:
-        """Names all sources that it is made of, for what is kept of its results."""
+        """A digest of all its sources, for caches of its results."""
         return version(self.function)
 
     def __call__(self, *arguments: Any) -> int:
-        """Run it, without the interpreter's lock. Returns what the loop does, 0 for nothing.
+        """Run the loop without the interpreter's lock. Returns what the loop returns, 0 for nothing.
 
         Raises:
-            TypeError: an argument of a kind that loops cannot have.
-            ValueError: an array that is not contiguous and aligned.
-        NotCompiled: within :func:`only_kept`.
+            TypeError: an argument has a type that loops do not accept.
+            ValueError: an array is not contiguous and aligned.
+            NotCompiled: there is no machine code, within :func:`only_kept`.
         """
         signature, values = flatten(arguments)
         entry = self._entries.get(signature)
@@ -111,10 +112,10 @@ class Loop:
 
 
 def compiled_step(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Declare what loops call, see :mod:`idf.compiled`."""
+    """Declare a step, which loops call; see :mod:`idf.compiled`."""
     return Step(function)
 
 
 def compiled_loop(function: Callable[..., Any]) -> Loop:
-    """Declare a loop, see :mod:`idf.compiled`."""
+    """Declare a loop; see :mod:`idf.compiled`."""
     return Loop(function)

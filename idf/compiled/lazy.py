@@ -1,4 +1,4 @@
-"""What modules of compiled code need of numba to be defined, without importing it before something is compiled."""
+"""The parts of numba that modules of compiled code refer to, imported only when something is compiled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _Module:
-    """A module that is imported when something of it is first asked for."""
+    """A module that is imported on first use."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -39,10 +39,10 @@ class Intrinsic:
         from numba.extending import intrinsic
 
         made, context = intrinsic(self._function), cpu_target.typing_context
-        context.refresh()  # takes notice of it
+        context.refresh()  # registers it
         return context.resolve_value_type(made)
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
-    """:func:`numba.extending.intrinsic`, made when it is first used."""
+    """Decorate as :func:`numba.extending.intrinsic` does, but only on first use."""
     return Intrinsic(function)

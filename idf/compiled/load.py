@@ -1,4 +1,4 @@
-"""Machine code from an object file into this process, by LLVM alone."""
+"""Loading machine code from an object file into this process, with LLVM alone."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from llvmlite import binding as llvm
 
 ENTRY = "idf_entry"
-"""What the one function of an object file is called: int32 (int64 *), which leaves what the loop returns in the first
-number. Not 0 means that the loop failed."""
+"""Name of the only function in an object file, int32 (int64 *). It stores the loop's result in the first number and
+returns 0, or another number if the loop failed."""
 
 _LOCK = threading.Lock()
 
 
 class Entry:
-    """Machine code that can be called.
+    """Callable machine code.
 
     Args:
-        name: to speak of it.
-        engine: owns the code.
+        name: name of the loop, for messages.
+        engine: the LLVM engine that owns the code.
     """
 
     def __init__(self, name: str, engine: Any) -> None:
@@ -29,7 +29,7 @@ class Entry:
         self._call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(engine.get_function_address(ENTRY))
 
     def __call__(self, values: list[int]) -> int:
-        """Run it on what :func:`idf.compiled.arguments.flatten` made of its arguments."""
+        """Run it with arguments flattened by :func:`idf.compiled.arguments.flatten`. Returns the loop's result."""
         row = (ctypes.c_int64 * max(len(values), 1))(*values)
         if status := self._call(ctypes.addressof(row)):
             raise RuntimeError(f"the compiled loop {self._name} failed with status {status}")
@@ -37,7 +37,7 @@ class Entry:
 
 
 def load(name: str, code: bytes) -> Entry:
-    """Return the machine code of an object file that :func:`idf.compiled.build.build` made for this machine."""
+    """Load an object file that :func:`idf.compiled.build.build` made for this machine."""
     with _LOCK:
         _initialise()
         machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine()
@@ -54,7 +54,7 @@ def _initialise() -> None:
 
 
 def processor() -> str:
-    """Return the processor's name and the instructions that it has, as LLVM calls them."""
+    """Return the processor's name and instruction sets, as LLVM names them."""
     try:
         features = llvm.get_host_cpu_features().flatten()
     except RuntimeError:  # as numba does

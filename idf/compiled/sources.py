@@ -1,4 +1,4 @@
-"""Which source files a loop is made of: its own, and all of ours that this imports, directly or not."""
+"""The source files of a loop: its own, and all project files that this imports, directly or indirectly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parents[2]
-"""The folder that ``idf`` lies in, and in a checkout ``benchmarks`` and ``tests`` too."""
+"""The folder that contains ``idf`` and, in a checkout, ``benchmarks`` and ``tests``."""
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE
 )
@@ -18,7 +18,7 @@ _BUILD = Path(__file__).with_name("build.py")
 
 
 def source_files(function: Callable[..., Any]) -> list[Path]:
-    """Return the files, sorted. Names are looked for where ``idf`` lies; other packages count by their versions."""
+    """Return the source files of a loop, sorted. Other packages are not included; their versions are part of the key."""
     found: set[Path] = set()
     waiting = [Path(function.__code__.co_filename).resolve(), _BUILD]
     while waiting:
@@ -30,7 +30,7 @@ def source_files(function: Callable[..., Any]) -> list[Path]:
 
 
 def version(function: Callable[..., Any]) -> str:
-    """Return a name for what :func:`source_files` hold: a SHA-256 in hexadecimal."""
+    """Return the SHA-256 of the content of :func:`source_files`, in hexadecimal."""
     return hashlib.sha256(b"".join(map(digest, source_files(function)))).hexdigest()
 
 
@@ -48,7 +48,7 @@ def _read(file: Path) -> bytes:
 @functools.cache
 def _imported(file: Path) -> list[Path]:
     found = []
-    # not what else lies there: an installed package stands beside NumPy and numba
+    # only project packages: an installed package has NumPy and numba next to it
     ours = {"idf", file.relative_to(_ROOT).parts[0] if file.is_relative_to(_ROOT) else "idf"}
     for match in _IMPORT.finditer(_read(file).decode()):
         module, names, modules = match.groups()

@@ -1,9 +1,9 @@
-"""Where machine code is kept, under what name, and how it gets there: whole files, checked when they are read.
+"""The cache of machine code: one file per loop and signature, written atomically and checked when read.
 
-A name is the digest of all that machine code depends on, so what is stale or made elsewhere is never found: the sources,
-the kinds of arguments, the versions of Python, NumPy, numba and LLVM, the processor and the instructions that it has, and
-numba's settings. Folders are tried in this order: ``IDF_CACHE``; beside the package, where an installation can be warmed
-up for all its users; the user's own. A folder that cannot be written costs time, never an error.
+A file name contains a digest of everything that the machine code depends on, so stale or foreign code is never found:
+the sources, the kinds of arguments, the versions of Python, NumPy, numba and LLVM, the processor and its instruction
+sets, and numba's settings. The folders are, in this order: ``IDF_CACHE``; next to the package, where an installation can
+be warmed up for all its users; and the user's cache folder. A folder that cannot be written costs time but is no error.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ from idf.files import atomic_write
 
 _SUFFIX = ".o"
 _KEPT_DAYS = 90
-"""Machine code that was not used for so long is deleted where other is written."""
+"""Machine code unused for this many days is deleted when other code is written."""
 _NOT_OF_THE_CODE = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")
-"""Settings of numba that do not change what it makes of a loop."""
+"""Settings of numba that do not affect the machine code."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """What machine code is kept under.
+    """The key of machine code in the cache.
 
     Attributes:
-        name: of the loop.
-        digest: of all that its machine code depends on; None where sources cannot be read, so that none is kept.
+        name: name of the loop.
+        digest: digest of everything that its machine code depends on; None if sources cannot be read, and then
+            nothing is cached.
     """
 
     name: str
@@ -50,10 +51,10 @@ class Key:
 
     @classmethod
     def of(cls, function: Callable[..., Any], signature: Signature) -> Key:
-        """The key of a loop for arguments of these kinds.
+        """Return the key of a loop for arguments of these kinds.
 
         Raises:
-            TypeError: its closure holds something else than plain values.
+            TypeError: its closure holds something other than plain values.
         """
         name = f"{function.__module__}.{function.__name__}"
         parts = [function.__qualname__.encode(), describe(signature).encode(), _closure(function).encode(), _machine()]
@@ -68,17 +69,17 @@ class Key:
 
 
 def folders() -> list[Path]:
-    """Where machine code is looked for, and kept in the first that can be written."""
+    """Return the folders to search for machine code. New code is stored in the first writable one."""
     if named := os.environ.get("IDF_CACHE"):
         return [Path(named)]
     found = [Path(__file__).parent / "__pycache__"]
-    with contextlib.suppress(RuntimeError):  # there is no home
+    with contextlib.suppress(RuntimeError):  # there is no home folder
         found.append(_user_folder())
     return found
 
 
 def kept_in() -> Path | None:
-    """Return the folder that machine code is kept in, made if it was not there; None where none can be written."""
+    """Return the folder in which machine code is stored, created if necessary; None if none can be written."""
     for folder in folders():
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ def kept_in() -> Path | None:
 
 
 def kept(key: Key) -> bytes | None:
-    """Return the machine code kept under a key, whole, or None."""
+    """Return the machine code stored under a key, checked to be intact, or None."""
     if key.digest is None:
         return None
     for folder in folders():
@@ -106,11 +107,11 @@ def kept(key: Key) -> bytes | None:
 
 
 def keep(key: Key, code: bytes) -> None:
-    """Keep machine code, where there is a folder that can be written."""
+    """Store machine code, if there is a writable folder."""
     folder = kept_in()
     if folder is None or key.digest is None:
         return
-    with contextlib.suppress(OSError, OutputError):  # the disk is full, say: it costs time, no more
+    with contextlib.suppress(OSError, OutputError):  # a full disk, for example, only costs time
         with atomic_write(folder / _file_name(key)) as file:
             file.write(hashlib.sha256(code).digest() + code)
         _forget_old(folder)
@@ -139,7 +140,7 @@ def _user_folder() -> Path:
 def _closure(function: Callable[..., Any]) -> str:
     values = [cell.cell_contents for cell in function.__closure__ or ()]
     if not all(isinstance(value, str | int | float) for value in values):
-        raise TypeError(f"{function.__qualname__} may close over plain values only")
+        raise TypeError(f"{function.__qualname__} may close over only plain values")
     return repr(values)
 
 
@@ -157,7 +158,7 @@ def _machine() -> bytes:
 
 
 def _numba_version() -> str:
-    """Read from its files: to import numba takes a third of a second."""
+    """Return numba's version, read from its files because importing numba takes a third of a second."""
     found = find_spec("numba")
     if found is not None and found.origin:
         with contextlib.suppress(OSError):

@@ -1,10 +1,10 @@
-"""Vector instructions in compiled loops, written down one by one.
+"""Explicit vector instructions in compiled loops.
 
-Numba leaves it to the optimiser whether a loop becomes vector instructions, and where it matters most here it does not.
-So some loops are written as LLVM vectors. LLVM splits them into the registers that a processor has; nothing is fused or
-reordered, and lanes meet only in sums that are written down, so every processor computes the same bits.
+Numba relies on the optimiser to vectorise loops, which fails for the most important ones here. So these loops are
+written with LLVM vectors, which LLVM splits into the registers of the processor. Nothing is fused or reordered, and lanes
+are combined only in explicit sums, so every processor computes the same bits.
 
-Arrays are contiguous and long enough: nothing is checked.
+Arrays must be contiguous and long enough; nothing is checked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BYTES = {"float64": 8, "float32": 4, "int32": 4, "int16": 2}
 
 
 def aligned(values: np.ndarray) -> np.ndarray:
-    """Return a copy that begins at a cache line: vectors that lie across two take twice as long to load."""
+    """Return a copy that begins at a cache line, since vectors that span two lines take twice as long to load."""
     room = np.empty(values.nbytes + _LINE, np.uint8)
     start = -room.ctypes.data % _LINE
     copy = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
@@ -31,17 +31,17 @@ def aligned(values: np.ndarray) -> np.ndarray:
 
 
 def index(value: int) -> Any:
-    """Return a constant place or count."""
+    """Return a constant index or count."""
     return ir.Constant(ir.IntType(64), value)
 
 
 class Vectors:
-    """Loads, stores and constants of vectors of one kind, in one intrinsic.
+    """Emits loads, stores and constants of vectors of one type, for one intrinsic.
 
     Args:
-        context, builder, signature, arguments: what numba gives the intrinsic.
-        number: the type of a lane: float64, float32, int32 or int16.
-        lanes: the number of lanes.
+        context, builder, signature, arguments: what numba passes to the intrinsic.
+        number: type of a lane: float64, float32, int32 or int16.
+        lanes: number of lanes.
     """
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, number: str, lanes: int) -> None:
@@ -51,11 +51,11 @@ class Vectors:
         self.kind = ir.VectorType(floats[number]() if number in floats else ir.IntType(8 * _BYTES[number]), lanes)
 
     def data(self, argument: int) -> Any:
-        """The numbers of an argument that is an array."""
+        """Return a pointer to the elements of an array argument."""
         return self._array(argument).data
 
     def count(self, argument: int) -> Any:
-        """How many there are."""
+        """Return the number of elements of an array argument."""
         return self._array(argument).nitems
 
     def _array(self, argument: int) -> Any:
@@ -63,7 +63,7 @@ class Vectors:
         return make(self.context, self.builder, self.arguments[argument])
 
     def place(self, data: Any, *indices: Any) -> Any:
-        """Where the vector begins whose first number is at the sum of the indices."""
+        """Return a pointer to the vector whose first element has the sum of ``indices`` as its index."""
         total = indices[0]
         for other in indices[1:]:
             total = self.builder.add(total, other)
@@ -78,22 +78,22 @@ class Vectors:
         self.builder.store(value, place).align = _BYTES[self.number]
 
     def variable(self, value: Any) -> Any:
-        """A place of its own, which the optimiser keeps in a register."""
+        """Return a pointer to a new local variable, which the optimiser keeps in a register."""
         place = cgutils.alloca_once(self.builder, self.kind)
         self.store(value, place)
         return place
 
     def constant(self, value: float) -> Any:
-        """The vector with ``value`` in every lane."""
+        """Return the vector with the constant ``value`` in every lane."""
         return ir.Constant(self.kind, [float(value) if "float" in self.number else int(value)] * self.lanes)
 
     def spread(self, scalar: Any) -> Any:
-        """The vector with ``scalar``, which the loop computes, in every lane."""
+        """Return the vector with ``scalar``, a value of the loop, in every lane."""
         one = self.builder.insert_element(self._nothing(), scalar, ir.Constant(ir.IntType(32), 0))
         return self.chosen(one, self._nothing(), [0] * self.lanes)
 
     def chosen(self, low: Any, high: Any, lanes: list[int]) -> Any:
-        """The vector made of lanes of two others, those of the second counted on."""
+        """Return the vector of the given lanes of two others; lanes of the second follow those of the first."""
         order = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
         return self.builder.shuffle_vector(low, high, order)
 
@@ -102,19 +102,19 @@ class Vectors:
 
     @contextmanager
     def every(self, count: Any, start: Any = None, step: int = 0) -> Iterator[Any]:
-        """A loop over places from ``start`` (0) on, by ``step`` (the lanes of a vector)."""
+        """Emit a loop over indices from ``start`` (default 0) in steps of ``step`` (default the number of lanes)."""
         begin, by = index(0) if start is None else start, index(step or self.lanes)
         with cgutils.for_range_slice(self.builder, begin, count, by) as (place, _):
             yield place
 
     @contextmanager
     def times(self, count: Any) -> Iterator[Any]:
-        """A loop over 0 … count - 1."""
+        """Emit a loop over 0 … count - 1."""
         with cgutils.for_range(self.builder, count) as loop:
             yield loop.index
 
     def total(self, vector: Any) -> Any:
-        """The sum of all lanes: the upper half is added to the lower one, and so on."""
+        """Return the sum of all lanes: the upper half is added to the lower half, and so on."""
         width = self.lanes
         while width > 1:
             width //= 2

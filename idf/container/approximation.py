@@ -1,8 +1,8 @@
-"""A recording as far as its first latent blocks tell it, whatever its bits and channels.
+"""Reconstructing a recording from its first latent blocks, for any sample format.
 
-The file is decoded and checked as ever; then each audio block is taken apart into the planes that the model
-codes, these are approximated (:mod:`idf.coding.codec`), and put together again. Low bits that no model codes
-belong to the last latent block: before it they are at the middle of their range.
+The file is decoded and checked as usual. Then each audio block is split into the planes that the model codes, the
+planes are approximated (:mod:`idf.coding.codec`), and the samples are put together again. Low bits that no model codes
+count as part of the last latent block; without it they are set to the middle of their range.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from idf.workers.pool import ordered_map
 
 
 class PartialCodec(ChunkCodec, BlockwiseCodec, Protocol):
-    """A codec of files whose model has latent blocks."""
+    """A file codec whose model has latent blocks."""
 
 
 @dataclass(frozen=True)
 class Spent:
-    """How much of a recording its first blocks are.
+    """The bits that each latent block of a recording takes.
 
     Attributes:
-        names: of all blocks, in the order of decoding.
-        blocks: how many of them are taken.
-        bits: float64 (len(names),), what each block costs, all channels together.
-        samples: in each channel.
+        names: names of all blocks, in decoding order.
+        blocks: number of blocks used.
+        bits: bits of each block, all channels together, float64 (len(names),).
+        samples: samples per channel.
         audio_format: rate, channels and bits.
     """
 
@@ -48,36 +48,35 @@ class Spent:
 
     @property
     def share(self) -> float:
-        """Of all bits, those of the blocks that are taken: 0 … 1."""
+        """Fraction of all bits that the used blocks take, 0 … 1."""
         total = float(self.bits.sum())
         return float(self.bits[: self.blocks].sum()) / total if total else 1.0
 
 
 def partial_codec(codec: ChunkCodec, blocks: int) -> PartialCodec:
-    """``codec``, if it can give the first ``blocks`` blocks of a recording.
+    """Return ``codec`` if it can reconstruct a recording from its first ``blocks`` blocks.
 
     Raises:
-        RunError: its model has no latent blocks, or nothing can be approximated by them.
-        DataError: it has not so many.
+        RunError: its model has no latent blocks, or blocks that cannot approximate a recording.
+        DataError: the model does not have that many blocks.
     """
     if not isinstance(codec, BlockwiseCodec):
         raise RunError(
-            "the model is an adaptive flow, which codes sample after sample and has no latent blocks; "
-            "take a window flow, such as bands-small (idf compress --model bands-small FILE)"
+            "the model is an adaptive flow, which codes sample by sample and has no latent blocks; "
+            "use a window flow such as bands-small (idf compress --model bands-small FILE)"
         )
     count = len(codec.block_names)
     if not 1 <= blocks <= count:
-        raise DataError(
-            f"the model that made this has {count} latent blocks, so {blocks} cannot be had; take 1 to {count}"
-        )
-    codec.approximate(np.zeros((0, 1), np.int32), blocks)  # refuses early what it would refuse later
+        raise DataError(f"the model has {count} latent blocks, not {blocks}; choose 1 to {count}")
+    codec.approximate(np.zeros((0, 1), np.int32), blocks)  # raises errors early
     return cast(PartialCodec, codec)
 
 
 def block_bits(codec: BlockwiseCodec, samples: np.ndarray) -> np.ndarray:
-    """What each block costs, in the order of decoding: float64 (blocks,), bits.
+    """Return the bits that each latent block takes, in decoding order, float64 (blocks,).
 
     Args:
+        codec: the model.
         samples: int32 (n, channels), 16-bit values.
     """
     total = np.zeros(len(codec.block_names))
@@ -90,13 +89,17 @@ def block_bits(codec: BlockwiseCodec, samples: np.ndarray) -> np.ndarray:
 def approximate_samples(
     codec: PartialCodec, samples: np.ndarray, sample_bits: int, blocks: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One audio block from its first latent blocks, and what each latent block costs.
+    """Reconstruct one audio block from its first latent blocks.
 
     Args:
+        codec: the model.
         samples: int32 (n, channels) of ``sample_bits`` bits, n at least 1.
+        sample_bits: bits of a sample.
+        blocks: number of latent blocks to use.
 
     Returns:
-        int32 (n, channels), the samples themselves where all blocks are taken; float64 (blocks,), bits.
+        The reconstruction, int32 (n, channels), exact if all blocks are used, and the bits that each latent block
+        takes, float64 (blocks,).
     """
     apart = take_apart(codec, samples)
     varying = [plane for plane in apart.planes if not plane.is_constant]
@@ -110,26 +113,32 @@ def approximate_samples(
                 plane.high = high
     if blocks == len(bits):
         return samples, bits
-    return _put_together(apart, sample_bits), bits
+    return _reassembled(apart, sample_bits), bits
 
 
 def approximate_blocks(
     codec: PartialCodec, file: IO[bytes], blocks: int, *, jobs: int = 1
 ) -> tuple[AudioFormat, int, Iterator[tuple[np.ndarray, np.ndarray]]]:
-    """Form, samples in each channel, and block by block what :func:`approximate_samples` gives of a file.
+    """Reconstruct a file from its first latent blocks, one audio block at a time.
 
     Args:
-        file: an open ``.idf`` file that seeks.
-        jobs: blocks worked on at the same time, by threads of this process.
+        codec: the model.
+        file: a seekable ``.idf`` file.
+        blocks: number of latent blocks to use.
+        jobs: number of audio blocks processed at once, by threads of this process.
+
+    Returns:
+        The sample format, the samples per channel, and an iterator over the results of :func:`approximate_samples`.
 
     Raises:
-        FormatError: damaged, or made with another model; at the latest after the last block.
+        DataError: the file holds floats.
+        FormatError: it is damaged or was made with another model; raised after the last block at the latest.
     """
     count = read_index(file).end.samples
     file.seek(0)
     decoder = Decoder(file)
     if decoder.header.is_float:
-        raise DataError("a recording of floats cannot be had from its first blocks; decompress all of it")
+        raise DataError("float recordings cannot be reconstructed from their first blocks; decompress the whole file")
     decoder.kept_head()
     bits = decoder.audio_format.sample_bits
 
@@ -148,15 +157,16 @@ def approximate_stream(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Spent:
-    """Write a file's first blocks as WAV.
+    """Write the reconstruction from a file's first latent blocks as WAV.
 
     Args:
-        file, blocks, jobs: see :func:`approximate_blocks`.
-        write: is given the bytes, in order. They count only once this function returns.
+        codec, file, blocks, jobs: see :func:`approximate_blocks`.
+        write: called with the bytes, in order. They are valid only once this function returns.
+        progress: called with the number of samples done.
 
     Raises:
-        FormatError: the file is damaged, or was made with another model.
-        DataError: the samples are too many for a WAV file.
+        FormatError: the file is damaged or was made with another model.
+        DataError: the file holds floats, or too many samples for a WAV file.
     """
     audio_format, count, found = approximate_blocks(codec, file, blocks, jobs=jobs)
     total = np.zeros(len(codec.block_names))
@@ -169,8 +179,8 @@ def approximate_stream(
     return Spent(codec.block_names, blocks, total, count, audio_format)
 
 
-def _put_together(apart: Planes, sample_bits: int) -> np.ndarray:
-    """Samples of planes whose high parts are not exact: int32 (n, channels), clipped to ``sample_bits``."""
+def _reassembled(apart: Planes, sample_bits: int) -> np.ndarray:
+    """Return the samples of planes whose high parts are approximate: int32 (n, channels), clipped to ``sample_bits``."""
     for step, (first, second) in zip(apart.steps, pairs(apart.planes), strict=True):
         first.high, second.high = stereo.clipped_inverse(first.high, second.high, step)
     channels = []

@@ -1,11 +1,11 @@
-"""Clips as files in memory: samples to a compressed file and back, through any model.
+"""Compressing arrays to files in memory and back, with any model.
 
-A model is a :class:`~idf.coding.codec.ChunkCodec`: it turns samples into bytes and back, and is named by its
-fingerprint. These functions are for clips that fit in memory; files of any length are
-:mod:`idf.container.stream`, parts of a file :mod:`idf.container.reading`.
+A model is a :class:`~idf.coding.codec.ChunkCodec`, which turns samples into bytes and back and is identified by its
+fingerprint. These functions are for clips that fit in memory. For files of any length see
+:mod:`idf.container.stream`, for parts of files :mod:`idf.container.reading`.
 
-Every byte of a file is under a CRC-32 and the samples under a digest, so damage anywhere is a
-:class:`~idf.errors.FormatError` and never other audio.
+Every byte of a file is protected by a CRC-32 and the samples by a digest, so damage anywhere raises
+:class:`~idf.errors.FormatError` and never yields wrong audio.
 """
 
 from __future__ import annotations
@@ -29,23 +29,26 @@ def compress_array(
     block_seconds: float | None = None,
     jobs: int = 1,
 ) -> bytes:
-    """Code samples as a file.
+    """Compress samples. Returns the content of a compressed file.
 
     Args:
-        samples: integers (time, channels) within the bits of ``audio_format``; may be empty.
-        is_column: kept with the file: one channel was given as (time, 1).
+        codec: the model.
+        samples: integers (time, channels) in the range of ``audio_format``; may be empty.
+        audio_format: format of the samples.
+        is_column: whether the original array has shape (time, 1); stored in the file.
         block_seconds: length of a block, see :func:`idf.container.stream.block_samples`.
+        jobs: number of blocks coded at once; the result does not depend on it.
 
     Raises:
-        DataError: blocks of that length cannot be had.
-        ValueError: samples that are not what ``audio_format`` says, or a rate out of range.
+        DataError: the model does not support blocks of that length.
+        ValueError: the samples do not match ``audio_format``, or its rate is out of range.
     """
     samples = np.asarray(samples)
     limit = 1 << (audio_format.sample_bits - 1)
     fits = samples.size == 0 or (samples.min() >= -limit and samples.max() < limit)
     if samples.ndim != 2 or samples.shape[1] != audio_format.channels or samples.dtype.kind not in "iu" or not fits:
         raise ValueError(
-            f"samples must be integers of {audio_format.sample_bits} bits (time, {audio_format.channels}), "
+            f"samples must be {audio_format.sample_bits}-bit integers of shape (time, {audio_format.channels}), "
             f"not {samples.dtype} {samples.shape}"
         )
     file = io.BytesIO()
@@ -55,7 +58,7 @@ def compress_array(
 
 
 def decompress_array(codec: ChunkCodec, data: bytes, *, jobs: int = 1) -> tuple[np.ndarray, AudioFormat]:
-    """Undo :func:`compress_array`, or read any other compressed file: int32 (time, channels), and what they are.
+    """Decompress any compressed file. Returns int32 samples (time, channels) and their format.
 
     Raises:
         FormatError: the file is damaged, of another version, or was made with another model.

@@ -1,9 +1,9 @@
-"""Files on disk: a recording to an ``.idf`` file and back.
+"""Compressing recordings to ``.idf`` files on disk, and restoring them.
 
-WAV, AIFF, CAF and W64 come back byte for byte, whatever else they hold; a FLAC file with its metadata and samples, and
-to the byte where the encoder at hand makes the same frames (:mod:`idf.audio.flac`). Targets
-appear only when they are whole and checked, keep the source's time stamps and permissions, and never
-replace a file unless told. Memory does not grow with the length of a file.
+WAV, AIFF, CAF and W64 files are restored byte for byte, whatever else they contain. FLAC files are restored with
+their metadata and samples, and byte for byte if libsndfile makes the same frames (:mod:`idf.audio.flac`). Targets
+appear only when they are complete and checked, have the source's time stamps and permissions, and replace a file only
+on request. Memory does not grow with the length of a file.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ SUFFIX = ".idf"
 _COPY = 1 << 20
 
 Existing = Literal["refuse", "replace"]
-"""What to do where the target exists."""
+"""What to do if the target exists."""
 Check = Literal["decode", "none"]
-"""Whether what was compressed is decompressed and compared before it counts."""
+"""Whether the compressed file is decoded and compared before it is kept."""
 
 
 def compress_file(
@@ -60,11 +60,20 @@ def compress_file(
     """Compress a recording.
 
     Args:
+        codec: the model.
+        source: the audio file.
+        target: the compressed file.
+        existing: what to do if the target exists.
+        check: whether to decode the result and compare it.
         block_seconds: length of a block, see :func:`idf.container.stream.block_samples`.
+        jobs: number of blocks coded at once; the result does not depend on it.
+        progress: called with the number of samples done.
 
     Raises:
-        DataError: the source is missing, damaged or of an unsupported kind.
+        DataError: the source is missing, damaged or in an unsupported format, or the model does not support blocks
+            of that length.
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
+        RuntimeError: the compressed file does not restore the source: a bug or a hardware fault.
     """
     source, target = Path(source), Path(target)
     check_target(source, target, existing)
@@ -92,17 +101,19 @@ def compress_source(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
-    """Compress a source to an open file, and see that the source comes back from it.
+    """Compress a source to an open file, then decode it and compare.
 
     Args:
-        output: binary; to be checked it must be readable, seek, and hold nothing else.
-        name: of the source, for messages.
-        kept_name: of the original file, to be kept with it; empty for none.
-        block_seconds: length of a block, see :func:`idf.container.stream.block_samples`.
+        codec: the model.
+        source: the audio.
+        output: binary file. To be checked, it must be readable, seekable and empty.
+        name: name of the source, for messages.
+        kept_name: name of the original file, to be stored; empty for none.
+        check, block_seconds, jobs, progress: as for :func:`compress_file`.
 
     Raises:
-        DataError: the source is damaged, or blocks of that length cannot be had.
-        RuntimeError: what was written does not give the source back. A fault of this program or machine.
+        DataError: the source is damaged, or the model does not support blocks of that length.
+        RuntimeError: the compressed file does not restore the source: a bug or a hardware fault.
     """
 
     def encode(file: IO[bytes]) -> Size:
@@ -118,19 +129,19 @@ def compress_source(
         output.seek(0)
         content = _decoded(codec, source, output, name, jobs)
     else:
-        # Blocks are checked as soon as they are written, so that no worker waits for the last one to be compressed.
+        # blocks are checked as soon as they are written, so that no worker idles until compression ends
         with ThreadPoolExecutor(1) as pool, FollowedFile(output) as followed:
             decoding = pool.submit(_decoded, codec, source, followed, name, jobs)  # type: ignore[arg-type]
             size = encode(followed)  # type: ignore[arg-type]
         content = decoding.result()
     if content != (source.file_digest() or hashlib.sha256(source.head or b"").digest()):
-        raise RuntimeError(f"{name} does not come back as it was after compression; please report this")
+        raise RuntimeError(f"{name}: the compressed file does not restore the source; please report this")
     return size
 
 
 def _decoded(codec: ChunkCodec, source: Source, file: IO[bytes], name: str, jobs: int) -> bytes:
-    """What a compressed file holds: the digest of the file, or where no file comes back, of what is kept before the
-    samples, which are compared with their own digest on the way.
+    """Decode a compressed file and return the digest of the restored file. If only samples are restored, they are
+    checked against their own digest, and the result is the digest of the stored head.
     """
     state = hashlib.sha256()
     try:
@@ -143,7 +154,7 @@ def _decoded(codec: ChunkCodec, source: Source, file: IO[bytes], name: str, jobs
         decode_stream(codec, decoder, state.update, jobs=jobs)
         return state.digest()
     except FormatError as error:
-        raise RuntimeError(f"{name} does not decode after compression: {error}; please report this") from error
+        raise RuntimeError(f"{name}: the compressed file cannot be decoded ({error}); please report this") from error
 
 
 def decompress_file(
@@ -155,11 +166,19 @@ def decompress_file(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
-    """Undo :func:`compress_file`: what the original was, or its samples as the kind that the target's name asks for.
+    """Restore the original file, or write its samples in the format that the target's suffix selects.
+
+    Args:
+        codec: the model.
+        source: the compressed file.
+        target: the file to write.
+        existing: what to do if the target exists.
+        jobs: number of blocks decoded at once.
+        progress: called with the number of samples done.
 
     Raises:
         DataError: the source is missing.
-        FormatError: it is damaged, of another version, or was made with another model; names the file.
+        FormatError: it is damaged, of another version, or was made with another model; the message names the file.
         OutputError: the target exists (unless ``existing="replace"``) or cannot be written.
     """
     source, target = Path(source), Path(target)
@@ -173,26 +192,24 @@ def decompress_file(
 
 
 def check_packed_name(target: Path) -> None:
-    """Refuse to call a compressed file what sound is called. Raises OutputError."""
+    """Check that a compressed file is not named like an audio file. Raises OutputError if it is."""
     if target.suffix.lower() in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES):
-        raise OutputError(f"{target} is a name for sound, not for a compressed file; name a {SUFFIX} file")
+        raise OutputError(f"{target}: {target.suffix} is a suffix of audio files; give a {SUFFIX} file")
 
 
 def kind_of_target(target: Path, header: Header) -> Original:
-    """What is written under a name: by its ending, or what the original was.
+    """Return the kind of file to write: that of the target's suffix, or else that of the original.
 
     Raises:
-        OutputError: other audio than can be written.
+        OutputError: the suffix is that of a format that cannot be written.
     """
     suffix = target.suffix.lower()
     if suffix in (*OTHER_SUFFIXES, SUFFIX):
         usual = ", ".join(suffixes[0] for suffixes in SUFFIXES.values())
-        raise OutputError(
-            f"{target}: {suffix} files are not what is written here; name a file with one of the endings {usual}"
-        )
+        raise OutputError(f"{target}: cannot write {suffix} files; give a file with one of the suffixes {usual}")
     kind = next((original for original, suffixes in SUFFIXES.items() if suffix in suffixes), header.original)
     if suffix == ".aifc" and header.original is not Original.AIFF:
-        raise OutputError(f"{target}: AIFF-C is written of AIFF-C only; name a .aiff file")
+        raise OutputError(f"{target}: .aifc is only for originals in AIFF or AIFF-C; give a .aiff file")
     return kind
 
 
@@ -205,19 +222,23 @@ def restore(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> tuple[int, str]:
-    """Write a compressed file as it was, or its samples as a new file of another kind.
+    """Restore the original file, or write its samples as a new file of another kind.
 
     Args:
-        output: binary, must seek.
-        kind: what to write.
+        codec: the model.
+        decoder: the compressed file.
+        output: seekable binary file.
+        kind: the kind of file to write.
+        jobs: number of blocks decoded at once.
+        progress: called with the number of samples done.
 
     Returns:
-        Samples in each channel, and what does not come back, a sentence; empty where all does.
+        The samples per channel, and a note on what is not restored, empty if everything is.
 
     Raises:
-        FormatError: damaged, or made with another model.
-        DataError: the samples are too many for such a file.
-        OutputError: such a file cannot hold such samples.
+        FormatError: the compressed file is damaged or was made with another model.
+        DataError: too many samples for this kind of file.
+        OutputError: this kind of file cannot hold such samples.
     """
     header = decoder.header
     if kind is header.original and kind is not Original.FLAC:
@@ -229,22 +250,25 @@ def restore(
         samples, is_same = write_flac(output, decoder.audio_format, blocks, kept=kept, progress=progress)
         if kept is not None:
             output.write(tail)
-            return samples, "" if is_same else "its samples and metadata are those of the original, its bytes are not"
+            return (
+                samples,
+                "" if is_same else "samples and metadata are those of the original, but the file is not identical",
+            )
     else:
         new = KINDS[kind]
         samples = decode_plain(*(codec, decoder, output.write, new, 0), tail=tail.extend, jobs=jobs, progress=progress)
-        output.seek(begin)  # not before the end it is sure how many there are
+        output.seek(begin)  # the number of samples is known only now
         output.write(new.plain_head(samples, decoder.audio_format))
         output.seek(0, os.SEEK_END)
     return samples, _left_out(header, kind, head, bytes(tail), samples)
 
 
 def _left_out(header: Header, kind: Original, head: bytes, tail: bytes, samples: int) -> str:
-    """What a file of another kind than the original has no place for, a sentence."""
+    """Return a note on what a file of another kind than the original cannot hold, or an empty string."""
     original = header.original
     if original is Original.FLAC:
-        remedy = "restore it as .flac" if header.rate_hz <= MAX_RATE_HZ else "it stays in the .idf file"
-        return f"{kind.name} has no place for the FLAC file's metadata; {remedy}"
+        remedy = "restore it as .flac" if header.rate_hz <= MAX_RATE_HZ else "it remains in the .idf file"
+        return f"{kind.name} cannot hold the FLAC file's metadata; {remedy}"
     old = KINDS[original]
     padding = -samples * header.audio_format.frame_bytes % old.alignment
     chunks = (old.other_chunks(head, old.start_bytes) if head else []) + old.other_chunks(tail, padding)
@@ -252,17 +276,22 @@ def _left_out(header: Header, kind: Original, head: bytes, tail: bytes, samples:
         return ""
     named = f" ({', '.join(chunks)})" if chunks else ""
     return (
-        f"{kind.name} has no place for the {original.name} file's own bytes{named}; "
-        f"restore it as {SUFFIXES[original][0]}"
+        f"{kind.name} cannot hold the {original.name} file's other bytes{named}; restore it as {SUFFIXES[original][0]}"
     )
 
 
 def verify_file(codec: ChunkCodec, path: Path | str, *, jobs: int = 1, progress: Progress = no_progress) -> Size:
     """Decode and check a compressed file without writing anything.
 
+    Args:
+        codec: the model.
+        path: the compressed file.
+        jobs: number of blocks decoded at once.
+        progress: called with the number of samples done.
+
     Raises:
-        DataError: it is missing.
-        FormatError: it is damaged, of another version, or was made with another model; names the file.
+        DataError: the file is missing.
+        FormatError: it is damaged, of another version, or was made with another model; the message names the file.
     """
     path = Path(path)
     with open_path(path) as file, naming(str(path)):
@@ -276,35 +305,35 @@ def verify_file(codec: ChunkCodec, path: Path | str, *, jobs: int = 1, progress:
 
 
 def read_file_header(path: Path | str) -> Header:
-    """What a compressed file says of itself.
+    """Return the header of a compressed file.
 
     Raises:
-        DataError: it is missing.
-        FormatError: no file of ours, another version, or a damaged header; names the file.
+        DataError: the file is missing.
+        FormatError: not a compressed file, another version, or a damaged header; the message names the file.
     """
     with open_path(Path(path)) as file, naming(str(path)):
         return read_header(file)
 
 
 def check_target(source: Path | None, target: Path, existing: Existing) -> None:
-    """Refuse early, before any work is done. FIFOs and character devices are written to, not replaced.
+    """Check, before any work is done, that the target may be written. FIFOs and character devices always may.
 
     Raises:
-        OutputError: the target exists (a link that leads nowhere does, too) and may not be replaced, or is the
-            source, or a block device.
+        OutputError: the target exists (a dangling link counts) and may not be replaced, or is the source or a block
+            device.
     """
     with output_errors(target):
         if not os.path.lexists(target) or is_stream(target):
             return
         if source is not None and source.exists() and target.exists() and target.samefile(source):
-            raise OutputError(f"{target} is the file to be read; choose another name")
+            raise OutputError(f"{target} is the source file; choose another name")
     if existing == "refuse":
-        raise OutputError(f"{target} exists; choose another name, or replace it with --force")
+        raise OutputError(f"{target} exists; choose another name, or use --force to replace it")
 
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Let errors about a file's content say which file."""
+    """Prefix errors about a file's content with its name."""
     try:
         yield
     except FormatError as error:
@@ -315,29 +344,29 @@ def naming(name: str) -> Iterator[None]:
 
 @contextmanager
 def _output(source: Path, target: Path) -> Iterator[IO[bytes]]:
-    """:func:`atomic_write`, with the time stamps and permissions of ``source``. The file can be read, too."""
+    """Open the target with :func:`atomic_write`, for writing and reading; it gets ``source``'s times and permissions."""
     about = source.stat()
     with atomic_write(target, mode=stat.S_IMODE(about.st_mode) & 0o777) as file:
         yield file
-        # Set before the rename, so that the file appears with them.
+        # set before the rename, so that the file appears with them
         file.flush()
         os.utime(file.name, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
 def copy_to(file: IO[bytes], write: Callable[[bytes], object]) -> None:
-    """Give a whole file, from its start, to ``write``."""
+    """Pass the whole content of a file to ``write``."""
     file.seek(0)
     copy_stream(file, write)
 
 
 def copy_stream(file: IO[bytes], write: Callable[[bytes], object]) -> None:
-    """Give all that a file still holds to ``write``."""
+    """Pass the rest of a file to ``write``."""
     while data := file.read(_COPY):
         write(data)
 
 
 class Counted:
-    """A stream that counts what is read from it."""
+    """A stream that counts the bytes read from it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self.count = file, 0

@@ -1,7 +1,7 @@
-"""A compressed file from front to back: a header, blocks that each can be checked alone, an end.
+"""Sequential writing and reading of a compressed file: a header, blocks with their own CRCs, an end.
 
-Files are written and read forwards only, a block at a time, so their length is no matter. The bytes
-of each part: :mod:`idf.container.records`. What is inside an audio block: :mod:`idf.container.blocks.planes`.
+One block is in memory at a time, so files can have any length. The bytes of each part are in
+:mod:`idf.container.records`, the content of an audio block in :mod:`idf.container.blocks.planes`.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class Block:
     """One block of a file.
 
     Attributes:
-        number: among the blocks of its kind, from 0.
-        samples: in each channel; 0 for other kinds than audio.
-        payload: of audio, as it is coded; of other kinds, the bytes of the original.
+        kind: kind of the block.
+        number: number among the blocks of its kind, from 0.
+        samples: samples per channel; 0 unless the kind is audio.
+        payload: coded audio, or bytes of the original for other kinds.
     """
 
     kind: Kind
@@ -55,11 +56,11 @@ class Block:
 
 
 class FrameWriter:
-    """Writes a file block by block; forwards only.
+    """Writes a file sequentially, block by block.
 
     Args:
-        file: binary, to write to.
-        header: written at once.
+        file: binary file to write to.
+        header: the header, written immediately.
     """
 
     def __init__(self, file: IO[bytes], header: Header) -> None:
@@ -71,23 +72,23 @@ class FrameWriter:
         self._put(header.pack())
 
     def foreign(self, kind: Kind, data: bytes) -> None:
-        """Bytes before (``HEAD``) or after (``TAIL``) the samples, of any length; may be called again for more."""
+        """Write bytes before (``HEAD``) or after (``TAIL``) the samples, of any length. May be called repeatedly."""
         for start in range(0, len(data), MAX_FOREIGN_BYTES):
             self._block(kind, 0, pack_foreign(data[start : start + MAX_FOREIGN_BYTES]))
 
     def audio(self, samples: int, payload: bytes) -> None:
-        """The next ``samples`` samples; all blocks but the last must be full."""
+        """Write the next ``samples`` samples per channel. All blocks but the last must be full."""
         self._index += self._last
         self._last = varint.pack(self._block(AUDIO, samples, payload))
         self._samples += samples
 
     def finish(self, digest: bytes) -> None:
-        """Write the end. The file itself stays open."""
+        """Write the end. The file stays open."""
         heads, tails = self._count[HEAD], self._count[TAIL]
         self._put(pack_end(self._header, self._samples, heads, tails, bytes(self._index), digest))
 
     def _block(self, kind: Kind, samples: int, payload: bytes) -> int:
-        """Write a block; returns its size."""
+        """Write a block. Returns its size in bytes."""
         data = pack_block(self._header, kind, self._count[kind], samples, payload)
         self._put(data)
         self._count[kind] += 1
@@ -99,13 +100,13 @@ class FrameWriter:
 
 
 class FrameReader:
-    """Reads a file block by block and checks that they follow each other as they must; forwards only.
+    """Reads a file sequentially, block by block, and checks the order of the blocks.
 
     Args:
-        file: binary, to read from.
+        file: binary file to read from.
 
     Attributes:
-        header: what the file says of itself.
+        header: the file's header.
 
     Raises:
         FormatError: see :func:`idf.container.records.read_header`.
@@ -117,14 +118,14 @@ class FrameReader:
         self._kind = HEAD
         self._count = dict.fromkeys(Kind, 0)
         self._samples = 0
-        # what the index at the end must be: its size and CRC, and the size of the last block, not yet in it
+        # the expected index at the end: its size and CRC, and the last block's size, not yet included
         self._index_size, self._index_crc, self._last = 0, 0, b""
 
     def next(self) -> Block | End:
-        """The next block: whole, and where it belongs. The end comes last.
+        """Return the next block, checked to be intact and in place, or finally the end.
 
         Raises:
-            FormatError: it is damaged or missing, or something follows the end.
+            FormatError: it is damaged or missing, or bytes follow the end.
         """
         if self._file.peek() in END_MARKS:
             return self._end()
@@ -135,7 +136,7 @@ class FrameReader:
         self._check_place(head)
         payload = read_fully(self._file, head.length)  # type: ignore[arg-type]
         if not head.fits(payload):
-            raise FormatError(f"{self._name(head)} is damaged or cut off (its CRC differs)")
+            raise FormatError(f"{self._name(head)} is damaged or truncated (its CRC differs)")
         if head.kind != AUDIO:
             payload = unpack_foreign(payload)
         self._kind = head.kind
@@ -150,7 +151,7 @@ class FrameReader:
     def _end(self) -> End:
         taker = Taker(self._file)  # type: ignore[arg-type]
         take_end_start(taker, self.header)
-        # as long as the blocks that were read say: nothing is allocated on the word of the end
+        # sized by the blocks read so far, since the end is not trusted yet
         index = taker.take(self._index_size)
         taker.take(DIGEST_BYTES + CRC_BYTES)
         end = parse_end(bytes(taker.taken), self.header)
@@ -171,17 +172,17 @@ class FrameReader:
     def _name(self, head: BlockHead) -> str:
         if head.kind == AUDIO:
             return f"the block of samples {self._samples} to {self._samples + head.samples - 1}"
-        return {HEAD: "the block of the original's header", TAIL: "the block of the original's end"}[head.kind]
+        return {HEAD: "the block of the original's head", TAIL: "the block of the original's tail"}[head.kind]
 
 
 class _Ahead:
-    """A file of which the next byte can be seen before it is read."""
+    """A file whose next byte can be inspected before it is read."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._next = file, b""
 
     def peek(self) -> bytes:
-        """The next byte, or nothing at the end."""
+        """Return the next byte without reading it; empty at the end."""
         self._next = self._next or self._file.read(1)
         return self._next
 

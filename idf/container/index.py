@@ -1,4 +1,4 @@
-"""Where everything lies in a compressed file that can seek, so that any block is read without the rest."""
+"""The positions of all blocks in a seekable compressed file, to read any block without the others."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ from idf.files import read_fully
 
 @dataclass(frozen=True)
 class Index:
-    """Where everything lies.
+    """Header, end and block positions of a file.
 
     Attributes:
-        starts: int64 (blocks,), the place of each audio block.
+        header: the file's header.
+        end: the file's end.
+        starts: position of each audio block, int64 (blocks,).
     """
 
     header: Header
@@ -40,10 +42,10 @@ class Index:
 
 
 def read_index(file: IO[bytes]) -> Index:
-    """Header, end and the places of the audio blocks; no block in between is read.
+    """Return the index of a file without reading its audio blocks.
 
     Raises:
-        FormatError: the file is damaged, cut off, or no file of ours.
+        FormatError: the file is damaged, truncated, or not a compressed file.
     """
     file.seek(0)
     header = read_header(file)
@@ -52,7 +54,7 @@ def read_index(file: IO[bytes]) -> Index:
     for number in range(end.heads):
         first = _skip_head_block(file, header, first, number)
     starts = np.cumsum(np.concatenate([[first], end.sizes]))[: end.blocks(header)]
-    # behind what is known to be there: at least a block each, or nothing at all
+    # after the last known position: at least one minimal block each, or nothing at all
     known, rest = (int(starts[-1]), 1 + end.tails) if len(starts) else (first, end.tails)
     if known > place - rest * MIN_BLOCK_BYTES or (not rest and known != place):
         raise FormatError(f"{DAMAGED}: its index contradicts its length")
@@ -60,10 +62,10 @@ def read_index(file: IO[bytes]) -> Index:
 
 
 def read_end(file: IO[bytes], header: Header) -> tuple[End, int]:
-    """The end of a file that can seek, and its place.
+    """Return the end of a seekable file, and its position.
 
     Raises:
-        FormatError: it is damaged or missing.
+        FormatError: the end is damaged or missing.
     """
     size = file.seek(0, 2)
     file.seek(max(size - varint.MAX_BYTES, 0))
@@ -71,7 +73,7 @@ def read_end(file: IO[bytes], header: Header) -> tuple[End, int]:
     size_bytes = next((n + 1 for n, byte in enumerate(last) if byte < 128), 0)
     length = varint.unpack(last[:size_bytes])
     place = size - size_bytes - length
-    # an index has at most 4 bytes for each block, and a block takes more: most of a file is not index
+    # an index has at most 4 bytes per block, and a block is larger
     largest = 1 + 3 * varint.MAX_BYTES + 4 * (size // MIN_BLOCK_BYTES) + DIGEST_BYTES + CRC_BYTES
     if place < 0 or not 1 + DIGEST_BYTES + CRC_BYTES <= length <= largest:
         raise FormatError(DAMAGED)
@@ -83,10 +85,10 @@ def read_end(file: IO[bytes], header: Header) -> tuple[End, int]:
 
 
 def read_audio_block(file: IO[bytes], index: Index, number: int) -> Block:
-    """Audio block ``number``, checked by its CRC.
+    """Return audio block ``number``, checked by its CRC.
 
     Raises:
-        FormatError: the block is damaged; the message names it.
+        FormatError: the block is damaged; the message gives its samples.
     """
     header = index.header
     first = number * header.chunk_samples
@@ -104,7 +106,7 @@ def read_audio_block(file: IO[bytes], index: Index, number: int) -> Block:
 
 
 def _skip_head_block(file: IO[bytes], header: Header, place: int, number: int) -> int:
-    """The place behind head block ``number``. Raises FormatError where there is none."""
+    """Return the position after head block ``number``. Raises FormatError if there is no such block."""
     file.seek(place)
     head = read_block_head(file, header)
     if (head.kind, head.number) != (HEAD, number):

@@ -1,4 +1,4 @@
-"""Parts of a compressed file, without decoding the rest."""
+"""Reading parts of a compressed file without decoding the rest."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from idf.container.stream import check_model, decode_samples
 
 
 class RangeReader:
-    """Reads any range of samples of a file that can seek; only the blocks it touches are decoded.
+    """Reads any range of samples from a seekable file, decoding only the blocks that contain them.
 
-    Each block is checked by its CRC; the digest of the whole cannot be. The last block stays decoded,
-    so that reading on is not slower than reading at once. Several threads may read at a time, and so may
-    processes that were forked (where ``file`` is a file of the system).
+    Each block is checked by its CRC; the digest of the whole file cannot be checked. The last block stays decoded, so
+    that reading in small steps is not slower than reading at once. Several threads may read at once, and so may forked
+    processes if ``file`` is a file of the operating system.
 
     Args:
         codec: the model that made the file.
-        file: binary, must seek.
+        file: seekable binary file.
 
     Attributes:
-        header: what the file says of itself.
+        header: the file's header.
         audio_format: rate, channels and bits.
-        samples: in each channel.
+        samples: samples per channel.
 
     Raises:
-        FormatError: the file is damaged, cut off, no file of ours, or made with another model.
+        FormatError: the file is damaged, truncated, not a compressed file, or made with another model.
     """
 
     def __init__(self, codec: ChunkCodec, file: IO[bytes]) -> None:
@@ -44,14 +44,14 @@ class RangeReader:
         self._kept: tuple[int, np.ndarray] | None = None
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """The samples ``start`` to ``stop`` (exclusive): int32 (stop - start, channels).
+        """Return the samples ``start`` to ``stop`` (exclusive), int32 (stop - start, channels).
 
         Raises:
             ValueError: not 0 <= start <= stop <= samples of the file.
-            FormatError: a block is damaged; the message names its samples.
+            FormatError: a block is damaged; the message gives its samples.
         """
         if not 0 <= start <= stop <= self.samples:
-            raise ValueError(f"samples {start} to {stop} asked for, the file has {self.samples}")
+            raise ValueError(f"cannot read samples {start} to {stop}: the file has {self.samples}")
         samples = np.empty((stop - start, self.audio_format.channels), np.int32)
         size = self.header.chunk_samples
         for number in range(start // size, -(-stop // size) if start < stop else 0):
@@ -71,9 +71,9 @@ class RangeReader:
 
 
 class _SharedFile:
-    """A file that several threads and forked processes read at once, each with a cursor of its own.
+    """A file that several threads and forked processes read at once, each with its own cursor.
 
-    The place in a file of the system is shared even with forked processes, so it is not used there.
+    The position of an operating system file is shared even with forked processes, so it is not used.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -81,11 +81,11 @@ class _SharedFile:
         self._is_plain = isinstance(getattr(file, "raw", file), io.FileIO) and hasattr(os, "pread")
 
     def cursor(self) -> IO[bytes]:
-        """The file to read and seek in, from a place of its own; closed with the file."""
+        """Return a view of the file with its own position, closed with the file."""
         return cast(IO[bytes], _Cursor(self))
 
     def read_at(self, place: int, size: int) -> bytes:
-        """Up to ``size`` bytes. Raises ValueError where the file is closed."""
+        """Return up to ``size`` bytes at a position. Raises ValueError if the file is closed."""
         if self._is_plain:
             return os.pread(self._file.fileno(), size, place)
         with self._lock:

@@ -1,8 +1,7 @@
-"""The parts of a compressed file as bytes: the header, what stands before each block, and the end.
+"""Packing and reading the parts of a compressed file: the header, the blocks and the end.
 
-The format is specified in ``docs/format.md``; this module is that page as code, packing and reading
-side by side. Everything that a file claims is checked before anything is allocated for it. In which
-order parts follow each other: :mod:`idf.container.frame`; where they lie: :mod:`idf.container.index`.
+The format is specified in ``docs/format.md``. Everything that a file states is checked before memory is allocated for
+it. The order of the parts is in :mod:`idf.container.frame`, their positions in :mod:`idf.container.index`.
 """
 
 from __future__ import annotations
@@ -26,20 +25,21 @@ from idf.files import read_fully
 MAGIC = b"\x89IDF"
 VERSION = 1
 FINGERPRINT_BYTES = 8
-"""Of a model's fingerprint, which is longer: enough to tell models apart, and files are many."""
+"""Bytes of a model's (longer) fingerprint that a file stores: enough to tell models apart."""
 DIGEST_BYTES = 32
 MAX_FOREIGN_BYTES = 1 << 20
-"""Bytes in one head or tail block; longer heads and tails take several."""
+"""Most bytes of the original in one head or tail block; longer heads and tails take several."""
 MAX_NAME_BYTES = 255
-"""As long as file systems let names be."""
+"""Longest file name that file systems allow."""
 MAX_SAMPLES = 1 << 52
-"""Beyond any recording, and far from overflow in what is computed from it."""
+"""More than any recording has, yet safe from overflow in computations."""
 
 SYNC = b"\xa9\x5d\xb2"
 END_MARKS = tuple(bytes([mark]) for mark in range(0x40, 0x44))
 """First bytes of the end: 0x40 and the flags below."""
 _OTHER_SAMPLES, _FOREIGN = 1, 2
-"""The samples are not as many as the header announced: a number follows; there are head or tail blocks: two follow."""
+"""Flags of the end: the sample count differs from the header's (a number follows); there are head or tail blocks (two
+numbers follow)."""
 
 CRC_BYTES = 4
 MAX_HEADER_BYTES = len(MAGIC) + 3 + 5 + 3 + 8 + 2 + MAX_NAME_BYTES + FINGERPRINT_BYTES + CRC_BYTES
@@ -47,23 +47,23 @@ MIN_BLOCK_BYTES = len(SYNC) + 1 + 1 + CRC_BYTES + 1
 """A block of one byte."""
 
 _FLAG_FLOAT, _FLAG_HEAD, _FLAG_OPEN = 1 << 5, 1 << 6, 1 << 7
-"""Of the first byte of flags; below them: channels less 1, and bytes a sample less 1."""
+"""Bits of the first flag byte; the lower bits are channels less 1, and bytes per sample less 1."""
 _FLAG_NAME, _FLAG_COLUMN, _FLAG_BIG_ENDIAN, _FLAG_SIGNED = (1 << bit for bit in range(3, 7))
-"""Of the second; below them: what the original was."""
+"""Bits of the second flag byte; the lower bits are the kind of the original."""
 RAW_BYTES, DEFLATED_BYTES = 0, 1
-"""Forms of a head or tail block: as they were, or by RFC 1951."""
+"""Forms of a head or tail block: stored, or deflated (RFC 1951)."""
 _SHORT = 3
-"""The kind, as written, of an audio block that says how many samples it has."""
+"""The kind, as written, of an audio block that states its number of samples."""
 
-DAMAGED = "the file is damaged or cut off"
+DAMAGED = "the file is damaged or truncated"
 
 
 class ImpossibleHeaderError(FormatError):
-    """A header that is undamaged, and that no program of ours wrote."""
+    """A header with a correct CRC and values that no encoder writes."""
 
 
 class Kind(IntEnum):
-    """Kinds of blocks, in the order in which they stand in a file."""
+    """Kinds of blocks, in their order in a file."""
 
     HEAD, AUDIO, TAIL = range(3)
 
@@ -73,26 +73,25 @@ HEAD, AUDIO, TAIL = Kind
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself before its first block.
+    """The header of a file.
 
     Attributes:
-        fingerprint: 8 bytes, the first of those that name the model that can decode it.
-        rate_hz: samples a second, 1 ... 2^32 - 1.
-        channels: 1 ... 8.
-        sample_bits: 8, 16, 24 or 32.
-        is_float: whether 32 bits are a float.
-        chunk_samples: samples (in each channel) of each audio block but the last.
-        samples: in each channel, as the source announced them; None where it did not. What there
-            really are is told by the end.
-        has_head: whether the original's bytes before the samples are kept; if not, they are the
-            canonical WAV header for ``samples``.
-        original: what kind of file it was; ``WAV`` for arrays, too.
-        name: of the original file, without folders, as the system had it; empty where it had none.
-        is_column: an array of one channel, given as (time, 1).
-        layout: how samples stood in the original; the plain one but for AIFF and CAF.
+        fingerprint: the first 8 bytes of the fingerprint of the model that made the file.
+        rate_hz: sampling rate in Hz, 1 ... 2^32 - 1.
+        channels: number of channels, 1 ... 8.
+        sample_bits: bits of a sample: 8, 16, 24 or 32.
+        chunk_samples: samples per channel of each audio block but the last.
+        samples: samples per channel as the source stated them; None if it did not. The end holds the actual number.
+        has_head: whether the original's bytes before the samples are stored; if not, they are the canonical WAV
+            header for ``samples``.
+        original: the kind of the original file; ``WAV`` for arrays.
+        name: name of the original file without folders, as bytes of the file system; empty if it has none.
+        is_float: whether samples are 32-bit floats.
+        is_column: whether the original is a mono array of shape (time, 1).
+        layout: byte layout of the samples in the original; the plain one except for AIFF and CAF.
 
     Raises:
-        ValueError: a fingerprint of another length than 8 bytes, or an impossible name.
+        ValueError: the fingerprint does not have 8 bytes, or the name is impossible.
     """
 
     fingerprint: bytes
@@ -110,13 +109,13 @@ class Header:
 
     def __post_init__(self) -> None:
         if len(self.fingerprint) != FINGERPRINT_BYTES:
-            raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes here, not {len(self.fingerprint)}")
+            raise ValueError(f"the fingerprint must have {FINGERPRINT_BYTES} bytes, not {len(self.fingerprint)}")
         if not is_name(self.name):
-            raise ValueError(f"{self.name!r} is no name of a file")
+            raise ValueError(f"{self.name!r} is not a file name")
 
     @functools.cached_property
     def audio_format(self) -> AudioFormat:
-        """What the samples are."""
+        """The sample format."""
         return AudioFormat(self.rate_hz, self.channels, self.sample_bits, self.is_float)
 
     @property
@@ -126,21 +125,21 @@ class Header:
 
     @functools.cached_property
     def seed(self) -> int:
-        """The header's CRC. All others start from it, so that no block passes in another file."""
+        """The header's CRC. All other CRCs start from it, so that no block is valid in another file."""
         return zlib.crc32(self._pack())
 
     def pack(self) -> bytes:
-        """The bytes at the start of a file."""
+        """Return the bytes at the start of the file."""
         packed = self._pack()
         return packed + _crc_bytes(zlib.crc32(packed))
 
     def expected(self, number: int) -> int:
-        """Samples of audio block ``number`` as announced; a chunk where nothing is known of them."""
+        """Return the samples per channel of audio block ``number`` according to the header; a chunk if unknown."""
         left = self.chunk_samples if self.samples is None else self.samples - number * self.chunk_samples
         return min(left, self.chunk_samples) if left > 0 else self.chunk_samples
 
     def max_payload(self, samples: int) -> int:
-        """An audio block is never longer than its samples as PCM and one byte."""
+        """Return the longest payload of an audio block: its samples as PCM plus one byte."""
         return 1 + samples * self.audio_format.frame_bytes
 
     def _pack(self) -> bytes:
@@ -155,15 +154,16 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class BlockHead:
-    """What stands before a payload, checked to be possible: nothing larger than the header allows.
+    """The head of a block, checked against the limits that the file's header sets.
 
     Attributes:
-        number: among the blocks of its kind, from 0.
-        samples: in each channel; 0 for other kinds than audio.
-        length: of the payload.
-        size: of the whole block.
-        begun: the CRC-32 up to the payload.
-        crc: the CRC-32 of the whole block, as the file has it.
+        kind: kind of the block.
+        number: number among the blocks of its kind, from 0.
+        samples: samples per channel; 0 unless the kind is audio.
+        length: bytes of the payload.
+        size: bytes of the whole block.
+        begun: CRC-32 up to the payload.
+        crc: CRC-32 of the whole block, as stored.
     """
 
     kind: Kind
@@ -175,20 +175,20 @@ class BlockHead:
     crc: int
 
     def fits(self, payload: bytes) -> bool:
-        """Whether this is the whole payload, undamaged."""
+        """Return whether this is the complete, undamaged payload."""
         return len(payload) == self.length and zlib.crc32(payload, self.begun) == self.crc
 
 
 @dataclass(frozen=True)
 class End:
-    """What the end of a file says.
+    """The end of a file.
 
     Attributes:
-        samples: in each channel.
-        heads: head blocks.
-        tails: tail blocks.
-        sizes: int64, of each audio block but the last.
-        digest: the SHA-256 of the samples as interleaved little-endian PCM.
+        samples: samples per channel.
+        heads: number of head blocks.
+        tails: number of tail blocks.
+        sizes: bytes of each audio block but the last, int64 (blocks - 1,).
+        digest: SHA-256 of the samples as interleaved little-endian PCM.
     """
 
     samples: int
@@ -198,20 +198,20 @@ class End:
     digest: bytes
 
     def blocks(self, header: Header) -> int:
-        """Number of audio blocks."""
+        """Return the number of audio blocks."""
         return -(-self.samples // header.chunk_samples)
 
 
 def is_name(name: bytes) -> bool:
-    """Whether these bytes can be the name of a file, or are none: no folder, and not too long."""
+    """Return whether these bytes are empty or a possible file name: no folders, not too long."""
     return len(name) <= MAX_NAME_BYTES and not set(name) & set(b"/\0") and name not in (b".", b"..")
 
 
 class Taker:
-    """Takes numbers and bytes from a file, one after the other, and keeps them for a checksum.
+    """Reads numbers and bytes from a file in sequence, and collects them for a checksum.
 
     Attributes:
-        taken: all that was taken.
+        taken: all bytes read, CRCs excluded.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -219,7 +219,7 @@ class Taker:
         self.taken = bytearray()
 
     def take(self, size: int) -> bytes:
-        """Exactly ``size`` bytes. Raises FormatError where there are fewer."""
+        """Read exactly ``size`` bytes. Raises FormatError if there are fewer."""
         data = read_fully(self._file, size)
         if len(data) < size:
             raise FormatError(DAMAGED)
@@ -227,21 +227,21 @@ class Taker:
         return data
 
     def number(self) -> int:
-        """A variable-length number. Raises FormatError where there is none."""
+        """Read a variable-length number. Raises FormatError if there is none."""
         return varint.read(self.take)
 
     def crc(self) -> int:
-        """A CRC-32, which is not kept."""
+        """Read a CRC-32, which is not added to ``taken``."""
         data = self.take(CRC_BYTES)
         del self.taken[-CRC_BYTES:]
         return int.from_bytes(data, "little")
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """What a file says of itself; read from its start, and no further than the header goes.
+    """Read the header from the start of a file, and nothing beyond it.
 
     Raises:
-        FormatError: no file of ours, another version, or a damaged header.
+        FormatError: not a compressed file, another version, or a damaged header.
     """
     magic = read_fully(file, len(MAGIC))
     if magic != MAGIC:
@@ -251,7 +251,7 @@ def read_header(file: IO[bytes]) -> Header:
     version = taker.take(1)[0]
     if version != VERSION:
         raise FormatError(
-            f"the file has format version {version}; this program reads version {VERSION}: install another idf"
+            f"the file has format version {version}; this program reads version {VERSION}; install a matching version of idf"
         )
     sound, origin = taker.take(2)
     rate_hz, chunk_samples = taker.number(), taker.number()
@@ -299,7 +299,7 @@ def read_header(file: IO[bytes]) -> Header:
 
 
 def pack_block(header: Header, kind: Kind, number: int, samples: int, payload: bytes) -> bytes:
-    """A whole block."""
+    """Return a complete block."""
     is_short = kind == AUDIO and samples != header.expected(number)
     numbers = [number << 2 | (_SHORT if is_short else kind), *([samples] if is_short else []), len(payload)]
     head = SYNC + b"".join(map(varint.pack, numbers))
@@ -307,10 +307,10 @@ def pack_block(header: Header, kind: Kind, number: int, samples: int, payload: b
 
 
 def read_block_head(file: IO[bytes], header: Header) -> BlockHead:
-    """What a block says of itself, read up to the payload.
+    """Read the head of a block, up to the payload.
 
     Raises:
-        FormatError: no block can begin like that in a file with this header.
+        FormatError: not a possible block head in a file with this header.
     """
     taker = Taker(file)
     if taker.take(len(SYNC)) != SYNC:
@@ -334,17 +334,17 @@ def read_block_head(file: IO[bytes], header: Header) -> BlockHead:
 
 
 def pack_foreign(data: bytes) -> bytes:
-    """The payload of a head or tail block: 1 … 2^20 bytes, deflated where that is shorter."""
+    """Return the payload of a head or tail block: ``data`` (1 … 2^20 bytes), deflated if that is shorter."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     deflated = packer.compress(data) + packer.flush()
     return bytes([DEFLATED_BYTES]) + deflated if len(deflated) < len(data) else bytes([RAW_BYTES]) + data
 
 
 def unpack_foreign(payload: bytes) -> bytes:
-    """Undo :func:`pack_foreign`.
+    """Invert :func:`pack_foreign`.
 
     Raises:
-        FormatError: these bytes were packed by nobody.
+        FormatError: not a valid payload.
     """
     form, data = payload[0], payload[1:]
     if form == DEFLATED_BYTES:
@@ -361,12 +361,14 @@ def unpack_foreign(payload: bytes) -> bytes:
 
 
 def pack_end(header: Header, samples: int, heads: int, tails: int, index: bytes, digest: bytes) -> bytes:
-    """The end of a file.
+    """Return the end of a file.
 
     Args:
-        samples: in each channel.
-        heads, tails: blocks of these kinds.
-        index: the packed sizes of all audio blocks but the last.
+        header: the file's header.
+        samples: samples per channel.
+        heads, tails: number of blocks of these kinds.
+        index: packed sizes of all audio blocks but the last.
+        digest: SHA-256 of the samples.
     """
     numbers = [samples] if samples != header.samples else []
     mark = END_MARKS[_OTHER_SAMPLES * bool(numbers) | _FOREIGN * bool(heads or tails)]
@@ -377,10 +379,13 @@ def pack_end(header: Header, samples: int, heads: int, tails: int, index: bytes,
 
 
 def take_end_start(taker: Taker, header: Header) -> tuple[int, int, int]:
-    """Read an end up to its index: samples, head blocks and tail blocks.
+    """Read the end up to its index.
+
+    Returns:
+        The samples per channel, the number of head blocks and the number of tail blocks.
 
     Raises:
-        FormatError: no end begins like that in a file with this header.
+        FormatError: not a possible end of a file with this header.
     """
     mark = taker.take(1)
     if mark not in END_MARKS:
@@ -395,10 +400,10 @@ def take_end_start(taker: Taker, header: Header) -> tuple[int, int, int]:
 
 
 def parse_end(data: bytes, header: Header) -> End:
-    """The end of a file, but for its own size.
+    """Parse the end of a file, without its trailing size.
 
     Raises:
-        FormatError: it is damaged, or its numbers are impossible.
+        FormatError: the end is damaged or holds impossible values.
     """
     body = data[:-CRC_BYTES]
     if zlib.crc32(body, header.seed) != int.from_bytes(data[-CRC_BYTES:], "little"):

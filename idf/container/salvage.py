@@ -1,8 +1,8 @@
-"""What can still be had of a damaged file: every block that is whole, wherever it lies.
+"""Salvaging a damaged file: recovers every intact block, wherever it lies.
 
-Blocks are found by their sync mark and believed when their CRC is right, so neither a cut, a hole,
-inserted bytes nor a damaged index hides the rest. A header with one wrong byte is mended by its CRC.
-Lost samples come back as silence, so that what follows stays in its place, and are named.
+Blocks are found by their sync mark and accepted if their CRC is correct, so truncation, missing or inserted bytes and a
+damaged index do not affect other blocks. A header with one wrong byte is repaired with its CRC. Lost samples become
+silence, so that the rest keeps its position, and are reported.
 """
 
 from __future__ import annotations
@@ -38,13 +38,12 @@ from idf.errors import FormatError
 
 _WINDOW = 1 << 20
 _WASTE_FACTOR = 8
-"""Bytes that may be read for blocks that turn out wrong, as a multiple of the file: a file made of
-lying block heads must not take for ever."""
+"""Most bytes read for invalid blocks, as a multiple of the file size: forged block heads must not take for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A whole block and the place of its payload."""
+    """An intact block and the position of its payload."""
 
     head: BlockHead
     place: int
@@ -52,12 +51,14 @@ class _Found:
 
 @dataclass
 class Survey:
-    """What a damaged file still holds.
+    """What a damaged file still contains.
 
     Attributes:
-        header: what the file says of itself, mended if need be.
-        samples: in each channel, as far as that can be known.
-        notes: what is wrong, a sentence each.
+        header: the header, repaired if necessary.
+        samples: samples per channel, as far as can be determined.
+        notes: what is wrong, one sentence each.
+        audio: intact audio blocks by number.
+        head, tail: intact blocks of the original's head and tail, up to the first gap.
     """
 
     header: Header
@@ -75,11 +76,11 @@ class Survey:
 
 @dataclass(frozen=True)
 class Loss:
-    """What could not be had.
+    """What could not be salvaged.
 
     Attributes:
-        ranges: of samples, (first, behind the last), that are silence now.
-        notes: what else is wrong, a sentence each.
+        ranges: lost ranges of samples (start, stop), which are now silent.
+        notes: what else is wrong, one sentence each.
     """
 
     ranges: tuple[tuple[int, int], ...]
@@ -87,13 +88,13 @@ class Loss:
 
 
 def survey(file: IO[bytes]) -> Survey:
-    """Find what is whole in a file that can seek.
+    """Find the intact parts of a seekable file.
 
     Raises:
-        FormatError: no file of ours, or its header is beyond mending.
+        FormatError: not a compressed file, or its header cannot be repaired.
     """
     file.seek(0)
-    header, notes = _mended_header(file.read(MAX_HEADER_BYTES))
+    header, notes = _repaired_header(file.read(MAX_HEADER_BYTES))
     size = file.seek(0, 2)
     result = Survey(header, 0, notes)
     heads, tails = {}, {}
@@ -112,32 +113,35 @@ def survey(file: IO[bytes]) -> Survey:
         end = read_end(file, header)[0]
         total, wanted_heads, wanted_tails = end.samples, end.heads, end.tails
     except FormatError:
-        notes.append("the end of the file is missing: its length and digest are not known")
+        notes.append("the end of the file is missing, so its length and digest are unknown")
         announced = header.samples
-        # An announced length is believed as far as the file's own size makes it likely.
+        # trust the length in the header only if the size of the file makes it plausible
         plausible = announced is not None and announced - seen <= chunk * (2 + size // MIN_BLOCK_BYTES)
         total = max(seen, announced if plausible and announced is not None else 0)
     result.samples = max(total, seen)
     result.head, whole_head = _in_order(heads, wanted_heads)
     result.tail, whole_tail = _in_order(tails, wanted_tails)
     if not whole_head:
-        notes.append("the original's header is damaged: a plain one takes its place")
+        notes.append("the original's header is damaged and replaced with a standard one")
         result.head = []
     if not whole_tail:
-        notes.append("what followed the samples in the original is damaged: it is left out from there on")
+        notes.append("the original's bytes after the samples are damaged and omitted from there on")
     return result
 
 
 def salvage_blocks(
     codec: ChunkCodec, file: IO[bytes], found: Survey, lost: list[tuple[int, int]]
 ) -> Iterator[np.ndarray]:
-    """All samples in order, int32 (n, channels) a block; silence where a block is lost.
+    """Yield all samples in order, int32 (n, channels) per block, with silence for lost blocks.
 
     Args:
-        lost: the lost ranges are added here, neighbours as one.
+        codec: the model.
+        file: the damaged file.
+        found: its survey.
+        lost: lost ranges are appended here, adjacent ones merged.
 
     Raises:
-        FormatError: made with another model.
+        FormatError: the file was made with another model.
     """
     check_model(codec, found.header)
     chunk = found.header.chunk_samples
@@ -157,11 +161,17 @@ def salvage_blocks(
 def salvage_stream(
     codec: ChunkCodec, file: IO[bytes], write: Callable[[bytes], object], *, progress: Progress = no_progress
 ) -> Loss:
-    """Restore what can be restored of a damaged file as a WAV file.
+    """Write what can be salvaged of a damaged file as WAV.
+
+    Args:
+        codec: the model.
+        file: the damaged file.
+        write: called with the bytes, in order.
+        progress: called with the number of samples done.
 
     Raises:
-        FormatError: no file of ours, its header is beyond mending, or it was made with another model.
-        DataError: the samples are too many for a WAV file.
+        FormatError: not a compressed file, its header cannot be repaired, or it was made with another model.
+        DataError: too many samples for a WAV file.
     """
     found = survey(file)
     lost: list[tuple[int, int]] = []
@@ -199,7 +209,7 @@ def _payload(file: IO[bytes], block: _Found) -> bytes:
 
 
 def _in_order(blocks: dict[int, _Found], wanted: int) -> tuple[list[_Found], bool]:
-    """The blocks 0, 1, … up to the first that is missing, and whether none is, of so many at the least."""
+    """Return blocks 0, 1, … up to the first gap, and whether they are all the blocks, and at least ``wanted``."""
     ordered: list[_Found] = []
     while len(ordered) in blocks:
         ordered.append(blocks[len(ordered)])
@@ -238,12 +248,12 @@ def _crc(file: IO[bytes], head: BlockHead) -> int:
 
 
 def _is_sensible(head: BlockHead, header: Header, size: int) -> bool:
-    """Whether its number can be: each block before it takes some room in an undamaged file."""
+    """Return whether the block's number is possible, given that each earlier block takes some bytes."""
     return head.number <= size // MIN_BLOCK_BYTES + (header.samples or 0) // header.chunk_samples
 
 
 def _next_sync(file: IO[bytes], place: int) -> int:
-    """The next sync mark at or after ``place``, -1 if there is none."""
+    """Return the position of the next sync mark at or after ``place``, or -1."""
     while True:
         file.seek(place)
         window = file.read(_WINDOW)
@@ -255,7 +265,7 @@ def _next_sync(file: IO[bytes], place: int) -> int:
         place += len(window) - len(SYNC) + 1
 
 
-def _mended_header(data: bytes) -> tuple[Header, list[str]]:
+def _repaired_header(data: bytes) -> tuple[Header, list[str]]:
     try:
         return read_header(io.BytesIO(data)), []
     except ImpossibleHeaderError:
@@ -269,5 +279,5 @@ def _mended_header(data: bytes) -> tuple[Header, list[str]]:
                     header = read_header(io.BytesIO(edited))
                 except FormatError:
                     continue
-                return header, [f"byte {place} of the header was wrong and is mended"]
-        raise FormatError(f"{error}; nothing can be salvaged without it") from error
+                return header, [f"byte {place} of the header was wrong and has been repaired"]
+        raise FormatError(f"{error}; nothing can be salvaged without a header") from error

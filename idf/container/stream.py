@@ -1,7 +1,7 @@
-"""Files coded as they flow past: a source of samples to a compressed file and back, a block at a time.
+"""Streaming compression: a source of samples to a compressed file and back, block by block.
 
-Both directions read and write forwards only and hold a few blocks in memory whatever the length.
-Whole clips in memory: :mod:`idf.container.arrays`; files on disk: :mod:`idf.container.files`.
+Both directions read and write sequentially and hold only a few blocks in memory. For clips in memory see
+:mod:`idf.container.arrays`, for files on disk :mod:`idf.container.files`.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from idf.errors import DataError, FormatError
 from idf.workers.pool import ordered_map
 
 MIN_BLOCK_SECONDS = 0.1
-"""Shorter blocks are not made: each begins with nothing learned."""
+"""Shortest block. Adaptive flows start every block from scratch, so shorter ones would compress badly."""
 
 Progress = Callable[[int], None]
-"""Told the number of samples (in each channel) that were done since it was last told."""
+"""Called with the number of samples (per channel) done since the last call."""
 
 
 def no_progress(samples: int) -> None:
@@ -48,18 +48,18 @@ def no_progress(samples: int) -> None:
 
 
 def _ignore(data: bytes) -> None:
-    """Do nothing: the default where a tail is not wanted."""
+    """Do nothing: the default callback for the tail."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """What compressing or decompressing came to.
+    """The result of compressing or decompressing a file.
 
     Attributes:
-        samples: in each channel.
+        samples: samples per channel.
         audio_format: rate, channels and bits.
-        compressed_bytes: of the whole file.
-        note: what does not come back, a sentence; empty where all does.
+        compressed_bytes: size of the compressed file.
+        note: what is not restored; empty if everything is.
     """
 
     samples: int
@@ -69,12 +69,12 @@ class Size:
 
     @property
     def raw_bytes(self) -> int:
-        """The samples as PCM."""
+        """Bytes of the samples as PCM."""
         return self.samples * self.audio_format.frame_bytes
 
     @property
     def seconds(self) -> float:
-        """Of sound."""
+        """Length in seconds."""
         return self.samples / self.audio_format.rate_hz
 
 
@@ -88,16 +88,20 @@ def encode_stream(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Size:
-    """Compress a source to a binary file, which is only written to.
+    """Compress a source to a binary file, writing sequentially.
 
     Args:
-        name: of the original file, to be kept; empty for none.
+        codec: the model.
+        source: the audio.
+        file: binary file to write to.
+        name: name of the original file, to be stored; empty for none.
         block_seconds: length of a block, see :func:`block_samples`.
-        jobs: blocks that are coded at the same time; the result is the same.
+        jobs: number of blocks coded at once; the result does not depend on it.
+        progress: called with the number of samples done.
 
     Raises:
-        DataError: the source is broken, or blocks of that length cannot be had.
-        ValueError: a rate or a codec out of range.
+        DataError: the source is damaged, or the model does not support blocks of that length.
+        ValueError: the rate or the codec's block length is out of range.
     """
     audio_format = source.audio_format
     if not 0 < audio_format.rate_hz < 1 << 32:
@@ -140,36 +144,40 @@ def encode_stream(
 
 
 def block_samples(codec: ChunkCodec, audio_format: AudioFormat, seconds: float | None) -> int:
-    """Samples in a block of ``seconds``; None for the longest blocks that the model has.
+    """Return the samples per channel of a block of ``seconds``; None for the model's longest blocks.
 
     Raises:
-        DataError: less than 0.1 s, or more than the model's blocks can hold; says what there is to choose from.
+        DataError: less than 0.1 s, or more than the model supports; the message gives the range.
     """
     if seconds is None:
         return codec.chunk_samples
     longest = codec.chunk_samples / audio_format.rate_hz
     if not MIN_BLOCK_SECONDS <= seconds <= longest:
-        choice = f"choose {MIN_BLOCK_SECONDS} to {int(100 * longest) / 100:g} s" if longest >= 0.1 else "leave it out"
+        choice = (
+            f"choose {MIN_BLOCK_SECONDS} to {int(100 * longest) / 100:g} s"
+            if longest >= 0.1
+            else "omit the block length"
+        )
         raise DataError(
-            f"no blocks of {seconds:g} s: at {audio_format.rate_hz} Hz those of this model have {MIN_BLOCK_SECONDS} s "
-            f"to {codec.chunk_samples} samples; {choice}"
+            f"blocks of {seconds:g} s are not possible: at {audio_format.rate_hz} Hz this model has blocks of "
+            f"{MIN_BLOCK_SECONDS} s to {codec.chunk_samples} samples; {choice}"
         )
     return max(round(seconds * audio_format.rate_hz), 1)
 
 
 class Decoder:
-    """A compressed file read forwards: first the header, then samples, then what stood around them.
+    """Reads a compressed file sequentially: header, head, samples, tail, in this order.
 
     Args:
-        file: binary, to read from; a pipe will do.
+        file: binary file to read from; may be a pipe.
 
     Attributes:
-        header: what the file says of itself.
+        header: the file's header.
         audio_format: rate, channels and bits.
-        digest: after the last block of samples: the SHA-256 of their PCM.
+        digest: SHA-256 of the samples as PCM, set once the tail is read.
 
     Raises:
-        FormatError: no file of ours, another version, or a damaged header.
+        FormatError: not a compressed file, another version, or a damaged header.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -179,11 +187,11 @@ class Decoder:
         self._pending: Block | End | None = None
 
     def head(self) -> bytes:
-        """The bytes before the samples in the original, which is no FLAC; to be asked for first.
+        """Return the original's bytes before the samples. Call first, and not for FLAC.
 
         Raises:
             FormatError: the file is damaged.
-            DataError: the samples are too many for a WAV file.
+            DataError: too many samples for a WAV file.
         """
         kept = self.kept_head()
         if self.header.has_head:
@@ -192,7 +200,7 @@ class Decoder:
         return canonical_head(self.header.samples, self.audio_format)
 
     def kept_head(self) -> bytes:
-        """What is kept of the original before the samples, and the way to them; to be asked for first.
+        """Return the stored head, empty if there is none, and advance to the samples. Call first.
 
         Raises:
             FormatError: the file is damaged.
@@ -200,10 +208,10 @@ class Decoder:
         return b"".join(block.payload for block in self._blocks(HEAD))
 
     def samples(self, codec: ChunkCodec, *, jobs: int = 1) -> Iterator[np.ndarray]:
-        """Blocks int32 (n, channels), after the head.
+        """Yield blocks of samples, int32 (n, channels). Call after the head.
 
         Raises:
-            FormatError: made with another model, or damaged; the message names the samples.
+            FormatError: the file was made with another model, or is damaged; the message gives the samples.
         """
         check_model(codec, self.header)
 
@@ -213,7 +221,7 @@ class Decoder:
         yield from ordered_map(decode, self._audio_blocks(), jobs)
 
     def tail(self) -> Iterator[bytes]:
-        """The bytes after the samples, in pieces; then the file's end is checked.
+        """Yield the original's bytes after the samples, in pieces, then check the end of the file.
 
         Raises:
             FormatError: the file is damaged.
@@ -232,7 +240,7 @@ class Decoder:
             first += block.samples
 
     def _blocks(self, kind: Kind) -> Iterator[Block]:
-        """The blocks of one kind that come next."""
+        """Yield the next blocks while they are of one kind."""
         while isinstance(part := self._next(), Block) and part.kind == kind:
             yield part
         self._pending = part
@@ -250,17 +258,21 @@ def decode_stream(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> int:
-    """Restore the original file (of a FLAC, a WAV file of its samples).
+    """Restore the original file (for FLAC: a WAV file of its samples).
 
     Args:
-        write: is given the bytes, in order. They are right only once this function returns.
+        codec: the model.
+        decoder: the compressed file.
+        write: called with the bytes, in order. They are valid only once this function returns.
+        jobs: number of blocks decoded at once.
+        progress: called with the number of samples done.
 
     Returns:
-        Samples in each channel.
+        The samples per channel.
 
     Raises:
-        FormatError: damaged, or made with another model.
-        DataError: the samples are too many for a WAV file.
+        FormatError: the file is damaged or was made with another model.
+        DataError: too many samples for a WAV file.
     """
     header = decoder.header
     if header.from_flac:
@@ -286,11 +298,13 @@ def decode_plain(
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> int:
-    """Write the samples, after the head, as a new file of some kind.
+    """Write the samples as a new file of the given kind. Call after the head.
 
     Args:
-        announced: samples, as the head of the new file is to say.
-        tail: is given the bytes after the samples in the original.
+        codec, decoder, write, jobs, progress: as for :func:`decode_stream`.
+        kind: the kind of the new file.
+        announced: samples per channel that the new file's head states.
+        tail: called with the original's bytes after the samples.
 
     Returns, Raises:
         As :func:`decode_stream`.
@@ -310,13 +324,16 @@ def decode_plain(
 def checked_samples(
     codec: ChunkCodec, decoder: Decoder, *, jobs: int = 1, tail: Callable[[bytes], object] = _ignore
 ) -> Iterator[np.ndarray]:
-    """All samples, block by block, after the head; raises at the end if their digest is not the file's.
+    """Yield all samples, block by block, and check their digest at the end. Call after the head.
 
     Args:
-        tail: is given the bytes after the samples.
+        codec: the model.
+        decoder: the compressed file.
+        jobs: number of blocks decoded at once.
+        tail: called with the original's bytes after the samples.
 
     Raises:
-        FormatError: damaged, or made with another model.
+        FormatError: the file is damaged or was made with another model.
     """
     state = hashlib.sha256()
     for samples in decoder.samples(codec, jobs=jobs):
@@ -325,14 +342,20 @@ def checked_samples(
     for data in decoder.tail():
         tail(data)
     if state.digest() != decoder.digest:
-        raise FormatError("the decoded samples are not those that were compressed (their digest differs)")
+        raise FormatError("the decoded samples differ from those that were compressed (their digest differs)")
 
 
 def decode_samples(codec: ChunkCodec, header: Header, first: int, block: Block) -> np.ndarray:
-    """The samples of an audio block, int32 (n, channels). The caller has checked the model.
+    """Decode an audio block. Returns int32 (n, channels). The caller has checked the model.
+
+    Args:
+        codec: the model.
+        header: the file's header.
+        first: number of the block's first sample, for messages.
+        block: the block.
 
     Raises:
-        FormatError: damaged; the message names the samples.
+        FormatError: the block is damaged; the message gives its samples.
     """
     try:
         if header.is_float:
@@ -344,16 +367,16 @@ def decode_samples(codec: ChunkCodec, header: Header, first: int, block: Block) 
 
 
 def check_model(codec: ChunkCodec, header: Header) -> None:
-    """Check that ``codec`` is the one that made the file.
+    """Check that ``codec`` made the file.
 
     Raises:
-        FormatError: it is not (names both), or the file's blocks are longer than that model's ever are.
+        FormatError: it did not (the message names both models), or the file's blocks are too long for it.
     """
     fingerprint = codec.fingerprint[:FINGERPRINT_BYTES]
     if header.fingerprint != fingerprint:
         raise FormatError(
-            f"the file was made with model {header.fingerprint.hex()}, this is model {fingerprint.hex()}; "
-            "decompress it with the model file that made it"
+            f"the file was made with model {header.fingerprint.hex()}, but this is model {fingerprint.hex()}; "
+            "use the model that made it"
         )
     if header.chunk_samples > codec.chunk_samples:
-        raise FormatError("the file's blocks are longer than its model's: it was not made by this program")
+        raise FormatError("the file's blocks are longer than its model allows, so this program did not make it")

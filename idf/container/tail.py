@@ -1,4 +1,4 @@
-"""A file that is read while it is still being written: what was compressed is checked while the rest is compressed."""
+"""Reading a file while it is being written, so that compressed blocks are checked during compression."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import IO
 
 
 class FollowedFile:
-    """A file with one writer and, in another thread, one reader that follows it.
+    """A file with one writer and one reader that follows it in another thread.
 
-    A context for the writer: leaving it is the end of the file, and if by an exception, also of reading. Both ends
-    use the one file underneath, in turn, each at a place of its own.
+    The writer uses it as a context: leaving the context ends the file, and an exception also ends reading. Writer and
+    reader share the underlying file, each with its own position.
 
     Args:
-        file: binary, to be written, read and seek; at its start, and for nobody else meanwhile.
+        file: writable, readable and seekable binary file, at its start and not used elsewhere meanwhile.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -34,7 +34,7 @@ class FollowedFile:
             self._changed.notify_all()
 
     def write(self, data: bytes) -> int:
-        """For the writer: append."""
+        """Append ``data``. For the writer."""
         with self._changed:
             self._file.seek(self._written)
             self._file.write(data)
@@ -43,16 +43,16 @@ class FollowedFile:
         return len(data)
 
     def read(self, size: int = -1) -> bytes:
-        """For the reader: the next ``size`` bytes, as soon as there are so many; fewer at the end of the file only.
+        """Wait for the next ``size`` bytes and return them; fewer only at the end of the file. For the reader.
 
         Raises:
-            EOFError: the writer gave up.
+            EOFError: the writer failed.
         """
         with self._changed:
             while not (self._is_whole or self._is_given_up) and (size < 0 or self._written - self._place < size):
                 self._changed.wait()
             if self._is_given_up:
-                raise EOFError("the file is not written to its end")
+                raise EOFError("the file was not written completely")
             self._file.seek(self._place)
             data = self._file.read(size)
             self._place += len(data)

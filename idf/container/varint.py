@@ -1,7 +1,7 @@
-"""Whole numbers in as few bytes as they need: seven bits a byte, lowest first (LEB128).
+"""Variable-length integers: seven bits per byte, lowest first (LEB128).
 
-All bytes but the last have their highest bit set. Only the shortest form of a number is written, and
-only that is read, so that no two files say the same in different bytes.
+All bytes but the last have their highest bit set. Only the shortest form of a number is written and accepted, so that
+no two different files have the same content.
 
     >>> pack(127), pack(300)
     (b'\\x7f', b'\\xac\\x02')
@@ -20,11 +20,11 @@ from idf.errors import FormatError
 MAX_BYTES = 8
 """Numbers are below 2^56."""
 
-_IMPOSSIBLE = "the file is damaged or cut off: a number in it is impossible"
+_IMPOSSIBLE = "the file is damaged or truncated: it holds an impossible number"
 
 
 def pack(value: int) -> bytes:
-    """``value``, 0 ... 2^56 - 1, in 1 to 8 bytes."""
+    """Return ``value``, 0 ... 2^56 - 1, as 1 to 8 bytes."""
     packed = bytearray()
     while value > 127:
         packed.append(value & 127 | 128)
@@ -34,10 +34,10 @@ def pack(value: int) -> bytes:
 
 
 def unpack(data: bytes) -> int:
-    """Undo :func:`pack`. All of ``data`` is one number.
+    """Invert :func:`pack`. All of ``data`` must be one number.
 
     Raises:
-        FormatError: no number was packed like that.
+        FormatError: not a packed number.
     """
     goes_on = [byte > 127 for byte in data]
     if goes_on != [True] * (len(data) - 1) + [False] or len(data) > MAX_BYTES or (len(data) > 1 and not data[-1]):
@@ -46,13 +46,13 @@ def unpack(data: bytes) -> int:
 
 
 def read(take: Callable[[int], bytes]) -> int:
-    """The number that comes next.
+    """Read the next number.
 
     Args:
-        take: gives as many bytes as it is asked for, or raises.
+        take: returns as many bytes as requested, or raises.
 
     Raises:
-        FormatError: no number was packed like that.
+        FormatError: not a packed number.
     """
     data = bytearray(take(1))
     while data[-1] > 127 and len(data) < MAX_BYTES:
@@ -61,10 +61,10 @@ def read(take: Callable[[int], bytes]) -> int:
 
 
 def unpack_all(data: bytes, count: int) -> np.ndarray:
-    """``count`` packed numbers that follow each other and fill ``data``: int64 (count,).
+    """Unpack ``count`` consecutive numbers that fill ``data``. Returns int64 (count,).
 
     Raises:
-        FormatError: they do not, or are longer than 4 bytes.
+        FormatError: they do not fill it exactly, or one is longer than 4 bytes.
     """
     octets = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(octets < 128)

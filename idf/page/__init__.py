@@ -1,1 +1,1 @@
-"""Pages of HTML that stand alone, one file each: the machinery that all reports share."""
+"""Self-contained HTML pages, one file each: the shared foundation of all reports."""

@@ -1,8 +1,8 @@
-"""A page as a whole, and the parts that every page may have: sections, tiles, figures in two widths, commands.
+"""Complete pages, and the parts that a page may have: sections, tiles, figures in two widths, commands.
 
-Figures are SVG in the page, audio is FLAC in the page, there are no scripts. A page reads on a phone, supports
-dark mode and screen readers, and loads nothing from anywhere. Whatever comes from outside (names of clips, settings,
-messages) is escaped by :mod:`idf.page.markup`.
+Figures are inline SVG, audio is embedded FLAC, and there are no scripts. Pages work on phones, support dark mode and
+screen readers, and load nothing from elsewhere. External text (clip names, settings, messages) is escaped by
+:mod:`idf.page.markup`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
-"""What a browser may load: what is in the page."""
+"""Content security policy: a browser may load only what is in the page."""
 
 NARROW_INCHES, WIDE_INCHES = 3.6, 9.2
-"""Widths of figures, for phones and for larger screens."""
+"""Widths of figures for phones and for larger screens."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page under a heading.
+    """A section of a page.
 
     Args:
         name: its anchor.
-        heading: also what the list of sections at the top says.
-        content: a section without content is left out.
+        heading: its heading, also in the list of sections at the top.
+        content: its content; a section without content is omitted.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Section:
 
 
 def document(title: str, header: Sequence[Markup], sections: Sequence[Section]) -> str:
-    """Return a whole page as text.
+    """Return a complete page.
 
     Args:
-        title: what the browser's tab says.
-        header: above the list of sections, the heading first.
-        sections: in order.
+        title: title in the browser's tab.
+        header: content above the list of sections, starting with the heading.
+        sections: the sections in order.
     """
     shown = [section for section in sections if section.content]
     links = [element("li", element("a", section.heading, href=f"#{section.name}")) for section in shown]
@@ -73,60 +73,61 @@ def document(title: str, header: Sequence[Markup], sections: Sequence[Section]) 
 
 
 def tiles(figures: Sequence[tuple[str, str]]) -> Markup:
-    """Names and values, the values large."""
+    """Return tiles of names and values, with the values in large type."""
     found = [element("div", element("dt", name), element("dd", value)) for name, value in figures]
     return element("dl", *found, class_="tiles")
 
 
 def bullets(lines: Sequence[str]) -> Markup:
-    """A list."""
+    """Return a bulleted list."""
     return element("ul", *(element("li", line) for line in lines))
 
 
 def folded(summary: str, content: Markup) -> Markup:
-    """What is shown once the reader opens it."""
+    """Return content that is collapsed until the reader opens it."""
     return element("details", element("summary", summary), content)
 
 
 def preformatted(text: str) -> Markup:
-    """Commands or settings, as they are typed."""
+    """Return preformatted text, such as commands or settings."""
     return element("pre", text, tabindex=0)
 
 
 def command_line(argv: Sequence[str]) -> str:
-    """As it is typed: ``sys.argv`` has neither Python nor, for most people, a path that means anything."""
+    """Return a command line as one would type it, with ``python`` and without the folder of the program."""
     program, *arguments = argv
     return "$ " + shlex.join(["python", Path(program).name, *arguments])
 
 
 def figure_of(figure: Figure, name: str, alternative: str) -> Markup:
-    """A figure that fits every screen; see :func:`~idf.page.svg.inline_svg`."""
+    """Return a figure that fits any screen; see :func:`~idf.page.svg.inline_svg`."""
     return element("figure", inline_svg(figure, name, alternative))
 
 
 def two_widths(draw: Callable[[float], Figure], name: str, alternative: str) -> Markup:
-    """A figure, drawn for a width in inches, in two forms of which the page shows the one that fits."""
+    """Return a figure drawn at two widths (in inches), of which the page shows the one that fits."""
     narrow = inline_svg(draw(NARROW_INCHES), f"{name}-narrow", alternative)
     wide = inline_svg(draw(WIDE_INCHES), f"{name}-wide", alternative)
     return element("figure", element("div", narrow, class_="narrow"), element("div", wide, class_="wide"))
 
 
 def player(flac: bytes, what: str) -> Markup:
-    """A sound to be heard.
+    """Return an audio player.
 
     Args:
-        flac: a FLAC file, which every browser plays.
-        what: it is, for those who do not see the page.
+        flac: a FLAC file, which every browser can play.
+        what: description of the audio for screen readers.
     """
     source = "data:audio/flac;base64," + base64.b64encode(flac).decode()
     return element("audio", controls=True, preload="none", src=source, aria_label=f"Listen: {what}")
 
 
 def to_flac(samples: np.ndarray, rate_hz: int) -> bytes:
-    """Return a FLAC file of a clip.
+    """Return a clip as a FLAC file.
 
     Args:
         samples: integers (n,) or (n, channels), 16-bit values.
+        rate_hz: sampling rate in Hz.
     """
     import soundfile  # deferred: loads a shared library
 

@@ -1,4 +1,4 @@
-"""HTML built from functions: text is escaped unless it is markup already, so no name of a clip can break a page."""
+"""Building HTML with functions. Text is escaped unless it is markup already, so no clip name can break a page."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import html
 from collections.abc import Iterable, Sequence
 
 _VOID = ("meta", "br", "img", "hr")
-"""Elements that have no end."""
+"""Elements without a closing tag."""
 
 
 class Markup(str):
-    """HTML that goes into a page as it is."""
+    """HTML that is inserted into a page unchanged."""
 
     __slots__ = ()
 
 
 def element(name: str, /, *children: str, **attributes: str | int | bool | None) -> Markup:
-    """An element.
+    """Return an HTML element.
 
     Args:
-        name: such as ``p``.
-        children: :class:`Markup` is taken as it is; any other string is text and escaped.
-        attributes: underscores stand for dashes, one at the end is dropped (``class_``). None and False leave the
-            attribute out, True gives it without a value.
+        name: its tag, such as ``p``.
+        children: its content. :class:`Markup` is inserted unchanged; any other string is text and escaped.
+        attributes: its attributes. Underscores become dashes, and a trailing one is dropped (``class_``). None and
+            False omit the attribute; True gives it no value.
     """
     head = name
     for key, value in attributes.items():
@@ -36,7 +36,7 @@ def element(name: str, /, *children: str, **attributes: str | int | bool | None)
 
 
 def join(children: Iterable[str]) -> Markup:
-    """Children one after another, escaped as :func:`element` does."""
+    """Join children, escaped as by :func:`element`."""
     return Markup("".join(child if isinstance(child, Markup) else html.escape(child) for child in children))
 
 
@@ -47,14 +47,14 @@ def table(
     numbers: Sequence[bool],
     own: int | None = None,
 ) -> Markup:
-    """A table in a box of its own, in which it scrolls where the page is narrower; each row's first cell heads it.
+    """Return a table in a box that scrolls if the page is narrower. The first cell of each row is its heading.
 
     Args:
-        caption: what the table shows, also the name of the box for those who do not see it.
-        headings: one a column.
+        caption: what the table shows, also the name of the box for screen readers.
+        headings: heading of each column.
         rows: cells as text or markup.
-        numbers: which columns hold numbers: these are set to the right.
-        own: the row that the page is about, if there is one.
+        numbers: whether each column holds numbers, which are right-aligned.
+        own: index of the row to highlight, if any.
     """
     kinds = ["number" if is_number else None for is_number in numbers]
     head = [element("th", heading, scope="col", class_=kind) for heading, kind in zip(headings, kinds, strict=True)]
@@ -69,5 +69,5 @@ def table(
         element("thead", element("tr", *head)),
         element("tbody", *body),
     )
-    # A box that scrolls must be reachable by keyboard, and then needs a name.
+    # a scrolling box must be reachable by keyboard, and therefore needs a name
     return element("div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption)

@@ -1,12 +1,12 @@
-"""The style sheet of every page: one column on a phone, light or dark as the reader's system is."""
+"""The style sheet of all pages: one column on a phone, light or dark like the reader's system."""
 
 from __future__ import annotations
 
 WIDE = "52rem"
-"""From this width on, figures over time have their wide form."""
+"""Page width from which figures over time use their wide form."""
 
-# A table that is wider than its box shows that it scrolls: a scroll bar, and at its right edge a shade, which a
-# ground that moves with the table covers at its end.
+# A table wider than its box shows that it scrolls by a scroll bar and by a shadow at the right edge, which a background
+# that moves with the table hides at the end.
 STYLE = f"""\
 :root {{
   color-scheme: light dark;

@@ -1,7 +1,7 @@
-"""Figures as SVG inside a page: they take the page's colours, light or dark, and its letters.
+"""Figures as inline SVG in the colours (light or dark) and font of the page.
 
-Matplotlib writes fixed colours. Those of :mod:`idf.plotting` become CSS variables here, black becomes the
-colour of the text, and white grounds go. Text stays text.
+Matplotlib writes fixed colours. Here, those of :mod:`idf.plotting` become CSS variables, black becomes the text colour,
+and white backgrounds are removed. Text stays text.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ VARIABLES = {
     GREY: "--muted",
     GRID: "--grid",
 }
-"""What a colour of a figure is called in the page's style sheet."""
+"""CSS variables of the page's style sheet for the colours of figures."""
 
 _DECIMALS = re.compile(r"(\d+\.\d\d)\d+")
-"""Matplotlib writes millionths of a point; a hundredth is less than a screen shows."""
+"""Numbers with more than two decimals. Matplotlib writes millionths of a point; a hundredth is invisible on a screen."""
 
 
 def inline_svg(figure: Figure, name: str, alternative: str) -> Markup:
-    """A figure as an ``svg`` element.
+    """Return a figure as an ``svg`` element.
 
     Args:
-        name: unlike that of any other figure of the page: ids of SVG are ids of the page.
-        alternative: what the figure shows, for those who do not see it.
+        figure: the figure.
+        name: a name that is unique within the page, since SVG ids are ids of the page.
+        alternative: what the figure shows, for screen readers.
     """
     from matplotlib import rc_context
 
@@ -53,7 +54,7 @@ def inline_svg(figure: Figure, name: str, alternative: str) -> Markup:
 
 
 def _shortened(text: str) -> str:
-    """Numbers of tags with two decimals; not those of text, and never inside the data of an image."""
+    """Round numbers in tags to two decimals, but not those in text or in image data."""
     parts = re.split(r"(base64,[^\"]*|>[^<]*)", text)
     return "".join(part if part.startswith(("base64,", ">")) else _DECIMALS.sub(r"\1", part) for part in parts)
 
@@ -62,7 +63,7 @@ def _recoloured(text: str) -> str:
     text = re.sub(r"#000000\b", "currentColor", text)
     for colour, variable in VARIABLES.items():
         text = re.sub(rf"{colour}\b", f"var({variable})", text, flags=re.IGNORECASE)
-    # A list of fonts of this machine is no use on another.
+    # the fonts of this machine may not exist on another
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 sans-serif", text)
     return re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", text)
 
@@ -73,11 +74,11 @@ def _own_names(text: str, name: str) -> str:
 
 
 def _head(text: str, alternative: str) -> str:
-    """Its size comes from the page; what it shows is said in words."""
+    """Replace the opening tag: the page determines the size, and a label describes the content."""
     end = text.index(">")
     box = re.search(r"viewBox=\"[^\"]*\"", text[:end])
     assert box is not None
-    # The name is escaped as any other attribute.
+    # element() escapes the label like any other attribute
     opened = element("svg", class_="figure", role="img", aria_label=alternative).removesuffix("</svg>")
     links = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return f"{opened[:-1]} {box[0]} {links}>{text[end + 1 :]}"

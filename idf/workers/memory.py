@@ -1,4 +1,4 @@
-"""What the processes we own load and keep in memory, and how much of it they have needed."""
+"""Memory of our own processes: allocator settings, avoided imports, and peak use."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MIB = 1 << 20
 _KEPT_BYTES = 256 << 20
 _MAPPED_BYTES = 32 << 20
-"""The most that glibc accepts."""
+"""The largest value that glibc accepts."""
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed arrays for the next ones instead of giving their pages back each time.
+    """Let glibc reuse freed memory instead of returning its pages to the system each time.
 
-    The nets of a decoder allocate and free the same few hundred kilobytes thousands of times; getting
-    the pages anew took a third of its time. Peak memory does not change. For commands, at their start;
-    a library does not decide this for the program that it is part of. Elsewhere than on glibc it does nothing.
+    A decoder's networks allocate and free the same few hundred kilobytes thousands of times, and getting the pages back
+    took a third of the time. Peak memory does not change. Commands call this at their start; a library should not decide
+    it for the program that uses it. Does nothing without glibc.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -34,18 +34,18 @@ def keep_freed_memory() -> None:
 
 
 def spare_linear_algebra() -> None:
-    """Keep numba from loading SciPy's linear algebra, a fifth of a second that no codec has a use for.
+    """Keep numba from importing SciPy's linear algebra, which takes a fifth of a second and no codec needs.
 
-    Only for processes that do nothing but code, where no other code can want it.
+    Only for processes that do nothing but code, so that no other code needs it.
     """
     sys.modules.setdefault("scipy.linalg.cython_blas", cast(ModuleType, None))
 
 
 def peak_memory_mib() -> float | None:
-    """The largest resident memory, in MiB, of this process or of a child it ran, whichever was larger.
+    """Return the peak resident memory in MiB of this process or of its largest child, whichever is larger.
 
-    On Linux ``ru_maxrss`` of a new process starts at its parent's memory, so the kernel's own high-water
-    mark of this process's address space is read instead. None where the system does not tell.
+    On Linux, ``ru_maxrss`` of a new process starts at its parent's memory, so the kernel's high-water mark of this
+    process's address space is used instead. None if the system does not report it.
     """
     if sys.platform == "win32":
         return None

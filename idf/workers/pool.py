@@ -1,8 +1,7 @@
-"""Codecs at work in processes of their own, because one interpreter computes on little more than one core.
+"""Running codecs in worker processes, because one interpreter uses little more than one core.
 
-Only encoding and decoding go there; files are read and written here, so that a worker that is killed
-leaves nothing behind. The processes themselves: :mod:`idf.workers.process`; what they do:
-:mod:`idf.workers.serve`.
+Workers only encode and decode. Files are read and written in this process, so a killed worker leaves nothing behind.
+:mod:`idf.workers.process` starts the processes, :mod:`idf.workers.serve` is what they run.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from idf.workers.process import WorkerProcess, take_prepared
 T = TypeVar("T")
 R = TypeVar("R")
 
-_ENDED = "the worker processes were ended"
+_ENDED = "the worker processes have been stopped"
 
 
 class Processes:
-    """A context in which codecs work in other processes, up to ``jobs`` for each; they end with it.
+    """A context in which codecs run in worker processes, which end with it.
 
     Args:
-        jobs: with 1, codecs work in this process.
+        jobs: most processes per codec. With 1, codecs run in this process.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -40,7 +39,7 @@ class Processes:
         self._lock = threading.Lock()
 
     def __call__(self, codec: ChunkCodec) -> ChunkCodec:
-        """The codec as it works here. It must pickle if there are several jobs."""
+        """Return a codec that runs ``codec`` in worker processes. It must be picklable if ``jobs`` is above 1."""
         if self._jobs <= 1:
             return codec
         with self._lock:
@@ -49,7 +48,7 @@ class Processes:
             return self._codecs[codec.fingerprint]
 
     def close(self) -> None:
-        """End all processes, busy or not; calls that wait for them end with a RuntimeError."""
+        """End all processes, busy or not. Calls that wait for them raise RuntimeError."""
         with self._lock:
             for codec in self._codecs.values():
                 codec.close()
@@ -64,13 +63,14 @@ class Processes:
 
 
 class ProcessCodec:
-    """A codec that encodes and decodes in up to ``jobs`` processes, for as many threads or more.
+    """A codec that encodes and decodes in up to ``jobs`` processes. Any number of threads may call it.
 
-    A process is started when there is work and all others are busy. One that was killed costs the
-    block it had, and is replaced when there is more to do.
+    A process is started when there is work and all others are busy. If one is killed, its block fails, and it is
+    replaced when there is more work.
 
     Args:
-        codec: must pickle.
+        codec: a picklable codec.
+        jobs: most processes.
     """
 
     def __init__(self, codec: ChunkCodec, jobs: int) -> None:
@@ -84,20 +84,20 @@ class ProcessCodec:
         self._closed = False
 
     def encode(self, samples: np.ndarray) -> bytes:
-        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError where the process was killed."""
+        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError if the process is killed."""
         return bytes(self._ask("encode", samples))
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError where the process was killed."""
+        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError if the process is killed."""
         samples: np.ndarray = self._ask("decode", data, count, channels)
         return samples
 
     def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
-        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError where the process was killed."""
+        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError if the process is killed."""
         return bytes(self._ask("encode_wide", highs, lows, low_bits))
 
     def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError where the process was killed."""
+        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError if the process is killed."""
         highs, lows = self._ask("decode_wide", data, count, low_bits)
         return highs, lows
 
@@ -105,7 +105,7 @@ class ProcessCodec:
         """See :meth:`Processes.close`."""
         with self._lock:
             self._closed = True
-            for worker in self._busy:  # the threads that wait for them do the rest
+            for worker in self._busy:  # the threads that wait for them clean up
                 worker.kill()
             while self._idle:
                 self._idle.pop().end()
@@ -144,7 +144,10 @@ class ProcessCodec:
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
-    """``map`` by ``jobs`` threads and one more, which prepares the next block; in this thread for one job."""
+    """Map a function over items in order, with ``jobs`` threads and one more that prepares the next block.
+
+    With one job, everything runs in the calling thread.
+    """
     if jobs <= 1:
         yield from map(function, items)
         return

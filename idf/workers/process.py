@@ -1,8 +1,9 @@
-"""The processes that code for a command, one by one. They are started from here, and a command may have some
-started before it has loaded what it needs itself, so that both load at the same time; for that this module
-loads nothing. Who uses them: :mod:`idf.workers.pool`; what they do: :mod:`idf.workers.serve`.
+"""Starting worker processes. :mod:`idf.workers.pool` uses them, :mod:`idf.workers.serve` is what they run.
 
-Workers are fresh interpreters, not forks, and do not run the caller's main module again: a script needs no
+A command can start workers before it has loaded what it needs itself, so that both load at the same time. Therefore
+this module imports almost nothing.
+
+Workers are fresh interpreters, not forks, and do not run the caller's main module again, so a script needs no
 ``if __name__ == "__main__"``. They end with this process, however it ends.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 from idf.errors import WorkerError
 
-# Ctrl-C reaches every process of the terminal; the one that started us tells us to stop, by going away.
+# Ctrl-C reaches every process of the terminal. Workers ignore it and end when their parent does.
 _START = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; "
     "from idf.workers.serve import main; main()"
@@ -25,12 +26,12 @@ _prepared: list[WorkerProcess] = []
 
 
 def prepare(count: int) -> None:
-    """Start ``count`` processes before they are needed. :func:`end_prepared` has to follow."""
+    """Start ``count`` processes before they are needed. The caller must call :func:`end_prepared` later."""
     _prepared.extend(WorkerProcess() for _ in range(count))
 
 
 def take_prepared() -> WorkerProcess | None:
-    """One of the processes that :func:`prepare` started, if any are left."""
+    """Return one of the processes started by :func:`prepare`, or None if none is left."""
     try:
         return _prepared.pop(0)
     except IndexError:
@@ -38,17 +39,17 @@ def take_prepared() -> WorkerProcess | None:
 
 
 def end_prepared() -> None:
-    """End the processes that :func:`prepare` started and nobody took."""
+    """End the processes started by :func:`prepare` that have not been taken."""
     while worker := take_prepared():
         worker.end()
 
 
 class WorkerProcess:
-    """One process. For one thread at a time, but for :meth:`kill`.
+    """A worker process. Only one thread may use it at a time, except for :meth:`kill`.
 
     Attributes:
-        packed_codec: its codec, pickled; to be set before the first request, with which it is sent.
-        is_usable: whether it answered all that it was asked.
+        packed_codec: its pickled codec. Set it before the first request, with which it is sent.
+        is_usable: whether it has answered all requests.
     """
 
     def __init__(self) -> None:
@@ -63,25 +64,25 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def ask(self, *request: object) -> Any:
-        """The answer to a request. Raises what the codec raised, or WorkerError where the process was killed."""
+        """Return the answer to a request. Raises what the codec raises, or WorkerError if the process is killed."""
         if self.packed_codec is not self._sent_codec:
             self._exchange("codec", self.packed_codec)
             self._sent_codec = self.packed_codec
         return self._exchange(*request)
 
     def kill(self) -> None:
-        """Stop it at once, whatever it does."""
+        """Stop the process at once, even during a request."""
         self._process.kill()
 
     def end(self) -> None:
-        """Stop it, and forget about it."""
+        """Stop the process, wait for its end and close its pipes."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             try:
                 pipe.close()
-            except BrokenPipeError:  # what could not be sent any more
+            except BrokenPipeError:  # unsent data
                 continue
 
     def _exchange(self, *request: object) -> Any:
@@ -97,7 +98,7 @@ class WorkerProcess:
             if status >= 0:
                 raise RuntimeError(f"a worker process failed with exit status {status}") from broken
             raise WorkerError(
-                f"a worker process was ended from outside ({signal.Signals(-status).name}); "
+                f"a worker process was killed from outside ({signal.Signals(-status).name}); "
                 "if memory ran out, use fewer --jobs"
             ) from broken
         self.is_usable = True

@@ -1,8 +1,8 @@
-"""What a worker process does: it gets a codec once, then blocks to encode or decode, until its input ends.
+"""The main loop of a worker process: receives a codec, then blocks to encode or decode, until its input ends.
 
-Started by :mod:`idf.workers.process`, with which it talks in pickles over standard input and output;
-nobody else can reach those. It opens no file but the model's, so that there is nothing to clean up
-when it is killed, and it ends by itself when the process that started it is gone.
+:mod:`idf.workers.process` starts it and exchanges pickles with it over standard input and output, which no other process
+can reach. It opens no file except the model's, so there is nothing to clean up when it is killed, and it ends by itself
+when its parent process is gone.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from idf.workers.memory import keep_freed_memory, spare_linear_algebra
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Answer requests until the input ends."""
     keep_freed_memory()
     spare_linear_algebra()
     requests = sys.stdin.buffer
-    # What anything prints must not get between the answers.
+    # printed text must not mix with the answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with suppress(EOFError, BrokenPipeError, pickle.UnpicklingError):  # the other end is gone

@@ -1,4 +1,4 @@
-"""AIFF, CAF and W64 by the reader of chunks; WAV, for which it was made first, is in test_wav.py."""
+"""Reading AIFF, CAF and W64 as chunked files. WAV has its own module, test_wav.py."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLO
 
 
 def read(data: bytes, block: int = 3) -> tuple[bytes, np.ndarray, bytes, ChunkReader]:
-    """Head, samples and tail; what they are put together again must be the file."""
+    """Return head, samples, tail and reader, after checking that the parts reassemble to the file."""
     kind = kind_of(data[:12])
     assert kind is not None
     reader = ChunkReader(io.BytesIO(data), "x.file", kind)
@@ -229,7 +229,7 @@ def test_no_samples(data: bytes) -> None:
     ("rate", "expected"),
     [
         ("400eac44000000000000", 44100),
-        ("400daddd1745d1745d17", 22255),  # 22254.54… of old Macintoshes
+        ("400daddd1745d1745d17", 22255),  # 22254.54…, used by early Macintosh computers
         ("401effffffff00000000", 2**32 - 1),
         ("3fff8000000000000000", 1),
     ],
@@ -248,11 +248,11 @@ REFUSED = [
     (aiff(comm(kind=b"ima4\0\0"), ssnd(), form=b"AIFC"), "found AIFF-C samples of type 'ima4'; supported"),
     (aiff(comm(bits=64, kind=b"fl64\0\0"), ssnd(), form=b"AIFC"), "found 64-bit float samples; supported"),
     (aiff(comm(bits=16, kind=b"in24\0\0"), ssnd(), form=b"AIFC"), "found 16-bit samples of type 'in24'; supported"),
-    (aiff(comm(rate=bytes(10)), ssnd()), "0 samples a second"),
-    (aiff(comm(rate=b"\x7f\xff" + bytes(8)), ssnd()), "4294967296 samples a second"),
-    (aiff(comm(rate=b"\xc0" + RATE_8000[1:]), ssnd()), "0 samples a second"),
-    (aiff(comm(), form=b"AIFC"), "COMM chunk of the AIFF file is cut off"),
-    (aiff(ssnd(), comm()), "samples before it says of what kind"),
+    (aiff(comm(rate=bytes(10)), ssnd()), "rate of 0 Hz"),
+    (aiff(comm(rate=b"\x7f\xff" + bytes(8)), ssnd()), "rate of 4294967296 Hz"),
+    (aiff(comm(rate=b"\xc0" + RATE_8000[1:]), ssnd()), "rate of 0 Hz"),
+    (aiff(comm(), form=b"AIFC"), "COMM chunk of the AIFF file is truncated"),
+    (aiff(ssnd(), comm()), "its samples precede their format"),
     (aiff(comm()), "no samples .no SSND chunk"),
     (aiff(chunk(b"NAME", b"x")), "no SSND chunk"),
     (aiff(comm(), ssnd(size=5)), "impossible size"),
@@ -260,20 +260,20 @@ REFUSED = [
     (aiff(comm(), chunk(b"SSND", struct.pack(">II", 2**31, 0))), "before its first sample"),
     (aiff(comm(), chunk(b"SSND", struct.pack(">II", 99, 0) + BIG)), "before its first sample"),
     (aiff(b"NAME\xff\xff\xff\xff", comm(), ssnd()), "no samples in its first 256 MiB"),
-    (caf(desc(kind=b"aac ", n=1024), caf_data()), "found CAF samples of type 'aac ', 1024 in a packet; supported"),
+    (caf(desc(kind=b"aac ", n=1024), caf_data()), "found CAF samples of type 'aac ', 1024 per packet; supported"),
     (caf(desc(flags=3, bits=64, frame=8), caf_data()), "found 64-bit float samples"),
     (caf(desc(bits=24, frame=4), caf_data()), "found 1 x 24 bits in 4 bytes"),
-    (caf(desc(rate=float("nan")), caf_data()), "0 samples a second"),
-    (caf(desc(rate=1e300), caf_data()), "0 samples a second"),
-    (caf(desc(rate=-8000), caf_data()), "0 samples a second"),
-    (caf(long_chunk(b"desc", b"short"), caf_data()), "desc chunk of the CAF file is cut off"),
-    (caf(caf_data(), desc()), "samples before it says"),
+    (caf(desc(rate=float("nan")), caf_data()), "rate of 0 Hz"),
+    (caf(desc(rate=1e300), caf_data()), "rate of 0 Hz"),
+    (caf(desc(rate=-8000), caf_data()), "rate of 0 Hz"),
+    (caf(long_chunk(b"desc", b"short"), caf_data()), "desc chunk of the CAF file is truncated"),
+    (caf(caf_data(), desc()), "its samples precede their format"),
     (caf(desc(), caf_data(size=3)), "impossible size"),
     (caf(desc(), long_chunk(b"free", b"", size=-1)), "no samples in its first"),
     (w64(w64_fmt(block=3), guid_chunk(b"data", LITTLE)), "found 1 x 16 bits in 3 bytes"),
     (w64(w64_fmt(tag=3, bits=64, block=8), guid_chunk(b"data", LITTLE)), "found 64-bit float samples"),
     (w64(w64_fmt(tag=6), guid_chunk(b"data", LITTLE)), "A-law samples"),
-    (w64(guid_chunk(b"junk", b"", size=23), w64_fmt(), guid_chunk(b"data", LITTLE)), "a chunk of the W64 file is damaged"),
+    (w64(guid_chunk(b"junk", b"", size=23), w64_fmt(), guid_chunk(b"data", LITTLE)), "the W64 file is damaged: a chunk"),
     (w64(w64_fmt(), guid_chunk(b"data", LITTLE, size=23)), "impossible size"),
     (w64(w64_fmt()), "no data chunk"),
     (w64(w64_fmt())[:30], "not a W64 file"),

@@ -1,4 +1,4 @@
-"""Reading and writing PCM: exact for what is supported, one clear message for everything else."""
+"""Reading and writing PCM: exact for supported formats, one clear message for all others."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_write_wav16_refuses_what_is_not_16_bit(tmp_path: Path, samples: npt.NDA
 
 def test_write_wav16_to_an_impossible_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="a file exists where a folder is needed"):
         write_wav16(tmp_path / "file" / "x.wav", SAMPLES, 8000)
 
 
@@ -123,14 +123,18 @@ def test_other_containers_whatever_they_are_called(tmp_path: Path, kind: str) ->
 def test_an_unknown_container_under_a_wav_name(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.zeros(100, np.int16), 8000, subtype="PCM_16", format="AU")
-    with pytest.raises(DataError, match=r"clip\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
+    with pytest.raises(
+        DataError, match=r"clip\.wav: not a WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"
+    ):
         read_pcm16(path)
 
 
 def test_not_audio(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     path.write_text("this is no audio at all")
-    with pytest.raises(DataError, match=r"clip\.wav: no WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"):
+    with pytest.raises(
+        DataError, match=r"clip\.wav: not a WAV, AIFF, CAF, W64 or FLAC file; supported: mono 16-bit PCM"
+    ):
         read_pcm16(path)
 
 
@@ -229,7 +233,7 @@ def test_truncated_flac(tmp_path: Path) -> None:
 
 
 def of_unknown_length(path: Path, samples: np.ndarray) -> None:
-    """A FLAC file as an encoder writes it to a pipe: neither length nor MD5."""
+    """Write a FLAC file as an encoder does to a pipe: without length and MD5."""
     soundfile.write(path, samples, 8000, subtype="PCM_16")
     data = bytearray(path.read_bytes())
     # STREAMINFO: the 36-bit number of samples ends at byte 26, the MD5 follows.
@@ -256,7 +260,7 @@ def test_flac_of_unknown_length(tmp_path: Path) -> None:
     of_unknown_length(path, samples[:1])
     path.write_bytes(path.read_bytes()[:-13])  # nothing but the headers
     with pytest.raises(
-        DataError, match=r"clip\.flac: (holds no samples|corrupt audio|the metadata of the FLAC file is cut off)"
+        DataError, match=r"clip\.flac: (contains no samples|corrupt audio|the metadata of the FLAC file is truncated)"
     ):
         read_pcm16(path)
 
@@ -271,7 +275,7 @@ def test_flac_behind_id3_tags(tmp_path: Path) -> None:
     assert probe_pcm16(path) == PcmInfo(5000, 8000, 1)
     np.testing.assert_array_equal(read_pcm16(path).samples, samples)
     path.write_bytes(tag[:-1] + flac)
-    with pytest.raises(DataError, match="no FLAC behind its ID3 tag"):
+    with pytest.raises(DataError, match="no FLAC after the ID3 tag"):
         read_pcm16(path)
     path.write_bytes(tag + flac[:26] + b"another MD5, say" + flac[42:])
     with pytest.raises(DataError, match=r"do not match the file's MD5"):
@@ -291,7 +295,7 @@ def test_wav_from_a_pipe(tmp_path: Path, size: int, name: str) -> None:
 
 @given(st.integers(0, 60), st.binary(max_size=8), st.integers(0, 64))
 def test_training_takes_what_the_codec_takes(cut: int, noise: bytes, place: int) -> None:
-    """Of any damaged mono 16-bit WAV file both read the same samples, or neither reads it."""
+    """From a damaged mono 16-bit WAV file, training and codec read the same samples, or both refuse it."""
     written = io.BytesIO()
     write_wav16(written, SAMPLES, 8000)
     data = bytearray(written.getvalue())

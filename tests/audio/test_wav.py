@@ -44,7 +44,7 @@ def ds64(data_bytes: int) -> bytes:
 
 
 class Pipe(io.RawIOBase):
-    """Gives a few bytes at a time and cannot seek."""
+    """A file that returns a few bytes at a time and cannot seek."""
 
     def __init__(self, data: bytes) -> None:
         self._file = io.BytesIO(data)
@@ -136,9 +136,9 @@ def test_too_long_for_wav() -> None:
         (riff(fmt(tag=2, bits=4), chunk(b"data", PCM)), "ADPCM samples"),
         (riff(fmt(tag=0x1234), chunk(b"data", PCM)), "WAV format 0x1234"),
         (riff(fmt(block=3), chunk(b"data", PCM)), "16 bits in 3 bytes"),
-        (riff(fmt(rate=0), chunk(b"data", PCM)), "0 samples a second"),
-        (riff(chunk(b"fmt ", b"short"), chunk(b"data", PCM)), "format chunk is cut off"),
-        (riff(chunk(b"data", PCM), fmt()), "before it says"),
+        (riff(fmt(rate=0), chunk(b"data", PCM)), "rate of 0 Hz"),
+        (riff(chunk(b"fmt ", b"short"), chunk(b"data", PCM)), "format chunk is truncated"),
+        (riff(chunk(b"data", PCM), fmt()), "its samples precede their format"),
         (riff(fmt()), "no data chunk"),
         (riff(b"JUNK" + struct.pack("<I", 2**32 - 1), fmt(), chunk(b"data", PCM)), "no samples in its first"),
         (riff(b"JUNK" + struct.pack("<I", 2**20), fmt(), chunk(b"data", PCM)), "no data chunk"),

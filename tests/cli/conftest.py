@@ -1,4 +1,4 @@
-"""A frozen tiny model as the only one, and the command called in this process."""
+"""A frozen tiny model as the only model, and the command called in this process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Result:
 
 
 class Stream(io.TextIOWrapper):
-    """Standard input or output of a command that is called here; never a terminal."""
+    """Standard input or output of a command called in this process; never a terminal."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.content = io.BytesIO(data)
@@ -36,7 +36,7 @@ class Stream(io.TextIOWrapper):
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled() -> None:
-    """What commands say does not depend on whether loops had to be compiled."""
+    """Make messages independent of whether loops had to be compiled."""
     for model in (TINY, registry.SHIPPED / "bands-small.idfm"):
         make_ready(load_codec(model), WAYS, quiet=True)
 

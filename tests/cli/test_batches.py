@@ -1,4 +1,4 @@
-"""Folders and many files: what is taken, what is passed over and named, what is said of each."""
+"""Folders and many files: which files are processed, which are ignored, and what is reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tree(wav: Path, tmp_path: Path) -> Path:
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Root may read every folder, so the system is made to refuse."""
+    """Make a folder unreadable. Root can read every folder, so the refusal is simulated."""
     scandir = os.scandir
 
     def refuse(path: Any = ".") -> Any:
@@ -66,7 +66,7 @@ def test_what_is_no_audio_we_take_is_counted_and_named(idf: Idf, tree: Path) -> 
     last = done.err.splitlines()[-1]
     assert last.startswith("2 done, 0 skipped, 0 failed; 12.1 kB before, ")
     over = {".cache/", ".hidden.wav", "x.au", "deep/y.mp3", "link/"}
-    assert set(last.partition("; 5 passed over: ")[2].split(", ")) == {f"{tree}/{name}" for name in over}
+    assert set(last.partition("; 5 ignored: ")[2].split(", ")) == {f"{tree}/{name}" for name in over}
     assert idf("compress", "-qf", tree).err == ""
     (tree / "only").mkdir()
     (tree / "only" / "x.opus").write_bytes(b"?")
@@ -103,7 +103,7 @@ def test_several_files_do_not_go_into_one(idf: Idf, tree: Path, wav: Path, outpu
     (wav.parent / "there").write_text("a file")
     for sources in ([wav, tree / "a.wav"], [tree]):
         done = idf("compress", *sources, "-o", wav.parent / output)
-        assert (done.status, "names one file" in done.err) == (2, True)
+        assert (done.status, "is one file" in done.err) == (2, True)
     assert not (wav.parent / output).is_dir()
     assert idf("compress", tree, "-o", f"{wav.parent / 'folder.idf'}/").status == 0
     assert (wav.parent / "folder.idf" / "a.idf").exists()
@@ -133,7 +133,7 @@ def test_json_of_every_file(idf: Idf, tree: Path, wav: Path) -> None:
         **{"a.wav": "done", "b.BWF": "done"},
         **{"bad.wav": "failed", "c.wav": "skipped"},
     }
-    assert "no WAV, AIFF" in facts["bad.wav"]["error"]
+    assert "not a WAV, AIFF" in facts["bad.wav"]["error"]
     assert (facts["a.wav"]["bytes_before"], facts["a.wav"]["samples"]) == ((tree / "a.wav").stat().st_size, 3000)
     assert facts["a.wav"]["bytes_after"] == (tree / "a.idf").stat().st_size
     assert facts["a.wav"]["target"] == str(tree / "a.idf")

@@ -1,4 +1,4 @@
-"""``--block SECONDS``: how much damage costs, and what is refused."""
+"""``--block SECONDS``: the cost of damage, and invalid lengths."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_damage_costs_a_block_and_salvage_says_when(idf: Idf, four_seconds: Path
     packed.write_bytes(data)
     salvaged = idf("decompress", "--salvage", "-f", packed, "-o", back)
     assert salvaged.status == 1
-    assert "28000 of 32000 samples were salvaged; silent now: 8000 to 11999 (1.00 s to 1.50 s)" in salvaged.err
+    assert "28000 of 32000 samples were salvaged; now silent: 8000 to 11999 (1.00 s to 1.50 s)" in salvaged.err
     lost = slice(44 + 4 * 8000, 44 + 4 * 12_000)
     assert back.read_bytes() == wav[: lost.start] + bytes(16_000) + wav[lost.stop :]
 
@@ -48,8 +48,11 @@ def test_damage_costs_a_block_and_salvage_says_when(idf: Idf, four_seconds: Path
 @pytest.mark.parametrize(
     ("seconds", "message"),
     [
-        *((text, "take 0.1 or more") for text in ("0", "0.09", "-1", "nan", "inf", "1e999", "two", "")),
-        ("9", "no blocks of 9 s: at 8000 Hz those of this model have 0.1 s to 65536 samples; choose 0.1 to 8.19 s"),
+        *((text, "give 0.1 or more") for text in ("0", "0.09", "-1", "nan", "inf", "1e999", "two", "")),
+        (
+            "9",
+            "blocks of 9 s are not possible: at 8000 Hz this model has blocks of 0.1 s to 65536 samples; choose 0.1 to 8.19 s",
+        ),
     ],
 )
 def test_lengths_that_cannot_be_had(idf: Idf, four_seconds: Path, seconds: str, message: str) -> None:

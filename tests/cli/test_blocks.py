@@ -1,4 +1,4 @@
-"""``idf decompress --blocks``: what the first latent blocks tell, under a name of its own."""
+"""``idf decompress --blocks``: reconstruction from the first latent blocks, under a separate name."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_flac_becomes_wav(idf: Callable[..., object], tmp_path: Path) -> None:
     assert idf("decompress", "--blocks", 3, tmp_path / "a.idf").status == 0
     assert (tmp_path / "a.blocks3.wav").exists()
     refused = idf("decompress", "--blocks", 3, tmp_path / "a.idf", "-o", tmp_path / "b.flac")
-    assert (refused.status, "name a .wav file" in refused.err) == (1, True)
+    assert (refused.status, "give a .wav file" in refused.err) == (1, True)
 
 
 @pytest.mark.parametrize(("blocks", "status"), [("8", 1), ("0", 2), ("-3", 2), ("all", 2)])
@@ -64,7 +64,7 @@ def test_numbers_that_are_wrong_are_explained(
 ) -> None:
     result = idf("decompress", f"--blocks={blocks}", compressed)
     assert result.status == status
-    assert ("has 7 latent blocks, so 8 cannot be had; take 1 to 7" in result.err) == (status == 1)
+    assert ("has 7 latent blocks, not 8; choose 1 to 7" in result.err) == (status == 1)
     assert len(list(compressed.parent.glob("*.wav"))) == 1
 
 

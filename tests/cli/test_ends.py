@@ -1,4 +1,4 @@
-"""How the command ends, and targets that are no plain files. All of it in temporary folders."""
+"""How the command ends early, and targets that are not regular files. Everything is in temporary folders."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import pytest
 import soundfile
 
 from idf.cli.console import Report
-from idf.cli.ends import end_if_told
+from idf.cli.ends import end_if_signalled
 from tests.paths import ROOT
 
 Idf = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "idf"]
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, links and devices of POSIX")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals, links and devices")
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def environment(models: Path) -> dict[str, str]:
 
 @pytest.fixture
 def null(tmp_path: Path) -> Path:
-    """A null device of the test's own: never the system's, which a mistake would replace."""
+    """A private null device, never the system's, which a bug might replace."""
     path = tmp_path / "null"
     try:
         os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         path.write_bytes(b"x")
     except PermissionError:
-        pytest.skip("devices can be made and written by root only")
+        pytest.skip("only root can create and write devices")
     return path
 
 
@@ -51,7 +51,7 @@ def test_signals_leave_nothing_behind(
 ) -> None:
     noise = np.random.default_rng(0).integers(-300, 300, 3_000_000).astype(np.int16)
     soundfile.write(tmp_path / "long.wav", noise, 8000)
-    before = signal.signal(number, lambda *_: None)  # ignoring it would be inherited, as from nohup
+    before = signal.signal(number, lambda *_: None)  # an ignored signal would be inherited, as from nohup
     process = subprocess.Popen(
         [*COMMAND, "-m", "bands-small", str(tmp_path / "long.wav")], env=environment, stderr=subprocess.PIPE, text=True
     )
@@ -66,7 +66,7 @@ def test_signals_leave_nothing_behind(
 
 
 class Trap:
-    """Interrupts as it is destroyed: what is raised there is lost."""
+    """Sends an interrupt from its destructor, where exceptions are lost."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -104,7 +104,7 @@ def test_a_signal_that_is_lost_in_a_destructor_ends_the_command_all_the_same(
     signal.signal(signal.SIGINT, handlers[0])
     assert signal.getsignal(signal.SIGTERM) == handlers[1]
     monkeypatch.undo()
-    end_if_told()  # of the next command, none
+    end_if_signalled()  # the next command is not affected
 
 
 def test_nohup_is_obeyed(environment: dict[str, str], wav: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_fifo_gets_the_bytes_and_gives_them(idf: Idf, wav: Path, tmp_path: Pat
 def test_links_are_written_through(idf: Idf, wav: Path, tmp_path: Path) -> None:
     link, real = tmp_path / "link.idf", tmp_path / "else" / "real.idf"
     link.symlink_to(real)
-    refused = idf("compress", wav, "-o", link)  # leads nowhere, and is not replaced all the same
+    refused = idf("compress", wav, "-o", link)  # a dangling link is not replaced either
     assert (refused.status, "link.idf exists" in refused.err) == (1, True)
     assert not real.exists()
     assert idf("compress", "-f", wav, "-o", link).status == 0
@@ -206,10 +206,10 @@ def test_links_are_written_through(idf: Idf, wav: Path, tmp_path: Path) -> None:
     assert idf("verify", real).status == 0
     wav_link = tmp_path / "of wav.idf"
     wav_link.symlink_to(wav)
-    assert "the file to be read" in idf("compress", "-f", wav, "-o", wav_link).err
+    assert "the source file" in idf("compress", "-f", wav, "-o", wav_link).err
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="a small disk is mounted by root only")
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can mount a small disk")
 @pytest.mark.parametrize("command", ["decompress big.idf -o small/x.flac", "compress big.wav -o small/x.idf"])
 def test_a_full_disk_is_one_line(idf: Idf, environment: dict[str, str], tmp_path: Path, command: str) -> None:
     noise = np.random.default_rng(0).integers(-32768, 32768, 300_000).astype(np.int16)
@@ -218,7 +218,7 @@ def test_a_full_disk_is_one_line(idf: Idf, environment: dict[str, str], tmp_path
     small = tmp_path / "small"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)], capture_output=True).returncode:
-        pytest.skip("nothing can be mounted here")
+        pytest.skip("mounting is not possible here")
     try:
         done = subprocess.run(
             [*COMMAND, *command.split()], cwd=tmp_path, env=environment, capture_output=True, text=True

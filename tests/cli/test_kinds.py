@@ -1,4 +1,4 @@
-"""AIFF, CAF and W64 through the command: restored to the byte, or written of files of other kinds."""
+"""AIFF, CAF and W64 with the command: restored byte for byte, or written from files of other kinds."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_files_come_back_to_the_byte(idf: Idf, tmp_path: Path, name: str, jobs: 
     path.unlink()
     assert idf("verify", packed).out == f"{packed}: OK\n".encode()
     done = idf("decompress", "-j", jobs, packed)
-    assert (done.status, "no place" in done.err) == (0, False)
+    assert (done.status, "cannot hold" in done.err) == (0, False)
     assert path.read_bytes() == content + b"odd"
     kind = KINDS["aiff" if "AI" in name.upper() else path.suffix[1:].lower()]
     facts = json.loads(idf("info", "--json", packed).out)
     assert (facts["original"], facts["name"], facts["samples"]) == (kind.lower(), name, 2001)
-    assert f"{name} ({kind}, its own header kept)" in idf("info", packed).out.decode()
+    assert f"{name} ({kind}, header stored)" in idf("info", packed).out.decode()
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -75,7 +75,7 @@ def test_a_name_gets_a_file_of_its_kind(idf: Idf, tmp_path: Path, old: str, new:
     about = soundfile.info(str(target))
     assert (about.format, about.subtype, about.samplerate, about.frames) == (KINDS[new], subtype, 8000, 2001)
     np.testing.assert_array_equal(soundfile.read(target, dtype="int16")[0], SAMPLES)
-    assert ("no place for the FLAC file's metadata; restore it as .flac" in done.err) == (old == "flac")
+    assert ("cannot hold the FLAC file's metadata; restore it as .flac" in done.err) == (old == "flac")
 
 
 @pytest.mark.parametrize("bits", [8, 32, "float"])
@@ -93,7 +93,7 @@ def test_8_and_32_bits_and_floats(idf: Idf, tmp_path: Path, old: str, new: str, 
 
 
 def test_an_unknown_length_is_known_at_the_end(idf: Idf, tmp_path: Path) -> None:
-    """A WAV that was written to a pipe, as kinds of files that count their samples."""
+    """A WAV file written to a pipe, restored as kinds of files that state their length."""
     data = made(tmp_path / "x.wav")
     (tmp_path / "x.wav").write_bytes(data[:40] + b"\xff\xff\xff\xff" + data[44:])
     idf("-q", tmp_path / "x.wav")
@@ -107,7 +107,7 @@ def test_what_other_kinds_leave_out_is_said(idf: Idf, tmp_path: Path) -> None:
     idf("-q", tmp_path / "x.aiff")
     for name, kind in (("y.wav", "WAV"), ("y.flac", "FLAC"), ("y.caf", "CAF")):
         done = idf("decompress", tmp_path / "x.idf", "-o", tmp_path / name)
-        assert f"{kind} has no place for the AIFF file's own bytes (NAME, ANNO); restore it as .aiff" in done.err
+        assert f"{kind} cannot hold the AIFF file's other bytes (NAME, ANNO); restore it as .aiff" in done.err
     (tmp_path / "p.aiff").write_bytes(aiff(comm(), ssnd()))
     idf("-q", tmp_path / "p.aiff")
     assert idf("decompress", "-q", tmp_path / "p.idf", "-o", tmp_path / "p.wav").err == ""
@@ -138,6 +138,6 @@ def test_salvage_of_other_kinds_is_wav(idf: Idf, tmp_path: Path) -> None:
     made(tmp_path / "x.caf")
     idf("-q", tmp_path / "x.caf")
     done = idf("decompress", "--salvage", tmp_path / "x.idf")
-    assert (done.status, "salvaged as WAV, which has no place for the CAF file's" in done.err) == (0, True)
+    assert (done.status, "salvaged as WAV, without the CAF file's" in done.err) == (0, True)
     found, _ = soundfile.read(tmp_path / "x.wav", dtype="int16")
     np.testing.assert_array_equal(found, SAMPLES)

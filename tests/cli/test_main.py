@@ -43,7 +43,7 @@ def test_there_and_back(idf: Idf, wav: Path, tmp_path: Path) -> None:
     done = idf("compress", wav)
     assert (done.status, done.out) == (0, b"")
     heading, row = done.err.splitlines()
-    assert heading.split() == ["file", "sound", "compressed", "bits/sample", "ratio", "×", "real", "time"]
+    assert heading.split() == ["file", "audio", "compressed", "bits/sample", "ratio", "×", "real", "time"]
     assert str(wav).endswith(row.split()[0].lstrip("…"))
     assert wav.read_bytes() == original
     wav.unlink()
@@ -137,7 +137,7 @@ def test_one_bad_file_does_not_stop_the_others(idf: Idf, wav: Path, tmp_path: Pa
     (tmp_path / "bad.wav").write_text("this is no sound")
     done = idf("compress", tmp_path / "bad.wav", tmp_path / "missing.wav", wav)
     assert done.status == 1
-    assert "bad.wav: no WAV, AIFF, CAF, W64 or FLAC file" in done.err
+    assert "bad.wav: not a WAV, AIFF, CAF, W64 or FLAC file" in done.err
     assert "missing.wav: no such file" in done.err
     assert (tmp_path / "in.idf").exists()
 
@@ -153,17 +153,17 @@ def test_files_that_exist_are_not_replaced(idf: Idf, wav: Path, tmp_path: Path) 
     nameless = wav.rename(tmp_path / "recording")
     done = idf("compress", "-f", nameless, "-o", nameless)
     assert done.status == 1
-    assert "the file to be read" in done.err
+    assert "the source file" in done.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["compress", "-m", "unheard-of", "in.wav"], "there is no model unheard-of; .* take one of: default"),
-        (["compress", "."], "holds no .wav"),
-        (["verify", "."], "holds no .idf"),
+        (["compress", "."], "no .wav or"),
+        (["verify", "."], "no .idf files in"),
         (["compress", "in.wav", "in.wav", "-o", "-"], "cannot go to standard output"),
-        (["info", "-"], "name files"),
+        (["info", "-"], "give a file"),
         (["compress", "--jobs", "many", "in.wav"], "not a number"),
         (["explode"], "explode: no such file"),
         (["compress", "--frobnicate", "in.wav"], "unrecognized arguments: --frobnicate"),
@@ -181,13 +181,13 @@ def test_what_cannot_be_begun(
 def test_a_bar_is_shown_to_who_looks(idf: Idf, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(wav, tmp_path / "other.wav")
     monkeypatch.setattr(Report, "_is_watched", lambda self: not self.quiet)
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal then
+    monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich treat the stream as a terminal
     (tmp_path / "bad.wav").write_text("this is no sound")
     done = idf("compress", "-v", "-j", 2, tmp_path)
     assert done.status == 1
     assert "compressing" in done.err
     assert "100 %" in done.err
-    assert "bad.wav: no WAV, AIFF, CAF, W64 or FLAC file" in done.err
+    assert "bad.wav: not a WAV, AIFF, CAF, W64 or FLAC file" in done.err
     assert "other.wav: done in" in done.err
     assert "compressing" not in idf("compress", "-qf", wav).err
 
@@ -205,8 +205,8 @@ def test_info(idf: Idf, wav: Path, tmp_path: Path, models: Path) -> None:
     soundfile.write(tmp_path / "b.flac", np.arange(100, dtype=np.int16), 8000)
     idf(tmp_path / "b.flac")
     listed = idf("info", tmp_path / "in.idf", tmp_path / "b.idf").out
-    assert b"WAV, plain header" in listed
-    assert b"FLAC, its metadata kept" in listed
+    assert b"WAV, standard header" in listed
+    assert b"FLAC, metadata stored" in listed
     (models / "default.idfm").unlink()
     assert b"not installed" in idf("info", tmp_path / "in.idf").out
     (tmp_path / "bad.idf").write_text("no")
@@ -244,7 +244,7 @@ def test_salvage(idf: Idf, wav: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.wav").exists()
     done = idf("decompress", "--salvage", tmp_path / "in.idf", "-o", tmp_path / "out.wav")
     assert done.status == 1
-    assert "0 of 3000 samples were salvaged; silent now: 0 to 2999 (0.00 s to 0.38 s)" in done.err
+    assert "0 of 3000 samples were salvaged; now silent: 0 to 2999 (0.00 s to 0.38 s)" in done.err
     samples, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="int16")
     assert (len(samples), rate_hz, samples.any()) == (3000, 8000, False)
 
@@ -321,7 +321,7 @@ def test_a_killed_process_leaves_no_broken_output(models: Path, tmp_path: Path) 
         process.send_signal(number)
         status = process.wait()
         killed += status != 0
-        assert status in (0, -number, 128 + number)  # -SIGTERM: told to stop before or after its work
+        assert status in (0, -number, 128 + number)  # -SIGTERM: stopped before or after its work
         if target.exists():
             verified = subprocess.run([*COMMAND, "-q", "-t", str(target)], env={**os.environ, **ENVIRONMENT})
             assert verified.returncode == 0
@@ -335,13 +335,13 @@ def test_a_killed_process_leaves_no_broken_output(models: Path, tmp_path: Path) 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None:
-    """As a terminal does it: the signal goes to every process."""
+    """Send the signal to every process, as a terminal does."""
     folder = tmp_path / "long"
     folder.mkdir()
     for name in "abc":
         noise = np.random.default_rng(0).integers(-300, 300, 10_000_000).astype(np.int16)
         soundfile.write(folder / f"{name}.wav", noise, 8000)
-    # A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited.
+    # a shell starts background processes with Ctrl-C ignored, which is inherited
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*COMMAND, "-j", "2", "-m", "bands-small", str(folder)],
@@ -351,7 +351,7 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
         start_new_session=True,
     )
     signal.signal(signal.SIGINT, before)
-    while not any(path.stat().st_size > 100_000 for path in folder.glob(".*.part")):  # workers are at work
+    while not any(path.stat().st_size > 100_000 for path in folder.glob(".*.part")):  # workers are busy
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
@@ -364,7 +364,7 @@ def test_ctrl_c_ends_all_processes_at_once(models: Path, tmp_path: Path) -> None
         except ProcessLookupError:
             return
         time.sleep(0.05)
-    raise AssertionError("a worker process is left")
+    raise AssertionError("a worker process is still running")
 
 
 def test_workers_start_before_the_command_is_ready_for_them(
@@ -384,7 +384,7 @@ def test_workers_start_before_the_command_is_ready_for_them(
     assert idf("verify", wav.with_suffix(".idf"), tmp_path / "missing.idf", "-j", "4").status == 1
     assert idf("decompress", "--salvage", wav.with_suffix(".idf"), "-o", tmp_path / "new.wav", "-j", "4").status == 0
     assert idf("compress", tmp_path, "-o", tmp_path / "new", "-j", "3", "-m", "nowhere").status == 2
-    assert counts == [1, 0, 2, 0, 3]  # no more than there are files to work on, of which a folder may have many
+    assert counts == [1, 0, 2, 0, 3]  # at most one per file, but a folder may have many
     assert not any(worker.is_alive for worker in started)
 
 

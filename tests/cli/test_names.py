@@ -1,4 +1,4 @@
-"""What a file is called when it comes back, what is written under a name, and what is said of what is not kept."""
+"""Names of restored files, the format that a name selects, and reports of what is not restored."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ def test_info_has_the_whole_digest(idf: Idf, wav: Path) -> None:
 def test_wav_is_never_written_under_other_names(idf: Idf, wav: Path, suffix: str, option: list[str]) -> None:
     idf("-q", wav)
     done = idf("decompress", *option, wav.with_suffix(".idf"), "-o", wav.with_name(f"y{suffix}"))
-    assert (done.status, "name a .wav" in done.err) == (1, True)
+    assert (done.status, "give a .wav" in done.err) == (1, True)
     assert not wav.with_name(f"y{suffix}").exists()
 
 
 @pytest.mark.parametrize(
     ("suffix", "message"),
     [
-        (".idf", ".idf files are not what is written here"),
-        (".mp3", "name a file with one of the endings .wav, .flac, .aiff, .caf, .w64"),
-        (".aifc", "name a .aiff file"),
+        (".idf", "cannot write .idf files"),
+        (".mp3", "give a file with one of the suffixes .wav, .flac, .aiff, .caf, .w64"),
+        (".aifc", "give a .aiff file"),
     ],
 )
 def test_what_is_not_written_is_refused(idf: Idf, wav: Path, suffix: str, message: str) -> None:
@@ -80,7 +80,7 @@ def test_compressed_files_are_not_called_what_sound_is_called(idf: Idf, wav: Pat
     for source, data in ((wav, b""), ("-", wav.read_bytes())):
         done = idf("compress", source, "-o", wav.with_name(name), stdin=data)
         assert (done.status, len(done.err.splitlines())) == (2, 1)
-        assert f"{name} is a name for sound, not for a compressed file; name a .idf file" in done.err
+        assert "is a suffix of audio files; give a .idf file" in done.err
         assert not wav.with_name(name).exists()
 
 
@@ -89,13 +89,13 @@ def test_flac_comes_back_to_the_byte_and_says_what_wav_leaves_out(idf: Idf, tmp_
     path.write_bytes(with_blocks(encoded(two(9000)), TAGS, (3, struct.pack(">QQH", 0, 0, 4096))))
     content = path.read_bytes()
     packed = idf("compress", path)
-    assert "come back" not in packed.err
+    assert "another encoder" not in packed.err
     path.unlink()
     assert idf("decompress", tmp_path / "a.idf").status == 0
     assert path.read_bytes() == content
     done = idf("decompress", tmp_path / "a.idf", "-o", tmp_path / "a.wav")
-    assert (done.status, "WAV has no place for the FLAC file's metadata" in done.err) == (0, True)
-    assert b"FLAC, its metadata kept" in idf("info", tmp_path / "a.idf").out
+    assert (done.status, "WAV cannot hold the FLAC file's metadata" in done.err) == (0, True)
+    assert b"FLAC, metadata stored" in idf("info", tmp_path / "a.idf").out
 
 
 def test_what_flac_leaves_out_of_wav_is_said(idf: Idf, wav: Path) -> None:
@@ -105,7 +105,7 @@ def test_what_flac_leaves_out_of_wav_is_said(idf: Idf, wav: Path) -> None:
     idf("-q", wav)
     done = idf("decompress", wav.with_suffix(".idf"), "-o", wav.with_name("b.flac"))
     assert done.status == 0
-    assert "FLAC has no place for the WAV file's own bytes (bext, iXML); restore it as .wav" in done.err
+    assert "FLAC cannot hold the WAV file's other bytes (bext, iXML); restore it as .wav" in done.err
     assert idf("-dq", wav.with_suffix(".idf"), "-o", wav.with_name("c.flac")).err == ""
 
 

@@ -1,4 +1,4 @@
-"""First use: what is missing is compiled before it is needed, and one line says so."""
+"""First use: missing loops are compiled before they are needed, and one line says so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from idf.errors import FormatError
 
 
 class Codec:
-    """Compiled when it was first used outside of a look."""
+    """A codec that counts as compiled once it is used outside a check."""
 
     def __init__(self, fingerprint: bytes) -> None:
         self.fingerprint, self.chunk_samples, self.joins_channels = fingerprint, 1 << 19, True
@@ -27,7 +27,7 @@ class Codec:
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
         self._run("decode")
-        raise FormatError("no message of mine")
+        raise FormatError("not a message of this codec")
 
     def _run(self, way: str) -> None:
         from idf.compiled.functions import _only_kept
@@ -72,7 +72,7 @@ def test_warm_up_of_models_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     codec = Codec(b"three")
     monkeypatch.setattr(ready.registry, "load_model", lambda path: codec)
     assert main(["warm-up", "fast"]) == 0
-    assert capsys.readouterr().out.startswith("fast: compiled\nkept in ")
+    assert capsys.readouterr().out.startswith("fast: compiled\nstored in ")
     assert sorted(codec.compiled) == ["decode", "encode"]
     assert main(["warm-up", "fast"]) == 0
     assert capsys.readouterr().out.startswith("fast: ready\n")

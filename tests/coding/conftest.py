@@ -1,4 +1,4 @@
-"""Mixtures that the coding tests share."""
+"""Mixtures shared by the coding tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _typical(rng: np.random.Generator, symbols: int, components: int) -> Integer
 
 
 def _extreme(rng: np.random.Generator, symbols: int, components: int) -> IntegerMixture:
-    """Everything at, beyond and far beyond the edges of its range."""
+    """Return parameters at, beyond and far beyond the limits of their ranges."""
     shape = (symbols, components)
     edges = np.array([INT32.min, INT32.max, -(2**24), 2**24, -(2**23), 2**23 - 256, 0, 127, 128, -128])
     return IntegerMixture(
@@ -35,13 +35,13 @@ def _extreme(rng: np.random.Generator, symbols: int, components: int) -> Integer
 
 @pytest.fixture
 def mixtures() -> dict[str, Callable[[np.random.Generator, int, int], IntegerMixture]]:
-    """By name, functions (rng, symbols, components) -> mixture."""
+    """Functions (rng, symbols, components) -> mixture, by name."""
     return {"typical": _typical, "extreme": _extreme}
 
 
 @pytest.fixture
 def draw() -> Callable[[np.random.Generator, IntegerMixture], np.ndarray]:
-    """Symbols distributed as the real-valued mixture says (a Gumbel draw of the component, then a logistic)."""
+    """Draw symbols from the real-valued mixture (the component by a Gumbel draw, then a logistic)."""
 
     def sample(rng: np.random.Generator, mixture: IntegerMixture) -> np.ndarray:
         component = np.argmax(mixture.logits / 64 + rng.gumbel(size=mixture.logits.shape), axis=1)

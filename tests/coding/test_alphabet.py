@@ -72,14 +72,14 @@ def test_every_target_is_found_whatever_occurs(
 
 
 def test_a_value_takes_what_its_neighbours_would_have_taken() -> None:
-    """A lone value between two far ones has the mass of all that is nearer to it."""
+    """A lone value between two distant ones gets the mass of everything nearer to it."""
     rows = [np.array([[number]], np.int32) for number in (0, 37 * 256, 150)]
     steps = cumulative(IntegerMixture(*rows), 0)
     tables, alphabet = coding_tables(), Alphabet(np.array([-1000, 30, 90], np.int32))
     weight, offset, inverse = (np.zeros(1, np.int64) for _ in range(3))
     kernels.prepare(0, *rows, tables.exp, tables.inverse, weight, offset, inverse)
     share = [kernels.cumulative(i, PRECISION, tables.sigma, weight, offset, inverse, 3, alphabet.edges) for i in (1, 2)]
-    # the steps lie half a value below
+    # steps are half a value below
     at_60 = (steps[60 + HALF] + steps[61 + HALF]) / 2
     expected = (at_60 - steps[-485 + HALF]) / 2**PRECISION
     assert (share[1] - share[0]) / 2**PRECISION == pytest.approx(expected, abs=1e-3)

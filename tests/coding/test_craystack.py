@@ -1,4 +1,4 @@
-"""Against craystack itself, where it is installed."""
+"""Comparison with craystack itself, if it is installed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_without_craystack_the_message_says_how_to_get_it(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("lanes", [1, 4, 50, 301])
 @pytest.mark.parametrize("kind", ["typical", "extreme"])
 def test_same_messages_in_both_directions(mixtures: Mixtures, draw: Draw, kind: str, lanes: int) -> None:
-    """300 and then 77 symbols: the last group of a push is partial in most of these."""
+    """Push 300 and then 77 symbols, so that the last group of a push is usually partial."""
     rng = np.random.default_rng(lanes)
     parts = []
     ours, theirs = new_message("rans", lanes), new_message("craystack", lanes)
@@ -63,7 +63,7 @@ def test_a_cut_message_is_an_error(mixtures: Mixtures, draw: Draw) -> None:
     with pytest.raises(FormatError, match="ends before"):
         cut.pop(mixture)
     assert cut.to_bytes() == data[:-4]
-    with pytest.raises(FormatError, match="goes on"):
+    with pytest.raises(FormatError, match="continues after its last symbol"):
         read_message("craystack", data).finish()
-    with pytest.raises(FormatError, match="cut off"):
+    with pytest.raises(FormatError, match="truncated"):
         read_message("craystack", data[:-3])

@@ -55,7 +55,7 @@ def test_patterns_take_few_bytes() -> None:
 def test_an_alphabet_is_chosen_where_it_saves_more_than_it_takes() -> None:
     rng = np.random.default_rng(0)
     smooth = np.rint(rng.normal(scale=900, size=40_000)).clip(-32768, 32767).astype(np.int32)
-    assert choose(smooth) is full()  # rare values at both ends, which would only cost
+    assert choose(smooth) is full()  # rare values at both ends, which would only add cost
     values = mu_law().values
     telephone = values[np.searchsorted((values[1:] + values[:-1]) / 2, smooth)]
     assert np.array_equal(choose(telephone).values, np.unique(telephone))

@@ -42,7 +42,7 @@ int32s = st.integers(-(2**31), 2**31 - 1)
 
 @st.composite
 def blocks(draw: st.DrawFn) -> tuple[np.ndarray, IntegerMixture]:
-    """Symbols and mixtures of any kind whatever, the legal ranges and their edges favoured."""
+    """Draw arbitrary symbols and mixtures, favouring the allowed ranges and their limits."""
     shape = (draw(st.integers(0, 12)), draw(st.integers(1, 4)))
     parts = [
         draw(
@@ -88,7 +88,7 @@ def test_long_messages_come_back(mixtures: Mixtures, draw: Draw, kind: str, lane
 
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_pop_is_what_the_format_says(mixtures: Mixtures, draw: Draw, lanes: int) -> None:
-    """docs/format.md, in Python's unbounded integers."""
+    """Decode as docs/format.md says, in Python's unbounded integers."""
     rng = np.random.default_rng(11)
     mixture = mixtures["typical"](rng, 400, 3)
     symbols = draw(rng, mixture)
@@ -131,7 +131,7 @@ def test_size_is_what_the_mixture_promises(mixtures: Mixtures, draw: Draw, compo
 
 
 def test_the_likeliest_symbol_is_nearly_free() -> None:
-    """Digital silence under a needle: what remains is the floor of one unit for each of 2^16 symbols."""
+    """Digital silence under a narrow peak takes only the cost of the minimum frequency of 2^16 symbols."""
     rows = np.zeros((100_000, 1), np.int32)
     message = Message()
     message.push(np.zeros(100_000, np.int32), IntegerMixture(rows, rows, rows - 192))
@@ -142,7 +142,7 @@ def test_memory_follows_the_symbols_not_the_alphabet(mixtures: Mixtures) -> None
     rng = np.random.default_rng(8)
     mixture = mixtures["typical"](rng, 1000, 10)
     symbols = rng.integers(-1000, 1000, 1000).astype(np.int32)
-    Message().push(symbols, mixture)  # compiled and tables built
+    Message().push(symbols, mixture)  # compile loops and build tables first
     tracemalloc.start()
     message = Message()
     message.push(symbols, mixture)
@@ -153,7 +153,7 @@ def test_memory_follows_the_symbols_not_the_alphabet(mixtures: Mixtures) -> None
 
 
 def test_frozen_message() -> None:
-    """These bytes are in people's files: they never change."""
+    """These bytes must never change, since users have files with them."""
     scope: dict[str, str] = {}
     exec(MAKE_FROZEN, scope)
     assert scope["digest"] == FROZEN_MESSAGE
@@ -171,7 +171,7 @@ def test_a_cut_message_is_an_error_and_leaves_it_as_it_was(mixtures: Mixtures, d
     data = message.to_bytes()
     for size in range(len(data)):
         if size % 4 or size < 8:
-            with pytest.raises(FormatError, match="cut off"):
+            with pytest.raises(FormatError, match="truncated"):
                 Message.from_bytes(data[:size])
             continue
         cut = Message.from_bytes(data[:size])
@@ -185,7 +185,7 @@ def test_left_over_symbols_are_an_error(mixtures: Mixtures, draw: Draw) -> None:
     mixture = mixtures["typical"](rng, 30, 2)
     message = Message()
     message.push(draw(rng, mixture), mixture)
-    with pytest.raises(FormatError, match="goes on"):
+    with pytest.raises(FormatError, match="continues after its last symbol"):
         message.finish()
 
 

@@ -18,7 +18,7 @@ def row(logits: list[int], means: list[int], scales: list[int]) -> IntegerMixtur
 
 
 def specified_cumulative(mixture: IntegerMixture, index: int, k: int, precision: int) -> int:
-    """C(k) as docs/format.md has it, in Python's unbounded integers."""
+    """Compute C(k) as docs/format.md says, in Python's unbounded integers."""
     tables = coding_tables()
     if k in (0, 2**16):
         return 2**precision * (k // 2**16)
@@ -89,7 +89,7 @@ def test_frequencies_follow_the_logistic() -> None:
 
 
 def test_components_weigh_by_their_logits() -> None:
-    """Two needles far apart: 64 units of logit are one nat."""
+    """Two distant narrow peaks show that 64 units of logit are one nat."""
     mixture = row([64, 0], [-1000 * 256, 1000 * 256], [-192, -192])
     _, freqs = intervals(
         np.array([-1000, 1000], np.int32), IntegerMixture(*(np.repeat(x, 2, 0) for x in vars(mixture).values()))
@@ -117,7 +117,7 @@ def test_the_integer_cdf_costs_almost_nothing(mixtures: Mixtures, draw: Draw, co
 
 
 def test_ideal_bits_agree_with_exact_fractions() -> None:
-    """Against sigma's own definition, where that still has digits; and the tails close the sum to one."""
+    """Compare with the definition of sigma where floats still resolve it; the tails complete the sum to one."""
     mixture = row([0, 32], [100 * 256 + 64, -300 * 256], [96, 288])
     everything = IntegerMixture(*(np.repeat(x, 65536, 0) for x in vars(mixture).values()))
     bits = ideal_bits(np.arange(-32768, 32768, dtype=np.int32), everything)
@@ -143,7 +143,7 @@ def test_ideal_bits_stay_finite_far_out() -> None:
     [
         (np.zeros((2, 1), np.int64), np.zeros((2, 1), np.int32), "logits must be int32"),
         (np.zeros((2, 0), np.int32), np.zeros((2, 0), np.int32), "M > 0"),
-        (np.zeros((2, 1), np.int32), np.zeros((3, 1), np.int32), r"means is \(3, 1\)"),
+        (np.zeros((2, 1), np.int32), np.zeros((3, 1), np.int32), r"means has shape \(3, 1\)"),
     ],
 )
 def test_malformed_mixtures_are_refused(logits: np.ndarray, means: np.ndarray, message: str) -> None:
@@ -153,7 +153,7 @@ def test_malformed_mixtures_are_refused(logits: np.ndarray, means: np.ndarray, m
 
 def test_symbols_that_do_not_fit_are_refused() -> None:
     mixture = row([0], [0], [0])
-    with pytest.raises(ValueError, match="outside 16 bits"):
+    with pytest.raises(ValueError, match="exceeds 16 bits"):
         intervals(np.array([32768], np.int32), mixture)
     with pytest.raises(ValueError, match="the mixture has 1"):
         intervals(np.array([0, 0], np.int32), mixture)

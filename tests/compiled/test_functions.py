@@ -1,4 +1,4 @@
-"""Loops give what their Python says, whatever they are given, compiled now or loaded again."""
+"""Compiled loops agree with their Python code for all arguments, freshly compiled or loaded."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ print(message.to_bytes().hex(), "numba" in sys.modules)
     assert first[1] == "True"
     assert run() == [first[0], "False"]
     (kept,) = (tmp_path / "cache").iterdir()
-    # compiled anew, with the same bytes: damaged, for other processors, and where nothing can be kept
+    # compiled again, with the same bytes: if damaged, for other processors, and without a writable folder
     kept.write_bytes(kept.read_bytes()[:-1])
     assert run() == first
     assert run() == [first[0], "False"]

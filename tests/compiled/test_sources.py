@@ -1,4 +1,4 @@
-"""The files that a loop's key covers are those that its module imports, as Python's own grammar sees them."""
+"""A loop's key covers the files that its module imports according to Python's own parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machine code is found only where all that it was made of is the same."""
+"""Machine code is found only if everything that it depends on is the same."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def forget() -> None:
 
 @pytest.fixture
 def key() -> Iterator[Callable[..., str]]:
-    """The digest of a loop's key as a new process would see it."""
+    """Return the digest of a loop's key as a new process computes it."""
 
     def find(signature: tuple[Any, ...] = (int,)) -> str:
         forget()
@@ -84,7 +84,7 @@ def test_a_change_in_any_source_changes_the_key(
         with (tmp_path / name).open("a") as file:
             file.write("# changed\n")
         assert (before := first) != (first := key()), (name, before)
-    for name in ("pack/other.py", "numpy/__init__.py"):  # another package counts by its version
+    for name in ("pack/other.py", "numpy/__init__.py"):  # other packages are covered by their versions
         (tmp_path / name).write_text("X = 3\n")
     assert key() == first
 
@@ -116,7 +116,7 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     assert kept_in() is None
     keep(known, b"machine code")
     assert kept(known) is None
-    # without a name: beside the package, and where that cannot be written, the user's
+    # without IDF_CACHE: next to the package or, if that is not writable, in the user's folder
     monkeypatch.delenv("IDF_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home"))

@@ -1,4 +1,4 @@
-"""What vector code of all loops shares; its instructions are tested where loops use them."""
+"""The parts that the vector code of all loops shares. Its instructions are tested where loops use them."""
 
 from __future__ import annotations
 

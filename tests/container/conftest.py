@@ -1,4 +1,4 @@
-"""Codecs and samples that the tests of the compressed file share."""
+"""Codecs and samples shared by the tests of the compressed file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def codec() -> StaticCodec:
     return StaticCodec()
 
 
-@pytest.fixture(scope="session")  # hypothesis wants what its examples share to be shared openly
+@pytest.fixture(scope="session")  # hypothesis requires fixtures that examples share to have session scope
 def make_codec() -> Callable[..., StaticCodec]:
     return StaticCodec
 
 
 @pytest.fixture
 def speechlike() -> Callable[[int], np.ndarray]:
-    """int32 (n,) samples that the static codec compresses."""
+    """Samples that the static codec compresses well, int32 (n,)."""
 
     def make(samples: int, seed: int = 0) -> np.ndarray:
         rng = np.random.default_rng(seed)

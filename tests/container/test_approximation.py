@@ -1,4 +1,4 @@
-"""Recordings of any kind from their first latent blocks: what the file adds around a model's approximation."""
+"""Reconstructing recordings of any format from their first latent blocks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tiny() -> WindowCodec:
 
 
 def kinds() -> dict[str, tuple[np.ndarray, int]]:
-    """By name, samples (n, channels) and bits."""
+    """Return samples (n, channels) and bits by name."""
     left, rng = speech(1000), np.random.default_rng(3)
     near = np.stack([left + speech(1000, seed=1) // 16, left], axis=1)
     return {
@@ -69,7 +69,7 @@ def test_every_kind_gets_better_until_it_is_exact(tiny: WindowCodec, kind: str) 
 def test_low_bits_belong_to_the_last_block(tiny: WindowCodec) -> None:
     rng = np.random.default_rng(5)
     high, low = speech(640)[:, None], rng.integers(0, 256, (640, 1))
-    high[0] = 30_000  # else all would fit into fewer bits
+    high[0] = 30_000  # otherwise all would fit in fewer bits
     _, narrow = approximate_samples(tiny, high, 16, 1)
     known, wide = approximate_samples(tiny, (high << 8 | low).astype(np.int32), 24, 6)
     assert wide[-1] - narrow[-1] == pytest.approx(8 * 640)
@@ -78,7 +78,7 @@ def test_low_bits_belong_to_the_last_block(tiny: WindowCodec) -> None:
 
 
 def test_pairs_are_clipped_where_wrapping_would_click() -> None:
-    """A side that is a little too large at full scale."""
+    """A side channel that is slightly too large at full scale must be clipped."""
     mid, side = np.array([32_000]), np.array([3_000])
     for step in (stereo.Step(stereo.MID_SIDE), stereo.Step(stereo.SECOND_FROM_FIRST, 16)):
         assert min(stereo.inverse(mid, side, step)) < 0
@@ -114,7 +114,7 @@ def test_a_file_of_several_blocks_becomes_a_wav_file(tiny: WindowCodec, audio_fo
     assert (rate_hz, heard.shape) == (audio_format.rate_hz, samples.shape)
     heard = heard.astype(np.int64) >> (32 - audio_format.sample_bits)
     assert snr_db(samples, heard) > 1
-    # each block by itself, so that jobs change nothing
+    # blocks are independent, so jobs change nothing
     first, _ = approximate_samples(tiny, samples[: tiny.chunk_samples], audio_format.sample_bits, 5)
     assert np.array_equal(heard[: tiny.chunk_samples], first)
     again = io.BytesIO()
@@ -140,7 +140,7 @@ def test_a_file_that_does_not_decode_exactly_is_an_error(tiny: WindowCodec) -> N
 def test_codecs_that_have_no_blocks_or_not_so_many(tiny: WindowCodec, codec: object) -> None:
     assert partial_codec(tiny, BLOCKS) is tiny
     for wrong in (0, -1, BLOCKS + 1):
-        with pytest.raises(DataError, match=f"has 7 latent blocks, so {wrong} cannot be had; take 1 to 7"):
+        with pytest.raises(DataError, match=f"has 7 latent blocks, not {wrong}; choose 1 to 7"):
             partial_codec(tiny, wrong)
-    with pytest.raises(RunError, match="no latent blocks; take a window flow"):
+    with pytest.raises(RunError, match="no latent blocks; use a window flow"):
         partial_codec(codec, 1)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Whole clips through the container: every kind of signal, exactly, and what it costs."""
+"""Clips in memory: exact round trips of all kinds of signals, and file sizes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_any_signal_is_exact_and_never_costs_much(make_codec: Any, name: str, bi
     data = compress_array(codec, samples, audio_format)
     np.testing.assert_array_equal(decompress_array(codec, data)[0], samples)
     raw = samples.size * bits // 8
-    assert len(data) <= raw + 100  # promised are 0.1 % and 256 bytes
+    assert len(data) <= raw + 100  # the promise is 0.1 % plus 256 bytes
     if name in ("silence", "constant"):
         assert 8 * (len(data) - DIGEST_BYTES) / samples.size < 0.01
     if name == "±1 noise" and bits == 16:
@@ -122,13 +122,13 @@ def test_another_model_is_refused(codec: Any, make_codec: Any, speechlike: Speec
     for read in (lambda: decompress_array(other, data), lambda: RangeReader(other, io.BytesIO(data))):
         with pytest.raises(FormatError, match=f"{codec.fingerprint[:8].hex()},.*{other.fingerprint[:8].hex()};"):
             read()
-    with pytest.raises(FormatError, match="longer than its model's"):
+    with pytest.raises(FormatError, match="longer than its model allows"):
         decompress_array(make_codec(chunk_samples=999), data)
 
 
 @dataclass(frozen=True)
 class Misbehaving:
-    """A codec under the right fingerprint that decodes to something else."""
+    """A codec with the right fingerprint that decodes to something else."""
 
     good: Any
     result: np.ndarray
@@ -151,11 +151,11 @@ class Misbehaving:
     ("result", "message"),
     [
         (np.zeros((100, 1), np.int32), "digest differs"),
-        (np.zeros((99, 1), np.int32), "no 16-bit audio"),
-        (np.zeros((100, 2), np.int32), "no 16-bit audio"),
-        (np.zeros(100, np.int32), "no 16-bit audio"),
-        (np.full((100, 1), 32768, np.int32), "no 16-bit audio"),
-        (np.zeros((100, 1)), "no 16-bit audio"),
+        (np.zeros((99, 1), np.int32), "not decode to 16-bit audio"),
+        (np.zeros((100, 2), np.int32), "not decode to 16-bit audio"),
+        (np.zeros(100, np.int32), "not decode to 16-bit audio"),
+        (np.full((100, 1), 32768, np.int32), "not decode to 16-bit audio"),
+        (np.zeros((100, 1)), "not decode to 16-bit audio"),
     ],
 )
 def test_wrong_audio_is_never_returned(codec: Any, speechlike: Speech, result: np.ndarray, message: str) -> None:
@@ -170,7 +170,7 @@ def test_wrong_audio_is_never_returned(codec: Any, speechlike: Speech, result: n
         (np.zeros((5, 2), np.int32), 8000, 10, r"\(time, 1\), not int32 \(5, 2\)"),
         (np.zeros(5, np.int32), 8000, 10, r"\(time, 1\), not int32 \(5,\)"),
         (np.zeros((5, 1)), 8000, 10, "integers"),
-        (np.full((5, 1), 32768), 8000, 10, "16 bits"),
+        (np.full((5, 1), 32768), 8000, 10, "16-bit integers"),
         (np.zeros((5, 1), np.int32), 0, 10, "rate_hz"),
         (np.zeros((5, 1), np.int32), 2**32, 10, "rate_hz"),
         (np.zeros((5, 1), np.int32), 8000, 0, "chunk_samples"),

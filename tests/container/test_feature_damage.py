@@ -1,4 +1,4 @@
-"""Damage to files of every feature: edits, cuts and reorderings are errors, and never other audio."""
+"""Damage to files with every feature: edits, cuts and reorderings raise errors and never yield other audio."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from idf.errors import DataError, FormatError
 from tests.signals import speech
 
 EDITS = int(os.environ.get("IDF_TEST_EDITS", "1000"))
-"""Of each kind. 10,000 take several minutes and were without a finding when the format was frozen."""
+"""Random edits per kind. 10,000 take several minutes and found nothing when the format was frozen."""
 SAMPLES = np.stack([speech(300), speech(300, seed=1)], axis=1)
 
 
@@ -124,7 +124,7 @@ SOURCES = {
 
 @pytest.mark.parametrize("kind", SOURCES)
 def test_damaged_sources_come_back_or_are_refused(make_codec: Any, kind: str) -> None:
-    """Files of sound edited, cut and reordered, mostly before their first sample, where readers look."""
+    """Edit, cut and reorder audio files, mostly before their first sample, where readers parse."""
     codec, whole = make_codec(chunk_samples=100), SOURCES[kind]()
     rng = np.random.default_rng(1)
     taken = 0

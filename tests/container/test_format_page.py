@@ -1,4 +1,4 @@
-"""docs/format.md followed by hand, without our modules: what it says is what is in the files."""
+"""An independent reader that follows docs/format.md without our modules: files are as the page says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = sorted(path.stem for path in FROZEN.glob("*.idf"))
 
 
 class File:
-    """Takes a file apart as the page says; asserts what it says must hold."""
+    """A file parsed as the page says. Asserts what it says must hold."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.place = data, 0
@@ -111,7 +111,7 @@ def test_every_file_is_as_the_page_says(name: str) -> None:
 
 
 def test_a_file_is_decoded_by_the_page_alone() -> None:
-    """One that needs no model: noise, stored as it is."""
+    """The file needs no model: it holds noise, stored as PCM."""
     file = File((FROZEN / "three-24.idf").read_bytes())
     assert {payload[0] for _, payload in file.blocks[1]} == {0}
     pcm = b"".join(payload[1:] for _, payload in file.blocks[1])

@@ -1,4 +1,4 @@
-"""The frame of a file, and what damaged and hostile files do: an error, always, and nothing else."""
+"""The frame of a file. Damaged and hostile files always raise the documented error, and nothing else."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def header_of(data: bytes) -> Header:
 
 
 def block(header: Header, kind: int, number: int, samples: int | None, payload: bytes, length: int = -1) -> bytes:
-    """A block with a right CRC: whoever wrote it meant it."""
+    """Return a block with a correct CRC, as a hostile writer would make it."""
     numbers = [number << 2 | kind, *([] if samples is None else [samples]), len(payload) if length < 0 else length]
     head = SYNC + b"".join(map(varint.pack, numbers))
     return head + zlib.crc32(payload, zlib.crc32(head, header.seed)).to_bytes(4, "little") + payload
 
 
 def end(header: Header, samples: int | None, sizes: list[int], size: int | None = None) -> bytes:
-    """One that says that there is a head block, as :data:`HEADER` does."""
+    """Return an end that states one head block, as :data:`HEADER` announces."""
     numbers = [*([] if samples is None else [samples]), 1, 0, *sizes]
     body = (b"B" if samples is None else b"C") + b"".join(map(varint.pack, numbers)) + bytes(32)
     body += zlib.crc32(body, header.seed).to_bytes(4, "little")
@@ -147,7 +147,7 @@ def test_few_blocks(blocks: list[Block]) -> None:
 
 
 def test_what_the_frame_takes() -> None:
-    """Of a clip of speech in one block, then in more."""
+    """The overhead of a speech clip in one block, then in several blocks."""
     header = replace(HEADER, has_head=False, rate_hz=22050, chunk_samples=65536, samples=40000)
     payload = bytes(50000)
     assert len(write(header, [Block(AUDIO, 0, 40000, payload)])) - len(payload) == 77
@@ -178,7 +178,7 @@ def test_every_changed_byte_is_noticed() -> None:
 @settings(deadline=None, max_examples=500)
 @given(st.data())
 def test_edits_of_any_kind_are_noticed(data: st.DataObject) -> None:
-    """Splice, delete, insert, repeat: the result is refused unless it is the file itself."""
+    """Spliced, deleted, inserted and repeated bytes are refused, unless the file is unchanged."""
     whole = write()
     a, b = sorted((data.draw(st.integers(0, len(whole))), data.draw(st.integers(0, len(whole)))))
     middle = data.draw(st.one_of(st.binary(max_size=20), st.just(whole[a:b] * 2), st.just(whole[b : 2 * b - a])))
@@ -191,11 +191,11 @@ def test_edits_of_any_kind_are_noticed(data: st.DataObject) -> None:
         blocks = read_by_index(edited)
     except FormatError:
         return
-    assert blocks == BLOCKS[1:4]  # only what lies around the audio was changed
+    assert blocks == BLOCKS[1:4]  # only bytes around the audio were changed
 
 
 def test_blocks_around_the_samples_that_are_cut_out_exactly_are_missed() -> None:
-    """The last of several head blocks, a tail block, all tail blocks: what is left is in order but for the end."""
+    """Removing the last head block or tail blocks leaves a valid order that contradicts only the end."""
     long = bytes(2**20) + b"more"
     blocks = [Block(HEAD, 0, 0, long), *BLOCKS[1:4], Block(TAIL, 0, 0, long)]
     whole = write(blocks=blocks)
@@ -279,7 +279,7 @@ def test_foreign_files_and_versions() -> None:
     with pytest.raises(ValueError, match="8 bytes"):
         replace(HEADER, fingerprint=b"short")
     for name in (b"a/b", b"a\0", b"..", b"x" * 256):
-        with pytest.raises(ValueError, match="no name of a file"):
+        with pytest.raises(ValueError, match="not a file name"):
             replace(HEADER, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Files written once by version 1 of the format: they must decode, to the byte, for ever."""
+"""Files written by version 1 of the format, which must decode exactly for ever."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_frozen_files_decode(tiny: WindowCodec, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"empty", "column", "flac"}))
 def test_the_same_files_are_written_today(tiny: WindowCodec, name: str) -> None:
-    """Not promised for ever (a writer may find shorter codes), but on every machine alike."""
+    """Encoding may change (a later version may find shorter codes), but must be the same on every machine."""
     out = io.BytesIO()
     with open(FROZEN / f"{name}.idf", "rb") as file:
         kept = Decoder(file).header.name

@@ -1,4 +1,4 @@
-"""A file of each shipped model, written once: whoever has such files can read them with every later version."""
+"""A frozen file of each shipped model, which every later version must be able to read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FROZEN_SHIPPED = FROZEN / "shipped"
 DIGESTS: dict[str, dict[str, str]] = json.loads((FROZEN_SHIPPED / "digests.json").read_text())
 NAMES = sorted(DIGESTS)
 FINE = "-24"
-"""Ends the names of files of 24 bits, of models that code low bits too."""
+"""Suffix of the names of 24-bit files, for models that code low bits too."""
 
 
 def model_of(name: str) -> ChunkCodec:
@@ -54,7 +54,7 @@ def test_frozen_files_decode(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_files_are_written_today(name: str) -> None:
-    """Not promised for ever, but on every machine alike: these were written with AVX2."""
+    """Encoding may change later, but must be the same on every machine; these files were written with AVX2."""
     out = io.BytesIO()
     encode_stream(model_of(name), open_source(io.BytesIO(restore(name)), name), out)
     assert digest(out.getvalue()) == DIGESTS[name]["idf"]

@@ -1,4 +1,4 @@
-"""What can be had of damaged files: everything that is whole, and never wrong audio without a word."""
+"""Salvaging damaged files: everything intact is recovered, and wrong audio is never returned unreported."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def salvage(codec: Any, data: bytes) -> tuple[np.ndarray, Loss]:
 
 
 def block_places(data: bytes) -> list[int]:
-    """Of the audio blocks and the end. There is nothing between them here."""
+    """Return the positions of the audio blocks and the end, which are contiguous here."""
     file = io.BytesIO(data)
     return [*map(int, read_index(file).starts), read_end(file, read_header(io.BytesIO(data)))[1]]
 
@@ -54,7 +54,7 @@ def header_bytes(data: bytes) -> int:
 
 
 def assert_right_but_for(samples: np.ndarray, loss: Loss) -> None:
-    """Every sample is the original's or a named silent one."""
+    """Check that every sample is the original's, or silent and reported."""
     expected = SAMPLES[: len(samples)].copy()
     for first, last in loss.ranges:
         assert not samples[first:last].any()
@@ -84,7 +84,7 @@ def test_a_damaged_block_is_silent_and_named(small: Any, whole: bytes) -> None:
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_damage_of_any_kind_costs_only_the_blocks_it_touches(small: Any, whole: bytes, data: st.DataObject) -> None:
-    """Something between a and b is replaced by something else; all blocks outside must be had."""
+    """Replace the bytes between a and b; all blocks outside must be recovered."""
     a = data.draw(st.integers(header_bytes(whole), len(whole)))
     b = min(len(whole), a + data.draw(st.integers(0, 1500)))
     damaged = whole[:a] + data.draw(st.binary(max_size=30)) + whole[b:]
@@ -119,7 +119,7 @@ def test_one_wrong_byte_in_the_header_is_mended(small: Any, whole: bytes) -> Non
         samples, loss = salvage(small, bytes(data))
         np.testing.assert_array_equal(samples, SAMPLES)
         assert loss.ranges == ()
-        assert loss.notes == (f"byte {place} of the header was wrong and is mended",)
+        assert loss.notes == (f"byte {place} of the header was wrong and has been repaired",)
     data = bytearray(whole)
     data[9] ^= 1
     data[17] ^= 1
@@ -139,7 +139,7 @@ def test_a_wav_around_is_kept_as_far_as_it_is_whole(small: Any) -> None:
     assert out.getvalue() == wav
     for place, note, expected in (
         (header_bytes(whole) + 20, "original's header is damaged", head + pcm + b"the tail"),
-        (whole.index(b"the tail"), "followed the samples in the original is damaged", wav[: -len(b"the tail")]),
+        (whole.index(b"the tail"), "bytes after the samples are damaged", wav[: -len(b"the tail")]),
     ):
         data = bytearray(whole)
         data[place] ^= 1
@@ -150,7 +150,7 @@ def test_a_wav_around_is_kept_as_far_as_it_is_whole(small: Any) -> None:
 
 
 def test_ten_thousand_random_edits(small: Any, whole: bytes) -> None:
-    """Strict decoding notices every one; salvage never gives wrong audio without naming it."""
+    """Strict decoding detects every change; salvage never returns wrong audio unreported."""
     rng = np.random.default_rng(0)
     start = header_bytes(whole)
     for trial in range(10_000):
@@ -169,5 +169,5 @@ def test_a_file_of_lying_block_heads_does_not_take_for_ever(small: Any, whole: b
     places = block_places(whole)
     lie = whole[places[0] : places[0] + 6] + bytes(4)
     data = whole[: places[0]] + lie * 20_000 + whole[places[0] :]
-    samples, loss = salvage(small, data)  # whatever it gives, it gives soon
+    samples, loss = salvage(small, data)  # any result is fine, as long as it comes soon
     assert_right_but_for(samples, loss)

@@ -42,5 +42,5 @@ def test_a_writer_that_gives_up_ends_the_reading() -> None:
         with suppress(ZeroDivisionError), followed:
             followed.write(b"abc")
             raise ZeroDivisionError
-        with pytest.raises(EOFError, match="not written to its end"):
+        with pytest.raises(EOFError, match="not written completely"):
             waiting.result()

@@ -136,5 +136,5 @@ def test_nobody_answers(tmp_path: Path) -> None:
 
 def test_an_impossible_place(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="a file exists where a folder is needed"):
         download(server.url, DIGEST, tmp_path / "file" / "file.bin")

@@ -124,7 +124,7 @@ def test_a_clip_that_is_gone(dataset: Dataset, tmp_path: Path) -> None:
 
 def test_an_impossible_cache(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="a file exists where a folder is needed"):
         build_shards(dataset, tmp_path / "file")
 
 

@@ -1,4 +1,4 @@
-"""What the documentation points to is there: links, headings, files, modules that are run."""
+"""Everything that the documentation refers to exists: links, headings, files, and modules to run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.paths import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
-"""Pages that describe what is there, not what was."""
+"""Pages that describe the present state, not the history."""
 PACKAGES = ("idf", "experiments", "benchmarks", "fuzz", "tools")
 FILE_NAMES = {path.name for package in (*PACKAGES, "tests") for path in (ROOT / package).rglob("*.py")}
 
@@ -23,7 +23,7 @@ MODULE_RUN = re.compile(r"python -m ((?:idf|experiments|benchmarks|fuzz)[\w.]*)"
 
 
 def headings(page: Path) -> set[str]:
-    """Anchors of a page as GitHub makes them."""
+    """Return the anchors of a page as GitHub makes them."""
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     found = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}

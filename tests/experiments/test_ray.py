@@ -106,7 +106,7 @@ def check_results(tmp_path: Path) -> None:
 def test_the_command_line(study: list[str]) -> None:
     with pytest.raises(ConfigError, match="cpus=many: expected a whole number"):
         main([*study, "cpus=many"])
-    with pytest.raises(ConfigError, match="cpus=0: expected a whole number from 1 on"):
+    with pytest.raises(ConfigError, match="cpus=0: expected a whole number of at least 1"):
         main([*study, "cpus=0"])
     with pytest.raises(ConfigError, match="there is no cell b"):
         main([*study, "only=b"])

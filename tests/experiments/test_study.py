@@ -55,7 +55,7 @@ def test_several_gpus_run_several_jobs(file: Path, outputs: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("jobs=0", "jobs=0: expected a whole number from 1 on"),
+        ("jobs=0", "jobs=0: expected a whole number of at least 1"),
         ("retries=-1", "retries=-1: expected"),
         ("--dryrun", "did you mean --dry-run"),
     ],

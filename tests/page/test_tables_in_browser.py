@@ -1,4 +1,4 @@
-"""A table that is wider than the page scrolls in its own frame, and is seen to."""
+"""A table wider than the page scrolls in its own box, and visibly so."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_a_shade_says_that_there_is_more_to_the_right(width: int, scheme: str, t
     path.write_text(document("a page", [element("h1", "a page")], [Section("a", "A", shown)]))
 
     def edge(place: int) -> tuple[np.ndarray, dict[str, float]]:
-        """The colours just inside the frame's right edge, and far from it, in a row without letters."""
+        """Return the colours just inside the box's right edge and far from it, in a row without text."""
         facts = browser.ask(FACTS.replace("PLACE", str(place)))
         browser.picture(tmp_path / "page.png")
         picture = imread(tmp_path / "page.png")[..., :3]
-        # the row's upper border is a line from end to end: the pixel row below it holds no letters
+        # the row's upper border spans the whole width, so the pixel row below it has no text
         row = picture[int(facts["middle"]) + 3]
         right = int(facts["right"])
         return np.abs(row[right - 3] - row[right - 60]), facts

@@ -1,4 +1,4 @@
-"""The allocator setting: it helps where it can and is harmless elsewhere."""
+"""The allocator setting helps with glibc and is harmless elsewhere."""
 
 from __future__ import annotations
 

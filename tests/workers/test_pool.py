@@ -1,4 +1,4 @@
-"""Codecs in other processes: the same bytes, and what happens when a process goes."""
+"""Codecs in worker processes: the same bytes, and what happens when a process is killed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shared(tiny: WindowCodec) -> Iterator[Any]:
 
 
 class Slow:
-    """A codec that takes as long as it is told, and tells its process."""
+    """A codec that takes a given time and returns its process id."""
 
     fingerprint, chunk_samples, joins_channels, max_low_bits = bytes(16), 1000, False, 0
 
@@ -72,7 +72,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def is_gone(number: int) -> bool:
-    """Whether there is no such process any more."""
+    """Return whether the process no longer exists."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
@@ -122,7 +122,7 @@ def test_processes_are_started_as_needed_kept_and_ended() -> None:
         assert first in used
         assert 1 < len(used) <= 3
     assert all(is_gone(int(number)) for number in used)
-    with pytest.raises(RuntimeError, match="were ended"):
+    with pytest.raises(RuntimeError, match="have been stopped"):
         codec.encode(seconds(0))
 
 
@@ -136,11 +136,11 @@ def test_a_killed_process_is_named_and_replaced() -> None:
             waiting = pool.submit(codec.encode, seconds(60))
             wait_until(lambda: bool(codec._busy))
             os.kill(number, signal.SIGKILL)
-            with pytest.raises(WorkerError, match=r"ended from outside \(SIGKILL\).* use fewer --jobs"):
+            with pytest.raises(WorkerError, match=r"killed from outside \(SIGKILL\).* use fewer --jobs"):
                 waiting.result()
         other = int(codec.encode(seconds(0)))
         assert other != number
-        os.kill(other, signal.SIGKILL)  # while it is idle: nothing is lost
+        os.kill(other, signal.SIGKILL)  # killed while idle: nothing is lost
         wait_until(lambda: not codec._idle[0].is_alive)
         assert int(codec.encode(seconds(0))) not in (number, other)
 
@@ -153,7 +153,7 @@ def test_closing_does_not_wait_for_what_is_under_way() -> None:
         waiting = pool.submit(codec.encode, seconds(600))
         wait_until(lambda: bool(codec._busy))
         processes.close()
-        with pytest.raises(RuntimeError, match="were ended"):
+        with pytest.raises(RuntimeError, match="have been stopped"):
             waiting.result()
     assert time.monotonic() - begun < 500
 

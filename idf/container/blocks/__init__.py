@@ -1,1 +1,1 @@
-"""Audio blocks: samples as planes of 16-bit integers that a model codes, and what those planes are made from."""
+"""Audio blocks: conversion of samples to planes of 16-bit integers, which a model codes."""

@@ -1,12 +1,11 @@
-"""Audio blocks of 32-bit IEEE floats, every bit of which comes back: NaN payloads, −0 and denormals too.
+"""Audio blocks of 32-bit IEEE floats, restored bit for bit, including NaN payloads, −0 and denormals.
 
-Most float recordings are integers that were scaled. Such a block is coded as those integers
-(:mod:`idf.container.blocks.planes`) and their scale: i × 2^-e, or i / N as programs divide by 32767 and the like.
-Other floats are split: the upper 23 bits of each on the scale of the channel's loudest one are an integer,
-coded as ever; the bits of its mantissa below those, as many as the upper ones leave, are stored, but for segments
-where they are all zero.
+Most float recordings are scaled integers. Such a block is coded as those integers
+(:mod:`idf.container.blocks.planes`) and their scale: i × 2^-e, or i / N for programs that divide by 32767 and the like.
+Other floats are split. On the scale of the channel's loudest sample, the upper 23 bits of each are an integer, coded as
+usual. The remaining lower mantissa bits are stored, except in segments where they are all zero.
 
-Samples are int32 with the bits of the floats. The bytes are specified in ``docs/format.md``.
+Samples are int32 with the bit patterns of the floats. The bytes are specified in ``docs/format.md``.
 """
 
 from __future__ import annotations
@@ -24,27 +23,27 @@ from idf.container.blocks.planes import PayloadReader
 from idf.errors import FormatError
 
 SCALED, DIVIDED, SPLIT = 3, 4, 5
-"""Forms of a block, beside those of :mod:`idf.container.blocks.planes`."""
+"""Forms of a block, in addition to those of :mod:`idf.container.blocks.planes`."""
 DIVISORS = (127, 32767, 8388607)
-"""What programs divide by where they take no power of two; written as the place in this list."""
+"""Divisors that programs use instead of powers of two, stored as an index into this tuple."""
 
 _BITS = 24
-"""Of a significand, the hidden one among them."""
+"""Bits of a significand, including the hidden one."""
 _HIDDEN = 1 << (_BITS - 1)
 _BIAS = 127
 _NOT_FINITE = 255
 _MAX_SCALE = 149
-"""2^-149 is the least denormal."""
+"""2^-149 is the smallest denormal."""
 _MAX_WIDTH = 31
 _HIGH_BITS = 23
-"""Of the magnitude of the loudest sample, in the integers of a split channel."""
+"""Bits of the loudest sample's magnitude in the integers of a split channel."""
 _SCALE = struct.Struct("<h")
 _NEGATIVE_ZEROS = 1
 
 
 @dataclass(frozen=True)
 class _Fields:
-    """Floats taken apart, int32 each: value = ± significand × 2^(exponent − 127 − 23)."""
+    """The fields of floats as arrays: value = ± significand × 2^(exponent − 127 − 23)."""
 
     exponent: np.ndarray
     significand: np.ndarray
@@ -57,14 +56,14 @@ class _Fields:
         return cls(np.maximum(field, 1), significand, samples < 0)
 
     def top(self) -> int:
-        """The exponent of the largest finite value; 1 where there is none."""
+        """Return the exponent of the largest finite value; 1 if there is none."""
         counts = (self.significand > 0) & (self.exponent != _NOT_FINITE)
         return int(self.exponent.max(initial=1, where=counts))
 
 
 @dataclass(frozen=True)
 class _Integers:
-    """What a block's floats are scaled from. ``scale``: see the format."""
+    """The integers that a block's floats are scaled from. ``scale`` is as specified in the format."""
 
     form: int
     scale: int
@@ -72,9 +71,9 @@ class _Integers:
 
 
 def encode_float_block(codec: ChunkCodec, samples: np.ndarray) -> bytes:
-    """Samples int32 (n, channels), the bits of floats, as the payload of an audio block.
+    """Encode samples, int32 (n, channels) with the bits of floats, as the payload of an audio block.
 
-    Never longer than the samples as they are and one byte.
+    The payload is at most one byte longer than the samples as PCM.
     """
     fields = _Fields.of(samples)
     integers = _find_integers(samples, fields)
@@ -83,10 +82,10 @@ def encode_float_block(codec: ChunkCodec, samples: np.ndarray) -> bytes:
 
 
 def decode_float_block(codec: ChunkCodec, payload: bytes, count: int, channels: int) -> np.ndarray:
-    """Undo :func:`encode_float_block`: int32 (count, channels).
+    """Invert :func:`encode_float_block`. Returns int32 (count, channels).
 
     Raises:
-        FormatError: no encoder wrote this payload.
+        FormatError: the payload is invalid.
     """
     reader = PayloadReader(payload)
     form = reader.byte()
@@ -97,13 +96,13 @@ def decode_float_block(codec: ChunkCodec, payload: bytes, count: int, channels: 
     elif form == planes.PCM:
         samples = from_pcm_bytes(reader.take(4 * count * channels), channels, 32)
     else:
-        raise FormatError(f"an audio block of floats of form {form}")
+        raise FormatError(f"unknown form {form} of an audio block of floats")
     reader.finish()
     return samples
 
 
 def _find_integers(samples: np.ndarray, fields: _Fields) -> _Integers | None:
-    """The integers that a block's floats are scaled from; None where there are none, or splitting is shorter."""
+    """Return the integers that a block's floats are scaled from; None if there are none or splitting is shorter."""
     if fields.exponent.max() == _NOT_FINITE:
         return None
     counts = fields.significand > 0
@@ -144,10 +143,10 @@ def _decode_integers(codec: ChunkCodec, reader: PayloadReader, form: int, count:
     scale, flags = _SCALE.unpack(reader.take(_SCALE.size))[0], reader.byte()
     possible = 0 <= scale < len(DIVISORS) if form == DIVIDED else abs(scale) <= _MAX_SCALE
     if not possible or flags > _NEGATIVE_ZEROS:
-        raise FormatError("floats of an impossible scale")
+        raise FormatError("floats have an impossible scale")
     coded = reader.take(reader.number()) if flags else reader.rest()
     if not coded:
-        raise FormatError("floats without their integers")
+        raise FormatError("floats have no integers")
     integers = planes.decode_block(codec, coded, count, channels, 32)
     if form == DIVIDED:
         values = integers.astype(np.float32) / np.float32(DIVISORS[scale])
@@ -155,7 +154,7 @@ def _decode_integers(codec: ChunkCodec, reader: PayloadReader, form: int, count:
         with np.errstate(over="ignore", under="ignore"):
             values = np.ldexp(integers.astype(np.float64), -scale).astype(np.float32)
     if not np.all(np.isfinite(values)):
-        raise FormatError("floats of an impossible scale")
+        raise FormatError("floats have an impossible scale")
     samples: np.ndarray = values.view(np.int32).copy()
     if flags:
         is_zero = integers == 0
@@ -166,12 +165,12 @@ def _decode_integers(codec: ChunkCodec, reader: PayloadReader, form: int, count:
 
 
 def _low_bits(fields: _Fields) -> np.ndarray:
-    """Bits of each significand below those in the integers of a split channel; 24 or more where none is above."""
+    """Return the bits of each significand below a split channel's integers; 24 or more if all of them are."""
     return fields.top() - fields.exponent + _BITS - _HIGH_BITS
 
 
 def _split_bits(fields: _Fields) -> int:
-    """About what a split block stores besides its planes."""
+    """Return the approximate number of bits that a split block stores besides its planes."""
     low_bits = _low_bits(fields)
     return int(np.where(low_bits < _BITS, low_bits, np.where(fields.significand > 0, 33, 1)).sum())
 
@@ -205,11 +204,11 @@ def _decode_split(codec: ChunkCodec, reader: PayloadReader, count: int, channels
     for number, top in enumerate(tops):
         high = highs[:, number]
         magnitude = np.abs(high)
-        length = np.frexp(magnitude.astype(np.float64))[1].astype(np.int32)  # bits of it
+        length = np.frexp(magnitude.astype(np.float64))[1].astype(np.int32)  # bits of the magnitude
         exponent = top - _HIGH_BITS + length
         has_high = high != 0
         if not 1 <= top < _NOT_FINITE or magnitude.max() >> _HIGH_BITS or np.any(exponent[has_high] < 1):
-            raise FormatError("floats of an impossible size")
+            raise FormatError("floats have an impossible magnitude")
         whole = samples[:, number]
         segments = lows.segments(count)
         has_low = bitpacking.unpack(reader.take(bitpacking.packed_bytes(segments, 1)), segments, 1).astype(bool)
@@ -230,10 +229,10 @@ def _decode_split(codec: ChunkCodec, reader: PayloadReader, count: int, channels
 
 
 def _each(flags: np.ndarray, count: int) -> np.ndarray:
-    """What holds for segments, sample by sample: (count,)."""
+    """Repeat a flag per segment for each of its samples. Returns (count,)."""
     return np.repeat(flags, LOW_SEGMENT)[:count]
 
 
 def _widths() -> range:
-    """Bits that may be left below the integers."""
+    """Return the possible numbers of bits below the integers."""
     return range(_BITS - _HIGH_BITS, _BITS)

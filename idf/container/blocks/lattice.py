@@ -1,12 +1,12 @@
-"""The values of a channel as multiples of a step: recordings of fewer bits than their container, or made louder.
+"""Lattices: channels whose values are multiples of a step, because they had fewer bits or were amplified.
 
-A channel whose samples are all ⌊(step · n + offset) / divisor⌋, n an integer, is coded as its n: low bits that are
-always zero, constant offsets, and factors such as 2.7 that were applied without dither are so undone. What was
-clipped afterwards lies at one of two limits. Where the factor has few digits, some products end in ½, and it
-depends on the program where they went: see :data:`DOWN`, :data:`EVEN` and :data:`DOUBLE`. Programs that cut
-fractions off make a lattice whose negative half mirrors the positive one.
+A channel whose samples are all ⌊(step · n + offset) / divisor⌋ for integers n is coded as n. This removes low bits that
+are always zero, constant offsets, and factors such as 2.7 applied without dither. Samples clipped afterwards lie at one
+of two limits. If the factor has few digits, some products end in ½, and programs round them differently: see
+:data:`DOWN`, :data:`EVEN` and :data:`DOUBLE`. Programs that truncate make a lattice whose negative half mirrors the
+positive one.
 
-Finding a lattice is the encoder's affair, and in floats; what it finds is checked in integers.
+Only the encoder searches for lattices. It uses floats for that, and checks the result in integers.
 
     >>> samples = np.clip(np.rint(2.7 * np.arange(-250, 250)), -501, 501).astype(np.int32)
     >>> lattice, numbers = find_lattice(samples)
@@ -28,26 +28,26 @@ from fractions import Fraction
 import numpy as np
 
 DOWN, EVEN, DOUBLE = range(3)
-"""Rounding: ⌊(step · n + offset) / divisor⌋; the same, but the even one of two integers where the division leaves
-nothing (½ was added to what lay half way between them); n times the double nearest to step / divisor, rounded to a
-double and then to the nearest integer, the even one of two."""
+"""Rounding modes. DOWN: ⌊(step · n + offset) / divisor⌋. EVEN: the same, but ties go to the even integer (a division
+without remainder is a tie, since the offset includes ½). DOUBLE: n times the double nearest to step / divisor, rounded
+to a double and then to the nearest integer, ties to even."""
 LARGEST = 1 << 62
-"""No product reaches this."""
+"""Exclusive limit for products."""
 _FINEST = 1 << 36
-"""Divisor of a step that is no simple fraction."""
+"""Divisor of a step that is not a simple fraction."""
 _SIMPLEST = 1000
 """Largest denominator of a simple fraction."""
 _FEWEST = 48
-"""Values that a step is fitted to at the least."""
+"""Fewest values to fit a step to."""
 _SMALLEST_STEP = 1.02
-"""Smaller ones gain less than 0.03 bits a sample."""
+"""Smallest step; smaller ones save less than 0.03 bits per sample."""
 _SLACK = 1e-6
 _ITERATIONS = 50
 _HALF = 1 << 15
 _WIDEST = 1 << 24
-"""Steps that are no integers are looked for below this: beyond, products would not fit 64 bits."""
+"""Fractional steps are searched only for values below this; otherwise products would not fit in 64 bits."""
 _NARROW = 1 << 16
-"""Ranges of values below this have a table."""
+"""Value ranges below this use a lookup table."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Lattice:
     """Equidistant values, rounded to integers.
 
     Attributes:
-        step: 1 … 2^56 − 1.
-        offset: −2^55 … 2^55 − 1.
-        divisor: 1 … 2^56 − 1.
-        mirrored: the value of −n is that of n, negated.
+        step: numerator of the distance, 1 … 2^56 − 1.
+        offset: numerator of the offset, −2^55 … 2^55 − 1.
+        divisor: common denominator, 1 … 2^56 − 1.
+        mirrored: whether the value of −n is the negated value of n.
         rounding: DOWN, EVEN or DOUBLE.
-        limits: lowest and highest value, where others were clipped.
+        limits: lowest and highest value if values are clipped, else None.
     """
 
     step: int = 1
@@ -72,18 +72,18 @@ class Lattice:
 
     @property
     def is_trivial(self) -> bool:
-        """Whether each number is its own value."""
+        """Whether every number equals its value."""
         return self == Lattice()
 
     def same_step(self, other: Lattice) -> bool:
-        """Whether neighbours are as far apart in both."""
+        """Return whether both lattices have the same distance between values."""
         return self.step * other.divisor == other.step * self.divisor
 
     def values(self, numbers: np.ndarray) -> np.ndarray:
-        """The values of int64 or int32 ``numbers``: int64 of the same shape.
+        """Return the values of int64 or int32 ``numbers``, int64 of the same shape.
 
         Raises:
-            ValueError: products that do not fit 64 bits.
+            ValueError: products do not fit in 64 bits.
         """
         if self.is_trivial:
             return numbers.astype(np.int64)
@@ -104,14 +104,14 @@ class Lattice:
 
 
 def find_lattice(channel: np.ndarray) -> tuple[Lattice, np.ndarray]:
-    """The coarsest lattice found that holds all samples, and the samples' numbers: int32 (n,).
+    """Find a coarse lattice that contains all samples. Returns it and the samples' numbers, int32 (n,).
 
     Args:
         channel: int32 (n,), n at least 1.
     """
     lowest, highest = int(channel.min()), int(channel.max())
     if lowest == highest:
-        # what fits 16 bits is its own number
+        # a constant that fits in 16 bits is its own number
         return (Lattice(), channel) if -_HALF <= lowest < _HALF else (Lattice(offset=lowest), np.zeros_like(channel))
     narrow = highest - lowest < _NARROW
     used = np.flatnonzero(np.bincount(channel - lowest)) + lowest if narrow else _distinct(channel)
@@ -127,13 +127,13 @@ def find_lattice(channel: np.ndarray) -> tuple[Lattice, np.ndarray]:
 
 
 def _distinct(values: np.ndarray) -> np.ndarray:
-    """The values that occur, ascending: int64. (Several times as fast here as ``np.unique``.)"""
+    """Return the distinct values in ascending order, int64. (Several times faster here than ``np.unique``.)"""
     ordered = np.sort(values).astype(np.int64)
     return ordered[np.append(True, ordered[1:] != ordered[:-1])]
 
 
 def _candidates(used: np.ndarray) -> Iterator[Lattice]:
-    """Lattices that may hold these ascending values, coarse ones first; the limits that need not be there last."""
+    """Yield lattices that may contain these ascending values, coarse ones first, and unlimited before limited ones."""
     inner = used[1:-1] if len(used) > 4 else used
     limits = (int(used[0]), int(used[-1]))
     for values, ends in ((used, None), (inner, limits)):
@@ -153,7 +153,7 @@ def _candidates(used: np.ndarray) -> Iterator[Lattice]:
 
 
 def _numbers(lattice: Lattice, used: np.ndarray) -> np.ndarray:
-    """The numbers whose values these should be: int64 (values,)."""
+    """Return the numbers of the ascending values ``used``, int64 (values,), to be verified by the caller."""
     sizes = np.abs(used) if lattice.mirrored else used
     if lattice.rounding == DOUBLE:
         numbers = np.rint(sizes * (lattice.divisor / lattice.step)).astype(np.int64)
@@ -161,16 +161,16 @@ def _numbers(lattice: Lattice, used: np.ndarray) -> np.ndarray:
         numbers = -((lattice.offset - sizes * lattice.divisor) // lattice.step)
     if lattice.mirrored:
         numbers = np.where(used < 0, -numbers, numbers)
-    # what was clipped lies at or beyond the limits
+    # a clipped value may belong to a number beyond the limits
     numbers[0] -= lattice.values(numbers[:1])[0] > used[0]
     numbers[-1] += lattice.values(numbers[-1:])[0] < used[-1]
     return numbers
 
 
 def _fitted(values: np.ndarray, centre: int) -> Iterator[tuple[int, int, int]]:
-    """Step, offset and divisor of lattices that hold these values, int64 ascending.
+    """Yield step, offset and divisor of lattices that may contain these ascending int64 values.
 
-    Where values lie dense, around ``centre``, each is the next number's, so that their numbers are known.
+    Values around index ``centre`` are dense: they have consecutive numbers, so their numbers are known.
     """
     gaps = np.diff(values)
     least = int(gaps[max(centre - _FEWEST, 0) : centre + _FEWEST].min(initial=_NARROW))
@@ -186,10 +186,10 @@ def _fitted(values: np.ndarray, centre: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _line(values: np.ndarray, start: int, end: int) -> tuple[np.ndarray, float] | None:
-    """Numbers of all values, and the step of the line through them; None if there is none.
+    """Return the numbers of all values, and the step of the line through them; None if there is no such line.
 
-    Those from ``start`` to ``end`` are one after the other. That tells the step nearly, this the numbers of values
-    farther away, and these the step.
+    The values from ``start`` to ``end`` have consecutive numbers. They give an approximate step, which gives the
+    numbers of values farther away, which in turn refine the step.
     """
     v = (values - values[start]).astype(np.float64)
     n, known = np.zeros(len(v)), np.zeros(len(v), bool)
@@ -212,7 +212,7 @@ def _line(values: np.ndarray, start: int, end: int) -> tuple[np.ndarray, float] 
 
 
 def _room(n: np.ndarray, v: np.ndarray, step: float) -> float:
-    """How far the line may be moved up or down and still be ⌊step · n + b⌋ = v; below 0 if there is no such b."""
+    """Return the length of the interval of b for which ⌊step · n + b⌋ = v; negative if there is no such b."""
     rest = v - step * n
     return float(1 + rest.min() - rest.max())
 
@@ -223,7 +223,7 @@ def _offset(n: np.ndarray, v: np.ndarray, step: float) -> float:
 
 
 def _best_step(n: np.ndarray, v: np.ndarray, low: float, high: float) -> float:
-    """The step that leaves most room, which is a concave function of it."""
+    """Return the step in [``low``, ``high``] with the most room, a concave function of the step."""
     for _ in range(_ITERATIONS):
         third = (high - low) / 3
         if _room(n, v, low + third) < _room(n, v, high - third):
@@ -234,7 +234,7 @@ def _best_step(n: np.ndarray, v: np.ndarray, low: float, high: float) -> float:
 
 
 def _last_step(n: np.ndarray, v: np.ndarray, good: float, bad: float) -> float:
-    """The last step from ``good`` towards ``bad`` that leaves room."""
+    """Return the last step on the way from ``good`` to ``bad`` that has room."""
     for _ in range(_ITERATIONS):
         middle = (good + bad) / 2
         good, bad = (middle, bad) if _room(n, v, middle) >= -_SLACK else (good, middle)
@@ -242,7 +242,7 @@ def _last_step(n: np.ndarray, v: np.ndarray, good: float, bad: float) -> float:
 
 
 def _as_integers(v: np.ndarray, n: np.ndarray, step: float) -> Iterator[tuple[int, int, int]]:
-    """Step, offset and divisor near ``step`` with ⌊(step · n + offset) / divisor⌋ = v, which may be v + 1 at ties."""
+    """Yield integers (step, offset, divisor) near ``step`` with ⌊(step · n + offset) / divisor⌋ = v (v + 1 at ties)."""
     exact = Fraction(step)
     for fraction in (exact.limit_denominator(_SIMPLEST), Fraction(round(exact * _FINEST), _FINEST)):
         times, divisor = 2 * fraction.numerator, 2 * fraction.denominator

@@ -1,8 +1,8 @@
-"""The low bits of a plane: those of its numbers that do not fit 16 bits.
+"""The low bits of a plane: those below the 16 bits that a model codes.
 
-Recordings that were processed in parts (faded in, say) have low bits that are zero for long stretches. So each
-segment of :data:`~idf.coding.codec.LOW_SEGMENT` samples has a width: the bits above those that are zero in all of
-it. The upper ones of these may go to the model's message, the lower ones are stored. The bytes are specified in
+In recordings that were partly processed (faded in, for example), low bits are zero for long stretches. So each segment
+of :data:`~idf.coding.codec.LOW_SEGMENT` samples has a width: its low bits less those that are zero throughout. The upper
+bits of that width may go to the model's message; the lower ones are stored. The bytes are specified in
 ``docs/format.md``.
 
     >>> low = np.array([0b1100, 0b0100], np.int32)
@@ -24,25 +24,25 @@ from idf.container.blocks import bitpacking
 
 
 def segments(count: int) -> int:
-    """Number of segments of so many samples."""
+    """Return the number of segments in ``count`` samples."""
     return -(-count // LOW_SEGMENT)
 
 
 def find_widths(low: np.ndarray, low_bits: int) -> np.ndarray:
-    """The width of each segment of low bits: int64 (segments,), 0 … ``low_bits``."""
+    """Return the width of each segment of low bits, int64 (segments,), 0 … ``low_bits``."""
     used = np.bitwise_or.reduceat(low.astype(np.int64), np.arange(0, len(low), LOW_SEGMENT))
     zeros = np.frexp((used & -used).astype(np.float64))[1] - 1
     return np.where(used, low_bits - zeros, 0).astype(np.int64)
 
 
 def modelled(low: np.ndarray, low_bits: int, widths: np.ndarray, model_bits: int) -> np.ndarray:
-    """The low bits that the model codes, at most ``model_bits`` of each sample: int32 (n,)."""
+    """Return the low bits that the model codes, at most ``model_bits`` per sample, int32 (n,)."""
     values: np.ndarray = low >> (low_bits - _each(np.minimum(widths, model_bits), len(low)))
     return values.astype(np.int32)
 
 
 def pack(low: np.ndarray, low_bits: int, widths: np.ndarray, model_bits: int) -> bytes:
-    """The low bits that no model codes, segment by segment."""
+    """Pack the low bits that the model does not code, segment by segment."""
     return b"".join(
         bitpacking.pack(low[first : first + LOW_SEGMENT] >> (low_bits - width), width - model_bits)
         for first, width in _stored(widths, model_bits)
@@ -50,7 +50,7 @@ def pack(low: np.ndarray, low_bits: int, widths: np.ndarray, model_bits: int) ->
 
 
 def packed_bytes(count: int, widths: np.ndarray, model_bits: int) -> int:
-    """Bytes that :func:`pack` makes of ``count`` samples."""
+    """Return the number of bytes that :func:`pack` makes of ``count`` samples."""
     return sum(
         bitpacking.packed_bytes(min(LOW_SEGMENT, count - first), width - model_bits)
         for first, width in _stored(widths, model_bits)
@@ -58,7 +58,7 @@ def packed_bytes(count: int, widths: np.ndarray, model_bits: int) -> int:
 
 
 def unpack(data: bytes, count: int, low_bits: int, widths: np.ndarray, model_bits: int) -> np.ndarray:
-    """Undo :func:`pack`: int32 (count,), zero where the model's bits belong."""
+    """Invert :func:`pack`. Returns int32 (count,), with zeros for the bits that the model codes."""
     low, place = np.zeros(count, np.int32), 0
     for first, width in _stored(widths, model_bits):
         part = low[first : first + LOW_SEGMENT]
@@ -72,16 +72,16 @@ def unpack(data: bytes, count: int, low_bits: int, widths: np.ndarray, model_bit
 def with_modelled(
     low: np.ndarray, values: np.ndarray, low_bits: int, widths: np.ndarray, model_bits: int
 ) -> np.ndarray:
-    """Low bits from what was stored and what the model had: int32 (n,)."""
+    """Combine stored low bits with those that the model decoded. Returns int32 (n,)."""
     whole: np.ndarray = low | values << (low_bits - _each(np.minimum(widths, model_bits), len(low)))
     return whole.astype(np.int32)
 
 
 def _stored(widths: np.ndarray, model_bits: int) -> list[tuple[int, int]]:
-    """First sample and width of each segment of which bits are stored."""
+    """Return first sample and width of each segment with stored bits."""
     return [(n * LOW_SEGMENT, int(width)) for n, width in enumerate(widths) if width > model_bits]
 
 
 def _each(widths: np.ndarray, count: int) -> np.ndarray:
-    """What holds for segments, sample by sample: int64 (count,)."""
+    """Repeat a value per segment for each of its samples. Returns int64 (count,)."""
     return np.repeat(widths, LOW_SEGMENT)[:count]

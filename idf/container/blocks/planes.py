@@ -1,11 +1,11 @@
-"""An audio block: samples of any supported kind as planes of 16-bit integers that a model codes.
+"""Audio blocks: samples of any integer format as planes of 16-bit integers, which a model codes.
 
-Channels whose values are multiples of a step become their numbers (:mod:`idf.container.blocks.lattice`); what is then
-still wider than 16 bits gives its lowest bits away (:mod:`idf.container.blocks.lows`), to be stored as they are or,
-as far as the model can, coded with the rest; pairs of channels are made less alike
-(:mod:`idf.container.blocks.stereo`), unless the model does that itself. The resulting *planes* of 16-bit
-integers that are not constant are coded by the model as one message, or packed where that is
-shorter. Everything is chosen anew in each block. The bytes are specified in ``docs/format.md``.
+Each channel becomes a *plane* in up to three steps. Values that are multiples of a step are replaced by their numbers
+(:mod:`idf.container.blocks.lattice`). If numbers still exceed 16 bits, their lowest bits are split off
+(:mod:`idf.container.blocks.lows`), to be stored, or coded with the rest if the model can. Pairs of channels are
+decorrelated (:mod:`idf.container.blocks.stereo`), unless the model does so itself. The model codes all planes that are
+not constant as one message, or they are bit-packed if that is shorter. Each block makes its own choices. The bytes are
+specified in ``docs/format.md``.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from idf.container.blocks.stereo import Step
 from idf.errors import FormatError
 
 PCM, CODED, RAW, WIDE = 0, 1, 2, 6
-"""Forms of a block: interleaved PCM, planes as the model's message, planes as packed bits, planes and the upper ones of
+"""Forms of a block: interleaved PCM; planes as the model's message; bit-packed planes; planes and the upper part of
 their low bits as the model's message."""
 
 PLANE_BITS = 16
 EXCERPT_SAMPLES = 1 << 13
-"""Coded both ways to see whether a stereo step helps a codec that joins channels itself."""
+"""Length of the excerpt that is coded with and without a stereo step, if the codec joins channels itself."""
 MAX_LOW_BITS = 16
 _MODEL_BITS = 8
-"""Of the low bits, in form WIDE, those that the model codes."""
+"""Most low bits per sample that the model codes in form WIDE."""
 
 _LOW_BITS, _LATTICE, _CONSTANT, _WIDTHS = 31, 1 << 5, 1 << 6, 1 << 7
-"""The number of a plane's low bits, and flags beside it: its values are those of a lattice; it is one number; some of
-the low bits are zero throughout segments."""
+"""Mask of a plane's number of low bits, and its flags: it has a lattice; it is constant; some segments have fewer low
+bits than the plane."""
 _ROUNDING, _MIRRORED, _LIMITS = 3, 1 << 2, 1 << 3
 _SHIFT, _MAX_SHIFT = 1 << 7, 31
-"""In a lattice's first byte; the last one says that it is all, and the step 2 to the power of its lower bits."""
+"""Fields of a lattice's first byte. With ``_SHIFT``, nothing follows: the step is 2 to the power of the lower bits."""
 
 _POSITIVE = (1 << _MAX_SHIFT) - 1
 _NO_WIDTHS = np.zeros(0, np.int64)
@@ -50,12 +50,16 @@ _I16 = struct.Struct("<h")
 
 @dataclass
 class Plane:
-    """One channel on its way: the samples are the lattice's values of (high << low_bits | low).
+    """One channel during coding. Its samples are the lattice's values at (high << low_bits | low).
 
     Constants may be arrays of length 1.
 
     Attributes:
-        widths: int64 (segments,), of the low bits; none where there are no low bits.
+        lattice: the lattice of the channel's values.
+        low_bits: number of low bits.
+        high: the 16-bit integers that the model codes, (n,).
+        low: the low bits, (n,).
+        widths: width of the low bits in each segment, int64 (segments,); empty without low bits.
     """
 
     lattice: Lattice
@@ -71,11 +75,11 @@ class Plane:
 
 @dataclass(frozen=True)
 class Planes:
-    """An audio block taken apart.
+    """The planes of an audio block.
 
     Attributes:
-        planes: one for each channel.
-        steps: what was done to each pair of them.
+        planes: one per channel.
+        steps: the stereo step of each pair of channels.
     """
 
     planes: list[Plane]
@@ -83,15 +87,15 @@ class Planes:
 
 
 def take_apart(codec: ChunkCodec, samples: np.ndarray) -> Planes:
-    """The planes of samples, int32 (n, channels), as they are coded by ``codec``. n is at least 1."""
+    """Return the planes that ``codec`` codes for samples, int32 (n, channels), n at least 1."""
     planes = [_split(channel) for channel in samples.T]
     return Planes(planes, [_join(codec, first, second) for first, second in pairs(planes)])
 
 
 def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> bytes:
-    """Samples int32 (n, channels) of ``sample_bits`` bits as the payload of an audio block.
+    """Encode samples, int32 (n, channels) of ``sample_bits`` bits, as the payload of an audio block.
 
-    Never longer than the samples as PCM and one byte.
+    The payload is at most one byte longer than the samples as PCM.
     """
     apart = take_apart(codec, samples)
     form, bodies = _encode_highs(codec, [plane for plane in apart.planes if not plane.is_constant])
@@ -103,10 +107,10 @@ def encode_block(codec: ChunkCodec, samples: np.ndarray, sample_bits: int) -> by
 
 
 def decode_block(codec: ChunkCodec, payload: bytes, count: int, channels: int, sample_bits: int) -> np.ndarray:
-    """Undo :func:`encode_block`: int32 (count, channels).
+    """Invert :func:`encode_block`. Returns int32 (count, channels).
 
     Raises:
-        FormatError: no encoder wrote this payload.
+        FormatError: the payload is invalid.
     """
     reader = PayloadReader(payload)
     form = reader.byte()
@@ -122,13 +126,13 @@ def decode_block(codec: ChunkCodec, payload: bytes, count: int, channels: int, s
         for number, plane in enumerate(planes):
             samples[:, number] = _whole(plane, sample_bits)
     else:
-        raise FormatError(f"an audio block of form {form}")
+        raise FormatError(f"unknown form {form} of an audio block")
     reader.finish()
     return samples
 
 
 def pairs(planes: list[Plane]) -> list[tuple[Plane, Plane]]:
-    """Neighbours that are coded together: 1 and 2, 3 and 4 … ; an odd last channel stays alone."""
+    """Return the pairs of channels that are joined: 1 and 2, 3 and 4, …; an odd last channel stays alone."""
     return list(zip(planes[0::2], planes[1::2], strict=False))
 
 
@@ -136,7 +140,7 @@ def _split(channel: np.ndarray) -> Plane:
     lattice, numbers = find_lattice(channel)
     low_bits = max(bitpacking.signed_width(numbers) - PLANE_BITS, 0)
     if low_bits:
-        # where most segments have coarser steps, as a quiet recording of 16 bits behind a fade, those are the plane's
+        # if most segments have coarser steps, as a quiet 16-bit recording after a fade-in, the plane uses theirs
         widths = np.sort(lows.find_widths(numbers & _POSITIVE, _MAX_SHIFT))
         low_bits = max(low_bits, min(_MAX_SHIFT - int(widths[len(widths) // 2]), MAX_LOW_BITS))
     return _with_low_bits(lattice, numbers, low_bits)
@@ -149,16 +153,16 @@ def _with_low_bits(lattice: Lattice, numbers: np.ndarray, low_bits: int) -> Plan
 
 
 def _join(codec: ChunkCodec, first: Plane, second: Plane) -> Step:
-    """Make the planes of two channels less alike, if that helps; both then have as many low bits."""
+    """Decorrelate the planes of two channels if that helps; both then have the same number of low bits."""
     if not first.lattice.same_step(second.lattice):
         return Step(stereo.NONE)
     low_bits = max(first.low_bits, second.low_bits)
     if low_bits and codec.max_low_bits:
-        return Step(stereo.NONE)  # the model takes them together, and steps know high parts only
+        return Step(stereo.NONE)  # the model codes low bits too, but steps change only the high parts
     pair = [
         _with_low_bits(plane.lattice, plane.high << plane.low_bits | plane.low, low_bits) for plane in (first, second)
     ]
-    # giving low bits away costs them: what stays must be compared in the same units
+    # account for the extra low bits that are split off, so that both costs have the same unit
     extra = 2 * low_bits - first.low_bits - second.low_bits
     step = stereo.choose(pair[0].high, pair[1].high, apart=stereo.cost(first.high, second.high) >> extra)
     if step.mode != stereo.NONE and codec.joins_channels and not _shortens(codec, first, second, pair, step):
@@ -171,7 +175,7 @@ def _join(codec: ChunkCodec, first: Plane, second: Plane) -> Step:
 
 
 def _shortens(codec: ChunkCodec, first: Plane, second: Plane, pair: list[Plane], step: Step) -> bool:
-    """Whether the codec needs fewer bytes for an excerpt from the middle when the step is taken."""
+    """Return whether the step makes the codec's message for an excerpt from the middle shorter."""
     start = max(len(first.high) - EXCERPT_SAMPLES, 0) // 2
     excerpt = slice(start, start + EXCERPT_SAMPLES)
 
@@ -184,7 +188,7 @@ def _shortens(codec: ChunkCodec, first: Plane, second: Plane, pair: list[Plane],
 
 
 def _model_bits(low_bits: int, form: int) -> int:
-    """How many of the low bits of a plane that varies the model codes."""
+    """Return how many low bits of a non-constant plane the model codes."""
     return min(low_bits, _MODEL_BITS) if form == WIDE else 0
 
 
@@ -193,7 +197,7 @@ def _pack_step(step: Step) -> bytes:
 
 
 def _pack_head(plane: Plane, form: int) -> bytes:
-    """Everything of a plane but what the model codes, or what varies of the high part."""
+    """Pack everything of a plane except a varying high part and what the model codes."""
     has_lattice, has_widths = not plane.lattice.is_trivial, bool(np.any(plane.widths < plane.low_bits))
     flags = _LATTICE * has_lattice | _CONSTANT * plane.is_constant | _WIDTHS * has_widths
     parts = [bytes([plane.low_bits | flags])]
@@ -213,17 +217,17 @@ def _pack_head(plane: Plane, form: int) -> bytes:
 
 
 def _read_head(reader: PayloadReader, count: int, form: int) -> Plane:
-    """Undo :func:`_pack_head`; the high part is empty where it varies, and low bits that the model has are 0."""
+    """Invert :func:`_pack_head`. A varying high part is empty, and low bits that the model codes are 0."""
     head = reader.byte()
     low_bits = head & _LOW_BITS
     if low_bits > MAX_LOW_BITS or (head & _WIDTHS and not low_bits):
-        raise FormatError("a plane with an impossible head")
+        raise FormatError("a plane has an impossible head")
     lattice = _read_lattice(reader) if head & _LATTICE else Lattice()
     widths = np.full(lows.segments(count), low_bits, np.int64) if low_bits else _NO_WIDTHS
     if head & _WIDTHS:
         widths = np.frombuffer(reader.take(len(widths)), np.uint8).astype(np.int64)
         if widths.max() > low_bits:
-            raise FormatError("a plane with more low bits than it has")
+            raise FormatError("a segment is wider than the low bits of its plane")
     plane = Plane(lattice, low_bits, np.zeros(1 if head & _CONSTANT else 0, np.int32), np.zeros(1, np.int32), widths)
     if low_bits:
         stored = 0 if head & _CONSTANT else _model_bits(low_bits, form)
@@ -248,7 +252,7 @@ def _read_lattice(reader: PayloadReader) -> Lattice:
     kind = reader.byte()
     if kind & _SHIFT:
         if not 1 <= kind ^ _SHIFT <= _MAX_SHIFT:
-            raise FormatError("a plane with an impossible lattice")
+            raise FormatError("a plane has an impossible lattice")
         return Lattice(1 << (kind ^ _SHIFT))
     step, divisor, offset, *limits = (reader.number() for _ in range(5 if kind & _LIMITS else 3))
     offset, *limits = (x >> 1 ^ -(x & 1) for x in (offset, *limits))
@@ -256,12 +260,12 @@ def _read_lattice(reader: PayloadReader) -> Lattice:
     rounding = kind & _ROUNDING
     possible = rounding <= DOUBLE and not kind & ~(_ROUNDING | _MIRRORED | _LIMITS) and step and divisor
     if not possible or (ends and ends[0] > ends[1]):
-        raise FormatError("a plane with an impossible lattice")
+        raise FormatError("a plane has an impossible lattice")
     return Lattice(step, offset, divisor, bool(kind & _MIRRORED), rounding, ends)
 
 
 def _encode_highs(codec: ChunkCodec, planes: list[Plane]) -> tuple[int, list[bytes]]:
-    """The form of all planes that vary, and their bytes: whichever is shorter."""
+    """Encode all planes that vary, in the shorter of two forms. Returns the form and the bytes."""
     if not planes:
         return RAW, []
     highs = np.stack([plane.high for plane in planes], axis=1)
@@ -290,7 +294,7 @@ def _encode_wide(codec: WideCodec, highs: np.ndarray, planes: list[Plane]) -> by
 
 
 def _modelled_bits(planes: list[Plane], count: int) -> np.ndarray:
-    """Low bits that the model codes: int64 (segments, planes)."""
+    """Return the number of low bits that the model codes, int64 (segments, planes)."""
     bits = np.zeros((lows.segments(count), len(planes)), np.int64)
     for number, plane in enumerate(planes):
         if plane.low_bits:
@@ -299,14 +303,14 @@ def _modelled_bits(planes: list[Plane], count: int) -> np.ndarray:
 
 
 def _decode_highs(codec: ChunkCodec, reader: PayloadReader, form: int, planes: list[Plane], count: int) -> None:
-    """Undo :func:`_encode_highs`, into the planes that vary."""
+    """Invert :func:`_encode_highs`, filling in the planes that vary."""
     if form == WIDE and not codec.max_low_bits:
-        raise FormatError("low bits in a model's message that has none")
+        raise FormatError("the message has low bits, which this model does not code")
     if form == RAW:
         for plane in planes:
             width = reader.byte()
             if not 1 <= width <= PLANE_BITS:
-                raise FormatError(f"a plane of {width} bits")
+                raise FormatError(f"a plane has an impossible width of {width} bits")
             packed = reader.take(bitpacking.packed_bytes(count, width))
             plane.high = bitpacking.signed(bitpacking.unpack(packed, count, width), width)
     elif planes:
@@ -322,7 +326,7 @@ def _decode_highs(codec: ChunkCodec, reader: PayloadReader, form: int, planes: l
             highs = codec.decode(reader.rest(), count, len(planes))
         right = highs.shape == (count, len(planes)) and highs.dtype.kind == "i"
         if not right or highs.min() < -32768 or highs.max() > 32767:
-            raise FormatError("its planes decode to something that is no 16-bit audio of their length")
+            raise FormatError("its planes do not decode to 16-bit audio of their length")
         for number, plane in enumerate(planes):
             plane.high = highs[:, number].astype(np.int32, copy=False)
 
@@ -331,45 +335,45 @@ def _whole(plane: Plane, sample_bits: int) -> np.ndarray:
     try:
         wide = plane.lattice.values(plane.high.astype(np.int64) << plane.low_bits | plane.low)
     except ValueError as error:
-        raise FormatError(f"a plane with {error}") from None
+        raise FormatError(f"a plane has {error}") from None
     if bitpacking.signed_width(wide) > sample_bits:
         raise FormatError(f"a plane decodes to more than {sample_bits} bits")
     return wide.astype(np.int32)
 
 
 class PayloadReader:
-    """Takes a payload apart and never reads beyond its end: a FormatError."""
+    """Parses a payload. Reading beyond its end raises FormatError."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._place = data, 0
 
     def take(self, size: int) -> bytes:
-        """The next ``size`` bytes."""
+        """Return the next ``size`` bytes."""
         if size > len(self._data) - self._place:
-            raise FormatError("an audio block is shorter than it says")
+            raise FormatError("the audio block is too short")
         self._place += size
         return self._data[self._place - size : self._place]
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """Return all remaining bytes."""
         return self.take(len(self._data) - self._place)
 
     def byte(self) -> int:
-        """The next byte."""
+        """Return the next byte."""
         return self.take(1)[0]
 
     def number(self) -> int:
-        """The next number of variable length."""
+        """Return the next variable-length number."""
         return varint.read(self.take)
 
     def step(self) -> Step:
-        """What was done to a pair of channels."""
+        """Return the stereo step of a pair of channels."""
         mode = self.byte()
         if mode > stereo.MID_SIDE:
-            raise FormatError(f"a pair of channels of mode {mode}")
+            raise FormatError(f"unknown mode {mode} of a pair of channels")
         return Step(mode, _I8.unpack(self.take(1))[0] if mode in stereo.PREDICTING else 0)
 
     def finish(self) -> None:
-        """See that nothing is left."""
+        """Check that nothing is left."""
         if self._place != len(self._data):
-            raise FormatError("an audio block is longer than it should be")
+            raise FormatError("the audio block is too long")

@@ -1,8 +1,7 @@
-"""Two channels made less alike: integer lifting steps that are undone exactly, whatever the values.
+"""Decorrelation of two channels by integer lifting steps, exactly invertible for all values.
 
-Values live on the ring of 2^16 integers, so a step never leaves 16 bits: a number computed from one
-channel is added to the other and wrapped. Which step is best is estimated from simple residuals; the
-estimate uses integers only, so that every machine writes the same file.
+A step adds a number computed from one channel to the other, modulo 2^16, so values never leave 16 bits. The best step
+is estimated from simple residuals in integer arithmetic, so that every machine writes the same file.
 
     >>> left, right = np.array([100, 32767], np.int32), np.array([98, -32768], np.int32)
     >>> middle, side = forward(left, right, Step(MID_SIDE))
@@ -22,24 +21,24 @@ import numpy as np
 from idf.container.blocks import bitpacking
 
 NONE, SECOND_FROM_FIRST, FIRST_FROM_SECOND, MID_SIDE = range(4)
-"""Modes of a pair of channels."""
+"""Modes of a step."""
 PREDICTING = (SECOND_FROM_FIRST, FIRST_FROM_SECOND)
-"""Those that have a coefficient."""
+"""Modes with a coefficient."""
 
 COEFFICIENT_BITS = 4
-"""Coefficients count sixteenths: -8 ... +7.9."""
+"""Fractional bits of a coefficient, which is in sixteenths: -8 ... +7.9."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is done to a pair: a mode, and its coefficient in sixteenths (-128 ... 127; 0 where it has none)."""
+    """A lifting step: a mode and its coefficient in sixteenths (-128 ... 127; 0 if the mode has none)."""
 
     mode: int
     coefficient: int = 0
 
 
 def forward(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
-    """Apply a step to two channels, int32 (n,) with 16-bit values each."""
+    """Apply a step to two channels, int32 (n,) with 16-bit values each. Returns two such channels."""
     if step.mode == SECOND_FROM_FIRST:
         return first, _wrapped(second - _scaled(first, step))
     if step.mode == FIRST_FROM_SECOND:
@@ -51,14 +50,14 @@ def forward(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarr
 
 
 def inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
-    """Undo :func:`forward`."""
+    """Invert :func:`forward`."""
     return _inverse(first, second, step, _wrapped)
 
 
 def clipped_inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`inverse` for channels that are only nearly what :func:`forward` made.
+    """Invert :func:`forward` for approximate channels, clipping instead of wrapping.
 
-    Near full scale, what is a little off would be wrapped to the other end: a click.
+    Near full scale, wrapping a small error would cause a click.
     """
     return _inverse(first, second, step, lambda x: np.clip(x, -32768, 32767))
 
@@ -66,7 +65,7 @@ def clipped_inverse(first: np.ndarray, second: np.ndarray, step: Step) -> tuple[
 def _inverse(
     first: np.ndarray, second: np.ndarray, step: Step, fit: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`inverse`, with sums brought back into 16 bits by ``fit``."""
+    """Invert :func:`forward`, bringing sums into 16 bits with ``fit``."""
     if step.mode == SECOND_FROM_FIRST:
         return first, fit(second + _scaled(first, step))
     if step.mode == FIRST_FROM_SECOND:
@@ -78,10 +77,11 @@ def _inverse(
 
 
 def choose(first: np.ndarray, second: np.ndarray, *, apart: int | None = None) -> Step:
-    """The step that should leave least to code; none, unless another is clearly better.
+    """Return the step that should leave the fewest bits; ``NONE`` unless another is clearly better.
 
     Args:
-        apart: what the pair costs when it is left alone, if that is not the :func:`cost` of these arrays.
+        first, second: channels, int32 (n,) with 16-bit values.
+        apart: cost of the pair without a step, if it is not the :func:`cost` of these arrays.
     """
     costs = {step: cost(*forward(first, second, step)) for step in _candidates(first, second)}
     best = min(costs, key=lambda step: costs[step])
@@ -89,12 +89,12 @@ def choose(first: np.ndarray, second: np.ndarray, *, apart: int | None = None) -
 
 
 def cost(first: np.ndarray, second: np.ndarray) -> int:
-    """Grows as the sum of both channels' bits does: the product of their mean residuals."""
+    """Return a cost that orders pairs by the bits they take: the product of both channels' residuals."""
     return _residual(first) * _residual(second)
 
 
 def _wrapped(x: np.ndarray) -> np.ndarray:
-    """Into [-32768, 32767], modulo 2^16."""
+    """Wrap into [-32768, 32767], modulo 2^16."""
     return bitpacking.signed(x, 16)
 
 
@@ -103,10 +103,10 @@ def _scaled(x: np.ndarray, step: Step) -> np.ndarray:
 
 
 def _candidates(first: np.ndarray, second: np.ndarray) -> Iterator[Step]:
-    """Steps worth trying; leaving the pair alone is none of them."""
+    """Yield the steps to try, ``NONE`` excluded."""
     yield Step(MID_SIDE)
     one = 1 << COEFFICIENT_BITS
-    # Fitted where the model will fit: on what a simple predictor leaves.
+    # fitted to the residuals of a simple predictor, which resemble what the model codes
     a, b = (_second_difference(x) for x in (first, second))
     cross = int(a @ b)
     for mode, power in ((SECOND_FROM_FIRST, int(a @ a)), (FIRST_FROM_SECOND, int(b @ b))):
@@ -123,7 +123,7 @@ def _second_difference(x: np.ndarray) -> np.ndarray:
 
 
 def _residual(x: np.ndarray) -> int:
-    """Sum of magnitudes that the best of the simplest predictors (differences of order 0 to 3) leaves."""
+    """Return the smallest sum of magnitudes among the differences of order 0 to 3."""
     best = None
     for _ in range(4):
         total = int(np.abs(x).sum(dtype=np.int64)) + len(x)

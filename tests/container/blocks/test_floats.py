@@ -66,14 +66,14 @@ def test_scaled_integers_cost_what_integers_cost(codec: Any) -> None:
 
 
 def test_stretches_of_scaled_integers_among_real_numbers_cost_what_integers_cost(codec: Any) -> None:
-    """A recording of 16 bits that was faded in: only its first segment has more than those."""
+    """Only the first segment of a 16-bit recording with a fade-in has more bits."""
     integers = np.random.default_rng(3).laplace(0, 120, (5 * LOW_SEGMENT, 1)).round()
     integers[-1] = 30_000
     values = integers / 32768
     values[: LOW_SEGMENT // 2] *= np.linspace(0.1, 1, LOW_SEGMENT // 2)[:, None]
     faded, plain = there_and_back(codec, bits_of(values)), there_and_back(codec, bits_of(integers / 32768))
     assert (faded[0], plain[0]) == (SPLIT, SCALED)
-    # 8 low bits, and those of a quiet float that are below them
+    # 8 low bits, and the lower bits of a quiet float
     assert LOW_SEGMENT < len(faded) - len(plain) < 3 * LOW_SEGMENT
 
 
@@ -103,7 +103,7 @@ def test_odd_values_come_back(make_codec: Any, values: np.ndarray, exponent: int
 
 @pytest.mark.parametrize("name", [name for name, (_, form) in KINDS.items() if form != PCM])
 def test_damage_is_refused_or_other_floats(codec: Any, name: str) -> None:
-    """Nothing but FormatError is raised, whatever the payload."""
+    """Any payload decodes or raises FormatError."""
     payload = there_and_back(codec, bits_of(KINDS[name][0])[:60])
     rng = np.random.default_rng(1)
     for size in range(1, len(payload)):

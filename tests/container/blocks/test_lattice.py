@@ -11,7 +11,7 @@ from idf.container.blocks.lattice import DOUBLE, DOWN, EVEN, Lattice, find_latti
 
 ROUNDINGS = {
     "to the nearest": lambda x: np.rint(x),
-    # where a product should be an integer, it is at least that
+    # products that should be integers are not rounded below them
     "towards zero": lambda x: np.trunc(x * (1 + 1e-12)),
     "down": lambda x: np.floor(x + 1e-9),
     "half away from zero": lambda x: np.sign(x) * np.floor(np.abs(x) + 0.5),
@@ -24,7 +24,7 @@ def laplace(scale: float, count: int = 30_000) -> np.ndarray:
 
 
 def found(samples: np.ndarray) -> tuple[Lattice, np.ndarray]:
-    """What is found, checked."""
+    """Find a lattice and check that it contains the samples."""
     samples = samples.astype(np.int32, copy=False)
     lattice, numbers = find_lattice(samples)
     assert numbers.dtype == np.int32
@@ -35,7 +35,7 @@ def found(samples: np.ndarray) -> tuple[Lattice, np.ndarray]:
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("factor", [2.7, 1.9, 1.25, 3.3333, 2.5, 10 ** (3 / 20), 256 * 0.7])
 def test_a_factor_is_undone(factor: float, rounding: str) -> None:
-    """Whatever the program made of fractions: the numbers spread as the samples did before."""
+    """However a program rounds fractions, the numbers have the range of the original samples."""
     samples = laplace(500)
     lattice, numbers = found(ROUNDINGS[rounding](samples * factor))
     assert lattice.step / lattice.divisor == pytest.approx(factor, rel=1e-3)

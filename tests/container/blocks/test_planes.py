@@ -15,7 +15,7 @@ from idf.errors import FormatError
 
 @st.composite
 def blocks(draw: st.DrawFn) -> tuple[np.ndarray, int]:
-    """Channels of all sorts side by side: loud, quiet, shifted, constant, related to each other."""
+    """Draw channels of all kinds: loud, quiet, shifted, constant, related to each other."""
     sample_bits = draw(st.sampled_from([8, 16, 24, 32]))
     channels, count = draw(st.integers(1, 8)), draw(st.integers(1, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -94,7 +94,7 @@ def test_pcm(sample_bits: int) -> None:
 
 
 class Recording:
-    """A codec that keeps what it was given to encode."""
+    """A codec that records what it encodes."""
 
     def __init__(self, good: Any, *, joins_channels: bool) -> None:
         self._good, self.joins_channels, self.max_low_bits = good, joins_channels, 0
@@ -115,7 +115,7 @@ def test_a_codec_gets_all_channels_at_once(
     recording = Recording(codec, joins_channels=joins_channels)
     payload = encode_block(recording, samples, 16)
     np.testing.assert_array_equal(decode_block(recording, payload, 1000, 3, 16), samples)
-    seen = recording.seen[-1]  # nothing that is constant
+    seen = recording.seen[-1]  # no constant channels
     assert seen.shape == (1000, 2)
     assert seen.dtype == np.int32
     assert payload[1] != 0
@@ -130,7 +130,7 @@ def test_a_codec_that_joins_channels_is_asked_whether_a_step_helps(
     samples = np.stack([left, left + speechlike(40000, 1) // 16], 1)
 
     class Choosy(Recording):
-        """Finds channels that a step was applied to longer by some bytes an excerpt sample."""
+        """A codec whose messages are longer for channels that a step was applied to."""
 
         def encode(self, given: np.ndarray) -> bytes:
             stepped = not any(np.array_equal(given, samples[start : start + len(given)]) for start in (0, 15904))
@@ -156,9 +156,9 @@ PAYLOADS = {
     "long PCM": "00 00 00 00 00 00",
     "cut off": "02 40 05",
     "too long": "02 40 05 00 00",
-    "widths of no low bits": "02 c0 05 00",
+    "widths without low bits": "02 c0 05 00",
     "a width beyond the low bits": "02 c2 03 00 00 05 00",
-    "low bits for a model that takes none": "06 01 00",
+    "low bits for a model that codes none": "06 01 00",
     "17 low bits": "02 51 05 05 05 05 05 05 05 00",
     "shift of 0": "02 60 80 05 00",
     "a shift with a high bit": "02 60 b8 05 00",
@@ -166,14 +166,14 @@ PAYLOADS = {
     "unknown kind of lattice": "02 60 10 01 01 00 05 00",
     "step of 0": "02 60 00 00 01 00 05 00",
     "divisor of 0": "02 60 00 01 00 00 05 00",
-    "limits the wrong way round": "02 60 08 01 01 00 06 04 05 00",
-    "a number in a longer form": "02 60 00 81 00 01 00 05 00",
+    "limits in the wrong order": "02 60 08 01 01 00 06 04 05 00",
+    "a number in an overlong form": "02 60 00 81 00 01 00 05 00",
     "products beyond 64 bits": "02 60 00 ff ff ff ff ff ff ff 7f 01 00 ff 7f",
     "no width": "02 00 00",
     "17 bits wide": "02 00 11 00 00 00 00 00",
     "more than 16 bits": "02 60 81 ff 7f",
     "no message": "01 00",
-    "a message of nothing": "01 40 05 00 00 00 00 80 00 00 00 00",
+    "a message without planes": "01 40 05 00 00 00 00 80 00 00 00 00",
 }
 
 

@@ -1,4 +1,4 @@
-"""How the frozen files were made, once. Never run it again: a reader must read what is there for ever.
+"""How the frozen files were made. Never run it again: the existing files must decode for ever.
 
 python tests/container/frozen/build.py FOLDER
 """
@@ -28,7 +28,7 @@ from idf.models.load import load_codec, save_model
 
 
 def voice(count: int, seed: int, loudness: float = 60) -> np.ndarray:
-    """Something a linear predictor likes."""
+    """Return a signal that suits a linear predictor."""
     rng = np.random.default_rng(seed)
     x = np.zeros(count + 2)
     for t in range(2, count + 2):
@@ -86,7 +86,7 @@ def signals() -> dict[str, tuple[np.ndarray, AudioFormat]]:
 
 
 def faded(gain: float) -> np.ndarray:
-    """16 bits, but where they fade in, and where they get louder for a while: int64 (n,), of 24 bits."""
+    """Return 16-bit audio with a fade-in and a louder passage, which use 24 bits, int64 (n,)."""
     sound = voice(14_000, 9) * 256
     sound[:3000] = sound[:3000] * np.arange(3000) // 3000
     sound[-1000:] = np.rint(sound[-1000:] * gain + np.arange(1000) % 16)
@@ -103,7 +103,7 @@ def odd_floats(left: np.ndarray) -> np.ndarray:
 
 
 def flac() -> bytes:
-    """A tag in front, blocks of several kinds, frames that no encoder makes again, and a tag behind."""
+    """Return a FLAC file with leading and trailing tags and several metadata blocks."""
     file = io.BytesIO()
     write_flac(file, AudioFormat(8000, 1, 16), [voice(1000, 6)[:, None]])
     data = file.getvalue()
@@ -118,7 +118,7 @@ def flac() -> bytes:
 
 
 def kinds() -> dict[str, bytes]:
-    """AIFF, AIFF-C, CAF and W64, in both orders of bytes, with chunks around the samples, and of 8 bits."""
+    """Return AIFF, AIFF-C, CAF and W64 files: both byte orders, extra chunks around the samples, and 8 bits."""
     left = voice(700, 8)
     stereo = np.stack([left, left // 2 + 5], 1)
     floats = bits_of(stereo / 32768)

@@ -1,8 +1,8 @@
-"""How the files of the shipped models were made, once, one for each, and one of 24 bits where it codes low bits too.
+"""How the frozen files of the shipped models were made: one per model, and a 24-bit one if it codes low bits.
 
 python tests/container/frozen/build_shipped.py FOLDER [MODEL…]
 
-Add files for new models only: a reader must read what is there for ever.
+Only add files for new models. Existing files must decode for ever.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from idf.datasets.demo import demo_folder
 from idf.models.registry import SHIPPED, load_model
 
 CLIP, SAMPLES = "something-terribly-wrong", 18_000
-"""More than a window of every model."""
+"""More samples than a window of any model."""
 DELAY = 9
 
 
 def signal(channels: int) -> np.ndarray:
-    """Speech at 8 kHz, a click of full scale in it; a second channel comes later and is quieter: int32 (n, channels)."""
+    """Return 8 kHz speech with a full-scale click, int32 (n, channels); a second channel is delayed and quieter."""
     speech, _ = soundfile.read(demo_folder() / f"{CLIP}.flac", dtype="int16", frames=SAMPLES)
     left = speech.astype(np.int32)
     left[9_000], left[9_001] = 32767, -32768
@@ -37,7 +37,7 @@ def signal(channels: int) -> np.ndarray:
 
 
 def fine_signal(channels: int) -> np.ndarray:
-    """The same half a sample later, of 24 bits, with a little noise: int32 (n, channels)."""
+    """Return the same half a sample later with 24 bits and a little noise, int32 (n, channels)."""
     samples = signal(channels)
     between = 128 * (samples + np.roll(samples, 1, axis=0))
     noisy: np.ndarray = between + np.random.default_rng(0).integers(-40, 40, samples.shape)
