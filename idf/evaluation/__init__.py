@@ -1,4 +1,4 @@
-"""Measurement: a model and other codecs on the same clips, every row really coded, decoded and compared."""
+"""Measurement of models and other codecs on the same clips: every clip is encoded, decoded and compared."""
 
 from idf.installed import need_training
 

@@ -1,4 +1,4 @@
-"""What ``python evaluate.py`` does, from the command line to the printed table."""
+"""The command ``python evaluate.py``, from its arguments to the printed table."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PLAIN_WIDTH = 150
-"""Characters of a line when the output is not a terminal."""
+"""Line width in characters when the output is not a terminal."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``evaluate.py`` with ``argv`` (the process's own if None). Returns the exit status.
+    """Run ``evaluate.py`` with ``argv`` (default: ``sys.argv[1:]``) and return the exit status.
 
     Raises:
-        UserError: anything the user can mend.
+        UserError: anything the user can fix.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help", "help"} & set(argv):
@@ -84,24 +84,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Results, ExampleClip, Sounds]:
-    """Measure models and the baselines on one split. Keeps the first model's files in ``evaluation/files/``.
+    """Measure models and baselines on one split; the first model's compressed files go to ``evaluation/files/``.
 
     Returns:
-        what was found, the clip that the page shows, and what it lets one hear.
+        the results, the example clip for the report page, and the audio for the page.
 
     Raises:
-        RunError: the split has no clips, or a codec is not lossless, or the model cannot code.
+        RunError: the split has no clips, a codec is not lossless, or a model cannot code the clips.
     """
     clips = getattr(dataset, options.split)
     if not clips:
         raise RunError(
             f"the {options.split} split of {dataset.name} ({dataset.split}) has no clips; "
-            "choose another split=, or change data.train_fraction, data.validation_fraction or the lists of clips"
+            "choose another split=, or change data.train_fraction, data.validation_fraction or the clip lists"
         )
     names = dataset.name, f"{options.split} of {dataset.split}"
     warnings = []
     if options.split == "train":
-        warnings.append("these are clips of the training split: the figures say nothing about other audio")
+        warnings.append(
+            "these clips are from the training split, so the figures do not tell how well the model compresses other audio"
+        )
     windows = sorted({subject.window or DEFAULT_BLOCK for subject in target.subjects})
     baselines, not_made = find_baselines(options.baselines, windows)
     rows: list[Row] = []
@@ -118,13 +120,13 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
         kept = []
         for number, subject in enumerate(target.subjects):
             own = _subfolder(folder, f"model-{number}")
-            # A copy: a run that is still training may replace its model at any time.
+            # Measure a copy: a run that is still training may replace its model at any time.
             with output_errors(own):
                 model = Path(shutil.copy(subject.model, own))
             entry = model_entry(subject, model)
             measured = _measure_model(entry, laid_out, _subfolder(own, "files"), bar(entry.codec, 2)[1])
             prepare_tensorflow(target.config)
-            nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar("its −log2 p", 1)[1])
+            nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar(f"{entry.codec}: −log2 p", 1)[1])
             rows.append(make_row(entry, *names, measured, nll, _training_windows(subject, model, dataset)))
             per_clip[entry.codec] = clip_records(measured.clips, nll)
             kept.append((model, measured))
@@ -133,7 +135,7 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
             try:
                 found = measure(baseline, laid_out, _subfolder(folder, f"baseline-{number}"), advance)
             except CodecError as error:
-                progress.remove_task(task)  # it will never be full; the table says why
+                progress.remove_task(task)  # the bar would never fill up; the table gives the reason
                 not_made.append(unavailable(baseline, error))
                 continue
             rows.append(make_row(baseline, *names, found))
@@ -143,8 +145,8 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
         _keep_files(kept[0][1], target.run.evaluation / "files")
         warnings += [excess for row in rows[: len(kept)] if (excess := excess_warning(row))]
         results = Results(tuple(rows), tuple(not_made), tuple(warnings), facts, per_clip)
-        sounds = make_sounds(codecs[0], dataset, clips, bar("sounds for the page", 1)[1])
-        task = progress.add_task("one clip for the page", total=1)
+        sounds = make_sounds(codecs[0], dataset, clips, bar("audio for the report page", 1)[1])
+        task = progress.add_task("example clip for the report page", total=1)
         example = make_example_clip(codecs[0], dataset, clips, results)
         progress.advance(task)
     return results, example, sounds
@@ -157,13 +159,13 @@ def _training_windows(subject: Subject, model: Path, dataset: Dataset) -> float 
 
 
 def model_entry(subject: Subject, model: Path) -> Entry:
-    """A model file as a row; ``model`` is where it lies now."""
+    """Return the table entry of the model file ``model``, a copy of ``subject.model``."""
     coder = subject.config.coder
     return Entry(subject.label, f"idf, {coder}", subject.window, ModelCodec(str(model.resolve()), coder))
 
 
 def write_evaluation(run: RunFolder, results: Results, example: ExampleClip, sounds: Sounds) -> list[Path]:
-    """Write results, tables, figures, the page and the report under the run's ``evaluation/``; the report comes last.
+    """Write results, tables, figures, page and report to the run's ``evaluation/`` folder; return the paths, report last.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -178,17 +180,17 @@ def write_evaluation(run: RunFolder, results: Results, example: ExampleClip, sou
 
 
 def track(target: Target, results: Results) -> None:
-    """Add the table to the run's Weights & Biases run, where it has one."""
+    """Log the table to the Weights & Biases run that belongs to the run, if there is one."""
     columns = [field.name for field in fields(Row)]
     rows = [[getattr(row, name) for name in columns] for row in results.rows]
     log_table(Run(target.run.folder), target.config, "evaluation", columns, rows)
 
 
 def about(target: Target, codecs: Sequence[Codec], dataset: Dataset) -> dict[str, Any]:
-    """All that is needed to repeat the evaluation: command, versions, machine, models, data.
+    """Return what is needed to repeat the evaluation: command, versions, machine, models, data.
 
     Args:
-        codecs: of the evaluated models, of any family.
+        codecs: one for each evaluated model, of any family.
     """
 
     def model(codec: Codec) -> dict[str, Any]:
@@ -207,14 +209,16 @@ def about(target: Target, codecs: Sequence[Codec], dataset: Dataset) -> dict[str
 
 
 def _check_early(run: RunFolder) -> None:
-    """Find what would spoil the end of a long evaluation before it begins.
+    """Check, before a long evaluation starts, that its results can be written.
 
     Raises:
         OutputError: the run's folder cannot be written.
         RunError: the run's history is damaged.
     """
     if not os.access(run.folder, os.W_OK):
-        raise OutputError(f"cannot write {run.evaluation}: the run's folder is read-only; evaluate a copy of it")
+        raise OutputError(
+            f"cannot write {run.evaluation}: the run's folder is read-only; evaluate a copy of the folder"
+        )
     if run.history_path.is_file():
         read_history(run.history_path)
 
@@ -225,19 +229,19 @@ def _measure_model(
     try:
         return measure(entry, clips, folder, advance)
     except WorkerCrash as error:
-        raise RuntimeError(str(error)) from error  # a bug of ours keeps its traceback
+        raise RuntimeError(str(error)) from error  # a bug in idf: show the traceback
     except CodecError as error:
         raise RunError(f"{entry.codec} cannot code these clips: {error}") from error
 
 
 def _keep_files(measurement: Measurement, folder: Path) -> None:
-    """Move the model's files to where the user finds them, named after their clips; those of an earlier time go."""
+    """Move the compressed files to ``folder``, named after their clips; replaces files of an earlier evaluation."""
     with output_errors(folder):
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         for clip, file in zip(measurement.clips, measurement.files, strict=True):
-            # Clip names of a folder data set may hold slashes and more.
+            # Clip names of a folder data set may contain slashes and other special characters.
             name = re.sub(r"[^\w.-]+", "_", clip.name)
             target = folder / f"{name}{file.suffix}"
             if target.exists():

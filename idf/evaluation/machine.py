@@ -1,4 +1,4 @@
-"""The machine that a measurement runs on: its processor, and keeping to one core of it."""
+"""The machine that a measurement runs on: its processor's name, and confinement to one core."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA
 
 
 def cpu_name() -> str | None:
-    """The processor's name; None where the system does not tell."""
+    """Return the processor's name, or None if the system does not report it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -20,10 +20,10 @@ def cpu_name() -> str | None:
 
 
 def use_one_core() -> None:
-    """Keep this process and those it starts to one thread on one core.
+    """Confine this process and its children to one thread on one core.
 
-    Libraries read the number of threads when they load, so call this first. Where the system cannot tie a
-    process to a core, libraries still use one thread.
+    Libraries read the number of threads at import, so call this first. On systems that cannot pin a process to
+    a core, libraries still use one thread.
     """
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     if hasattr(os, "sched_setaffinity"):

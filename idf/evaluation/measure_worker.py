@@ -1,13 +1,13 @@
-"""A fresh process that encodes or decodes all clips with one codec and says what it took.
+"""A fresh process that encodes or decodes all clips with one codec and reports time and memory.
 
-``python -m idf.evaluation.measure_worker JOB.json`` is started by :mod:`idf.evaluation.measurement`, once to encode and
-once more to decode, so that a decoder has nothing but the files. One JSON line a clip goes to standard
-output, then one with the peak memory.
+:mod:`idf.evaluation.measurement` starts ``python -m idf.evaluation.measure_worker JOB.json`` once to encode and
+once to decode, so the decoder has nothing but the files. The process writes one JSON line per clip to standard
+output, then a line with the peak memory.
 
-What is timed: CPU seconds (user and system, all threads, child processes too) of ``encode`` or ``decode``
-alone. Imports, loading a model and reading the clip are not timed, and the shortest clip is done once before
-the clock starts, so that just-in-time compilation is not timed either. A codec that is a command pays for
-its start, reading the WAV file and writing the result each time: that is how it is used.
+Timed are the CPU seconds (user and system, all threads and child processes) of ``encode`` or ``decode``
+alone. Imports, loading the model and reading the clip are not timed. The shortest clip is processed once before
+the clock starts, so just-in-time compilation is not timed either. A codec that is a command pays for starting,
+reading the WAV file and writing the result each time, as its users do.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if sys.platform != "win32":
 
 
 def main(job_file: Path, output: IO[str]) -> None:
-    """Do the job in ``job_file``; results go to ``output`` as JSON lines."""
-    keep_freed_memory()  # as the command does
+    """Run the job in ``job_file`` and write its results to ``output`` as JSON lines."""
+    keep_freed_memory()  # as the idf command does
     job: dict[str, Any] = json.loads(job_file.read_text())
     codec = from_json(job["codec"])
     step = {"encode": _encode, "decode": _decode}[job["action"]]
@@ -69,7 +69,7 @@ def _decode(codec: FileCodec, item: dict[str, Any], mark: str) -> tuple[float, f
 
 
 def cpu_seconds() -> float:
-    """User and system seconds of this process, all its threads, and its ended children."""
+    """Return the user and system seconds of this process: all its threads and its finished children."""
     own = time.process_time()
     if sys.platform == "win32":
         times = os.times()
@@ -79,7 +79,7 @@ def cpu_seconds() -> float:
 
 
 if __name__ == "__main__":
-    # Libraries may print; the results keep standard output for themselves.
+    # Libraries may print: reserve standard output for the results and send everything else to standard error.
     results = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if hasattr(signal, "SIGINT"):

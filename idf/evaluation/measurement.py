@@ -1,6 +1,6 @@
-"""Measure one codec: encode every clip to a file, decode every file in another process, compare, count.
+"""Measure one codec: encode every clip to a file, decode the files in another process, compare, count bytes.
 
-Nothing is taken on trust. A row exists only if every clip came back sample for sample.
+A table row exists only if every clip was decoded without a single changed sample.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from idf.files import output_errors
 
 
 class NotLosslessError(RunError):
-    """A codec gave back other samples than it got. No table is made then."""
+    """A codec changed samples. No table is written."""
 
 
 class WorkerCrash(CodecError):
-    """A worker process ended in a way that is no codec's message: a bug or a crash. Holds what it printed."""
+    """A worker process crashed, or failed with an error that no codec raises. Contains what it printed."""
 
 
 def unavailable(entry: Entry, error: CodecError) -> Unavailable:
-    """The row that ``entry`` could not become, with the last words of the error."""
+    """Describe the row that could not be made from ``entry``, with the last line of the error."""
     last = str(error).strip().splitlines()[-1] if str(error).strip() else "no message"
     reason = f"{entry.provider} failed: {last}"
     if isinstance(error, WorkerCrash):
@@ -49,13 +49,14 @@ def unavailable(entry: Entry, error: CodecError) -> Unavailable:
 
 @dataclass(frozen=True)
 class WorkingClip:
-    """A clip laid out for the workers.
+    """A clip written to files for the workers.
 
     Args:
         name: the clip's name in the data set.
-        samples: how many, of all channels together.
-        rate_hz: samples a second of each channel.
+        samples: sample count, all channels together.
+        rate_hz: samples per second of each channel.
         wav, pcm: the samples as a WAV file and as an int32 ``.npy`` file, shaped as in ``ClipFile``.
+        channels: number of channels.
     """
 
     name: str
@@ -68,9 +69,9 @@ class WorkingClip:
 
 @dataclass(frozen=True)
 class ClipMeasurement:
-    """What one clip took. Seconds are CPU seconds of all threads; ``wall`` ones are by the clock.
+    """Size and time of one clip.
 
-    ``samples`` counts those of all channels.
+    ``*_seconds`` are CPU seconds of all threads, ``*_wall_seconds`` elapsed time; ``samples`` counts all channels.
     """
 
     name: str
@@ -85,18 +86,18 @@ class ClipMeasurement:
 
     @property
     def seconds(self) -> float:
-        """How long the clip plays."""
+        """Duration of the clip."""
         return self.samples / self.channels / self.rate_hz
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a codec took over all clips. Every clip was decoded and compared.
+    """Size, time and memory of a codec over all clips, each decoded and compared.
 
     Args:
-        clips: one by one, in the order given.
-        files: the encoded files, same order, in the working folder.
-        peak_memory_mib: the larger of the encoding and the decoding process; None where unknown.
+        clips: one measurement per clip, in the order given.
+        files: the encoded files in the working folder, in the same order.
+        peak_memory_mib: of the encoding or the decoding process, whichever is larger; None if unknown.
     """
 
     clips: tuple[ClipMeasurement, ...]
@@ -112,7 +113,7 @@ class _WorkerReport:
 
 
 def lay_out(dataset: Dataset, clips: Sequence[Clip], folder: Path) -> list[WorkingClip]:
-    """Write the clips into ``folder`` in the forms the workers read.
+    """Write the clips to ``folder`` in the formats that the workers read.
 
     Raises:
         DataError: a clip cannot be read.
@@ -130,7 +131,7 @@ def lay_out_clip(name: str, samples: np.ndarray, rate_hz: int, stem: Path) -> Wo
 
     Args:
         name: for messages and tables.
-        samples: integers of 16 bits, ``(time,)`` or ``(time, channels)``.
+        samples: 16-bit integers, ``(time,)`` or ``(time, channels)``.
 
     Raises:
         OutputError: the folder of ``stem`` cannot be written.
@@ -142,7 +143,7 @@ def lay_out_clip(name: str, samples: np.ndarray, rate_hz: int, stem: Path) -> Wo
         else:
             import soundfile
 
-            # Programs refuse the plain header for more than two channels.
+            # Programs reject the plain WAV header for more than two channels.
             form = "WAV" if samples.shape[1] <= 2 else "WAVEX"
             soundfile.write(wav, samples.astype(np.int16), rate_hz, format=form, subtype="PCM_16")
         np.save(pcm, samples.astype(np.int32))
@@ -152,17 +153,17 @@ def lay_out_clip(name: str, samples: np.ndarray, rate_hz: int, stem: Path) -> Wo
 def measure(
     entry: Entry, clips: Sequence[WorkingClip], folder: Path, advance: Callable[[int], None] = lambda samples: None
 ) -> Measurement:
-    """Encode ``clips`` in one fresh process, decode them in another, compare with the originals.
+    """Encode ``clips`` in one fresh process, decode them in another, and compare them with the originals.
 
     Args:
-        entry: the row to make.
+        entry: the codec to measure.
         clips: at least one.
         folder: an empty folder for the files.
-        advance: told the number of samples each time a clip was encoded or decoded.
+        advance: called with a clip's sample count whenever a clip has been encoded or decoded.
 
     Raises:
-        NotLosslessError: a clip came back changed. Names the codec, the clip and the first wrong sample.
-        CodecError: the codec refused or failed (:class:`WorkerCrash`: in a way nobody foresaw).
+        NotLosslessError: a decoded clip differs; the message names the codec, the clip and the first wrong sample.
+        CodecError: the codec refused or failed (:class:`WorkerCrash` if the worker process crashed).
     """
     codec = entry.implementation
     items = [
@@ -215,14 +216,14 @@ def _compare(entry: Entry, clip: WorkingClip, decoded: np.ndarray) -> None:
     if decoded.shape != original.shape:
         raise NotLosslessError(
             f"{entry.codec} ({entry.provider}) is not lossless: clip {clip.name} has {_size(original)} samples "
-            f"and came back with {_size(decoded)}; no table was written"
+            f"but {_size(decoded)} after decoding; no table was written"
         )
     wrong = np.flatnonzero(decoded != original)
     if wrong.size:
         first = np.unravel_index(wrong[0], original.shape)
         raise NotLosslessError(
-            f"{entry.codec} ({entry.provider}) is not lossless: clip {clip.name} came back with {wrong.size} of "
-            f"{original.size} samples changed, the first at {first[0]} ({original[first]} became {decoded[first]}); "
+            f"{entry.codec} ({entry.provider}) is not lossless: decoding clip {clip.name} changed {wrong.size} of "
+            f"{original.size} samples, the first at {first[0]} ({original[first]} became {decoded[first]}); "
             "no table was written"
         )
 
@@ -242,7 +243,7 @@ def _run_worker(
     peak: float | None = None
     with tempfile.TemporaryFile() as errors:
         worker = subprocess.Popen(
-            # -P: modules of the user's current folder must not stand in for installed ones.
+            # -P: modules in the user's current folder must not shadow installed ones.
             [sys.executable, "-P", "-m", "idf.evaluation.measure_worker", str(job)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -272,16 +273,14 @@ def _run_worker(
     if status == EXIT_USER_ERROR:
         raise CodecError(said.removeprefix("error: "))
     if status < 0:
-        raise WorkerCrash(
-            f"the process that had to {action} was ended by {signal.Signals(-status).name}\n{said}".strip()
-        )
+        raise WorkerCrash(f"the {action} process was killed by {signal.Signals(-status).name}\n{said}".strip())
     if status != 0:
-        raise WorkerCrash(f"the process that had to {action} ended with status {status}:\n{said}")
+        raise WorkerCrash(f"the {action} process exited with status {status}:\n{said}")
     return _WorkerReport(tuple(cpu_seconds), tuple(wall_seconds), peak)
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a worker: ours, with this very package first among the importable ones."""
+    """Return the environment of a worker: this process's, with the running ``idf`` package first on ``PYTHONPATH``."""
     package = str(Path(idf.__file__).resolve().parent.parent)
     others = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": package if not others else package + os.pathsep + others}

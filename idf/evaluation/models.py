@@ -1,4 +1,4 @@
-"""What is evaluated: the model of a run, or models by name or file, side by side in one table."""
+"""What to evaluate: the model of a run, or models by name or file, side by side in one table."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from idf.runs.run import RunFolder
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to be measured.
+    """A model to measure.
 
     Attributes:
-        config: its settings, as far as its file knows them.
-        model: the file.
-        label: for a table's first column.
+        config: its settings, as far as its file stores them.
+        model: the model file.
+        label: name in the table's first column.
     """
 
     config: Config
@@ -34,12 +34,12 @@ class Subject:
 
     @property
     def window(self) -> int | None:
-        """Samples of a window; None for the adaptive flow, which codes whole clips."""
+        """Window length in samples; None for the adaptive flow, which codes whole clips."""
         return self.config.model.window if self.config.model.family == "window" else None
 
 
 def label_of_run(config: Config) -> str:
-    """What a run's model is called: layout and size, and what is unusual for that layout."""
+    """Return the label of a run's model: layout, size, and settings that differ from the layout's defaults."""
     if config.model.family != "window":
         return f"IDF {config.model.name}"
     parts = [f"IDF {config.layout.name}-{config.model.name}"]
@@ -55,11 +55,11 @@ def label_of_run(config: Config) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """What one evaluation is about.
+    """The subject of one evaluation.
 
     Attributes:
-        run: where results go: a run's folder, or one for models that come without a run.
-        config: the first model's settings, with those of the data that it is measured on.
+        run: folder for the results: that of the run, or a new one for models without a run.
+        config: the first model's settings, with the settings of the data to evaluate on.
         subjects: the models.
     """
 
@@ -69,15 +69,16 @@ class Target:
 
 
 def target_of_run(run: RunRecord, data: Sequence[str], names: Sequence[str] = ()) -> Target:
-    """The model that a run has exported, and others beside it.
+    """Return the target for the model that a run exported, followed by the models ``names``.
 
     Args:
-        names: of shipped or imported models, or paths of model files.
-        data: ``data=NAME`` and ``data.KEY=VALUE``; the run's own data if there are none.
+        run: a run with a model.
+        data: ``data=NAME`` and ``data.KEY=VALUE``; the run's own data if empty.
+        names: shipped or imported models, or paths of model files.
 
     Raises:
         RunError: the run's settings cannot be read, or there is no such model.
-        ConfigError: wrong settings of the data.
+        ConfigError: invalid data settings.
     """
     config = run.config()
     others = tuple(_open_model(name) for name in names)
@@ -86,16 +87,17 @@ def target_of_run(run: RunRecord, data: Sequence[str], names: Sequence[str] = ()
 
 
 def target_of_models(names: Sequence[str], data: Sequence[str], outputs: Path = OUTPUTS) -> Target:
-    """Models by name or file; results go to ``outputs/models/NAME+NAME…``, which is made.
+    """Return the target for models by name or file, and create its folder ``outputs/models/NAME+NAME…``.
 
     Args:
-        names: of shipped or imported models, or paths of model files.
-        data: ``data=NAME`` and ``data.KEY=VALUE``; the bundled speech if there are none.
+        names: shipped or imported models, or paths of model files.
+        data: ``data=NAME`` and ``data.KEY=VALUE``; the bundled speech if empty.
+        outputs: folder of all results.
 
     Raises:
         RunError: there is no such model, or its file is damaged.
-        ConfigError: wrong settings of the data.
-        OutputError: the folder cannot be made.
+        ConfigError: invalid data settings.
+        OutputError: the folder cannot be created.
     """
     subjects = tuple(_open_model(name) for name in names)
     settings = compose(list(data) or ["data=demo"]).data
@@ -108,5 +110,5 @@ def target_of_models(names: Sequence[str], data: Sequence[str], outputs: Path = 
 def _open_model(name: str) -> Subject:
     path = find_model(name).resolve()
     config = stored_config(path, read_model_file(path))
-    # names of files say more than configurations: default, flow-small, or what the user called it
+    # A file name (default, flow-small, or the user's own) says more than a configuration.
     return Subject(config, path, f"IDF {path.stem}")

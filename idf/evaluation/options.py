@@ -21,23 +21,23 @@ SPLITS = ("train", "validation", "test")
 
 RUN_USAGE = """\
   run        a run's folder, STUDY/RUN, the beginning of a run's name, or latest: the newest run under outputs/ that
-             has a model; STUDY/latest for that of one study"""
-"""What ``run=`` takes, for the usage of all commands that look at one run."""
+             has a model; STUDY/latest: the newest of one study"""
+"""Usage of ``run=``, shared by all commands that look at one run."""
 
 USAGE = f"""\
 python evaluate.py run=RUN [model=NAME|FILE,...] [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
 python evaluate.py model=NAME|FILE[,NAME|FILE ...] [data=NAME] [data.KEY=VALUE ...] [split=test] [baselines=all]
 
-Code every clip of a split to a file with the run's model, decode it in a fresh process, compare, count
-the bytes, do the same with other codecs, and write the table to the run's folder, evaluation/. Of several models
-one table is made, under outputs/models/.
+Compress every clip of a split to a file, decompress it in a fresh process, compare, and count bytes, with the
+model and with other codecs. The table goes to evaluation/ in the run's folder; without a run, to a folder
+under outputs/models/.
 
 {RUN_USAGE}
-  model      models that idf models lists, or model files: instead of a run, or as further rows beside it
-  data       another data set than the run's: one of the files in conf/data/; of models demo unless given
+  model      models listed by `idf models`, or model files: instead of a run, or as further rows
+  data       data set, a file in conf/data/ (default: the run's; without a run, demo)
   data.KEY   one setting of the data set, such as data.root=/audio
-  split      {", ".join(SPLITS)}; test unless given
-  baselines  all, none, or some of: {", ".join(BASELINES)}"""
+  split      {", ".join(SPLITS)} (default: test)
+  baselines  all (the default), none, or some of: {", ".join(BASELINES)}"""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Options:
     """What to evaluate.
 
     Args:
-        run: as :func:`idf.runs.find.open_run` takes it; empty where ``models`` are given.
+        run: as accepted by :func:`idf.runs.find.open_run`; empty for models without a run.
         data: ``data=NAME`` and ``data.KEY=VALUE`` in the order given.
         split: ``train``, ``validation`` or ``test``.
         baselines: names from :data:`~idf.evaluation.codecs.baselines.BASELINES`.
-        models: names or files.
+        models: model names or files.
     """
 
     run: str
@@ -60,23 +60,25 @@ class Options:
 
 
 def parse_options(argv: Sequence[str]) -> Options:
-    """Read the command line.
+    """Parse the command line.
 
     Raises:
         ConfigError: with every problem found.
     """
     arguments = parse_arguments(argv, settings=SETTINGS, passes=("data",))
     given, problems = arguments.settings, arguments.problems
-    problems += [f"`{plain}` cannot be read: write setting=value{_meant_as_run(plain)}" for plain in arguments.plain]
+    problems += [
+        f"`{plain}` is not an argument: write setting=value{_meant_as_run(plain)}" for plain in arguments.plain
+    ]
     problems += check_overrides(arguments.passed).problems
     models = arguments.listed("model") or ()
     if "run" not in given and "model" not in given:
         problems.append(
             "run is missing: write run=RUN, or run=latest for the newest run under outputs/, or model=NAME for a model "
-            "that idf models lists"
+            "listed by `idf models`"
         )
     if len(set(models)) < len(models):
-        problems.append(f"model={given['model']}: a model is there twice")
+        problems.append(f"model={given['model']}: a model is listed twice; list each once")
     split = arguments.chosen("split", SPLITS, "test")
     baselines = _baselines(arguments)
     arguments.check()
@@ -103,9 +105,9 @@ def _meant_as_run(plain: str) -> str:
 
 
 def data_config(config: Config, overrides: Sequence[str]) -> DataConfig:
-    """A run's data settings, changed by ``data=NAME`` and ``data.KEY=VALUE``.
+    """Return a run's data settings after the overrides ``data=NAME`` and ``data.KEY=VALUE``.
 
-    With ``data=NAME`` the settings start afresh from that file of ``conf/data/``, without it from the run's.
+    ``data=NAME`` replaces all of the run's data settings by that file of ``conf/data/``.
 
     Raises:
         ConfigError: with every problem of the overrides and of their combination.

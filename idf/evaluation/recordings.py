@@ -1,6 +1,6 @@
-"""Sets of recordings for the benchmark of codecs: folders or patterns of 16-bit files of any rate and channels.
+"""Sets of recordings for the codec benchmark: folders or patterns of 16-bit files, any rate and channel count.
 
-Other than :mod:`idf.audio`, which serves training, this keeps stereo as it is and splits nothing.
+Unlike :mod:`idf.datasets`, which serves training, this module neither resamples nor splits a set.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ SUFFIXES = (".wav", ".flac")
 
 @dataclass(frozen=True)
 class RecordingSet:
-    """Recordings that make one group of rows.
+    """Recordings measured together, for one group of rows.
 
     Args:
         name: for the table.
-        about: which part of something larger they are.
+        about: which part of a larger set they are.
         files: one or more.
     """
 
@@ -37,15 +37,15 @@ class RecordingSet:
 
 
 def find_set(text: str, seconds: float | None = None) -> RecordingSet:
-    """Find the recordings that a word on the command line means.
+    """Find the recordings that a command-line argument names.
 
     Args:
-        text: ``demo`` for the test clips of the bundled speech, a folder (searched through), or a pattern
-            of files such as ``wavs/LJ001-002[5-8].wav``.
-        seconds: the first recordings that together last as long as this, at least one; None for all.
+        text: ``demo`` for the test clips of the bundled speech, a folder (searched recursively), or a file
+            pattern such as ``wavs/LJ001-002[5-8].wav``.
+        seconds: keep the first recordings whose total duration reaches this; None for all.
 
     Raises:
-        DataError: there are none.
+        DataError: there are none, or a file cannot be read.
     """
     folder = Path(text)
     if text == DEMO and not folder.exists():
@@ -58,17 +58,19 @@ def find_set(text: str, seconds: float | None = None) -> RecordingSet:
         files = [Path(path) for path in sorted(glob.glob(text, recursive=True))]
         name, about = folder.resolve().parent.name, folder.name
     if not files:
-        raise DataError(f"{text}: no such folder, or no {' or '.join(SUFFIXES)} file in it or of this pattern")
+        raise DataError(
+            f"{text}: no {' or '.join(SUFFIXES)} file found; give a folder with such files, a file pattern, or {DEMO}"
+        )
     if seconds is not None:
         files, about = _first(files, seconds), f"{about}, the first {seconds:g} s"
     return RecordingSet(name, about, tuple(files))
 
 
 def lay_out_set(recordings: RecordingSet, folder: Path) -> list[WorkingClip]:
-    """Write the recordings into ``folder`` in the forms the workers read.
+    """Write the recordings to ``folder`` in the formats that the workers read.
 
     Raises:
-        DataError: a file is damaged or does not hold 16-bit samples.
+        DataError: a file is damaged or is not 16-bit, or all files are empty.
         OutputError: ``folder`` cannot be written.
     """
     clips = []
@@ -76,14 +78,16 @@ def lay_out_set(recordings: RecordingSet, folder: Path) -> list[WorkingClip]:
         try:
             with soundfile.SoundFile(path) as file:
                 if file.subtype != "PCM_16":
-                    raise DataError(f"{path}: {file.subtype}; codecs are compared on 16-bit PCM, leave this file out")
+                    raise DataError(
+                        f"{path}: {file.subtype}; codecs are compared on 16-bit PCM, so remove this file from the set"
+                    )
                 samples, rate_hz = file.read(dtype="int16"), file.samplerate
         except (soundfile.LibsndfileError, OSError) as error:
             raise DataError(f"{path}: cannot be read ({error})") from error
         if samples.size:
             clips.append(lay_out_clip(path.stem, samples, rate_hz, folder / f"{number:05d}"))
     if not clips:
-        raise DataError(f"{recordings.name}: all its files are empty")
+        raise DataError(f"{recordings.name}: all files are empty; choose another set")
     return clips
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation found: the rows of its table, and the table in each form (JSON, CSV, Markdown, terminal)."""
+"""Results of an evaluation: the rows of its table, and the table as JSON, CSV, Markdown and terminal output."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
 PCM_BITS = 16
 WIDE_TERMINAL = 135
-"""Characters that the whole table needs."""
+"""Characters needed for the whole table."""
 
 TOLERANCE = 0.005
 TOLERANCE_BYTES = 64
-"""A model's files may exceed its -log2 p by half a percent and 64 bytes a clip; more means the two drifted apart."""
+"""A model's files may exceed its -log2 p by 0.5 % plus 64 bytes per clip; more means that coder and model differ."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One codec over all clips of a split. None where a figure does not apply.
+    """One codec over all clips of a split. Figures that do not apply are None.
 
     Args:
         codec: name and settings.
         provider: the program or library that did the work.
         dataset, split: which clips.
         clips, samples: how many.
-        window: samples coded independently of the others; None for codecs that take a clip as a whole.
-        bytes: of all files, headers included.
+        window: number of samples coded independently of the others; None for codecs that code whole clips.
+        bytes: total size of all files, headers included.
         bits_per_sample: 8 * bytes / samples.
         compression_ratio: 16 / bits_per_sample.
-        nll_bits_per_sample: the model's own -log2 p of the same windows.
-        training_windows_bits_per_sample: as the original measured (:mod:`idf.evaluation.training_windows`).
-        encode_x_realtime, decode_x_realtime: seconds of audio for one CPU second, all threads counted.
+        nll_bits_per_sample: the model's -log2 p of the same windows.
+        training_windows_bits_per_sample: measured as in the original (:mod:`idf.evaluation.training_windows`).
+        encode_x_realtime, decode_x_realtime: seconds of audio per CPU second, all threads counted.
         peak_memory_mib: resident memory of the worker process, Python included.
-        lossless: every clip was decoded and found equal.
+        lossless: every clip was decoded and compared equal.
     """
 
     codec: str
@@ -67,14 +67,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything one evaluation found.
+    """All results of one evaluation.
 
     Args:
-        rows: the model first.
-        not_made: rows that cannot be made here.
-        warnings: a sentence each.
-        about: command line, versions, machine: whatever is needed to repeat it.
-        per_clip: by codec, what each clip took.
+        rows: the models first.
+        not_made: codecs that could not be measured here.
+        warnings: one sentence each, without a full stop.
+        about: what is needed to repeat the evaluation: command, versions, machine, models, data.
+        per_clip: size and time of each clip, by codec.
     """
 
     rows: tuple[Row, ...]
@@ -92,14 +92,14 @@ def make_row(
     nll_bits: Sequence[float] | None = None,
     training_windows: float | None = None,
 ) -> Row:
-    """Add up a measurement.
+    """Return a measurement summed up as a table row.
 
     Args:
         entry: the codec measured.
         dataset, split: names for the table.
         measurement: of at least one clip.
-        nll_bits: the model's -log2 p of each clip, for a model.
-        training_windows: bits/sample of windows of the training clips, for a model of independent windows.
+        nll_bits: a model's -log2 p of each clip, in bits; None for other codecs.
+        training_windows: bits/sample of training windows, for a model of independent windows.
     """
     clips = measurement.clips
     samples = sum(clip.samples for clip in clips)
@@ -126,29 +126,29 @@ def make_row(
 
 
 def excess_warning(row: Row) -> str | None:
-    """A sentence if the files of a model are larger than its -log2 p allows, else None."""
+    """Return a warning if a model's files are larger than its -log2 p allows, else None."""
     if row.nll_bits_per_sample is None:
         return None
     nll_bytes = row.nll_bits_per_sample * row.samples / 8
     if row.bytes <= nll_bytes * (1 + TOLERANCE) + TOLERANCE_BYTES * row.clips:
         return None
     return (
-        f"{row.codec}: the files take {row.bytes} bytes but the model's -log2 p is {nll_bytes:.0f} "
-        f"({row.bytes / nll_bytes - 1:+.2%}; allowed are {TOLERANCE:.1%} and {TOLERANCE_BYTES} bytes a clip): "
-        "likelihood and coder no longer use the same distribution"
+        f"{row.codec}: the files take {row.bytes} bytes but the model's -log2 p is {nll_bytes:.0f} bytes "
+        f"({row.bytes / nll_bytes - 1:+.2%}; the limit is {TOLERANCE:.1%} plus {TOLERANCE_BYTES} bytes per clip): "
+        "the coder does not use the distribution that the likelihood was computed with"
     )
 
 
 def clip_records(
     clips: Sequence[ClipMeasurement], nll_bits: Sequence[float] | None = None
 ) -> tuple[dict[str, Any], ...]:
-    """What each clip took, for ``results.json``."""
+    """Return the measurements of each clip as records for ``results.json``."""
     bits = [None] * len(clips) if nll_bits is None else nll_bits
     return tuple(dataclasses.asdict(clip) | {"nll_bits": nll} for clip, nll in zip(clips, bits, strict=True))
 
 
 def write_results(results: Results, folder: Path) -> list[Path]:
-    """Write ``results.json``, ``table.csv`` and ``table.md`` into ``folder``, each whole or not at all.
+    """Write ``results.json``, ``table.csv`` and ``table.md`` to ``folder``, each atomically, and return their paths.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -171,7 +171,7 @@ ALIGNMENT = "lrrrrrrrrcl"
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row under :data:`HEADINGS`, as text."""
+    """Return the cells of a row, in the order of :data:`HEADINGS`."""
     return (
         row.codec,
         formatted(row.window, "d"),
@@ -188,36 +188,36 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def caption(results: Results) -> str:
-    """Which clips the table is about, in one line."""
+    """Return one line that says which clips the table covers."""
     row = results.rows[0]
     return f"{row.dataset}, {row.split}: {row.clips} clip{'s' * (row.clips != 1)}, {row.samples:,} samples"
 
 
 NOTE = (
-    "bits/sample = 8 × bytes of the files / samples, headers included; ratio = 16 / that; −log2 p: the model's own "
-    "likelihood of the same windows, bits/sample; training windows: bits/sample of one random window of every clip of the "
-    "training split, as the original measured, which says nothing about other audio; encode, decode: seconds of audio for one CPU second; "
+    "bits/sample: 8 × file bytes / samples, headers included; ratio: 16 / (bits/sample); −log2 p: the model's negative "
+    "log-likelihood of the same windows, bits/sample; training windows: bits/sample of one random window of each training "
+    "clip, as measured in the original (no measure of other audio); encode, decode: seconds of audio per CPU second; "
     "MiB: peak memory of the process, Python included."
 )
 
 
 def results_markdown(results: Results) -> str:
-    """The table, what could not be made, and what the columns mean."""
+    """Return the table with its notes, missing codecs and warnings as Markdown."""
     parts = []
     if results.rows:
         table = to_markdown(HEADINGS, [cells(row) for row in results.rows], ALIGNMENT)
         parts += [f"**{caption(results)}**\n", table, f"{NOTE}\n"]
     if results.not_made:
         missing = [f"- {row.codec}: {row.reason}. Remedy: {row.remedy}.\n" for row in results.not_made]
-        parts += ["Not made here:\n", "".join(missing)]
+        parts += ["Not measured here:\n", "".join(missing)]
     parts += [f"**Warning:** {warning}.\n" for warning in results.warnings]
     return "\n".join(parts)
 
 
 def results_terminal(results: Results, width: int) -> list[RenderableType]:
-    """The table and the rest for rich, in the order to print, for a terminal of ``width`` characters.
+    """Return the table, notes and warnings for rich, in printing order, for a terminal of ``width`` characters.
 
-    A narrow terminal gets fewer columns and the providers below the table; the files always have everything.
+    On a narrow terminal some columns are left out and the providers go below the table; the files have all columns.
     """
     from rich.text import Text
 
@@ -234,9 +234,11 @@ def results_terminal(results: Results, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [table, Text(NOTE, style="dim")]
     if hidden:
         providers = "; ".join(f"{row.codec}: {row.provider}" for row in results.rows)
-        parts.append(Text(f"every row was decoded and compared: lossless. By {providers}", style="dim"))
+        parts.append(
+            Text(f"every clip was decoded and compared: all codecs are lossless. Providers: {providers}", style="dim")
+        )
     for missing in results.not_made:
-        parts.append(Text(f"not made: {missing.codec}: {missing.reason}; {missing.remedy}", style="dim"))
+        parts.append(Text(f"not measured: {missing.codec}: {missing.reason}; {missing.remedy}", style="dim"))
     parts += [Text(f"warning: {warning}", style="bold yellow") for warning in results.warnings]
     return parts
 

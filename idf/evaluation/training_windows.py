@@ -1,6 +1,6 @@
-"""Bits per sample measured as the original measured them: on random windows of the training clips.
+"""Bits per sample measured as in the original: on random windows of the training clips.
 
-Nothing is learned from this about other audio; it is here to stand beside the original's published figures.
+This says nothing about other audio. It exists for comparison with the original's published figures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SEED = 0
 
 
 def training_windows(dataset: Dataset, window: int) -> np.ndarray:
-    """One random window of every training clip that has one, of at most :data:`MOST_CLIPS`: int32 (n, window)."""
+    """Return one random window of each long enough training clip, int32 (n, window), n ≤ :data:`MOST_CLIPS`."""
     rng = np.random.default_rng((SEED, window))
     clips: Sequence[Clip] = [clip for clip in dataset.train if clip.samples >= window]
     drawn = [np.zeros((0, window), np.int32)]
@@ -28,15 +28,15 @@ def training_windows(dataset: Dataset, window: int) -> np.ndarray:
 
 
 def training_windows_bits(codec: ChunkCodec, dataset: Dataset, window: int) -> float | None:
-    """Bits/sample of :func:`training_windows`, really coded into one message, the coder's first state included.
+    """Return the bits/sample of :func:`training_windows`, coded as one message, the coder's initial state included.
 
     Args:
         codec: of a flow over independent windows.
-        dataset: whose training clips.
-        window: samples of the codec's windows.
+        dataset: provides the training clips.
+        window: the codec's window length in samples.
 
     Returns:
-        None where no training clip is as long as a window.
+        None if no training clip is as long as a window.
     """
     windows = training_windows(dataset, window)
     if not len(windows):

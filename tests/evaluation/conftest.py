@@ -26,17 +26,17 @@ from idf.runs.run import RunFolder
 from tests.blockwise_fake import Interlaced
 
 NASTY = "<script>alert('&\"')</script>"
-"""What a page must not take for its own."""
+"""Text that a page must escape."""
 
 
 @pytest.fixture(autouse=True)
 def _fakes_in_workers(fakes: types.ModuleType) -> None:
-    """All tests here may use them."""
+    """Make the fakes available to all tests here."""
 
 
 @pytest.fixture
 def check_lossless(tmp_path: Path, fakes: types.ModuleType) -> Callable[[FileCodec], None]:
-    """Encode clips that are known to break codecs, decode them, compare, and see that speech got smaller."""
+    """Return a check that encodes and decodes difficult clips, compares them, and requires that speech shrinks."""
     rng = np.random.default_rng(1)
     clips = {
         "speech": fakes.speech_like(6000),
@@ -66,7 +66,7 @@ def check_lossless(tmp_path: Path, fakes: types.ModuleType) -> Callable[[FileCod
 
 @pytest.fixture
 def working_clips(tmp_path: Path, fakes: types.ModuleType) -> list[WorkingClip]:
-    """Two clips as workers read them: 3,000 and 500 samples at 8 kHz."""
+    """Two clips in the workers' formats: 3,000 and 500 samples at 8 kHz."""
     folder = tmp_path / "clips"
     folder.mkdir()
     clips = []
@@ -81,7 +81,7 @@ def working_clips(tmp_path: Path, fakes: types.ModuleType) -> list[WorkingClip]:
 
 @pytest.fixture
 def audio_folder(tmp_path: Path, fakes: types.ModuleType) -> Path:
-    """A folder data set: five clips of two seconds at 8 kHz and a very short one in a subfolder."""
+    """A folder data set at 8 kHz: five clips of two seconds, and a very short one in a subfolder."""
     root = tmp_path / "audio"
     (root / "deep").mkdir(parents=True)
     for number in range(5):
@@ -92,7 +92,7 @@ def audio_folder(tmp_path: Path, fakes: types.ModuleType) -> Path:
 
 @pytest.fixture
 def make_adaptive() -> Callable[[int], AdaptiveCodec]:
-    """An untrained, small adaptive flow that takes chunks of so many samples."""
+    """Return a function that makes a small untrained adaptive flow with chunks of the given length in samples."""
     adaptive = AdaptiveConfig(
         stages=8,
         experts=[[1, 4], [3, 8], [6, 8]],
@@ -115,7 +115,7 @@ def make_adaptive() -> Callable[[int], AdaptiveCodec]:
 
 @pytest.fixture
 def page_results() -> Results:
-    """Two codecs on three clips, of which the second is the typical one; everything has a nasty name."""
+    """Two codecs on three clips, the second of which is the typical clip; all names need escaping."""
     row = Row(
         "IDF " + NASTY, "idf", "set", "test", 3, 24000, 256, 26000, 8.67, 1.846, 8.66, None, 22.0, 20.0, 180.0, True
     )
@@ -132,7 +132,7 @@ def page_results() -> Results:
 
 @pytest.fixture
 def page_run(tiny_model: Path, tmp_path: Path) -> RunFolder:
-    """A run with a history of 16 blocks and settings."""
+    """A run with settings and a history of 16 blocks."""
     folder = tmp_path / "run-s0"
     folder.mkdir()
     (folder / "config.yaml").write_text((tiny_model.parent / "config.yaml").read_text() + f"# {NASTY}\n")
@@ -159,7 +159,7 @@ def page_dataset(fakes: types.ModuleType, tmp_path: Path, page_results: Results)
 
 @pytest.fixture
 def page_sounds(page_dataset: Dataset) -> Sounds:
-    """A second of each clip, and one as if drawn."""
+    """One second of each clip, and the first clip in place of audio drawn from the model."""
     clips = [to_flac(page_dataset.read(clip).samples, 8000) for clip in page_dataset.test]
     return Sounds(tuple(clips), None, clips[0])
 
@@ -172,7 +172,7 @@ def make_page(
     page_sounds: Sounds,
     make_adaptive: Callable[[int], AdaptiveCodec],
 ) -> Callable[[int], str]:
-    """The page's text for a codec with so many blocks; none is an adaptive flow."""
+    """Return a function that makes the page's text for a codec with the given number of blocks; 0: an adaptive flow."""
 
     def make(blocks: int) -> str:
         codec = Interlaced(blocks) if blocks else make_adaptive(4096)

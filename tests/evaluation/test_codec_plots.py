@@ -37,7 +37,7 @@ def test_reads_on_a_dark_page(tmp_path: Path) -> None:
 
 @pytest.fixture
 def saved(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Figures in the order in which they are written."""
+    """The figures in the order in which they are saved."""
     figures: list[Figure] = []
     monkeypatch.setattr(codec_plots, "save_figure", lambda figure, folder, name: figures.append(figure) or [])
     return figures

@@ -15,7 +15,7 @@ print(subprocess.check_output([sys.executable, "-c", "import os; print(len(os.sc
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not tie processes to cores")
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin processes to cores")
 def test_children_share_the_one_core() -> None:
     printed = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout
     assert printed.split() == ["1", "1"]

@@ -14,7 +14,7 @@ from idf.evaluation.measurement import NotLosslessError, WorkerCrash, WorkingCli
 
 @pytest.fixture
 def run(tmp_path: Path, working_clips: list[WorkingClip]):
-    """Measure a codec on two clips."""
+    """Return a function that measures a codec on two clips."""
     folder = tmp_path / "work"
     folder.mkdir()
 
@@ -45,12 +45,12 @@ def test_a_changed_sample_is_refused(run, fakes: ModuleType) -> None:
 
 
 def test_a_lost_sample_is_refused(run, fakes: ModuleType) -> None:
-    with pytest.raises(NotLosslessError, match="3000 samples and came back with 2999"):
+    with pytest.raises(NotLosslessError, match="3000 samples but 2999 after decoding"):
         run(fakes.Short())
 
 
 def test_the_decoder_is_another_process(run, fakes: ModuleType) -> None:
-    with pytest.raises(NotLosslessError, match="came back with 0"):
+    with pytest.raises(NotLosslessError, match="but 0 after decoding"):
         run(fakes.Remembering())
 
 
@@ -64,13 +64,13 @@ def test_a_codecs_own_message_is_passed_on(run, fakes: ModuleType, step: str, wa
 
 def test_a_bug_keeps_its_traceback(run, fakes: ModuleType) -> None:
     with pytest.raises(
-        WorkerCrash, match=r"(?s)had to decode ended with status 1.*Traceback.*ZeroDivisionError: a bug"
+        WorkerCrash, match=r"(?s)the decode process exited with status 1.*Traceback.*ZeroDivisionError: a bug"
     ):
         run(fakes.Failing(step="decode", way="bug"))
 
 
 def test_a_crash_is_named(run, fakes: ModuleType) -> None:
-    with pytest.raises(WorkerCrash, match="ended by SIGABRT"):
+    with pytest.raises(WorkerCrash, match="killed by SIGABRT"):
         run(fakes.Failing(step="encode", way="abort"))
 
 
@@ -83,7 +83,7 @@ def test_time_is_cpu_time_without_the_first_call(run, fakes: ModuleType, child: 
 
 
 def test_memory_is_the_workers_own(run, fakes: ModuleType) -> None:
-    ballast = np.ones(300 * 2**20, np.uint8)  # this process is large; its workers must not count it
+    ballast = np.ones(300 * 2**20, np.uint8)  # memory of this process, which must not count as the workers'
     small, large = run(fakes.Costly()), run(fakes.Costly(mib=250))
     assert small.peak_memory_mib < 200
     assert large.peak_memory_mib > small.peak_memory_mib + 200

@@ -1,4 +1,4 @@
-"""Models that belong to no run: by name or file, one table for several."""
+"""Models without a run: by name or file, several in one table."""
 
 from __future__ import annotations
 

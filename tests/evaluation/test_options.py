@@ -42,7 +42,7 @@ def test_no_baselines() -> None:
         (["run=latest", "data.rot=/x"], "data.rot is not a setting; did you mean data.root?"),
         (["run=latest", "data=ljspech"], "did you mean ljspeech"),
         (["run=latest", "data.train_fraction=lots"], "data.train_fraction=lots: expected a number"),
-        (["model=small,small"], "a model is there twice"),
+        (["model=small,small"], "a model is listed twice"),
         (["run=latest", "width=cpu"], "width is not a setting of this command"),
         (["run=a", "run=b"], "run is given twice"),
         (["run="], "run= has no value"),
@@ -58,7 +58,7 @@ def test_problems(argv: list[str], message: str) -> None:
 def test_all_problems_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_options(["baseline=all", "split=x", "data.rot=1", "word"])
-    assert len(caught.value.problems) == 5  # these four, and no run
+    assert len(caught.value.problems) == 5  # these four, and the missing run
 
 
 @pytest.fixture

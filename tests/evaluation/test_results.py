@@ -45,7 +45,7 @@ def test_a_row_adds_up(row: Row) -> None:
     assert row.bits_per_sample == pytest.approx(8 * 4000 / 52100)
     assert row.compression_ratio == pytest.approx(2 * 52100 / 4000)
     assert row.nll_bits_per_sample == pytest.approx(31800 / 52100)
-    # One second at 8 kHz and two at 22.05 kHz, by CPU seconds.
+    # One second at 8 kHz and two at 22.05 kHz, divided by CPU seconds.
     assert row.encode_x_realtime == pytest.approx(3 / 0.3)
     assert row.decode_x_realtime == pytest.approx(3 / 0.1)
     assert row.peak_memory_mib == 123.4
@@ -80,7 +80,7 @@ def test_files_may_exceed_the_likelihood_by_half_a_percent_and_64_bytes_a_clip(
     warning = excess_warning(changed)
     assert (warning is not None) == warned
     if warning:
-        assert "likelihood and coder" in warning
+        assert "the coder does not use the distribution" in warning
         assert str(size) in warning
 
 
@@ -121,5 +121,5 @@ def test_the_terminal_shows_all_that_matters_at_any_width(row: Row, width: int) 
     text = console.export_text()
     assert all(len(line) <= width for line in text.splitlines())
     words = " ".join(text.split())
-    for shown in ("0.6142", "26.050", "flac 1", "lossless", "not made: Sac: no command; install it", "look out"):
+    for shown in ("0.6142", "26.050", "flac 1", "lossless", "not measured: Sac: no command; install it", "look out"):
         assert shown in words, shown

@@ -1,1 +1,1 @@
-"""One clip through one model: its latents, and what its first blocks sound like."""
+"""One clip through one model: its latents, and its decoding from the first blocks."""

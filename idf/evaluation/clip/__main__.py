@@ -1,4 +1,4 @@
-"""``python -m idf.evaluation.clip VIEW``: one clip through one model, as pictures, tables and sound."""
+"""``python -m idf.evaluation.clip VIEW``: one clip through one model, as figures, tables and audio."""
 
 from __future__ import annotations
 
@@ -17,32 +17,31 @@ USAGE = f"""\
 python -m idf.evaluation.clip latents     run=RUN|model=NAME [clip=NAME|FILE] [seconds=A..B] [width=7] [...]
 python -m idf.evaluation.clip progressive run=RUN|model=NAME [clip=NAME|FILE] [seconds=A..B] [blocks=all] [...]
 
-latents      draws what a model makes of a clip: its latents, the scales of their priors, and where the bits go, each
-             as SVG and PDF. Of a model without latent blocks (an adaptive flow): where the bits go.
-progressive  decodes a clip from its first latent blocks only, for several numbers of blocks: WAV files to listen to,
-             a table of bits against quality, and a figure.
+latents      Draw a clip's latents, the scales of their priors, and the bits over time, each as SVG and PDF. For a
+             model without latent blocks (an adaptive flow), draw the bits only.
+progressive  Decode a clip from its first 1, 2, … latent blocks: WAV files, a table of bits and quality, and a figure.
 
 {RUN_USAGE}
-  model      instead of a run: a model that `idf models` lists, or a model file
-  clip       name of a test clip, or a WAV or FLAC file; the first test clip unless given
-  seconds    the part that is taken, such as 1.5..4; the whole clip unless given
-  width      of the figures of latents, in inches: 7 for a page, 3.4 for a column of two
-  blocks     how many blocks, such as 1,2,4,8 (all counts as the last), or all: every number there is
-  data       another data set than the run's (of a model: than the bundled speech): a file in conf/data/
+  model      instead of a run: a model listed by `idf models`, or a model file
+  clip       name of a test clip, or a WAV or FLAC file (default: the first test clip)
+  seconds    part of the clip, such as 1.5..4 (default: the whole clip)
+  width      latents: width of the figures in inches, 7 for a page (the default), 3.4 for a column
+  blocks     progressive: numbers of blocks, such as 1,2,4,8,all, or all alone for every number (the default)
+  data       data set, a file in conf/data/ (default: the run's; for model=, the bundled speech)
   data.KEY   one setting of the data set, such as data.root=/audio
-  output     where to write; VIEW/CLIP in the run's folder, or outputs/VIEW/MODEL/CLIP"""
+  output     output folder (default: VIEW/CLIP in the run's folder, or outputs/VIEW/MODEL/CLIP)"""
 
 VIEWS = {"latents": "width", "progressive": "blocks"}
-"""The setting that only this view takes."""
+"""The setting that only this view accepts."""
 NARROWEST, WIDEST = 3.0, 20.0
-"""Inches; in less there is no room for letters."""
+"""Limits of ``width=``, in inches. Narrower figures have no room for their labels."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0.
+    """Run the command and return 0.
 
     Raises:
-        UserError: a command line that cannot be read; no such run, model or clip; a model without latent blocks.
+        UserError: invalid arguments, no such run, model or clip, or a model without latent blocks.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(argv):
@@ -50,13 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     arguments = parse_arguments(argv, settings=(*SETTINGS, *VIEWS.values()), passes=("data",))
     view, *others = arguments.plain or ("",)
-    arguments.problems += [f"`{plain}` cannot be read: write setting=value" for plain in others]
+    arguments.problems += [f"`{plain}` is not an argument: write setting=value" for plain in others]
     if view not in VIEWS:
         arguments.problems.append(
             f"name a view first, {' or '.join(VIEWS)}{did_you_mean(view, VIEWS, otherwise='')}\n\n{USAGE}"
         )
     arguments.problems += [
-        f"{setting}= is a setting of the view {other}"
+        f"{setting}= applies to the view {other} only; remove it"
         for other, setting in VIEWS.items()
         if setting in arguments.settings and other != view
     ]

@@ -1,4 +1,4 @@
-"""Which clip, with which model: the part of a command line that all views of one clip share."""
+"""The choice of clip and model: the arguments that all views of one clip share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from idf.models import registry
 from idf.runs.find import OUTPUTS, RunRecord, open_run
 
 SETTINGS = ("run", "model", "clip", "seconds", "output")
-"""What all views take, besides ``data=`` and ``data.KEY=``."""
+"""Arguments of all views, besides ``data=`` and ``data.KEY=``."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Choice:
 
     Args:
         name: of the clip.
-        clip: its samples, or the part asked for.
+        clip: its samples, or those of the requested part.
         model_name: for titles.
-        model: its file.
+        model: the model file.
         folder: for results.
     """
 
@@ -40,24 +40,25 @@ class Choice:
 
     @property
     def title(self) -> str:
-        """What is shown."""
+        """Title of figures and tables."""
         return f"{self.name} by {self.model_name}"
 
 
 def read_choice(arguments: Arguments, view: str) -> Choice:
-    """Find what the command line names.
+    """Return the clip and model that the arguments name.
 
     Args:
-        view: names the folder of results.
+        arguments: the parsed command line.
+        view: name of the folder for results.
 
     Raises:
-        ConfigError: with every problem of the command line, or no such part of the clip.
+        ConfigError: with every problem of the arguments, or because the clip has no such part.
         RunError: there is no such run or model.
-        DataError: there is no such clip; says which there are.
+        DataError: there is no such clip; the message suggests a similar name.
     """
     given, data = arguments.settings, arguments.passed
     if ("run" in given) == ("model" in given):
-        arguments.problems.append("name one: run=RUN, run=latest, or model=NAME")
+        arguments.problems.append("give either run=RUN (or run=latest) or model=NAME")
     arguments.problems += check_overrides(data).problems
     arguments.check()
     if "run" in given:
@@ -81,19 +82,21 @@ def _clip(wanted: str | None, run: RunRecord | None, data: Sequence[str]) -> tup
 
 def _named_clip(wanted: str | None, dataset: Dataset) -> tuple[str, Pcm]:
     if not dataset.test:
-        raise DataError(f"the test split of {dataset.name} ({dataset.split}) has no clips; name a file with clip=")
+        raise DataError(f"the test split of {dataset.name} ({dataset.split}) has no clips; give a file with clip=FILE")
     found = [clip for clip in dataset.test if wanted in (None, clip.name)]
     if not found:
         elsewhere = [clip for clip in dataset.clips if clip.name == wanted]
         hint = did_you_mean(str(wanted), [clip.name for clip in dataset.test])
         if elsewhere:
-            hint = f": it is one to learn from; name its file to take it all the same, or a test clip{hint}"
-        raise DataError(f"clip={wanted} is no file and no test clip of {dataset.name}{hint}")
+            hint = (
+                f": it is a training or validation clip; use clip=FILE to show it anyway, or choose a test clip{hint}"
+            )
+        raise DataError(f"clip={wanted} is neither a file nor a test clip of {dataset.name}{hint}")
     return found[0].name, dataset.read(found[0]).first_channel
 
 
 def _part(text: str | None, clip: Pcm) -> Pcm:
-    """The samples from A to B seconds."""
+    """Return the samples from A to B seconds, for ``text`` = ``A..B``."""
     if text is None:
         return clip
     whole = len(clip.samples) / clip.rate_hz
@@ -101,7 +104,7 @@ def _part(text: str | None, clip: Pcm) -> Pcm:
     try:
         seconds = float(first or 0), float(last or whole)
         at, to = (min(max(round(second * clip.rate_hz), 0), len(clip.samples)) for second in seconds)
-    except (ValueError, OverflowError):  # no number, or none that is finite
+    except (ValueError, OverflowError):  # not a number, or not finite
         at = to = 0
     if not separator or not at < to:
         raise ConfigError([f"seconds={text}: the clip has {whole:.2f} s; write seconds=A..B, such as seconds=1.5..4"])

@@ -1,7 +1,7 @@
-"""One clip under the microscope: the blocks that a codec makes of it, and where its bits go.
+"""The latent blocks of one clip, and the bits they take over time.
 
-Codecs whose model is a window flow show their blocks (:class:`idf.coding.codec.BlockwiseCodec`); the adaptive
-flow has none, but says what each sample costs. Pictures of both are in :mod:`idf.evaluation.clip.latent_plots`.
+A window flow gives its blocks (:class:`idf.coding.codec.BlockwiseCodec`). The adaptive flow has no blocks but
+gives the bits of each sample. :mod:`idf.evaluation.clip.latent_plots` draws both.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from idf.errors import RunError
 
 @dataclass(frozen=True)
 class CodedClip:
-    """A clip and what a codec makes of it.
+    """A clip, its latent blocks and its bits.
 
     Attributes:
         name: of the clip.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
         samples: int32 (n,), 16-bit values, at least one.
-        bits: float64 (n,), what is spent at each sample; the latents that stand there added up.
-        blocks: in the order of decoding; none where the codec has no blocks.
+        bits: float64 (n,), bits spent at each sample: the sum over the latents at that time.
+        blocks: in decoding order; empty if the codec has no blocks.
     """
 
     name: str
@@ -38,22 +38,22 @@ class CodedClip:
 
     @property
     def seconds(self) -> float:
-        """How long it plays."""
+        """Duration of the clip."""
         return len(self.samples) / self.rate_hz
 
     @property
     def bits_per_sample(self) -> float:
-        """Over the whole clip, without headers."""
+        """Bits per sample of the whole clip, without headers."""
         return float(self.bits.sum()) / len(self.samples)
 
 
 @dataclass(frozen=True)
 class BlockGroup:
-    """Neighbouring blocks that are drawn as one.
+    """Adjacent blocks drawn as one.
 
     Attributes:
-        name: ``z3``, or ``z15 … z12`` of several.
-        blocks: in the order of decoding.
+        name: ``z3``, or ``z15 … z12`` for several blocks.
+        blocks: in decoding order.
     """
 
     name: str
@@ -61,7 +61,7 @@ class BlockGroup:
 
     @property
     def bits(self) -> float:
-        """Of all its latents."""
+        """Bits of all latents of the group."""
         return float(sum(block.bits.sum(dtype=np.float64) for block in self.blocks))
 
 
@@ -75,25 +75,25 @@ class _SampleCoder(Protocol):
 
 
 def has_blocks(codec: object) -> TypeGuard[BlockwiseCodec]:
-    """Whether a codec's model is a window flow, whose blocks can be shown."""
+    """Return whether a codec's model is a window flow with latent blocks."""
     return isinstance(codec, BlockwiseCodec) and len(codec.block_names) > 0
 
 
 def look_into(codec: object, name: str, samples: np.ndarray, rate_hz: int) -> CodedClip:
-    """Code a clip and keep what is to be seen on the way.
+    """Return a clip with its latent blocks and the bits that coding it takes.
 
     Args:
         codec: of a model file.
         name: of the clip.
         samples: int32 (n,), 16-bit values.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
 
     Raises:
-        RunError: the clip is empty, or the codec shows neither its blocks nor what a sample costs.
+        RunError: the clip is empty, or the codec gives neither its blocks nor the bits of each sample.
     """
     samples = np.asarray(samples, np.int32)
     if not len(samples):
-        raise RunError(f"the clip {name} is empty: there is nothing to see in it; choose another")
+        raise RunError(f"the clip {name} is empty; choose another")
     if has_blocks(codec):
         blocks = tuple(codec.latent_blocks(samples))
         return CodedClip(name, rate_hz, samples, _bits_at_samples(blocks, len(samples)), blocks)
@@ -102,18 +102,18 @@ def look_into(codec: object, name: str, samples: np.ndarray, rate_hz: int) -> Co
         starts = range(0, len(samples), codec.chunk_samples)
         parts = [codec.intervals(samples[start : start + codec.chunk_samples, None])[1] for start in starts]
         return CodedClip(name, rate_hz, samples, PRECISION - np.log2(np.concatenate(parts)))
-    raise RunError(f"{type(codec).__name__} does not show what it spends its bits on; choose a model of another family")
+    raise RunError(f"{type(codec).__name__} does not report its bits per sample; choose a model of another family")
 
 
 def group_blocks(blocks: Sequence[LatentBlock], most: int) -> list[BlockGroup]:
-    """Put neighbouring blocks together until there are at most ``most`` groups.
+    """Group adjacent blocks into at most ``most`` groups.
 
-    Blocks of different spans stay apart if that is possible. Runs of equal span are divided evenly, the more
-    parts the more bits they take.
+    Blocks of different spans stay in different groups if possible. A sequence of blocks of equal span is divided
+    evenly, into more groups the more bits it takes.
 
     Args:
-        blocks: in the order of decoding.
-        most: 1 or more.
+        blocks: in decoding order.
+        most: at least 1.
     """
     runs: list[list[LatentBlock]] = []
     for block in blocks:
@@ -138,7 +138,7 @@ def group_blocks(blocks: Sequence[LatentBlock], most: int) -> list[BlockGroup]:
 
 
 def pick_evenly(count: int, most: int) -> list[int]:
-    """Up to ``most`` of the numbers 0 … ``count`` − 1, the first and the last among them, evenly spread."""
+    """Return up to ``most`` evenly spaced numbers from 0 to ``count`` − 1, including both ends (just the last if 1)."""
     if count <= most:
         return list(range(count))
     if most == 1:
@@ -147,13 +147,13 @@ def pick_evenly(count: int, most: int) -> list[int]:
 
 
 def binned(times: np.ndarray, values: np.ndarray, samples: int, bins: int) -> np.ndarray:
-    """Add up ``values`` in equal stretches of time.
+    """Return the sums of ``values`` over equal intervals of time.
 
     Args:
-        times: int (m,), samples of the clip.
+        times: int (m,), sample index of each value.
         values: (m,).
-        samples: of the clip.
-        bins: how many stretches, at most ``samples``.
+        samples: length of the clip.
+        bins: number of intervals, at most ``samples``.
 
     Returns:
         float64 (bins,).
@@ -163,14 +163,16 @@ def binned(times: np.ndarray, values: np.ndarray, samples: int, bins: int) -> np
 
 
 def bin_means(times: np.ndarray, values: np.ndarray, samples: int, bins: int) -> np.ndarray:
-    """The mean of ``values``, at least one, in each stretch as in :func:`binned`; of the one before where there is none.
+    """Return the mean of ``values`` in each interval of :func:`binned`; empty intervals repeat the one before.
+
+    The arguments are those of :func:`binned`; there must be at least one value.
 
     Returns:
         float64 (bins,).
     """
     counts = binned(times, np.ones(len(values)), samples, bins)
     sums = binned(times, values, samples, bins)
-    # Each stretch takes the last one that has latents; the first few the next one.
+    # An empty interval uses the last interval with latents before it, at the beginning the first one after it.
     filled = np.flatnonzero(counts)
     before = np.maximum(np.searchsorted(filled, np.arange(bins), side="right") - 1, 0)
     source = filled[before]
@@ -178,17 +180,15 @@ def bin_means(times: np.ndarray, values: np.ndarray, samples: int, bins: int) ->
 
 
 def spectrogram(samples: np.ndarray, rate_hz: int, columns: int) -> np.ndarray:
-    """Power over frequency and time, in dB below the loudest, between −80 and 0.
-
-    Windows of about 23 ms.
+    """Return the spectrogram in dB relative to its maximum, clipped to [−80, 0], with windows of about 23 ms.
 
     Args:
         samples: (n,), at least one.
-        rate_hz: samples a second.
-        columns: the most that the picture may have.
+        rate_hz: samples per second.
+        columns: largest number of columns.
 
     Returns:
-        float64 (frequencies, times), from 0 to half the rate.
+        float64 (frequencies, times); frequencies from 0 to half the rate.
     """
     size = 1 << min(max(round(math.log2(max(0.023 * rate_hz, 1.0))), 5), 11)
     count = max(1, min(columns, 4 * len(samples) // size))

@@ -1,6 +1,6 @@
-"""How good a clip is when only its first latent blocks are known: bits spent against what they give.
+"""Quality of a clip decoded from its first latent blocks only, against the bits of these blocks.
 
-Everything here speaks to :class:`idf.coding.codec.BlockwiseCodec` and to nothing else of a model.
+This module uses models through :class:`idf.coding.codec.BlockwiseCodec` only.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from idf.coding.codec import BlockwiseCodec
 from idf.container.approximation import block_bits
 
 FRAME_SECONDS = 0.032
-"""Of the spectra that are compared: the usual compromise for speech between pitch and syllables."""
+"""Frame length of the compared spectra: a usual choice for speech, between pitch period and syllable."""
 ROUNDING_POWER = 1.0 / 12.0
-"""Of the error that rounding to integers makes: what lies below it in a spectrum is not sound."""
+"""Variance of the error of rounding to integers: the noise floor of the spectra."""
 NOTHING = "nothing"
 """Name of the step before the first block."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A clip as far as its first blocks tell it.
+    """A clip decoded from its first blocks.
 
     Attributes:
-        blocks: how many are known, in the order of decoding.
-        name: of the last one of them.
-        bits_per_sample: what these blocks cost.
-        share: of the bits of all blocks, 0 … 1.
+        blocks: number of known blocks, in decoding order.
+        name: of the last known block.
+        bits_per_sample: bits of the known blocks per sample of the clip.
+        share: their share of the bits of all blocks, from 0 to 1.
         snr_db: :func:`snr_db` against the clip.
-        log_spectral_distance_db: :func:`log_spectral_distance_db` to the clip.
-        samples: int32, the shape of the clip.
+        log_spectral_distance_db: :func:`log_spectral_distance_db` from the clip.
+        samples: the decoded samples, int32, shaped as the clip.
     """
 
     blocks: int
@@ -53,24 +53,26 @@ def progressive_steps(
     *,
     progress: Callable[[int], object] = lambda steps: None,
 ) -> list[Step]:
-    """A clip from its first k latent blocks, for several k.
+    """Decode a clip from its first k latent blocks, for several k.
 
     Args:
+        codec: of a model with latent blocks.
         samples: integers (time,) or (time, channels), 16-bit values.
-        blocks: the numbers k, each 0 … ``len(codec.block_names)``; 1 … all of them if None.
-        progress: told the number of steps that were done since it was last told.
+        rate_hz: samples per second.
+        blocks: the numbers k, each from 0 to ``len(codec.block_names)``; None for 1 to all.
+        progress: called with the number of steps completed since the last call.
 
     Raises:
-        RunError: the model has latents but gives no approximations; says why.
-        ValueError: a k out of range, or samples of another shape.
+        RunError: the model has latents but gives no approximations; the message says why.
+        ValueError: a k is out of range, or ``samples`` has another shape.
     """
     clip = np.asarray(samples, np.int32)
     if clip.ndim not in (1, 2):
-        raise ValueError(f"samples are {clip.shape}; they must be (time,) or (time, channels)")
+        raise ValueError(f"samples have the shape {clip.shape}; it must be (time,) or (time, channels)")
     names = (NOTHING, *codec.block_names)
     wanted = range(1, len(names)) if blocks is None else blocks
     if wrong := [k for k in wanted if not 0 <= k < len(names)]:
-        raise ValueError(f"there are {len(names) - 1} blocks, so {wrong[0]} of them cannot be taken")
+        raise ValueError(f"{wrong[0]} blocks requested; the model has {len(names) - 1}, so give 0 to {len(names) - 1}")
     channels = clip if clip.ndim == 2 else clip[:, None]
     spent = np.concatenate([[0.0], np.cumsum(block_bits(codec, channels))])
     steps = []
@@ -92,9 +94,9 @@ def progressive_steps(
 
 
 def snr_db(reference: np.ndarray, other: np.ndarray) -> float:
-    """Signal to noise ratio over the whole clip, 10 log₁₀ (Σ x² / Σ (x − y)²), in dB.
+    """Return the signal-to-noise ratio over the whole clip, 10 log₁₀ (Σ x² / Σ (x − y)²), in dB.
 
-    Infinite where both are the same; −infinite where silence became something.
+    ∞ if both signals are equal; −∞ if ``reference`` is silent and ``other`` is not.
 
     Args:
         reference, other: integers of the same shape.
@@ -108,33 +110,34 @@ def snr_db(reference: np.ndarray, other: np.ndarray) -> float:
 
 
 def log_spectral_distance_db(reference: np.ndarray, other: np.ndarray, rate_hz: int) -> float:
-    """Log-spectral distance in dB: how far the spectra are apart, whatever the phases.
+    """Return the log-spectral distance in dB, a measure that ignores phase.
 
-    The root mean square over frequency of the difference of the power spectra in dB, averaged over frames
-    (Gray and Markel 1976, *Distance measures for speech processing*, IEEE Trans. ASSP 24(5): d₂ of the log
-    spectra). Frames are Hann windows of 32 ms, half of which overlaps; powers have the floor that the error
-    of rounding to integers has, so that digital silence is like silence with dither.
+    It is the root mean square over frequency of the difference between the power spectra in dB, averaged over
+    frames (Gray and Markel 1976, *Distance measures for speech processing*, IEEE Trans. ASSP 24(5): d₂ of the log
+    spectra). Frames are Hann windows of 32 ms with 50 % overlap. Powers are floored at the power of the rounding
+    error, so digital silence compares like dithered silence.
 
     Args:
         reference, other: integers of the same shape, (time,) or (time, channels).
 
     Returns:
-        0 for the same signal; also for an empty one.
+        0 for equal or empty signals.
     """
     one, two = (log_spectra(x, rate_hz) for x in (reference, other))
     return float(np.mean(np.sqrt(np.mean((one - two) ** 2, axis=-1)))) if one.size else 0.0
 
 
 def log_spectra(samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Power spectra of 32 ms each in dB (of steps², window included), half of which overlaps.
+    """Return the power spectra of frames of 32 ms with 50 % overlap, in dB re 1 step², window included.
 
-    A last frame is filled up with zeros; powers have the floor of :func:`log_spectral_distance_db`.
+    The last frame is zero-padded; powers are floored as in :func:`log_spectral_distance_db`.
 
     Args:
         samples: integers (time,) or (time, channels).
+        rate_hz: samples per second.
 
     Returns:
-        float64 (channels, frames, frequencies); (0, 0, 0) of no samples.
+        float64 (channels, frames, frequencies); shape (0, 0, 0) for no samples.
     """
     if not samples.size:
         return np.zeros((0, 0, 0))

@@ -1,4 +1,4 @@
-"""The view ``latents``: what a model makes of a clip, as pictures for paper and a table of its blocks."""
+"""The view ``latents``: figures of a clip's latents for print, and a table of its blocks."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
 HEADINGS = ("block", "samples a latent", "bits/latent", "bits/sample", "share", "log-scale")
 PLAIN_WIDTH = 100
-"""Characters of a line when the output is not a terminal."""
+"""Line width in characters when the output is not a terminal."""
 NOTE = (
-    "in the order of decoding; bits/latent: −log2 p by the coder's integers; bits/sample: of the whole clip; "
-    "log-scale: mean, nats on the [−1, 1) scale."
+    "blocks in decoding order; bits/latent: −log2 p with the coder's integer frequencies; bits/sample: per sample of the "
+    "clip; log-scale: mean, in nats, for amplitudes in [−1, 1)."
 )
 
 
 def show_latents(choice: Choice, width: float) -> None:
-    """Draw the clip, and print what its blocks take.
+    """Draw the clip's figures and print the table of its blocks.
 
     Args:
-        width: of the figures, inches.
+        choice: the clip and the model.
+        width: of the figures, in inches.
 
     Raises:
-        RunError: the model cannot be looked into, or the clip is empty.
+        RunError: the model gives neither its blocks nor the bits of each sample, or the clip is empty.
         OutputError: the folder cannot be written.
     """
     codec = registry.load_model(choice.model)
@@ -45,14 +46,12 @@ def show_latents(choice: Choice, width: float) -> None:
 
 
 def draw(coded: CodedClip, width: float, folder: Path) -> list[Path]:
-    """Write the figures of a clip that a codec can be asked for.
+    """Write the figures of a clip and return their paths.
 
     Args:
-        width: inches.
+        coded: the clip with its blocks and bits.
+        width: of the figures, in inches.
         folder: gets ``bits`` and, for a codec with blocks, ``latents`` and ``scales``, each as ``.svg`` and ``.pdf``.
-
-    Returns:
-        the files written.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -64,7 +63,7 @@ def draw(coded: CodedClip, width: float, folder: Path) -> list[Path]:
 
 
 def rows(coded: CodedClip) -> list[tuple[str, ...]]:
-    """What each block takes, under :data:`HEADINGS`, as text."""
+    """Return a table row per block, in the order of :data:`HEADINGS`."""
     found: list[tuple[str, ...]] = []
     total = float(coded.bits.sum()) or 1.0
     for block in coded.blocks:
@@ -84,6 +83,6 @@ def _print(coded: CodedClip, title: str, paths: Sequence[Path]) -> None:
         console.print(to_terminal(HEADINGS, rows(coded), "lrrrrr"))
         console.print(NOTE, style="dim")
     else:
-        console.print("the model has no latent blocks: it codes sample by sample", style="dim")
+        console.print("this model has no latent blocks: it codes sample by sample", style="dim")
     names = ", ".join(path.name for path in paths)
     console.print(f"written to {paths[0].parent}/: {names}", soft_wrap=True)

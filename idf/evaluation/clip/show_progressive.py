@@ -1,4 +1,4 @@
-"""The view ``progressive``: what each latent block of a clip buys, to look at and to listen to."""
+"""The view ``progressive``: what each latent block adds to a clip, as a table, a figure and WAV files."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ ALL = "all"
 HEADINGS = ("blocks", "last", "bits/sample", "share", "SNR, dB", "LSD, dB")
 ALIGNMENT = "rlrrrr"
 PLAIN_WIDTH = 100
-"""Characters of a line when the output is not a terminal."""
+"""Line width in characters when the output is not a terminal."""
 NOTE = (
-    "blocks: how many are known, in the order of decoding; last: the name of the last of them; share: of the bits of "
-    "all blocks; SNR: signal to noise ratio over the whole clip; LSD: log-spectral distance, frames of 32 ms."
+    "blocks: number of known blocks, in decoding order; last: name of the last known block; share: share of the bits of "
+    "all blocks; SNR: signal-to-noise ratio over the whole clip; LSD: log-spectral distance, frames of 32 ms."
 )
 
 
 def show_progressive(choice: Choice, blocks: Sequence[str]) -> None:
-    """Decode the clip from its first blocks: WAV files, a figure, tables, one of which is printed.
+    """Decode the clip from its first blocks; write WAV files, a figure and tables, and print a table.
 
     Args:
-        blocks: numbers of blocks, ``all`` for that of all; ``all`` alone for every number there is.
+        choice: the clip and the model.
+        blocks: numbers of blocks, ``all`` for the largest; ``all`` alone for every number.
 
     Raises:
-        ConfigError: no such number of blocks.
-        RunError: a model without latent blocks.
+        ConfigError: the model has no such number of blocks.
+        RunError: the model has no latent blocks.
         OutputError: the folder cannot be written.
     """
     codec = partial_codec(registry.load_model(choice.model), 1)
     numbers = _numbers(blocks, len(codec.block_names))
     with output_errors(choice.folder):
-        choice.folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+        choice.folder.mkdir(parents=True, exist_ok=True)  # fail before the work if this fails
     with progress_bar() as bar:
         task = bar.add_task(f"decoding {choice.name} block by block", total=len(numbers))
         steps = progressive_steps(
@@ -61,7 +62,7 @@ def show_progressive(choice: Choice, blocks: Sequence[str]) -> None:
 
 
 def figures(step: Step) -> dict[str, Any]:
-    """A step without its samples; an infinite SNR (nothing is missing, or nothing was to be heard) is None."""
+    """Return a step as a record without samples; an infinite SNR becomes None."""
     return {
         "blocks": step.blocks,
         "name": step.name,
@@ -73,7 +74,7 @@ def figures(step: Step) -> dict[str, Any]:
 
 
 def cells(step: Step) -> tuple[str, ...]:
-    """A row under :data:`HEADINGS`, as text."""
+    """Return a table row, in the order of :data:`HEADINGS`."""
     snr = "exact" if step.snr_db == math.inf else f"{step.snr_db:.2f}"
     return (
         f"{step.blocks}",
@@ -86,21 +87,21 @@ def cells(step: Step) -> tuple[str, ...]:
 
 
 def _numbers(wanted: Sequence[str], count: int) -> list[int]:
-    """The numbers of blocks asked for, growing, each once."""
+    """Return the requested numbers of blocks, increasing, without repetition."""
     if list(wanted) == [ALL]:
         return list(range(1, count + 1))
     wrong = [text for text in wanted if text != ALL and not (text.isdecimal() and 1 <= int(text) <= count)]
     if wrong:
         raise ConfigError(
             [
-                f"blocks={','.join(wanted)}: this model has {count} blocks: choose 1 to {count}, or all, not {', '.join(wrong)}"
+                f"blocks={','.join(wanted)}: this model has {count} blocks; choose 1 to {count}, or all, not {', '.join(wrong)}"
             ]
         )
     return sorted({count if text == ALL else int(text) for text in wanted})
 
 
 def _write(steps: Sequence[Step], codec: PartialCodec, choice: Choice) -> None:
-    """WAV files, figure, tables; ``progressive.json`` last."""
+    """Write WAV files, figure and tables, ``progressive.json`` last."""
     folder, clip = choice.folder, choice.clip
     digits = len(str(len(codec.block_names)))
     files = [f"blocks{step.blocks:0{digits}d}.wav" for step in steps]

@@ -1,4 +1,4 @@
-"""The codecs to compare with, by the names that ``baselines=`` takes."""
+"""The codecs to compare with, by their names in ``baselines=``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from idf.evaluation.codecs.interface import Entry, Unavailable
 from idf.evaluation.codecs.programs import PROGRAMS, find_command
 
 SPEECH_BLOCK = 1024
-"""FLAC's default block of 4,096 suits speech badly; this one gains 3 to 4 %."""
+"""A block length for speech: files are 3 to 4 % smaller than with FLAC's default of 4,096."""
 
 BASELINES: dict[str, Callable[[int], Entry | Unavailable]] = {
     "flac": lambda window: find_flac(DEFAULT_BLOCK),
@@ -24,11 +24,11 @@ BASELINES: dict[str, Callable[[int], Entry | Unavailable]] = {
         name: functools.partial(lambda name, window: find_command(name), name) for name in PROGRAMS if name != "wavpack"
     },
 }
-"""From a name to the row for models of a given window (samples)."""
+"""Functions that find the codec of a name; their argument is the model's window in samples."""
 
 
 def find_wavpack() -> Entry | Unavailable:
-    """WavPack's strongest mode: the command where it is on PATH, otherwise FFmpeg's encoder."""
+    """Return WavPack's strongest mode: the command if it is on PATH, otherwise FFmpeg's encoder."""
     found = find_command("wavpack")
     return found if isinstance(found, Entry) else find_ffmpeg("wavpack")
 
@@ -38,11 +38,11 @@ def find_baselines(names: Sequence[str], windows: Sequence[int]) -> tuple[list[E
 
     Args:
         names: keys of :data:`BASELINES`.
-        windows: of the models, in samples: the blocks of the rows ``flac-window`` and ``flac-exhaustive``.
+        windows: the models' windows in samples, block sizes of ``flac-window`` and ``flac-exhaustive``.
 
-    Returns:
-        the rows that can be made, and those that cannot with reason and remedy. A window that is one of
-        FLAC's other blocks gives one row, not two.
+        Returns:
+            the codecs found, and those missing with reason and remedy. Names that lead to the same codec and
+            settings give one entry.
     """
     entries: dict[str, Entry] = {}
     not_made: dict[str, Unavailable] = {}

@@ -1,4 +1,4 @@
-"""WavPack, TTA and ALAC through PyAV, whose wheels bring FFmpeg's libraries: no system package needed."""
+"""WavPack, TTA and ALAC through PyAV, whose wheels contain FFmpeg's libraries: no system package is needed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LAYOUTS = {1: "mono", 2: "stereo"}
 
 @dataclass(frozen=True)
 class FfmpegCodec:
-    """A lossless encoder of FFmpeg, 16 bits, mono or stereo.
+    """A lossless encoder of FFmpeg, 16-bit, mono or stereo.
 
     Args:
         encoder: FFmpeg's name of the encoder.
         container: FFmpeg's name of the file format.
-        layout: ``s16`` or ``s16p``, whichever of the two sample formats the encoder takes.
+        layout: sample format that the encoder accepts, ``s16`` or ``s16p``.
         level: FFmpeg's compression level, or None for the encoder's only one.
         suffix: extension of the files.
     """
@@ -44,8 +44,8 @@ class FfmpegCodec:
         options = {} if self.level is None else {"compression_level": str(self.level)}
         channels = clip.samples.shape[1] if clip.samples.ndim > 1 else 1
         if channels not in LAYOUTS:
-            raise CodecError(f"{channels} channels; this row is made for mono and stereo only")
-        # FFmpeg takes a row for each channel, or one row with the channels in turn.
+            raise CodecError(f"{channels} channels; this codec is measured on mono and stereo only")
+        # Planar formats have one row per channel, packed formats one row with interleaved channels.
         samples = clip.samples.astype(np.int16).reshape(-1, channels)
         planes = np.ascontiguousarray(samples.T) if self.layout.endswith("p") else samples.reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(planes, format=self.layout, layout=LAYOUTS[channels])
@@ -76,14 +76,14 @@ class FfmpegCodec:
 
 
 def _interleave(frame: av.AudioFrame) -> np.ndarray:
-    """The samples of a frame: (time, channels)."""
+    """Return the samples of a frame, (time, channels)."""
     samples: np.ndarray = frame.to_ndarray()
     return samples.T if frame.format.is_planar else samples.reshape(-1, len(frame.layout.channels))
 
 
-# ALAC goes into an MPEG-4 file, its usual home; FFmpeg's CAF files lose the end of the last frame.
+# ALAC goes into an MPEG-4 file, as usual; FFmpeg's CAF files lose the end of the last frame.
 _CODECS = {
-    # Level 8 is FFmpeg's highest: very high mode with all extra passes, like the command's -hh -x6 and a little smaller.
+    # Level 8, FFmpeg's highest, is the very high mode with all extra passes: slightly smaller files than -hh -x6.
     "wavpack": ("WavPack level 8", FfmpegCodec("wavpack", "wv", "s16p", 8, ".wv")),
     "tta": ("TTA", FfmpegCodec("tta", "tta", "s16", None, ".tta")),
     "alac": ("ALAC", FfmpegCodec("alac", "ipod", "s16p", None, ".m4a")),
@@ -91,7 +91,7 @@ _CODECS = {
 
 
 def find_ffmpeg(name: str) -> Entry | Unavailable:
-    """The row of ``wavpack``, ``tta`` or ``alac``, if PyAV and its encoder are here."""
+    """Find ``wavpack``, ``tta`` or ``alac`` in PyAV, if it is installed with that encoder."""
     label, codec = _CODECS[name]
     if importlib.util.find_spec("av") is None:
         return Unavailable(label, "PyAV is not installed", "pip install av")

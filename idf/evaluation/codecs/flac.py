@@ -1,8 +1,8 @@
-"""FLAC, from the first provider that can: the ``flac`` command, pyflac, soundfile's libFLAC.
+"""FLAC, from the first available provider: the ``flac`` command, pyflac, or soundfile's libFLAC.
 
-All three run the same reference encoder and give the same sizes at the same settings (padding and seek
-table off, as libFLAC's own default is). soundfile does not let the block size be chosen. PyAV's FLAC encoder
-is another program with larger files and no fair stand-in, so it is not used.
+All three run the reference encoder and give the same sizes at the same settings (without padding and seek
+table, libFLAC's default). soundfile cannot set the block size. FFmpeg's FLAC encoder in PyAV is a different
+program that writes larger files; it would not represent FLAC fairly, so it is not used.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, Unavail
 from idf.evaluation.codecs.programs import run_command
 
 DEFAULT_BLOCK = 4096
-"""Samples in a block of ``flac -8`` (libFLAC's default whenever linear prediction is on)."""
+"""Block size of ``flac -8`` in samples (libFLAC's default with linear prediction)."""
 MIN_BLOCK, MAX_BLOCK = 16, 65535
 LARGEST_SUBSET_BLOCK = 4608
-"""At rates up to 48 kHz, larger blocks leave the streamable subset of FLAC and need ``--lax``."""
+"""At rates up to 48 kHz, larger blocks are outside FLAC's streamable subset and need ``--lax``."""
 
 
 @dataclass(frozen=True)
 class FlacCommand:
-    """The ``flac`` command at level 8; ``block`` in samples, ``search`` what else it is told to try."""
+    """The ``flac`` command at level 8; ``block`` is in samples, ``search`` holds further search options."""
 
     block: int
     search: tuple[str, ...] = ()
     suffix: str = ".flac"
 
     def prepare(self) -> None:
-        """Nothing to load."""
+        """Do nothing: there is nothing to load."""
 
     def encode(self, clip: ClipFile, target: Path) -> None:
-        # The command reserves 8 KiB of padding and a seek table for players; the format needs neither.
+        # By default the command adds 8 KiB of padding and a seek table, which the format does not need.
         options = ["--no-padding", "--no-seektable", "-8", *self.search, "-b", str(self.block)]
         if self.block > LARGEST_SUBSET_BLOCK:
             options.append("--lax")
         if clip.samples.ndim > 1 and clip.samples.shape[1] > 2:
-            options.append("--channel-map=none")  # which loudspeaker a channel is for is not said
+            options.append("--channel-map=none")  # the channels have no speaker positions
         run_command(["flac", "--silent", *options, "-o", str(target), str(clip.wav)])
 
     def decode(self, source: Path) -> np.ndarray:
@@ -56,7 +56,7 @@ class FlacCommand:
 
 @dataclass(frozen=True)
 class FlacPyflac:
-    """libFLAC at level 8 through pyflac, which must be installed; ``block`` in samples."""
+    """libFLAC at level 8 through pyflac, which must be installed; ``block`` is in samples."""
 
     block: int
     suffix: str = ".flac"
@@ -80,13 +80,13 @@ class FlacPyflac:
             raise CodecError(f"pyflac cannot encode at block {self.block}: {error}") from error
 
     def decode(self, source: Path) -> np.ndarray:
-        # pyflac's own decoder writes a WAV file and reads it back; libFLAC in soundfile decodes to memory.
+        # pyflac's decoder goes through a WAV file; soundfile's libFLAC decodes to memory.
         return read_decoded_wav(source, "soundfile")
 
 
 @dataclass(frozen=True)
 class FlacSoundfile:
-    """libFLAC inside soundfile at its highest level, which is ``flac -8`` exactly, block 4,096 only."""
+    """soundfile's libFLAC at its highest level, equal to ``flac -8``; blocks of 4,096 samples only."""
 
     suffix: str = ".flac"
 
@@ -104,13 +104,13 @@ class FlacSoundfile:
 
 
 def find_flac(block: int) -> Entry | Unavailable:
-    """FLAC -8 at ``block`` samples, from the first provider that is here and can."""
+    """Find FLAC -8 with blocks of ``block`` samples, from the first available provider."""
     name = "FLAC -8" if block == DEFAULT_BLOCK else f"FLAC -8 -b {block}"
     if not MIN_BLOCK <= block <= MAX_BLOCK:
         return Unavailable(
             name,
-            f"FLAC has blocks of {MIN_BLOCK} to {MAX_BLOCK} samples",
-            "nothing to do; compare with the other FLAC rows",
+            f"FLAC blocks have {MIN_BLOCK} to {MAX_BLOCK} samples",
+            "compare with the other FLAC rows",
         )
     if block > LARGEST_SUBSET_BLOCK:
         name += " --lax"
@@ -126,24 +126,26 @@ def find_flac(block: int) -> Entry | Unavailable:
         return Entry(name, f"soundfile {soundfile.__version__} (libFLAC)", block, FlacSoundfile())
     return Unavailable(
         name,
-        "soundfile's libFLAC has no setting for the block size, and neither the flac command nor pyflac is here",
-        "install the flac command (your system's package 'flac'), or pyflac: pip install pyflac (needs a C compiler)",
+        "soundfile cannot set the block size, and neither the flac command nor pyflac is installed",
+        "install the flac command (system package 'flac'), or pyflac: pip install pyflac (needs a C compiler)",
     )
 
 
 def find_exhaustive_flac(block: int) -> Entry | Unavailable:
-    """FLAC -8 -e -p at ``block`` samples, its smallest files: by the ``flac`` command, which alone has these options."""
+    """Find FLAC -8 -e -p with blocks of ``block`` samples, FLAC's smallest files; only the ``flac`` command has -e -p."""
     name = f"FLAC -8 -e -p -b {block}" + (" --lax" if block > LARGEST_SUBSET_BLOCK else "")
     if not MIN_BLOCK <= block <= MAX_BLOCK:
-        return Unavailable(name, f"FLAC has blocks of {MIN_BLOCK} to {MAX_BLOCK} samples", "see the other FLAC rows")
+        return Unavailable(
+            name, f"FLAC blocks have {MIN_BLOCK} to {MAX_BLOCK} samples", "compare with the other FLAC rows"
+        )
     version = _command_version()
     if version is None:
-        return Unavailable(name, "no command flac on PATH", "install your system's package 'flac'")
+        return Unavailable(name, "the flac command is not on PATH", "install the system package 'flac'")
     return Entry(name, f"{version} command", block, FlacCommand(block, ("-e", "-p")))
 
 
 def _command_version() -> str | None:
-    """What ``flac --version`` says, such as "flac 1.4.2"; None when there is no working command."""
+    """Return the output of ``flac --version``, such as "flac 1.4.2", or None without a working command."""
     if shutil.which("flac") is None:
         return None
     try:

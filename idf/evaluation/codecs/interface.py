@@ -1,8 +1,8 @@
-"""What a codec is to the evaluation: something that makes a file from a clip and a clip from the file.
+"""The interface of a codec in the evaluation: it encodes a clip to a file and decodes the file.
 
-Every row of the table, ours or a baseline, goes through this interface and through the same two worker
-processes (:mod:`idf.evaluation.measure_worker`), so sizes, speeds and memory are measured in one way.
-Codecs cross to a worker as JSON, therefore they are frozen dataclasses whose fields are plain values.
+Every row of the table, model or baseline, uses this interface and the same two worker processes
+(:mod:`idf.evaluation.measure_worker`), so sizes, speeds and memory are measured in the same way.
+Codecs are sent to a worker as JSON, so they are frozen dataclasses with plain values as fields.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from idf.errors import UserError
 
 
 class CodecError(UserError):
-    """A codec could not encode or decode a clip. For a baseline this makes a row that is not made."""
+    """A codec could not encode or decode a clip. A baseline that raises this is left out of the table."""
 
 
 @dataclass(frozen=True)
 class ClipFile:
-    """A clip to encode, in both forms that codecs take.
+    """A clip to encode, as a file and as an array.
 
     Args:
         wav: a canonical 16-bit WAV file with these samples.
         samples: int32 ``(time,)`` if mono, ``(time, channels)`` otherwise; 16-bit values.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
     """
 
     wav: Path
@@ -39,14 +39,14 @@ class ClipFile:
 
 @runtime_checkable
 class FileCodec(Protocol):
-    """Encode a clip to a file, decode it again. ``decode(encode(clip))`` is the clip, exactly."""
+    """Encodes a clip to a file and decodes the file; ``decode(encode(clip))`` equals the clip exactly."""
 
     @property
     def suffix(self) -> str:
-        """The file's extension, with the dot."""
+        """Extension of the compressed files, with the dot."""
 
     def prepare(self) -> None:
-        """Load what is needed (libraries, a model). Called once in a process and never timed."""
+        """Load libraries or a model. Called once per process and not timed."""
 
     def encode(self, clip: ClipFile, target: Path) -> None:
         """Write ``clip`` to ``target``, which does not exist yet.
@@ -66,12 +66,12 @@ class FileCodec(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """One row to make.
+    """A codec to measure: one row of the table.
 
     Args:
         codec: the row's name in the table, with the codec's settings.
         provider: the program or library that does the work, with its version.
-        window: samples that are coded independently of all others; None for whole clips.
+        window: number of samples coded independently of all others; None for whole clips.
         implementation: encodes and decodes.
     """
 
@@ -83,7 +83,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A row that cannot be made here, why, and what the user can do about it."""
+    """A codec that cannot be measured here, the reason, and what the user can do about it."""
 
     codec: str
     reason: str
@@ -91,17 +91,17 @@ class Unavailable:
 
 
 def to_json(codec: FileCodec) -> dict[str, Any]:
-    """Describe ``codec`` so that :func:`from_json` makes it again in another process."""
+    """Return a description from which :func:`from_json` rebuilds ``codec`` in another process."""
     kind = type(codec)
     module = kind.__module__
     description: Any = codec
     if not dataclasses.is_dataclass(description) or isinstance(description, type):
-        raise TypeError(f"{kind.__qualname__} must be a dataclass to cross to a worker process")
+        raise TypeError(f"{kind.__qualname__} must be a dataclass to be sent to a worker process")
     return {"codec": f"{module}:{kind.__qualname__}", "settings": dataclasses.asdict(description)}
 
 
 def from_json(description: dict[str, Any]) -> FileCodec:
-    """Make the codec that :func:`to_json` described."""
+    """Return the codec that :func:`to_json` described."""
     module, _, name = description["codec"].partition(":")
     codec = getattr(importlib.import_module(module), name)(**description["settings"])
     assert isinstance(codec, FileCodec)
@@ -109,7 +109,7 @@ def from_json(description: dict[str, Any]) -> FileCodec:
 
 
 def read_decoded_wav(path: Path, program: str) -> np.ndarray:
-    """Read what an external decoder wrote: int32, shaped as in :class:`ClipFile`.
+    """Return the samples that an external decoder wrote: int32, shaped as in :class:`ClipFile`.
 
     Raises:
         CodecError: the file is missing or cannot be read.

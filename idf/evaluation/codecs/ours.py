@@ -1,4 +1,4 @@
-"""The trained model as a row of the table: the same container files that ``idf`` compresses users' audio to."""
+"""The trained model as a row of the table, with the same container files as the ``idf`` command."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def _load(model: str, coder: str) -> ChunkCodec:
     return load_codec(Path(model), coder)
 
 
-# -P: a folder named idf where the command runs must not stand in for the package.
+# -P: a folder named idf in the current folder must not shadow the package.
 _IDF = (sys.executable, "-P", "-m", "idf")
 
 
 def installed_models() -> list[str]:
-    """Names of the models at hand, those that come with idf first."""
+    """Return the names of the available models, shipped ones first."""
     return list(dict.fromkeys(path.stem for path in registry.model_paths()))
 
 
 def command_entry(model: str) -> Entry:
-    """The ``idf`` command with a model. Each file pays for the start; what is written is not decoded to check it."""
+    """Return the ``idf`` command with a model, as an entry. Times include its start but no verification."""
     encode = (*_IDF, "compress", "--quiet", "--force", "--no-verify", "--model", model)
     decode = (*_IDF, "decompress", "--quiet", "--force")
     files = ("{source}", "--output", "{target}")
@@ -78,7 +78,7 @@ def command_entry(model: str) -> Entry:
 
 
 def library_entry(model: str) -> Entry:
-    """The same model within one process, loaded before the clock starts: what long files and batches cost.
+    """Return the same model within one process, loaded before the clock starts, as in long files and batches.
 
     Raises:
         RunError: there is no such model.
@@ -88,12 +88,12 @@ def library_entry(model: str) -> Entry:
 
 
 def check_models(models: list[str]) -> None:
-    """See that all of ``models`` are here, before anything is measured.
+    """Check, before anything is measured, that all ``models`` exist.
 
     Raises:
-        RunError: with the name of the first that is not.
+        RunError: a model does not exist; the message names the first such model.
     """
     known = installed_models()
     for model in models:
         if model not in known:
-            raise RunError(f"there is no model {model}; there are {', '.join(known) or 'none'} (see `idf models`)")
+            raise RunError(f"there is no model {model}; available: {', '.join(known) or 'none'} (see `idf models`)")

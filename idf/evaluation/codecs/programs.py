@@ -1,6 +1,6 @@
-"""Codecs that are programs on PATH: WavPack, Monkey's Audio, OptimFROG, MPEG-4 ALS, Sac and others. A few lines each.
+"""Codecs that are programs on PATH: WavPack, Monkey's Audio, OptimFROG, MPEG-4 ALS, Sac and others.
 
-They are never fetched or required; where a command is missing its row says so.
+They are never downloaded or required; if a command is missing, the evaluation reports the codec as unavailable.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from idf.evaluation.codecs.interface import ClipFile, CodecError, Entry, Unavail
 
 @dataclass(frozen=True)
 class Command:
-    """A codec made of two command lines, in which ``{source}`` and ``{target}`` stand for files."""
+    """A codec given by two command lines with the placeholders ``{source}`` and ``{target}``."""
 
     encode_line: tuple[str, ...]
     decode_line: tuple[str, ...]
     suffix: str
 
     def prepare(self) -> None:
-        """Nothing to load."""
+        """Do nothing: there is nothing to load."""
 
     def encode(self, clip: ClipFile, target: Path) -> None:
         run_command(_fill(self.encode_line, clip.wav, target))
         if not target.is_file():
-            raise CodecError(f"{self.encode_line[0]} ended without an error but wrote no file")
+            raise CodecError(f"{self.encode_line[0]} succeeded but wrote no file")
 
     def decode(self, source: Path) -> np.ndarray:
         wav = source.with_suffix(".decoded.wav")
@@ -42,7 +42,7 @@ class Command:
 
 @dataclass(frozen=True)
 class _Program:
-    """How a command-line codec is called. ``{program}`` is whichever of ``names`` is on PATH."""
+    """How to call a command-line codec. ``{program}`` is the first of ``names`` on PATH."""
 
     label: str
     names: tuple[str, ...]
@@ -105,21 +105,21 @@ PROGRAMS = {
 
 
 def find_command(name: str) -> Entry | Unavailable:
-    """The row of ``PROGRAMS[name]``, if its command is on PATH."""
+    """Find ``PROGRAMS[name]``, if its command is on PATH."""
     program = PROGRAMS[name]
     for command in program.names:
         if shutil.which(command) is not None:
             lines = [tuple(line.replace("{program}", command).split()) for line in (program.encode, program.decode)]
             return Entry(program.label, f"{command} command", None, Command(lines[0], lines[1], program.suffix))
     commands = " or ".join(program.names)
-    return Unavailable(program.label, f"no command {commands} on PATH", f"install it and put {commands} on PATH")
+    return Unavailable(program.label, f"{commands} is not on PATH", f"install {commands} and put it on PATH")
 
 
 def run_command(line: Sequence[str]) -> None:
-    """Run a codec's command line, quietly and without input.
+    """Run a codec's command line with captured output and no input.
 
     Raises:
-        CodecError: it is missing or ended with an error; the message ends with the last thing it said.
+        CodecError: the program is missing or failed; the message ends with the last line of its output.
     """
     try:
         done = subprocess.run(
@@ -129,7 +129,7 @@ def run_command(line: Sequence[str]) -> None:
         raise CodecError(f"cannot start {line[0]}: {error.strerror}") from error
     if done.returncode != 0:
         said = done.stdout.decode(errors="replace").strip().splitlines()
-        raise CodecError(f"{line[0]} ended with status {done.returncode}" + (f": {said[-1].strip()}" if said else ""))
+        raise CodecError(f"{line[0]} exited with status {done.returncode}" + (f": {said[-1].strip()}" if said else ""))
 
 
 def _fill(line: Sequence[str], source: Path, target: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The parts of a run's page that show one clip: rate over time, latents, scales, and how its first blocks sound."""
+"""The sections of a run's page about one clip: rate over time, latents, scales, and the sound of its first blocks."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from idf.page.markup import Markup, element, join
 
 
 def one_clip(example: ExampleClip) -> Markup:
-    """The clip, and its rate under its spectrogram."""
+    """Return the section with the clip, its spectrogram and its rate."""
     coded = example.coded
     whole = "the whole clip"
     if coded.seconds < example.seconds:
-        whole = f"the first {coded.seconds:g} of {example.seconds:.1f} seconds, here and below"
-    about = f"{coded.name}: {whole}. Of all clips it is the typical one: its bits per sample are their median."
+        whole = f"the first {coded.seconds:g} of {example.seconds:.1f} seconds, in this section and those below"
+    about = f"{coded.name}: {whole}. This is the typical clip: its bits per sample are the median over all clips."
     if coded.blocks:
-        seen = "Each colour is a block of latents or a group of neighbouring ones, the first decoded at the bottom."
+        seen = "Each colour is a block of latents or a group of adjacent blocks; the first decoded is at the bottom."
     else:
-        seen = "The model has no blocks of latents: it codes sample by sample, each given those before it."
+        seen = "The model has no blocks of latents: it codes each sample given the samples before it."
     return join(
         [
             element("p", about),
-            _sound(coded, coded.samples, "the clip as it is"),
+            _sound(coded, coded.samples, "the original clip"),
             two_widths(functools.partial(draw_bits, coded), "bits", _bits_in_words(coded)),
-            element("p", f"Loud and noisy sounds cost most, pauses least. {seen}", class_="note"),
+            element("p", f"Loud and noisy sounds take the most bits, pauses the fewest. {seen}", class_="note"),
         ]
     )
 
 
 def latents(example: ExampleClip) -> Markup:
-    """What the flow makes of the clip, block by block."""
+    """Return the section with the clip's latents and the scales of their priors, block by block."""
     coded = example.coded
     names = ", ".join(block.name for block in coded.blocks)
-    blocks = f"{len(coded.blocks)} blocks of latents, in the order of decoding {names}"
+    blocks = f"{len(coded.blocks)} blocks of latents in decoding order: {names}"
     return join(
         [
             two_widths(functools.partial(draw_latents, coded), "latents", f"Waveform and latents over time. {blocks}."),
             element(
                 "p",
-                "In front of each block's latents stands what is left of them once the prior's median, which knows the "
-                "blocks decoded before, is taken away. The narrower that is, the fewer bits.",
+                "In front of each block's latents: the latents minus the median of their prior, which is conditioned on "
+                "the blocks decoded before. The narrower this band, the fewer bits.",
                 class_="note",
             ),
             two_widths(functools.partial(draw_scales, coded), "scales", _scales_in_words(coded)),
             element(
                 "p",
-                "The log-scale says how sure a prior is, in nats on the [−1, 1) scale of amplitudes: one less saves "
-                "1.44 bits a latent, as long as the prediction keeps up.",
+                "The log-scale is the prior's uncertainty, in nats, for amplitudes in [−1, 1). One nat less saves "
+                "1.44 bits per latent, provided the prediction is as accurate.",
                 class_="note",
             ),
         ]
@@ -63,22 +63,22 @@ def latents(example: ExampleClip) -> Markup:
 
 
 def reconstruction(example: ExampleClip) -> Markup:
-    """What the first blocks give: a curve, and players."""
+    """Return the section on the clip decoded from its first blocks: a curve, and players."""
     last = example.steps[-1]
     draw = functools.partial(draw_quality, example.steps)
     items = [_step(example.coded, step, last.blocks) for step in example.heard]
     end = element(
         "li",
         element("h3", f"All {last.blocks} blocks: the clip itself"),
-        element("p", f"{last.bits_per_sample:.3f} bits/sample, every sample as it was"),
+        element("p", f"{last.bits_per_sample:.3f} bits/sample, every sample exact"),
         _sound(example.coded, example.coded.samples, f"the clip from all {last.blocks} blocks"),
     )
     return join(
         [
             element(
                 "p",
-                "A decoder gets the blocks one after another. Here it stops early: latents it does not have are at the "
-                "median of their distribution given those it has, and the inverse flow makes sound of them.",
+                "A decoder receives the blocks one after another. Here it stops early: missing latents are set to the "
+                "median of their prior given the known ones, and the inverse flow turns all latents into audio.",
             ),
             two_widths(draw, "quality", _quality_in_words(example.steps)),
             element("ol", *items, end, class_="steps"),
@@ -100,27 +100,27 @@ def _sound(coded: CodedClip, samples: np.ndarray, what: str) -> Markup:
 
 
 def decibels(value: float) -> str:
-    """With its unit and a real minus."""
+    """Return a level with its unit and a typographic minus, such as ``"−3.1 dB"``."""
     return f"{value:.1f} dB".replace("-", "−") if math.isfinite(value) else ("∞" if value > 0 else "−∞") + " dB"
 
 
 def _bits_in_words(coded: CodedClip) -> str:
-    words = f"Spectrogram of the clip and below it bits per sample over time, {coded.bits_per_sample:.3f} on average"
+    words = f"Spectrogram of the clip above its bits per sample over time, {coded.bits_per_sample:.3f} on average"
     if not coded.blocks:
         return words + "."
     costs = [float(block.bits.mean()) if len(block.bits) else 0.0 for block in coded.blocks]
-    dearest = max(range(len(costs)), key=costs.__getitem__)
+    largest = max(range(len(costs)), key=costs.__getitem__)
     return (
-        f"{words}; bits per latent of {len(costs)} blocks, the most in {coded.blocks[dearest].name} "
-        f"with {costs[dearest]:.2f}."
+        f"{words}; bits per latent of {len(costs)} blocks, most in {coded.blocks[largest].name} "
+        f"with {costs[largest]:.2f}."
     )
 
 
 def _scales_in_words(coded: CodedClip) -> str:
     means = [f"{block.name} {float(block.log_scales.mean()):.1f}" for block in coded.blocks if len(block.log_scales)]
-    return f"Log-scales of the priors over time and their range in each block, in nats. Means: {', '.join(means)}."
+    return f"Log-scales of the priors over time and their range in each block, in nats. Mean per block: {', '.join(means)}."
 
 
 def _quality_in_words(steps: Sequence[Step]) -> str:
-    points = [f"{step.bits_per_sample:.2f} bits/sample {decibels(step.snr_db)}" for step in steps[:-1]]
-    return f"Signal to noise ratio and log-spectral distance over bits spent. SNR: {'; '.join(points)}."
+    points = [f"{decibels(step.snr_db)} at {step.bits_per_sample:.2f} bits/sample" for step in steps[:-1]]
+    return f"Signal-to-noise ratio and log-spectral distance against bits per sample. SNR: {'; '.join(points)}."

@@ -1,4 +1,4 @@
-"""The clip that a run's page shows: which one, what the codec makes of it, and how it sounds from its first blocks."""
+"""The example clip on a run's page: its choice, its latents and rate, and its decoding from the first blocks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from idf.evaluation.clip.progressive import Step, progressive_steps
 from idf.evaluation.results import Results
 
 SECONDS = 6.0
-"""Of the clip: enough to hear, and a page of a megabyte or two."""
+"""Length of the excerpt: long enough to listen to, short enough for a page of one or two megabytes."""
 STEPS, PLAYERS = 9, 6
-"""Points of the curve of quality, and how many of them are to be heard."""
+"""Points of the quality curve, and how many of them get a player."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class ExampleClip:
     """A clip, or its beginning.
 
     Attributes:
-        coded: what the codec makes of it.
-        seconds: of the whole clip.
-        steps: what its first blocks give; none for a codec without blocks, and for a whitened one, which gives no
-            approximations.
+        coded: its samples, blocks and bits.
+        seconds: duration of the whole clip.
+        steps: the clip decoded from its first blocks; empty if the codec has no blocks or gives no approximations
+            (whitened models).
     """
 
     coded: CodedClip
@@ -38,22 +38,23 @@ class ExampleClip:
 
     @property
     def heard(self) -> list[Step]:
-        """The steps that are played; the last, which is the clip itself, is not among them."""
+        """The steps with a player, without the last one, which is the clip itself."""
         steps = self.steps[:-1]
         return [steps[index] for index in pick_evenly(len(steps), PLAYERS - 1)]
 
 
 def make_example_clip(codec: ChunkCodec, dataset: Dataset, clips: Sequence[Clip], results: Results) -> ExampleClip:
-    """Look at the beginning of the clip that is most like the others.
+    """Code the beginning of the typical clip (:func:`typical_clip`) and decode it from its first blocks.
 
     Args:
         codec: of the evaluated model.
-        clips: those that were coded, in the order of the results.
-        results: tell which clip is typical.
+        dataset: provides the samples.
+        clips: the evaluated clips, in the order of the results.
+        results: the clips' sizes.
 
-    Raises:
-        DataError: the clip cannot be read.
-        RunError: the codec cannot be looked into.
+        Raises:
+            DataError: the clip cannot be read.
+            RunError: the codec shows neither its blocks nor its bits per sample.
     """
     clip = clips[typical_clip(results)]
     audio = dataset.read(clip).first_channel
@@ -68,7 +69,7 @@ def make_example_clip(codec: ChunkCodec, dataset: Dataset, clips: Sequence[Clip]
 
 
 def _partial(codec: ChunkCodec) -> PartialCodec | None:
-    """The codec as one that gives approximations; None where it has no blocks, or none that approximate."""
+    """Return the codec as one that decodes approximations, or None if it has no blocks or does not approximate."""
     try:
         return partial_codec(codec, 1)
     except RunError:
@@ -76,7 +77,7 @@ def _partial(codec: ChunkCodec) -> PartialCodec | None:
 
 
 def typical_clip(results: Results) -> int:
-    """The clip whose bits per sample are the median of the model's; of clips shorter than a second only if all are."""
+    """Return the index of the clip with the median bits per sample, ignoring clips under a second if others exist."""
     records = results.per_clip[results.rows[0].codec]
     lasting = [number for number, clip in enumerate(records) if clip["samples"] >= clip["rate_hz"] * clip["channels"]]
     ranked = sorted(
@@ -86,11 +87,11 @@ def typical_clip(results: Results) -> int:
 
 
 def steps_by_bits(bits: Sequence[float], most: int) -> list[int]:
-    """Numbers of blocks, the first k of which cost about equal steps of bits; 1 and all of them always.
+    """Return increasing block counts k whose first k blocks take about evenly spaced bits; includes 1 and all.
 
     Args:
-        bits: of each block, in the order of decoding.
-        most: of the numbers, 2 or more.
+        bits: of each block, in decoding order.
+        most: the largest number of counts, at least 2.
     """
     if len(bits) <= most:
         return list(range(1, len(bits) + 1))

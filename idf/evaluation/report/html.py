@@ -1,4 +1,4 @@
-"""``report.html``: a run's evaluation on one page that needs nothing else, neither files beside it nor a network."""
+"""``report.html``: a run's evaluation as one self-contained page, without other files or network access."""
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ from idf.runs.find import read_run
 from idf.runs.run import RunFolder
 
 FIGURE_INCHES = 4.2
-"""Width of a figure whose letters are of a good size on a phone, and side by side with another elsewhere."""
+"""Width of a figure that is legible on a phone, and beside another figure on larger screens."""
 _CURVES = {
-    "bits_per_dimension": "Bits per sample over optimiser steps: training windows, validation clips, really coded clips",
-    "compression_ratio": "Compression ratio over optimiser steps: training windows, validation clips, really coded clips",
+    "bits_per_dimension": "Bits per sample over optimiser steps: training windows, validation clips, and clips coded to bytes",
+    "compression_ratio": "Compression ratio over optimiser steps: training windows, validation clips, and clips coded to bytes",
 }
 
 
 def write_page(results: Results, run: RunFolder, example: ExampleClip, sounds: Sounds, folder: Path) -> Path:
-    """Write ``report.html`` into ``folder``.
+    """Write ``report.html`` to ``folder`` and return its path.
 
     Args:
         results: of this evaluation.
-        run: its history, settings and command are shown where they are there.
-        example: the clip that is shown.
-        sounds: what is to be heard beside it.
-
-    Returns:
-        the page.
+        run: its history, settings and command are shown if present.
+        example: the clip to show in detail.
+        sounds: audio of all clips, and drawn from the model.
+        folder: where the page goes.
 
     Raises:
         RunError: the history is damaged.
@@ -47,11 +45,11 @@ def write_page(results: Results, run: RunFolder, example: ExampleClip, sounds: S
 
 
 def page(results: Results, run: RunFolder, example: ExampleClip, sounds: Sounds) -> str:
-    """The page as text; see :func:`write_page`."""
+    """Return the page as HTML text; see :func:`write_page`."""
     model = results.rows[0]
     header = [
         element("h1", model.codec),
-        element("p", f"{caption(results)}. Every file was decoded and compared.", class_="note"),
+        element("p", f"{caption(results)}. Every file was decoded and compared with the original.", class_="note"),
         page_results.warnings(results),
         page_results.headline(results),
     ]
@@ -59,12 +57,12 @@ def page(results: Results, run: RunFolder, example: ExampleClip, sounds: Sounds)
     first_blocks = page_clip.reconstruction(example) if example.steps else Markup()
     made = page_results.method(results, run.folder, _commands(results, run), _settings(run))
     sections = [
-        Section("codecs", "Among other codecs", page_results.codecs(results)),
+        Section("codecs", "Comparison with other codecs", page_results.codecs(results)),
         Section("training", "Training", training(run)),
         Section("clips", "Clip by clip", page_results.clips(results, sounds)),
         Section("rate", "Where the bits go", page_clip.one_clip(example)),
         Section("latents", "Latents and log-scales", latents),
-        Section("progressive", "From the first blocks only", first_blocks),
+        Section("progressive", "Decoded from the first blocks", first_blocks),
         Section("drawn", "Drawn from the model", page_results.drawn(sounds)),
         Section("method", "How this was made", made),
     ]
@@ -73,7 +71,7 @@ def page(results: Results, run: RunFolder, example: ExampleClip, sounds: Sounds)
 
 
 def training(run: RunFolder) -> Markup:
-    """The curves of training; nothing for a run without history.
+    """Return the training curves; empty for a run without history.
 
     Raises:
         RunError: the history is damaged.
@@ -82,14 +80,14 @@ def training(run: RunFolder) -> Markup:
     shown = [figure_of(figures[name], name, words) for name, words in _CURVES.items() if name in figures]
     parts = [element("div", *shown, class_="side")] if shown else []
     if "log_scales" in figures:
-        words = "Log-scale of each block's logistics over optimiser steps: mean, and range from smallest to largest"
+        words = "Log-scale of each block's logistic priors over optimiser steps: mean, minimum and maximum"
         drawn = figure_of(figures["log_scales"], "log_scales", words)
-        parts.append(folded("Log-scales of each block while training", drawn))
+        parts.append(folded("Log-scales of each block during training", drawn))
     return join(parts)
 
 
 def _commands(results: Results, run: RunFolder) -> list[Sequence[str]]:
-    """How the run was trained and evaluated, as far as is known."""
+    """Return the recorded commands that trained and evaluated the run."""
     sources = [read_run(run.folder).environment, results.about]
     return [source["command"] for source in sources if source.get("command")]
 

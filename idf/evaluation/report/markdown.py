@@ -1,4 +1,4 @@
-"""``report.md``: the table, the figures and how it was all measured, on one page."""
+"""``report.md``: the table, the figures and the measurement method on one page."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from idf.files import atomic_write_text
 
 METHOD = (
     "Every clip was encoded to a file in one fresh process and decoded in another that had only the files (and, for "
-    "the model, the model file). Each row appears only because every clip came back sample for sample.",
-    "Sizes are sizes of files, headers included: bits/sample = 8 × bytes / samples. The compression ratio is against "
+    "a model, the model file). A row appears only if every sample of every clip was recovered exactly.",
+    "Sizes are file sizes, headers included: bits/sample = 8 × bytes / samples. The compression ratio is relative to "
     "16-bit PCM.",
-    "−log2 p is the likelihood that training descends, on the same windows with the same weights. The files may exceed "
-    "it by 0.5 % and 64 bytes a clip; more gives a warning above.",
-    "Speed is seconds of audio for one second of CPU time (user and system, all threads added), so it is per core. "
-    "The shortest clip is coded once before the clock starts; imports, loading the model and compiling are not "
-    "counted. Commands pay for starting and for reading and writing their files, libraries do not.",
-    "Memory is the largest resident memory of the encoding or decoding process. Those are Python processes, which "
-    "take some 35 MiB before any codec is loaded.",
-    "Codecs without a window take each clip as a whole; a window of the others is what can be decoded on its own.",
+    "−log2 p is the training objective, computed on the same windows with the same weights. The files may exceed "
+    "it by 0.5 % plus 64 bytes per clip; a larger excess gives a warning above.",
+    "Speed is seconds of audio per second of CPU time (user and system, summed over threads), so it is speed per core. "
+    "The shortest clip is coded once before the clock starts; imports, model loading and compilation are not "
+    "counted. Commands include start-up and file reading and writing, libraries do not.",
+    "Memory is the peak resident memory of the encoding or decoding process, whichever is larger. Both are Python "
+    "processes, which take about 35 MiB before any codec is loaded.",
+    "Codecs with a window code each window independently of the others; codecs without one code whole clips.",
 )
-"""How everything was measured, a paragraph each."""
+"""How everything was measured, one paragraph per string."""
 
 
 def made_with(about: dict[str, Any]) -> list[str]:
-    """Versions and machine, a line each.
+    """Return the versions and the machine, one line each.
 
     Args:
-        about: of the results.
+        about: that of the results.
     """
     git = about.get("git")
     revision = "not a git checkout"
@@ -46,29 +46,29 @@ def made_with(about: dict[str, Any]) -> list[str]:
     ]
     if about.get("resampled_hz"):
         lines.append(
-            f"the clips were resampled to {about['resampled_hz']} Hz; "
-            "lossless means those samples, not the original files"
+            f"the clips were resampled to {about['resampled_hz']} Hz: "
+            "lossless refers to the resampled clips, not to the original files"
         )
     return lines
 
 
 def write_report(results: Results, figures: Sequence[Path], folder: Path, run: Path) -> Path:
-    """Write ``report.md`` into ``folder``.
+    """Write ``report.md`` to ``folder`` and return its path.
 
     Args:
         results: of this evaluation.
-        figures: picture files; the PNG ones are shown, with a link to the SVG beside each.
-        folder: where the report goes, with links relative to it.
+        figures: figure files; PNG files are shown, with a link to the SVG file of the same name.
+        folder: where the report goes; links are relative to it.
         run: the run's folder, for the title.
 
-    Returns:
-        the report.
+    Raises:
+        OutputError: the folder cannot be written.
     """
     about = results.about
     lines = [f"# Evaluation of {run.name}", ""]
     if "command" in about:
         lines += ["```", shlex.join(about["command"]), "```", ""]
-    lines += [results_markdown(results), "One clip in pictures, and to be heard, is in [report.html](report.html).", ""]
+    lines += [results_markdown(results), "[report.html](report.html) shows one clip in detail and plays all clips.", ""]
     lines += ["## Figures", ""]
     for figure in figures:
         if figure.suffix == ".png":

@@ -1,4 +1,4 @@
-"""The parts of a run's page that come from its results: headline, tables, bars, how it was measured."""
+"""The sections of a run's page made from its results: headline, tables, bars, players, method."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from idf.page.markup import Markup, element, join, table
 from idf.text import times
 
 MOST_CLIPS = 100
-"""Clips in the table; of more the half that takes the fewest bits a sample and the half that takes the most."""
+"""Most clips in the table; with more, it lists half of them with the fewest and half with the most bits/sample."""
 MOST_OPEN = 12
-"""Players that are shown at once; more are shown when the reader asks for them."""
+"""Most players shown at once; a longer list is folded."""
 
 
 def headline(results: Results) -> Markup:
-    """The model's figures, large."""
+    """Return the model's main figures in large type."""
     model, *others = results.rows
     figures = [
         ("bits per sample", f"{model.bits_per_sample:.4f}"),
@@ -27,7 +27,9 @@ def headline(results: Results) -> Markup:
     ]
     if others:
         best = min(others, key=lambda row: row.bits_per_sample)
-        figures.append((f"size against {best.codec}", f"{_percent(model.bits_per_sample / best.bits_per_sample - 1)}"))
+        figures.append(
+            (f"size relative to {best.codec}", f"{_percent(model.bits_per_sample / best.bits_per_sample - 1)}")
+        )
     figures += [
         ("encoding, × real time", times(model.encode_x_realtime)),
         ("decoding, × real time", times(model.decode_x_realtime)),
@@ -37,28 +39,28 @@ def headline(results: Results) -> Markup:
 
 
 def warnings(results: Results) -> Markup:
-    """What a reader must know before the figures."""
+    """Return the warnings, for the top of the page."""
     return join(element("p", f"Warning: {warning}.", class_="warning") for warning in results.warnings)
 
 
 def codecs(results: Results) -> Markup:
-    """The table of codecs, the same as bars, and what is missing."""
+    """Return the table of codecs, the same as bars, and the codecs that are missing."""
     numbers = [letter == "r" for letter in ALIGNMENT]
     parts = [
         table(caption(results), HEADINGS, [cells(row) for row in results.rows], numbers, own=0),
         element("p", NOTE, class_="note"),
     ]
     if len(results.rows) > 1:
-        parts.append(element("h3", "Bits per sample, the smallest files first"))
+        parts.append(element("h3", "Bits per sample, smallest files first"))
         parts.append(_bars(results.rows))
     if results.not_made:
         missing = [f"{row.codec}: {row.reason}. Remedy: {row.remedy}." for row in results.not_made]
-        parts.append(folded(f"Not made here: {len(missing)} codec{'s' * (len(missing) != 1)}", bullets(missing)))
+        parts.append(folded(f"Not measured here: {len(missing)} codec{'s' * (len(missing) != 1)}", bullets(missing)))
     return join(parts)
 
 
 def clips(results: Results, sounds: Sounds) -> Markup:
-    """Bits per sample of each clip with each codec, the smallest file of a clip standing out; and all of them to hear."""
+    """Return the table of each clip's bits per sample with each codec, and a player for each clip."""
     names = [row.codec for row in results.rows]
     model = results.per_clip[names[0]]
     scores = {
@@ -81,20 +83,19 @@ def clips(results: Results, sounds: Sounds) -> Markup:
     )
     if len(rows) < len(model):
         half = len(rows) // 2
-        about += f"; the {half} with the fewest and the {half} with the most bits per sample of {len(model)} clips, all of which are in results.json"
+        about += f"; {half} clips with the fewest and {half} with the most bits per sample; results.json has all {len(model)}"
     headings = ["clip", "seconds", "−log2 p", *scores]
     return join([table(about, headings, rows, [False, *[True] * (len(headings) - 1)]), _players(results, sounds)])
 
 
 def drawn(sounds: Sounds) -> Markup:
-    """What the model makes of random bits, to be heard."""
+    """Return the section with audio decoded from random bits."""
     return join(
         [
             element(
                 "p",
-                f"{DRAWN_SECONDS:g} seconds that nobody recorded: what decoding makes of random bits. What sounds like the "
-                "training clips is what the model knows of them, such as their loudness and colour; what does not, it "
-                "has to spend bits on.",
+                f"{DRAWN_SECONDS:g} seconds decoded from random bits. Where this sounds like the training clips, for example "
+                "in loudness and timbre, the model has learned their statistics. What it has not learned costs bits.",
             ),
             player(sounds.drawn, "audio drawn from the model"),
         ]
@@ -102,12 +103,13 @@ def drawn(sounds: Sounds) -> Markup:
 
 
 def method(results: Results, run: Path, commands: Sequence[Sequence[str]], settings: str | None) -> Markup:
-    """How the figures came about, and with what.
+    """Return the section on how the figures were measured, with commands, versions and settings.
 
     Args:
+        results: of this evaluation.
         run: the run's folder.
-        commands: command lines, in order.
-        settings: the run's, as YAML.
+        commands: the commands that trained and evaluated the run, in order.
+        settings: the run's settings as YAML; None if unknown.
     """
     lines = "\n".join(map(command_line, commands))
     about = results.about
@@ -118,7 +120,7 @@ def method(results: Results, run: Path, commands: Sequence[Sequence[str]], setti
         facts.append("data " + ", ".join(f"{name} {value}" for name, value in data.items()))
     if evaluated := about.get("evaluated"):
         facts.append(f"evaluated {evaluated}")
-    parts = [element("p", "Made by"), preformatted(lines)] if lines else []
+    parts = [element("p", "Commands"), preformatted(lines)] if lines else []
     parts += [bullets(METHOD), element("h3", "Versions and machine"), bullets(facts)]
     if settings:
         parts.append(folded("All settings of the run", preformatted(settings)))
@@ -134,7 +136,7 @@ def _players(results: Results, sounds: Sounds) -> Markup:
         items.append(element("li", element("h3", clip["name"]), element("p", about), player(flac, clip["name"])))
     heard = element("ul", *items, class_="steps")
     if sounds.seconds is not None:
-        first = f"Of each clip the first {sounds.seconds:.1f} seconds: all of it would make the page too large."
+        first = f"Only the first {sounds.seconds:.1f} seconds of each clip, to limit the size of the page."
         heard = join([element("p", first, class_="note"), heard])
     if len(items) > MOST_OPEN:
         return folded(f"Listen to the {len(items)} clips", heard)
@@ -153,7 +155,7 @@ def _bars(rows: Sequence[Row]) -> Markup:
 
 
 def _shown(scores: Sequence[float]) -> list[int]:
-    """Numbers of the clips in the table, in their order."""
+    """Return the indices of the clips in the table, in their order."""
     if len(scores) <= MOST_CLIPS:
         return list(range(len(scores)))
     ranked = sorted(range(len(scores)), key=scores.__getitem__)

@@ -1,4 +1,4 @@
-"""What a run's page lets one hear: every clip that was coded, and audio drawn from the model."""
+"""The audio on a run's page: every coded clip, and audio drawn from the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from idf.page.document import to_flac
 from idf.training.families.load import draw_audio
 
 MOST_SAMPLES = 20_000_000
-"""Of all clips together: a page of about 30 MB. Of more audio, each clip's beginning is on the page."""
+"""Most samples of all clips together, for a page of about 30 MB. With more, clips are cut."""
 DRAWN_SECONDS = 4.0
 
 
@@ -21,8 +21,8 @@ class Sounds:
 
     Args:
         clips: each coded clip, or its beginning, in the order of the results.
-        seconds: how much of each clip is there; None for all of it.
-        drawn: audio that the model makes of random bits.
+        seconds: length to which clips were cut; None if they are whole.
+        drawn: audio decoded from random bits.
     """
 
     clips: tuple[bytes, ...]
@@ -37,13 +37,14 @@ def make_sounds(
     advance: Callable[[int], None] = lambda samples: None,
     most: int = MOST_SAMPLES,
 ) -> Sounds:
-    """Read the clips, and draw from the model.
+    """Return the clips as FLAC files, and audio drawn from the model.
 
     Args:
         codec: of the evaluated model.
-        clips: those that were coded, at least one.
-        advance: told the number of samples of each clip.
-        most: samples of all clips together.
+        dataset: provides the samples.
+        clips: the evaluated clips, at least one.
+        advance: called with each clip's sample count.
+        most: largest number of samples of all clips together.
 
     Raises:
         DataError: a clip cannot be read.
@@ -60,14 +61,14 @@ def make_sounds(
 
 
 def longest_that_fit(lengths: Sequence[int], most: int) -> int | None:
-    """The length to which clips must be cut so that together they have ``most`` samples or fewer; None for no cut."""
+    """Return the length to cut clips to so that they total at most ``most`` samples; None if no cut is needed."""
     if sum(lengths) <= most:
         return None
-    # Short clips leave more of the room to the others.
+    # Short clips leave their unused share to the others.
     room = most
     for position, length in enumerate(sorted(lengths)):
         share = room // (len(lengths) - position)
         if length > share:
             return max(1, share)
         room -= length
-    raise AssertionError("some clip is longer than its share where all do not fit")
+    raise AssertionError("clips that do not fit include one longer than its share")

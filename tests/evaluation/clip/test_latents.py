@@ -38,7 +38,7 @@ def test_a_window_flow_s_bits_are_those_of_its_message(tiny_model: Path, fakes: 
     assert clip.seconds == 0.125
 
 
-def test_an_adaptive_flow_begins_anew_in_every_chunk(make_adaptive: Callable[[int], object], fakes: ModuleType) -> None:
+def test_an_adaptive_flow_is_reset_in_every_chunk(make_adaptive: Callable[[int], object], fakes: ModuleType) -> None:
     codec = make_adaptive(256)
     samples = fakes.speech_like(600)
     clip = look_into(codec, "a", samples, 8000)
@@ -51,7 +51,7 @@ def test_an_adaptive_flow_begins_anew_in_every_chunk(make_adaptive: Callable[[in
 def test_what_cannot_be_looked_into() -> None:
     with pytest.raises(RunError, match="the clip quiet is empty"):
         look_into(object(), "quiet", np.zeros(0, np.int32), 8000)
-    with pytest.raises(RunError, match="object does not show what it spends"):
+    with pytest.raises(RunError, match="object does not report its bits per sample"):
         look_into(object(), "a", np.zeros(1, np.int32), 8000)
 
 
@@ -84,7 +84,7 @@ def test_bins() -> None:
     assert binned(times, values, 10, 10).sum() == 15
     assert bin_means(times, values, 10, 5).tolist() == [1.5, 1.5, 1.5, 1.5, 6]
     assert bin_means(times[2:], values[2:], 10, 2).tolist() == [6, 6]
-    # padding of a last window stands behind the end
+    # latents of the last window's padding lie beyond the end
     assert binned(np.array([12]), np.array([1.0]), 10, 5).tolist() == [0, 0, 0, 0, 1]
 
 

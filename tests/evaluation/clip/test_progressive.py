@@ -1,4 +1,4 @@
-"""Bits against quality: the two measures, and the steps of a codec that is nothing but its blocks."""
+"""Bits against quality: the two measures, and the steps of a minimal codec with two blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 8000
 
 @dataclass(frozen=True)
 class Halves:
-    """Even samples first, then odd ones, which are like their neighbours until they are known."""
+    """Codes even samples, then odd ones; approximates unknown odd samples by their left neighbours."""
 
     block_names: tuple[str, ...] = ("even", "odd")
 
@@ -78,7 +78,7 @@ def test_an_empty_clip_is_known_from_the_start() -> None:
 
 @pytest.mark.parametrize("k", [-1, 3])
 def test_blocks_that_do_not_exist_are_refused(k: int) -> None:
-    with pytest.raises(ValueError, match=f"there are 2 blocks, so {k}"):
+    with pytest.raises(ValueError, match=f"^{k} blocks requested; the model has 2"):
         progressive_steps(Halves(), sine(), RATE, [1, k])
 
 

@@ -1,4 +1,4 @@
-"""The figure of a clip block by block: which steps it shows, and that any clip can be drawn."""
+"""The figure of a clip block by block: the choice of steps, and clips that are hard to draw."""
 
 from __future__ import annotations
 

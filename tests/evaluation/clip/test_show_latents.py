@@ -1,4 +1,4 @@
-"""the view latents from its command line to its figures, with models that come with the package."""
+"""The view latents, from its command line to its figures, with shipped models."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def test_parts_that_there_are_not(wav: Path, seconds: str) -> None:
     [
         (["model=bands-small"], ConfigError, "name a view first, latents or progressive"),
         (["latent", "model=bands-small"], ConfigError, "did you mean latents"),
-        (["latents"], ConfigError, "name one: run=RUN"),
-        (["latents", "model=bands-small", "run=latest"], ConfigError, "name one: run=RUN"),
-        (["latents", "model=bands-small", "blocks=3"], ConfigError, "blocks= is a setting of the view progressive"),
+        (["latents"], ConfigError, "give either run=RUN"),
+        (["latents", "model=bands-small", "run=latest"], ConfigError, "give either run=RUN"),
+        (["latents", "model=bands-small", "blocks=3"], ConfigError, "blocks= applies to the view progressive only"),
         (["latents", "model=bands-small", "widht=3"], ConfigError, "did you mean width"),
         (["latents", "model=bands-small", "width=1"], ConfigError, "a number of inches from 3 to 20"),
         (["latents", "model=nowhere"], RunError, "there is no model nowhere"),
-        (["latents", "model=bands-small", "clip=nobody"], DataError, "clip=nobody is no file"),
+        (["latents", "model=bands-small", "clip=nobody"], DataError, "clip=nobody is neither a file"),
         (["latents", "run=nowhere"], RunError, "there is no run nowhere"),
     ],
 )

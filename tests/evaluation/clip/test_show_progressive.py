@@ -1,4 +1,4 @@
-"""Block by block from the command line: what is written, what is taken as run, model and clip, what is refused."""
+"""The view progressive from the command line: its files, its runs, models and clips, and its errors."""
 
 from __future__ import annotations
 
@@ -69,16 +69,16 @@ def test_a_model_takes_clips_of_the_bundled_speech(tmp_path: Path, monkeypatch: 
 
 def test_mistakes_are_explained(clip: Path, tmp_path: Path, make_run) -> None:
     folder = make_run("study=a")
-    with pytest.raises(ConfigError, match="name one: run=RUN"):
+    with pytest.raises(ConfigError, match="give either run=RUN"):
         main(["progressive", f"clip={clip}"])
-    with pytest.raises(ConfigError, match="name one: run=RUN"):
+    with pytest.raises(ConfigError, match="give either run=RUN"):
         main(["progressive", f"model={TINY}", "run=latest"])
     with pytest.raises(ConfigError, match="did you mean blocks"):
         main(["progressive", f"model={TINY}", "block=3"])
-    with pytest.raises(ConfigError, match="cannot be read: write setting=value"):
+    with pytest.raises(ConfigError, match="is not an argument: write setting=value"):
         main(["progressive", f"model={TINY}", "hum.wav"])
     for blocks in ("0", "8", "two"):
-        with pytest.raises(ConfigError, match="this model has 7 blocks: choose 1 to 7, or all"):
+        with pytest.raises(ConfigError, match="this model has 7 blocks; choose 1 to 7, or all"):
             main(["progressive", f"model={TINY}", f"clip={clip}", f"blocks={blocks}"])
     with pytest.raises(RunError, match="nothing to evaluate"):
         main(["progressive", f"run={folder}"])
@@ -90,10 +90,10 @@ def test_mistakes_are_explained(clip: Path, tmp_path: Path, make_run) -> None:
 
 def test_clips_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match="clip=agent-incorrec is no file and no test clip of demo; did you mean agent-incorrect"
+        DataError, match="clip=agent-incorrec is neither a file nor a test clip of demo; did you mean agent-incorrect"
     ):
         main(["progressive", f"model={TINY}", "clip=agent-incorrec"])
-    with pytest.raises(DataError, match="name its file to take it all the same"):
+    with pytest.raises(DataError, match="use clip=FILE to show it anyway"):
         main(["progressive", f"model={TINY}", "clip=agent-user"])
     soundfile.write(tmp_path / "stereo.wav", np.zeros((9, 2), np.int16), 8000)
     with pytest.raises(DataError, match="found 2 channels"):

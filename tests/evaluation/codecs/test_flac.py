@@ -45,7 +45,7 @@ def _size(codec: FileCodec, samples: np.ndarray, folder: Path) -> int:
 )
 def test_providers_agree_at_the_default_block(other: FileCodec, tmp_path: Path, fakes: ModuleType) -> None:
     samples = fakes.speech_like(30000)
-    # They may write different vendor strings, of some 40 bytes.
+    # Their vendor strings, of some 40 bytes, may differ.
     assert abs(_size(FlacSoundfile(), samples, tmp_path) - _size(other, samples, tmp_path)) < 60
 
 
@@ -55,7 +55,7 @@ def test_the_file_has_the_block_asked_for(tmp_path: Path, fakes: ModuleType) -> 
     samples = fakes.speech_like(40000)
     write_wav16(wav, samples, 8000)
     FlacCommand(16384).encode(ClipFile(wav, samples, 8000), target)
-    # STREAMINFO: after "fLaC" and a block header of 4 bytes come the least and the largest block size.
+    # STREAMINFO: "fLaC" and a block header of 4 bytes precede the smallest and the largest block size.
     assert int.from_bytes(target.read_bytes()[8:10], "big") == 16384
 
 

@@ -1,4 +1,4 @@
-"""Our own models as rows of the table: a run's model file, and models installed by name."""
+"""Models as rows of the table: a run's model file, and installed models by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from idf.evaluation.measurement import lay_out_clip
 
 @pytest.fixture
 def imported(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The tiny model under the name ``tiny`` among the user's models."""
+    """The tiny model, imported as ``tiny`` among the user's models."""
     folder = tmp_path / "models"
     folder.mkdir()
     shutil.copy(tiny_model, folder / "tiny.idfm")
@@ -51,7 +51,7 @@ def test_a_missing_model(tmp_path: Path) -> None:
 def test_models_at_hand(imported: str) -> None:
     assert imported in installed_models()
     check_models([imported])
-    with pytest.raises(RunError, match=r"there is no model tyni; there are .*tiny"):
+    with pytest.raises(RunError, match=r"there is no model tyni; available: .*tiny"):
         check_models([imported, "tyni"])
 
 

@@ -11,7 +11,7 @@ import pytest
 from idf.evaluation.codecs.interface import CodecError, Entry, FileCodec, Unavailable
 from idf.evaluation.codecs.programs import PROGRAMS, Command, find_command, run_command
 
-# What each program is called with, spelled out, so that a changed order of words shows.
+# The exact arguments of each program, so a changed order of arguments fails the test.
 LINES = {
     "monkeys": ("mac", ["SOURCE", "TARGET", "-c4000"], ["SOURCE", "TARGET", "-d"]),
     "optimfrog": (
@@ -36,7 +36,7 @@ LINES = {
 
 STAND_IN = """\
 #!{python}
-# Understands exactly the two calls it was made for: packs with zlib, and unpacks.
+# Accepts exactly the two expected calls: compresses with zlib, and decompresses.
 import sys, zlib
 for pattern, work in (({encode!r}, zlib.compress), ({decode!r}, zlib.decompress)):
     words = sys.argv[1:]
@@ -59,7 +59,9 @@ def command_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the stand-in is a script with a first line that only POSIX reads")
+@pytest.mark.skipif(
+    os.name != "posix", reason="the stand-in is a script with a shebang line, which only POSIX systems support"
+)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_on_path_is_found_and_called(
     name: str, command_folder: Path, check_lossless: Callable[[FileCodec], None]
@@ -86,7 +88,7 @@ def test_a_missing_program_is_reported(name: str, command_folder: Path) -> None:
 
 def test_errors_end_with_the_last_words() -> None:
     script = "import sys; print('first'); print('out of luck', file=sys.stderr); sys.exit(3)"
-    with pytest.raises(CodecError, match=r"ended with status 3: out of luck"):
+    with pytest.raises(CodecError, match=r"exited with status 3: out of luck"):
         run_command([sys.executable, "-c", script])
     with pytest.raises(CodecError, match="cannot start no-such-program"):
         run_command(["no-such-program"])

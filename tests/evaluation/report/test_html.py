@@ -1,4 +1,4 @@
-"""The page of a run: what is on it, that nothing breaks it, and how it looks in a browser."""
+"""The page of a run: its content, and input that could break it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MakePage = Callable[..., str]
 
 
 class Outline(html.parser.HTMLParser):
-    """Checks that elements are closed in order, and keeps their attributes."""
+    """Checks that elements are closed in order, and collects their attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def test_the_page_stands_alone_and_says_what_it_shows(make_page: MakePage, block
     assert "rate" in links
     for attributes in [*outline.all("svg"), *outline.all("audio")]:
         assert attributes["aria-label"]
-    # every clip, the shown one, what is drawn, and the first blocks
+    # all clips, the example clip, the audio drawn from the model, and the first blocks
     assert len(outline.all("audio")) == 5 if not blocks else 9 <= len(outline.all("audio")) <= 11
     assert "Compression ratio over optimiser steps" in text
     assert all(attributes.get("scope") for attributes in outline.all("th"))
@@ -93,7 +93,7 @@ def test_a_run_with_nothing_but_a_model(
     text = write_page(alone, run, example, page_sounds, tmp_path / "out").read_text()
     Outline(text)
     assert 'id="training"' not in text
-    assert "Made by" not in text
+    assert "Commands" not in text
 
 
 def test_the_typical_clip_is_shown_its_beginning_only(
@@ -158,10 +158,10 @@ def test_of_very_many_clips_the_extremes_are_listed_and_all_are_heard(
     sounds = Sounds((page_sounds.drawn,) * 150, 0.5, page_sounds.drawn)
     text = clips(dataclasses.replace(page_results, rows=page_results.rows[:1], per_clip={name: many}), sounds)
     assert text.count("<audio") == 150
-    assert "Of each clip the first 0.5 seconds" in text
+    assert "Only the first 0.5 seconds of each clip" in text
     text = text[: text.index("<details>")]
     assert len(re.findall("clip[0-9]+", text)) == 100
-    assert "the 50 with the fewest and the 50 with the most bits per sample of 150 clips" in text
+    assert "50 clips with the fewest and 50 with the most bits per sample; results.json has all 150" in text
     assert "clip49<" in text
     assert "clip50<" not in text
     assert "clip100<" in text

@@ -1,4 +1,4 @@
-"""The page as a browser shows it, on a phone and on a large screen, light and dark; needs Chromium."""
+"""The page in a browser, on a phone and on a large screen, light and dark; needs Chromium."""
 
 from __future__ import annotations
 
