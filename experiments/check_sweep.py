@@ -1,7 +1,7 @@
-"""``python -m experiments.check_sweep FILE``: would this Weights & Biases sweep work? Needs neither network nor account.
+"""``python -m experiments.check_sweep FILE``: check a Weights & Biases sweep file, without network or account.
 
-W&B itself accepts parameters that ``train.py`` does not have and commands that it cannot read; each run
-then fails at its start. Here every parameter and value goes through the same composition as a run.
+W&B accepts parameters that ``train.py`` does not have and commands that it cannot parse; each run then fails at
+its start. This check composes the settings of every parameter and value as a run would.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from idf.errors import ConfigError, did_you_mean, run_main
 USAGE = """\
 python -m experiments.check_sweep [FILE ...]
 
-Check W&B sweep files (sweep.yaml unless given): parameters, values, command, metric, early termination.
-Exit status 0 when every run of the sweep would start, 2 with every problem otherwise."""
+Check W&B sweep files (default: sweep.yaml): parameters, values, command, metric, early termination.
+The exit status is 0 if every run of the sweep would start; otherwise 2, after a list of all problems."""
 
 KEYS = (
     "program", "method", "metric", "parameters", "command", "early_terminate", "name", "description", "project",
@@ -46,22 +46,23 @@ METRICS = {
     "train/samples_per_second": "maximize",
     "best_bits_per_dim": "minimize",
 }
-"""What a run logs that a sweep can aim at, and which way is better."""
+"""The logged metrics that a sweep can optimise, and their goals."""
 
 MACRO = "${args_no_hyphens}"
 COMMAND = ("${env}", "${interpreter}", "${program}", MACRO)
 
 MAX_COMBINATIONS = {"grid": 120, "random": 20, "bayes": 20}
-"""Each takes about 0.1 s to compose. Of more, each value is tried once and then this many drawn at random."""
+"""Largest number of combinations that are all composed, at about 0.1 s each. With more, each value is composed
+once, and then this many random combinations."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check of one file found.
+    """The result of checking one file.
 
     Args:
-        problems: why runs would fail; none means that it works.
-        summary: what the sweep does, when it works.
+        problems: why runs would fail; empty if the sweep works.
+        summary: what the sweep does, if it works.
     """
 
     problems: tuple[str, ...]
@@ -69,7 +70,7 @@ class Verdict:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check the files and print what they do. Returns 0.
+    """Check the files, print what they do, and return 0.
 
     Raises:
         ConfigError: with every problem of every file.
@@ -93,17 +94,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check_file(path: Path) -> Verdict:
-    """Check one file."""
+    """Check the sweep file ``path``."""
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))  # as W&B reads it
     except FileNotFoundError:
-        return Verdict(("there is no such file",))
+        return Verdict(("no such file",))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return Verdict((f"it cannot be read: {' '.join(str(error).split())}",))
+        return Verdict((f"cannot be read: {' '.join(str(error).split())}",))
     if not isinstance(tree, dict):
-        return Verdict(
-            ("it holds no sweep: a mapping with program, method, metric, parameters and command is expected",)
-        )
+        return Verdict(("not a sweep: a mapping with program, method, metric, parameters and command is expected",))
     return check_sweep(tree, [path.parent, Path.cwd()])
 
 
@@ -112,9 +111,9 @@ def check_sweep(sweep: dict[str, Any], places: Sequence[Path] = (Path(),)) -> Ve
 
     Args:
         sweep: the file's content.
-        places: folders in which its program may lie.
+        places: folders to search for its program.
     """
-    problems = [f"there is no key {key}{did_you_mean(str(key), KEYS)}" for key in sweep if key not in KEYS]
+    problems = [f"unknown key {key}{did_you_mean(str(key), KEYS)}" for key in sweep if key not in KEYS]
     problems += _program(sweep.get("program"), places)
     method = sweep.get("method")
     if method not in METHODS:
@@ -146,7 +145,7 @@ def check_sweep(sweep: dict[str, Any], places: Sequence[Path] = (Path(),)) -> Ve
 
 
 def agent_arguments(values: dict[str, Any]) -> list[str]:
-    """What ``${args_no_hyphens}`` becomes: every value through ``str()``, so that None arrives as ``None``."""
+    """Return the expansion of ``${args_no_hyphens}``. W&B formats values with ``str()``, so None becomes ``None``."""
     return [f"{name}={value}" for name, value in values.items()]
 
 
@@ -154,9 +153,11 @@ def _program(program: object, places: Sequence[Path]) -> list[str]:
     if not isinstance(program, str):
         return ["program is missing: write program: train.py"]
     if Path(program).name != "train.py":
-        return [f"program: {program} is not train.py, whose settings are checked here"]
+        return [f"program: {program} is not train.py; only sweeps of train.py can be checked"]
     if not any((place / program).is_file() for place in places):
-        return [f"program: {program} is neither beside the file nor in the current folder; run this from the checkout"]
+        return [
+            f"program: {program} is neither beside the sweep file nor in the current folder; run this from the checkout"
+        ]
     return []
 
 
@@ -170,25 +171,25 @@ def _metric(metric: object) -> list[str]:
     ]
     name, goal = metric["name"], metric.get("goal", "minimize")
     if name not in METRICS:
-        problems.append(f"metric.name: no run logs {name}{did_you_mean(name, METRICS)}")
+        problems.append(f"metric.name: runs do not log {name}{did_you_mean(name, METRICS)}")
     elif goal != METRICS[name]:
-        problems.append(f"metric.goal: {goal} would look for the worst runs; {name} is to be {METRICS[name]}d")
+        problems.append(f"metric.goal: {goal} would select the worst runs; write goal: {METRICS[name]} for {name}")
     return problems
 
 
 def _command(command: object) -> list[str]:
     wanted = "[" + ", ".join(COMMAND) + "]"
     if command is None:
-        return [f"command is missing: W&B would write --name=value, which Hydra does not read; write command: {wanted}"]
+        return [f"command is missing: W&B would pass --name=value, which Hydra cannot parse; write command: {wanted}"]
     if not isinstance(command, list):
-        return [f"command: a list is expected, {wanted}"]
+        return [f"command: expected a list, {wanted}"]
     arguments = [str(argument) for argument in command]
     problems = []
     if MACRO not in arguments:
         others = [argument for argument in arguments if argument.startswith("${args")]
         instead = f" instead of {', '.join(others)}" if others else ""
         problems.append(
-            f"command: {MACRO} is missing{instead}; it passes the values as name=value, as Hydra reads them"
+            f"command: {MACRO} is missing{instead}; it passes the values as name=value, the form that Hydra parses"
         )
     if "${program}" not in arguments:
         problems.append("command: ${program} is missing")
@@ -206,7 +207,7 @@ Composed = list[tuple[dict[str, Any], Config]]
 
 
 def _compose_all(parameters: Sequence[Parameter], fixed: Sequence[str], limit: int) -> tuple[Composed, list[str]]:
-    """Compose each value by itself, then combinations of those that are possible by themselves."""
+    """Compose each value by itself, then combinations of the values that are valid by themselves."""
     problems: list[str] = []
     usable: dict[str, list[Any]] = {}
     problems += [f"command: {problem}" for problem in check_overrides(fixed).problems]
@@ -232,7 +233,7 @@ def _compose_all(parameters: Sequence[Parameter], fixed: Sequence[str], limit: i
 
 
 def _combinations(usable: dict[str, list[Any]], limit: int) -> list[dict[str, Any]]:
-    # Seeds do not get into one another's way: one after another is enough.
+    # Seeds do not interact with other settings, so each is tried once instead of in every combination.
     crossed = {name: values for name, values in usable.items() if name != "seed"}
     names = list(crossed)
     if math.prod(len(values) for values in crossed.values()) <= limit:
@@ -249,7 +250,7 @@ def _combinations(usable: dict[str, list[Any]], limit: int) -> list[dict[str, An
 
 
 def _first_of_each(problems: Sequence[str]) -> list[str]:
-    """One combination for each problem is enough to see what is wrong."""
+    """Keep one combination for each problem."""
     seen: dict[str, str] = {}
     for problem in problems:
         seen.setdefault(problem.partition(" (with ")[0], problem)
@@ -261,7 +262,7 @@ def _early(sweep: dict[str, Any], configs: Sequence[Config]) -> list[str]:
     if early is None:
         return []
     if not isinstance(early, dict) or early.get("type") != "hyperband":
-        return ["early_terminate: write {type: hyperband, min_iter: N, eta: N}; W&B knows no other type"]
+        return ["early_terminate: write {type: hyperband, min_iter: N, eta: N}; W&B supports no other type"]
     known = ("type", "min_iter", "max_iter", "s", "eta", "strict")
     problems = [f"early_terminate has no key {key}{did_you_mean(key, known)}" for key in early if key not in known]
     if ("min_iter" in early) == ("max_iter" in early):
@@ -271,7 +272,7 @@ def _early(sweep: dict[str, Any], configs: Sequence[Config]) -> list[str]:
         most = min(_validations(config) for config in configs)
         if least >= most:
             problems.append(
-                f"early_terminate.min_iter: {least} ends nothing early: it counts validations, of which a run has only "
+                f"early_terminate.min_iter: {least} stops no run early: it counts validations, and a run has only "
                 f"{most} (training.steps / training.validate_every)"
             )
     return problems
@@ -282,27 +283,29 @@ def _validations(config: Config) -> int:
 
 
 def _logged(sweep: dict[str, Any], configs: Sequence[Config]) -> list[str]:
-    """Whether runs log the metric at all."""
+    """Return problems with runs that do not log the metric."""
     metric = sweep.get("metric")
     name = str(metric.get("name")) if isinstance(metric, dict) else ""
     problems = []
     if any(not config.tracker.wandb for config in configs):
-        problems.append("tracker: some runs do not log to W&B, so the sweep never sees their metric; use tracker=wandb")
-    if name.startswith("coding/") and any(not config.training.code_every for config in configs):
+        problems.append(
+            "tracker: some runs do not log to W&B, so the sweep would not get their metric; use tracker=wandb"
+        )
+    if name.startswith("coded/") and any(not config.training.code_every for config in configs):
         problems.append(f"metric.name: {name} is logged only with training.code_every above 0")
     return problems
 
 
 def _repeated(composed: Composed) -> list[str]:
-    """Grid points that are one run to us: the second would find the folder of the first and do nothing."""
+    """Find grid points that are the same run: the second would find the folder of the first and do nothing."""
     by_run: dict[tuple[str, int], dict[str, Any]] = {}
     for values, config in composed:
         other = by_run.setdefault((signature(config), config.seed), values)
         if other != values:
             different = [name for name in values if values[name] != other[name]]
             return [
-                f"parameters.{' and '.join(different)}: values {other[different[0]]!r} and {values[different[0]]!r} make no "
-                "difference to the result, so they are one run with one folder"
+                f"parameters.{' and '.join(different)}: values {other[different[0]]!r} and {values[different[0]]!r} give the "
+                "same result, so they are one run with one folder"
             ]
     return []
 
@@ -318,8 +321,8 @@ def _summary(sweep: dict[str, Any], parameters: Sequence[Parameter], configs: Se
     validations = f"{times[0]}" if len(times) == 1 else f"{times[0]} to {times[-1]}"
     return (
         what,
-        f"{len(configs)} combinations composed, all possible; {validations} validations a run",
-        "next: wandb sweep, then wandb agent with what it prints (docs/sweeps.md)",
+        f"{len(configs)} combinations composed, all valid; {validations} validations per run",
+        "next: wandb sweep, then the wandb agent command that it prints (docs/sweeps.md)",
     )
 
 

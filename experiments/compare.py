@@ -1,4 +1,4 @@
-"""``python -m experiments.compare RUN RUN …``: what differs between runs, in settings and in result."""
+"""``python -m experiments.compare RUN RUN …``: the differences between runs, in settings and results."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ python -m experiments.compare RUN RUN ... [outputs=outputs]
 Show the settings in which runs differ, then their results side by side.
 
   RUN      a run's folder, STUDY/RUN, the beginning of a run's name, latest, or STUDY/latest
-  outputs  the folder of all runs"""
+  outputs  folder of all runs (default: outputs)"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the comparison. Returns 0.
+    """Print the comparison and return 0.
 
     Raises:
         UserError: fewer than two runs, or a run that does not exist.
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     arguments = parse_arguments(argv, settings=("outputs",))
     if len(arguments.plain) < 2:
-        arguments.problems.append(f"name two runs or more, `python -m experiments.status` lists them\n\n{USAGE}")
+        arguments.problems.append(f"give at least two runs; `python -m experiments.status` lists them\n\n{USAGE}")
     arguments.check()
     outputs = Path(arguments.settings.get("outputs", OUTPUTS))
     runs = [open_run(word, outputs) for word in arguments.plain]
@@ -52,14 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def render(runs: Sequence[RunRecord]) -> list[RenderableType]:
-    """Settings, environment, results: three tables, of which only the last shows what is equal."""
+    """Return three tables: the settings that differ, the environments that differ, and all results."""
     parts: list[RenderableType] = []
     unreadable = [run.name for run in runs if not run.settings]
     settings = differing([run.settings for run in runs])
     if settings:
         parts.append(_table("settings that differ", runs, settings))
     elif not unreadable:
-        parts.append(Text("settings: all the same"))
+        parts.append(Text("settings: no differences"))
     if unreadable:
         parts.append(Text(f"the settings of {', '.join(unreadable)} cannot be read", style="yellow"))
     environments = differing([_environment(run) for run in runs])
@@ -71,14 +71,14 @@ def render(runs: Sequence[RunRecord]) -> list[RenderableType]:
 
 
 def differing(sources: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """Keys whose values are not all equal, each with the values as text; a missing key counts as a value."""
+    """Return the keys with different values, each with its values as text; a missing key counts as a value."""
     keys = dict.fromkeys(key for source in sources for key in source)
     rows = {key: [_text(source[key]) if key in source else DASH for source in sources] for key in keys}
     return {key: row for key, row in rows.items() if len(set(row)) > 1}
 
 
 def results(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
-    """What each run came to; rows that no run has are left out."""
+    """Return the results of each run by name of the row; rows without any value are left out."""
     rows: dict[str, Callable[[RunRecord], str]] = {
         "state": lambda run: run.state.name,
         "step": lambda run: f"{run.state.step}" + (f"/{run.state.steps}" if run.state.steps else ""),
@@ -101,7 +101,7 @@ def results(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
 
 
 def _evaluated(run: RunRecord) -> dict[str, str]:
-    """Bits/sample of each codec on the clips that were evaluated; the model's own rows share one name."""
+    """Return the bits/sample of each codec on the evaluated clips; the models of all runs share one row name."""
     results = run.results()
     if results is None:
         return {}

@@ -1,8 +1,8 @@
-"""``python -m experiments.ray STUDY``: the runs of a study as tasks of a Ray cluster, or of Ray on this machine.
+"""``python -m experiments.ray STUDY``: run a study as tasks of a Ray cluster, or of Ray on this machine.
 
-Needs the extra ``[ray]``. The study is checked as a whole here, then every run that is not finished becomes a task
-with CPUs and GPUs of its own: a fresh ``train.py`` process, and ``evaluate.py`` where the study says so, never code in
-Ray's own workers, which are used again and keep TensorFlow's state.
+Needs the extra ``[ray]``. The whole study is checked first; then every unfinished run becomes a task with its own
+CPUs and GPUs. A task starts ``train.py`` and, if the study evaluates, ``evaluate.py`` as fresh processes. It does not
+run them in Ray's workers, which are reused and would keep TensorFlow's state.
 """
 
 from __future__ import annotations
@@ -26,22 +26,26 @@ USAGE = """\
 python -m experiments.ray STUDY [budget=NAME] [address=local] [cpus=2] [gpus=0] [retries=1]
                                 [only=CELLS] [seeds=SEEDS] [SETTING=VALUE ...]
 
-Run every run of a study that is not finished as a Ray task (pip install "idf[ray]"). On a cluster, outputs/ and the
-checkout have to be on a file system that its machines share. The same command again goes on.
+Run every unfinished run of a study as a Ray task (pip install "idf[ray]"). On a cluster, outputs/ and the checkout
+must be on a shared file system. The same command resumes the study.
 
-  address  auto for the cluster this machine belongs to, HOST:PORT, or local: Ray on this machine alone
-  cpus     of each run; Ray starts as many at once as fit
-  gpus     of each run
-  retries  how often a run that fails is started again"""
+  budget   budget of the study (default: smoke)
+  address  auto for the cluster of this machine, HOST:PORT, or local (the default): Ray on this machine alone
+  cpus     CPUs per run (2); Ray runs as many at once as fit
+  gpus     GPUs per run (0)
+  retries  how often to restart a run that fails (1)
+  only     cells to run, such as small,medium
+  seeds    seeds instead of the study's, such as 0,1,2
+  SETTING  a setting of train.py for every run; force=true restarts existing runs"""
 
 OWN = ("address", "cpus", "gpus", "retries")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a study. Returns 0, or 1 when a run failed.
+    """Run a study and return 0, or 1 if a run failed.
 
     Raises:
-        UserError: before anything is started.
+        UserError: the study or the request is invalid; no run was started.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(argv):
@@ -61,19 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         failed = run_tasks(ray, jobs, cpus, gpus, retries=retries, force=request.force)
     finally:
         ray.shutdown()
-    print(
-        f"{len(jobs) - len(failed)} of {len(jobs)} runs completed; report: python -m experiments.report {plan.folder}"
-    )
+    print(f"{len(jobs) - len(failed)} of {len(jobs)} runs completed; next: python -m experiments.report {plan.folder}")
     for name, status in failed.items():
-        print(f"{name} ended with status {status}")
+        print(f"{name} failed with exit status {status}")
     return 1 if failed else 0
 
 
 def import_ray() -> Any:
-    """Ray.
+    """Return the module ``ray``.
 
     Raises:
-        RunError: it is not installed.
+        RunError: Ray is not installed.
     """
     try:
         import ray
@@ -83,22 +85,24 @@ def import_ray() -> Any:
 
 
 def start_ray(ray: Any, address: str) -> None:
-    """Join a cluster, or start Ray here.
+    """Connect to the cluster at ``address``, or start Ray on this machine if it is ``local``.
 
     Raises:
         RunError: there is no cluster at ``address``, or Ray does not start.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is to wait for a network
-    # Tasks import this module by name: the checkout has to be on their path.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # do not wait for a network
+    # Tasks import this module by name, so the checkout must be on their path.
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}}
     options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": True}
     if address == "local":
-        # Nobody else is to reach it, and some machines cannot reach themselves by their outer address.
+        # Local only; some machines cannot reach themselves by their external address.
         options |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(address=address, **options)
     except (ConnectionError, ValueError, ray.exceptions.RayError) as error:
-        remedy = "see /tmp/ray/session_latest/logs" if address == "local" else "address=local needs no cluster"
+        remedy = (
+            "see /tmp/ray/session_latest/logs" if address == "local" else "use address=local to run without a cluster"
+        )
         raise RunError(f"Ray could not be started with address={address}: {error}; {remedy}") from error
 
 
@@ -107,10 +111,17 @@ def run_tasks(
 ) -> dict[str, int]:
     """Run the jobs as tasks and wait for all of them.
 
+    Args:
+        ray: the module.
+        jobs: the runs.
+        cpus, gpus: per run.
+        retries: how often to restart a run that fails.
+        force: restart existing runs from step 0.
+
     Returns:
-        The exit statuses of those that did not complete, by name.
+        exit statuses of the failed runs, by name.
     """
-    # Ray starts a lost task again by itself when its machine is gone; what the run ends with is judged here.
+    # max_retries: Ray restarts the task of a machine that is lost. Failed runs are restarted below.
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=retries)(run_commands)
     waiting: dict[Any, tuple[Job, int]] = {}
 
@@ -128,21 +139,21 @@ def run_tasks(
         if status in (0, EXIT_STATUS["diverged"]):
             print(f"{job.name}: {read_state(job.folder).name}", flush=True)
         elif tries_left and status != EXIT_USER_ERROR:
-            print(f"{job.name}: status {status}, started again", flush=True)
+            print(f"{job.name}: exit status {status}, restarted", flush=True)
             submit(job, tries_left - 1, again=True)
         else:
-            print(f"{job.name}: status {status}", flush=True)
+            print(f"{job.name}: exit status {status}", flush=True)
             failed[job.name] = status
     return failed
 
 
 def run_commands(lines: Sequence[Sequence[str]], folder: str) -> int:
-    """What a task does: each command in a process of its own until one fails; its status, or 0."""
+    """Run commands one after another, each in its own process, until one fails; return its exit status, or 0."""
     for line in lines:
         child = subprocess.Popen(line, cwd=Path(folder), stdin=subprocess.DEVNULL)
         try:
             status = child.wait()
-        except BaseException:  # Ray cancels a task by an exception: let the run write its checkpoint.
+        except BaseException:  # Ray cancels a task by an exception; the run still writes its checkpoint.
             child.send_signal(signal.SIGTERM)
             child.wait()
             raise

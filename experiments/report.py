@@ -1,4 +1,4 @@
-"""``python -m experiments.report STUDY``: statistics, tables and figures of a study."""
+"""``python -m experiments.report STUDY``: write statistics, tables and figures of a study."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from idf.terminal import open_console
 USAGE = """\
 python -m experiments.report STUDY [budget=NAME] [target=BITS] [outputs=outputs]
 
-Write what a study came to into report/ of its folder under outputs/: one page (report.html) and the same as Markdown,
-tables (CSV, LaTeX) and figures (SVG, PNG).
+Write the results of a study to report/ in its folder under outputs/: a page (report.html), the same as Markdown,
+tables (CSV, LaTeX) and figures (SVG, PDF, PNG).
 
-  STUDY    table, stability, ablation, adaptive or another that was run; or its folder
-  budget   which budget, if it was run at several; the latest unless given
-  target   bits/sample whose first reaching is counted in steps
-  outputs  the folder of all runs"""
+  STUDY    table, stability, ablation, adaptive or another study that was run; or its folder
+  budget   budget of the study (default: the latest that was run)
+  target   report the training steps needed to reach this many bits/sample
+  outputs  folder of all runs (default: outputs)"""
 
 PLAIN_WIDTH = 170
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the report and print its tables. Returns 0.
+    """Write the report, print its tables and return 0.
 
     Raises:
-        UserError: no such study, or its folder cannot be written.
+        UserError: there is no such study, or its folder cannot be written.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(argv):
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv, settings=("budget", "target", "outputs"))
     target = arguments.number("target", None, "a number of bits/sample, such as 9.0")
     if len(arguments.plain) != 1:
-        arguments.problems.append(f"name one study\n\n{USAGE}")
+        arguments.problems.append(f"give exactly one study\n\n{USAGE}")
     arguments.check()
     outputs = Path(arguments.settings.get("outputs", OUTPUTS))
     result = read_results(find_folder(arguments.plain[0], arguments.settings.get("budget"), outputs), target)
@@ -69,10 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def find_folder(word: str, budget: str | None, outputs: Path) -> Path:
-    """The folder of a study: itself, or the latest under ``outputs`` whose name is ``STUDY-BUDGET``.
+    """Return the folder of a study.
+
+    Args:
+        word: the folder itself, or the study's name.
+        budget: None for the budget that was run last.
+        outputs: folder of all runs.
 
     Raises:
-        RunError: there is none.
+        RunError: there is no such folder.
     """
     if (Path(word) / MANIFEST).is_file():
         return Path(word)
@@ -86,13 +91,13 @@ def find_folder(word: str, budget: str | None, outputs: Path) -> Path:
         ]
     if not candidates:
         wanted = name if budget is None else f"{name}-{budget}"
-        hint = did_you_mean(wanted, manifests) if manifests else "; none was run yet"
+        hint = did_you_mean(wanted, manifests) if manifests else "; no study was run yet"
         raise RunError(f"under {outputs}/ there is no study {wanted}{hint} (python -m experiments.study runs one)")
     return max(candidates, key=lambda path: path.stat().st_mtime).parent
 
 
 def write_report(result: StudyResult) -> list[Path]:
-    """Write everything into ``report/`` of the study's folder; ``report.html`` and ``report.md`` come first.
+    """Write the report to ``report/`` in the study's folder; return the paths, ``report.html`` and ``report.md`` first.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -116,20 +121,20 @@ def write_report(result: StudyResult) -> list[Path]:
 
 
 def make_tables(result: StudyResult) -> tuple[list[Table], list[str]]:
-    """The tables that there are, and the commands that the table of codecs numbers."""
+    """Return the tables that are not empty, and the commands that the table of codecs refers to by number."""
     commands: list[str] = []
     found = [cells_table(result), comparisons_table(result), codecs_table(result, commands), runs_table(result)]
     return [table for table in found if table is not None], commands
 
 
 def to_text(result: StudyResult, tables: Sequence[Table], commands: Sequence[str], figures: Sequence[str]) -> str:
-    """The report as Markdown."""
+    """Return the report as Markdown."""
     parts = [f"# {result.name}\n"]
     if result.description:
         parts.append(f"{result.description}.\n")
-    parts.append(f"{progress(result)} The same as a page with all figures: [report.html](report.html).\n")
+    parts.append(f"{progress(result)} [report.html](report.html) is the same report as a page.\n")
     if missing := incomplete(result):
-        parts.append(f"**Not complete:** {missing}\n")
+        parts.append(f"**Incomplete:** {missing}\n")
     for table in tables:
         parts.append(table.markdown())
         if table.name == "comparisons":
@@ -142,14 +147,14 @@ def to_text(result: StudyResult, tables: Sequence[Table], commands: Sequence[str
 
 
 def to_terminal(result: StudyResult) -> list[RenderableType]:
-    """The report for rich, in the order to print; what the columns mean is in the files."""
+    """Return the report for rich, in printing order; notes on the columns are in the files only."""
     tables, commands = make_tables(result)
     parts: list[RenderableType] = [Text(result.name, style="bold")]
     if result.description:
         parts.append(Text(f"{result.description}."))
     parts.append(Text(progress(result)))
     if missing := incomplete(result):
-        parts.append(Text(f"not complete: {missing}", style="yellow"))
+        parts.append(Text(f"incomplete: {missing}", style="yellow"))
     for table in tables:
         parts += [Text(), table.terminal()]
         if table.name == "comparisons":

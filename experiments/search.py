@@ -1,8 +1,8 @@
-"""``python -m experiments.search FILE``: a sweep file of Weights & Biases, done here by Optuna without an account.
+"""``python -m experiments.search FILE``: run a Weights & Biases sweep file locally with Optuna, without an account.
 
-Needs the extra ``[optuna]``. Each trial is a ``train.py`` process of its own; its validations are watched,
-and a trial that falls behind is asked to stop. All trials are kept in ``outputs/<study>/search.sqlite3``, so the same
-command again goes on: trials that were cut off are taken up with their own run folders.
+Needs the extra ``[optuna]``. Each trial is a ``train.py`` process; the search watches its validations and stops
+trials that fall behind. All trials are stored in ``outputs/<study>/search.sqlite3``, so the same command resumes
+the search, with the run folders of interrupted trials.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
 USAGE = """\
 python -m experiments.search FILE [trials=N] [jobs=N] [SETTING=VALUE ...]
 
-Search over the parameters of a W&B sweep file with Optuna (pip install "idf[optuna]"); no account needed.
-The same command again goes on. bayes is Optuna's TPE, hyperband its successive halving.
+Search over the parameters of a W&B sweep file with Optuna (pip install "idf[optuna]"), without a W&B account.
+The same command resumes the search. Method bayes uses Optuna's TPE, hyperband its successive halving.
 
-  FILE           such as experiments/sweeps/bayesian.yaml
-  trials         in all, those of earlier times counted (run_cap of the file, else 20)
-  jobs           at once (1, or one for each of several GPUs)
+  FILE           a sweep file, such as experiments/sweeps/bayesian.yaml
+  trials         total number of trials, earlier ones included (default: run_cap of the file, else 20)
+  jobs           trials at once (default: one per GPU, 1 without GPUs)
   SETTING=VALUE  a setting of train.py for every trial"""
 
 DEFAULT_TRIALS = 20
@@ -62,13 +62,17 @@ DEFAULT_TRIALS = 20
 
 @dataclass(frozen=True)
 class Search:
-    """A sweep file, to be searched.
+    """A search, read from a sweep file.
 
     Args:
-        space: by parameter, as in the file; those with one value only are in ``fixed``.
+        method: ``random`` or ``bayes``.
+        metric: name of the metric in validation records.
+        goal: ``minimize`` or ``maximize``.
+        space: specification by parameter, as in the file, without parameters of one value.
         fixed: settings of every trial, as text.
-        early: least number of validations before a trial may be ended, and the factor between two looks; None
+        early: number of validations before a trial may be stopped, and the factor between two such checks; None
             lets every trial run to its end.
+        trials: total number of trials.
     """
 
     method: str
@@ -81,10 +85,10 @@ class Search:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Search. Returns 0, or 128 + the signal that stopped it.
+    """Search and return 0, 1 if a trial failed, or 128 + the signal that stopped the search.
 
     Raises:
-        UserError: the file is not right, or Optuna is not installed.
+        UserError: the file is invalid, or Optuna is not installed.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(argv):
@@ -92,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     arguments = parse_arguments(argv, settings=("trials", "jobs"), passes=None)
     if len(arguments.plain) != 1:
-        arguments.problems.append(f"name one sweep file\n\n{USAGE}")
+        arguments.problems.append(f"give exactly one sweep file\n\n{USAGE}")
     gpus = visible_gpus()
     trials = arguments.whole("trials", None, least=1)
     jobs = arguments.whole("jobs", len(gpus) if len(gpus) > 1 else 1, least=1)
@@ -104,10 +108,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def import_optuna() -> Any:
-    """Optuna, quiet.
+    """Return the module ``optuna``, with only warnings logged.
 
     Raises:
-        RunError: it is not installed.
+        RunError: Optuna is not installed.
     """
     try:
         import optuna
@@ -120,6 +124,10 @@ def import_optuna() -> Any:
 def read_search(path: Path, extra: Mapping[str, str]) -> Search:
     """Read and check a sweep file.
 
+    Args:
+        path: the file.
+        extra: settings for every trial, as on the command line.
+
     Raises:
         ConfigError: with every problem of the sweep.
     """
@@ -128,20 +136,20 @@ def read_search(path: Path, extra: Mapping[str, str]) -> Search:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError([f"{path} cannot be read: {' '.join(str(error).split())}"]) from error
     if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
-        raise ConfigError([f"{path} holds no sweep"])
+        raise ConfigError([f"{path} is not a sweep: it has no mapping parameters"])
     overridden = {name: {"value": yaml.safe_load(value)} for name, value in extra.items()}
     sweep["parameters"] = sweep["parameters"] | {"tracker": {"value": "wandb"}} | overridden
     problems = [
         problem
-        # Nothing is logged to W&B here, so runs need not.
+        # The search does not use W&B, so runs need not log to it.
         for problem in check_sweep(sweep, [path.parent, Path.cwd(), Path(__file__).parents[1]]).problems
         if not problem.startswith("tracker: ")
     ]
     if sweep.get("method") == "grid":
-        problems.append("method: a grid needs no search; use python train.py -m, or a study with a grid")
+        problems.append("method: grid is not a search; use python train.py -m, or a study with a grid")
     metric = (sweep.get("metric") or {}).get("name", "")
     if metric in METRICS and not metric.startswith("validation/"):
-        problems.append(f"metric.name: {metric} is not watched here; use validation/bits_per_dim")
+        problems.append(f"metric.name: this search does not support {metric}; use validation/bits_per_dim")
     parameters: dict[str, Mapping[str, Any]] = sweep["parameters"]
     if "tracker" not in overridden:
         parameters["tracker"] = {"value": "none"}
@@ -161,17 +169,17 @@ def read_search(path: Path, extra: Mapping[str, str]) -> Search:
 
 
 _DRAWN = ("uniform", "int_uniform", "q_uniform", "log_uniform_values")
-_NOT_HERE = f"this search draws from values: and from {', '.join(_DRAWN)}"
+_NOT_HERE = f"this search supports only value:, values: and the distributions {', '.join(_DRAWN)}"
 
 
 def _is_drawable(spec: object) -> bool:
     if not isinstance(spec, Mapping):
-        return True  # a problem of its own, already noted
+        return True  # already reported
     return bool({"value", "values", "parameters"} & spec.keys()) or spec.get("distribution", "uniform") in _DRAWN
 
 
 def draw(trial: optuna.Trial, space: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """One value for every parameter, as text for ``train.py``."""
+    """Draw one value for every parameter and return them as text for ``train.py``."""
     drawn: dict[str, Any] = {}
     for name, spec in space.items():
         low, high, kind = spec.get("min"), spec.get("max"), spec.get("distribution")
@@ -190,10 +198,17 @@ def draw(trial: optuna.Trial, space: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def run_search(optuna: Any, search: Search, trials: int, slots: Sequence[Slot], train: Path = ROOT / "train.py") -> int:
-    """Run trials until there are so many.
+    """Run trials until their total number is ``trials``.
 
     Args:
-        train: the program; tests put another there.
+        optuna: the module.
+        search: what to search.
+        trials: total number, earlier ones included.
+        slots: one for each concurrent trial.
+        train: the training program; tests replace it.
+
+    Returns:
+        0, 1 if a trial failed, or 128 + the signal that stopped the search.
     """
     config = compose([f"{name}={value}" for name, value in search.fixed.items()])
     folder = Path(config.outputs) / config.study
@@ -208,7 +223,7 @@ def run_search(optuna: Any, search: Search, trials: int, slots: Sequence[Slot], 
         pruner=_pruner(optuna, search),
     )
     progress = open_progress()
-    # Two searches in one store would take up each other's trials.
+    # Two searches with one store would resume each other's trials.
     with locked(folder / "search"):
         launcher = TrialLauncher(optuna, study, search, folder, trials, slots, progress, train=train)
         try:
@@ -220,10 +235,17 @@ def run_search(optuna: Any, search: Search, trials: int, slots: Sequence[Slot], 
 
 
 class TrialLauncher(Launcher):
-    """Asks for a trial whenever a slot is free, watches its validations, and tells how it ended.
+    """Starts a trial whenever a slot is free, watches its validations, and reports its result to Optuna.
 
     Args:
-        trials: in all, those of earlier launches counted.
+        optuna: the module.
+        study: Optuna's study.
+        search: what to search.
+        folder: for logs.
+        trials: total number, earlier ones included.
+        slots: one for each concurrent trial.
+        progress: shows progress.
+        train: the training program.
     """
 
     def __init__(
@@ -239,12 +261,12 @@ class TrialLauncher(Launcher):
     ) -> None:
         super().__init__([], slots, folder / "logs", progress, train=train)
         self._optuna, self._study, self._search = optuna, study, search
-        # Trials that were cut off keep their number and parameters, and their runs go on.
+        # Interrupted trials keep their number and parameters, and their runs resume.
         cut_off = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
         self._cut_off = [optuna.trial.Trial(study, trial._trial_id) for trial in cut_off]
         done = len(study.get_trials(deepcopy=False)) - len(cut_off)
         self._left = max(0, trials - done)
-        progress.say(f"search in {folder}/: {done} trials done, {self._left} to go, {len(slots)} at once")
+        progress.say(f"search in {folder}/: {done} trials done, {self._left} remaining, {len(slots)} at once")
         self._trials: dict[Path, optuna.Trial] = {}
         self._ended: set[int] = set()
 
@@ -270,12 +292,12 @@ class TrialLauncher(Launcher):
             config = compose(overrides)
         except ConfigError as error:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
-            self._progress.say(f"trial {trial.number} is not possible: {'; '.join(error.problems)}")
+            self._progress.say(f"trial {trial.number} has invalid settings: {'; '.join(error.problems)}")
             return
         job = Job(f"trial{trial.number}", config.seed, overrides, run_folder(config), config.training.steps)
         twin = self._trials.get(job.folder)
         if twin is not None:
-            # The very same settings: nothing to learn from doing them twice.
+            # The same settings as an earlier trial: running them again would tell nothing new.
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
             return
         self._trials[job.folder] = trial
@@ -295,11 +317,13 @@ class TrialLauncher(Launcher):
         elif track.state == DIVERGED:
             self._tell(trial, None, states.PRUNED if values else states.FAIL)
         elif track.state in OVER:
-            if not self.stopped:  # else it stays as running and is taken up next time
+            if not self.stopped:  # otherwise it stays RUNNING and the next search resumes it
                 self._tell(trial, None, states.FAIL)
         elif len(values) > reported and trial.should_prune():
             self._tell(trial, None, states.PRUNED)
-            self._progress.say(f"trial {trial.number}: ended after {len(values)} validations at {bits(best)}")
+            self._progress.say(
+                f"trial {trial.number}: stopped early after {len(values)} validations, best {bits(best)}"
+            )
             self.end(track)
 
     def _tell(self, trial: optuna.Trial, value: float | None, state: Any) -> None:
@@ -325,7 +349,7 @@ def _pruner(optuna: Any, search: Search) -> Any:
 
 
 def _print_best(study: optuna.Study) -> None:
-    with contextlib.suppress(ValueError):  # no trial finished yet
+    with contextlib.suppress(ValueError):  # no trial has finished
         best = study.best_trial
         print(f"best of {len(study.trials)}: trial {best.number}, {bits(best.value)}")
         for name, value in best.params.items():

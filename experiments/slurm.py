@@ -1,8 +1,8 @@
-"""``python -m experiments.slurm STUDY``: the runs of a study as jobs of a SLURM cluster, by submitit.
+"""``python -m experiments.slurm STUDY``: run a study as jobs of a SLURM cluster, through submitit.
 
-Needs the extra ``[slurm]``. The study is checked as a whole here, then every run that is not finished becomes a
-job of its own: ``train.py``, and ``evaluate.py`` where the study says so. When the time of a job is up or it is
-preempted, its run writes a checkpoint and the job goes back into the queue.
+Needs the extra ``[slurm]``. The whole study is checked first; then every unfinished run becomes a job that runs
+``train.py`` and, if the study evaluates, ``evaluate.py``. When a job times out or is preempted, its run writes a
+checkpoint and the job is queued again.
 """
 
 from __future__ import annotations
@@ -24,18 +24,34 @@ USAGE = """\
 python -m experiments.slurm STUDY [budget=NAME] [partition=NAME] [hours=4] [cpus=8] [gpus=1] [memory_gb=32]
                                   [cluster=slurm] [only=CELLS] [seeds=SEEDS] [SETTING=VALUE ...]
 
-Submit every run of a study that is not finished as a SLURM job (pip install "idf[slurm]"). outputs/ has to be
-on a file system that the nodes share. Watch with python -m experiments.status; the same command again submits
-what has not finished.
+Submit every unfinished run of a study as a SLURM job (pip install "idf[slurm]"). outputs/ must be on a file system
+that the nodes share. Watch the runs with python -m experiments.status; the same command submits unfinished runs again.
 
-  cluster  slurm, or local: processes on this machine, to try it out"""
+  budget     budget of the study (default: smoke)
+  partition  SLURM partition
+  hours      time limit of a job (4); a job that needs longer resumes in a new one
+  cpus       CPU cores per job (8)
+  gpus       GPUs per job (1)
+  memory_gb  memory per job, in GB (32)
+  cluster    slurm (the default), or local: processes on this machine, for a trial
+  only       cells to run, such as small,medium
+  seeds      seeds instead of the study's, such as 0,1,2
+  SETTING    a setting of train.py for every run; force=true restarts existing runs"""
 
 OWN = ("partition", "hours", "cpus", "gpus", "memory_gb", "cluster")
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What each job gets, and where."""
+    """Resources of each job, and the cluster.
+
+    Args:
+        cluster: ``slurm`` or ``local``.
+        partition: SLURM partition; None for the default.
+        hours: time limit.
+        cpus, gpus: number of CPU cores and GPUs.
+        memory_gb: memory in GB.
+    """
 
     cluster: str
     partition: str | None
@@ -47,13 +63,13 @@ class Resources:
 
 @dataclass
 class RunJob:
-    """What a node does: one run of the study. submitit pickles it."""
+    """One run of the study, executed on a node. submitit pickles it."""
 
     commands: list[list[str]]
     child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def __call__(self) -> int:
-        """Run the commands until one fails; its status, or 0."""
+        """Run the commands until one fails; return its exit status, or 0."""
         for command in self.commands:
             self.child = subprocess.Popen(command, cwd=ROOT)
             status = self.child.wait()
@@ -63,7 +79,7 @@ class RunJob:
         return 0
 
     def checkpoint(self) -> Any:
-        """Called by submitit when the job has to leave: let the run save itself, then queue the same job again."""
+        """Let the run write a checkpoint, then queue the job again. submitit calls this on timeout and preemption."""
         from submitit.helpers import DelayedSubmission
 
         if self.child is not None:
@@ -74,10 +90,10 @@ class RunJob:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Submit a study. Returns 0.
+    """Submit a study and return 0; with ``cluster=local``, wait and return the largest exit status.
 
     Raises:
-        UserError: before anything is submitted.
+        UserError: the study or the request is invalid; nothing was submitted.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(argv):
@@ -108,21 +124,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def submit(plan: Plan, jobs: Sequence[Job], resources: Resources, *, force: bool = False) -> list[Any]:
-    """Hand the jobs to submitit; its handles, in the same order.
+    """Submit the jobs through submitit and return its handles, in the same order.
 
     Raises:
-        RunError: submitit is not installed, or there is no SLURM here.
+        RunError: submitit is not installed, or SLURM is not available here.
     """
     try:
         import submitit
     except ImportError as error:
         raise RunError('the SLURM launcher needs submitit: pip install "idf[slurm]"') from error
-    # The job imports this module: the checkout has to be on its path, which SLURM takes from here.
+    # The job imports this module, so the checkout must be on its path; SLURM passes this environment on.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     try:
         executor = submitit.AutoExecutor(folder=plan.folder / "logs" / "%j", cluster=resources.cluster)
     except RuntimeError as error:
-        raise RunError(f"{error}; run this on a login node of the cluster, or take cluster=local") from error
+        raise RunError(f"{error}; run this on a login node of the cluster, or use cluster=local") from error
     common: dict[str, str | int] = {
         "name": plan.name,
         "timeout_min": 60 * resources.hours,

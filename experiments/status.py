@@ -1,7 +1,7 @@
-"""``python -m experiments.status``: the runs under ``outputs/`` at a glance, like ``git status``.
+"""``python -m experiments.status``: an overview of the runs under ``outputs/``, like ``git status``.
 
-One block a study; in it one line a run with what tells it from its neighbours. What needs a hand
-(killed, failed, diverged) comes with the reason and the command that goes on.
+One block per study and one line per run, with the settings in which it differs from the other runs. Runs that
+need attention (killed, failed, diverged) are listed with the reason and the command that resumes them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from idf.text import DASH, age, bits, size
 USAGE = """\
 python -m experiments.status [STUDY ...] [--watch] [outputs=outputs]
 
-List the runs under outputs/: state, best validation bits/sample, age, size on disk; and the size of their cache.
+List the runs under outputs/: state, best validation bits/sample, age and size on disk; and the size of the cache.
 
   STUDY    only these folders of outputs/
-  --watch  follow these studies, or those that are running, until their runs have ended
-  outputs  the folder of all runs"""
+  --watch  follow these studies, or those with running runs, until all runs have ended
+  outputs  folder of all runs (default: outputs)"""
 
 STYLES = {
     "finished": "green",
@@ -50,32 +50,37 @@ STYLES = {
     "preempted": "yellow",
     "interrupted": "yellow",
 }
-"""How each state looks on a terminal."""
+"""Terminal style of each state."""
 
 PLAIN_WIDTH = 150
-"""Characters of a line when the output is not a terminal."""
+"""Line width in characters when the output is not a terminal."""
 
 MAX_REMEDIES = 8
 
 GOES_ON = ("failed", KILLED, "preempted", "interrupted")
-"""States from which the same command goes on."""
+"""States that the same command resumes from."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A run with what is shown of it beside its record."""
+    """A run, its size and its settings in the list.
+
+    Attributes:
+        run: the run.
+        bytes: size on disk.
+        different: settings that not all runs of the study share, as one line.
+    """
 
     run: RunRecord
     bytes: int
     different: str
-    """Settings that not all runs of the study share."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the list. Returns 0.
+    """Print the list and return 0.
 
     Raises:
-        UserError: no such study.
+        UserError: there is no such study.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(argv):
@@ -99,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for cache in dict.fromkeys([outputs / "cache", *(Path(folder) for run in runs if (folder := _cache(run)))]):
         if kept := entries(cache):
             used, total = (
-                f"the oldest used {age(time.time() - kept[0].last_used)} ago",
+                f"the least recently used {age(time.time() - kept[0].last_used)} ago",
                 sum(entry.bytes for entry in kept),
             )
             console.print(
@@ -109,16 +114,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _cache(run: RunRecord) -> str | None:
-    """Where a run was told to keep what it makes of its training clips."""
+    """Return the cache folder of a run's training data, or None."""
     return run.settings.get("data.cache")
 
 
 def render(runs: Sequence[RunRecord], outputs: Path, now: float) -> list[RenderableType]:
-    """The whole answer, part by part.
+    """Return the list, one block per study, a summary, and what to do about runs that need attention.
 
     Args:
-        runs: in order of their folders.
-        now: seconds since 1970, from which ages count.
+        runs: ordered by folder.
+        outputs: folder of all runs.
+        now: current time in seconds since 1970, for ages.
     """
     if not runs:
         return [Text(f"no runs under {outputs}/ yet; train one with: python train.py")]
@@ -137,7 +143,7 @@ def render(runs: Sequence[RunRecord], outputs: Path, now: float) -> list[Rendera
 
 
 def differences(runs: Sequence[RunRecord]) -> list[str]:
-    """For each run, the settings that decide its result and that not all the others share, as one line."""
+    """Return one line per run with the settings that affect its result and are not shared by all runs."""
     keys = dict.fromkeys(key for run in runs for key in run.settings)
     telling = [
         key
@@ -149,7 +155,7 @@ def differences(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _without_implied(telling: Sequence[str], runs: Sequence[RunRecord]) -> list[str]:
-    """Leave out the settings that follow from the name of their group in all of these runs."""
+    """Drop the settings that are determined by the name of their group in all of these runs."""
     kept = []
     for key in telling:
         group = key.rpartition(".")[0]
@@ -180,7 +186,7 @@ def _block(study: str, listed: Sequence[Listed], now: float) -> RenderableType:
 
 
 def _remedies(runs: Sequence[RunRecord]) -> list[RenderableType]:
-    """One line for each run that does not go on by itself, then the commands that go on, each once."""
+    """Return one line for each run that needs attention, then the commands that resume runs, each once."""
     lines: list[RenderableType] = []
     commands: dict[str, None] = {}
     for run in runs:
@@ -195,7 +201,7 @@ def _remedies(runs: Sequence[RunRecord]) -> list[RenderableType]:
             case "preempted" | "interrupted":
                 text = f"was stopped at step {state.step}"
             case "damaged":
-                text = f"{state.reason}; remove the folder to start over"
+                text = f"{state.reason}; remove the folder to restart the run"
             case _:
                 continue
         lines.append(Text(f"  {run.name} {text}", style=STYLES[state.name]))
@@ -203,14 +209,14 @@ def _remedies(runs: Sequence[RunRecord]) -> list[RenderableType]:
             commands[command] = None
     if len(lines) > MAX_REMEDIES:
         more = len(lines) - MAX_REMEDIES
-        lines = [*lines[:MAX_REMEDIES], Text(f"  … and {more} more; name a study to see fewer runs")]
+        lines = [*lines[:MAX_REMEDIES], Text(f"  … and {more} more; give a study to see its runs only")]
     for command in list(commands)[:MAX_REMEDIES]:
-        lines.append(Text(f"  go on with: {command}", style="dim"))
+        lines.append(Text(f"  resume with: {command}", style="dim"))
     return lines
 
 
 def study_command(run: RunRecord) -> str | None:
-    """The command line of the study that the run belongs to, without ``force=true``; None when there is none."""
+    """Return the command of the study that the run belongs to, without ``force=true``; None if it belongs to none."""
     with contextlib.suppress(RunError):
         manifest = read_manifest(run.folder.parent)
         if run.folder.name in {entry.get("run") for entry in manifest["runs"]}:

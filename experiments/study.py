@@ -1,4 +1,4 @@
-"""``python -m experiments.study STUDY``: run every cell of a study with every seed, one process a run."""
+"""``python -m experiments.study STUDY``: run every cell of a study with every seed, one process per run."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from idf.runs.find import read_state
 USAGE = """\
 python -m experiments.study STUDY [budget=NAME] [jobs=N] [--dry-run] [SETTING=VALUE ...]
 
-Run every cell of a study with every seed, each in a process of its own, into outputs/STUDY-BUDGET/.
-The same command again goes on where it was; finished runs are left alone.
+Run every cell of a study with every seed, one process per run, in outputs/STUDY-BUDGET/.
+The same command resumes the study; finished runs are skipped.
 
   STUDY          a YAML file, or the name of one in experiments/: table, stability, ablation, adaptive
-  budget         how much of it: as the file says; smoke unless given
-  jobs           runs at once (1, or one for each of several GPUs); the CPU cores are divided among them
-  gpus           which GPUs, such as 0,1; none; unless given: all there are
-  only           cells to run, such as small,medium; the others stay as they are
-  seeds          instead of the file's, such as 0,1,2
-  retries        how often a run that fails is started again (1)
-  SETTING=VALUE  a setting of train.py for every run, such as data.root=/audio; force=true starts over
-  --dry-run      check everything, show what would run, run nothing"""
+  budget         a budget of the study (default: smoke)
+  jobs           runs at once (default: one per GPU, 1 without GPUs); they share the CPU cores
+  gpus           GPUs to use, such as 0,1, or none (default: all)
+  only           cells to run, such as small,medium (default: all)
+  seeds          seeds instead of the study's, such as 0,1,2
+  retries        how often to restart a run that fails (1)
+  SETTING=VALUE  a setting of train.py for every run, such as data.root=/audio; force=true restarts existing runs
+  --dry-run      check the study and show its runs without starting any"""
 
 OWN = ("jobs", "gpus", "retries")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a study. Returns 0, 1 when a run failed, 128 + the signal when stopped.
+    """Run a study and return 0, 1 if a run failed, or 128 + the signal that stopped it.
 
     Raises:
-        UserError: before anything is started.
+        UserError: the study or the request is invalid; no run was started.
     """
     argv = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(argv):
@@ -75,7 +75,7 @@ def _gpus(arguments: Arguments) -> list[str]:
 
 
 def launch(plan: Plan, jobs: Sequence[Job], slots: Sequence[Slot], *, retries: int, force: bool) -> int:
-    """Run the jobs, show their progress, and say how it went."""
+    """Run the jobs, show their progress and a summary, and return the exit status of :meth:`Launcher.run`."""
     progress = open_progress()
     progress.say(f"study {plan.name}: {len(jobs)} runs, {len(slots)} at once; logs in {plan.folder / 'logs'}/")
     launcher = Launcher(jobs, slots, plan.folder / "logs", progress, retries=retries, force=force)
@@ -86,9 +86,9 @@ def launch(plan: Plan, jobs: Sequence[Job], slots: Sequence[Slot], *, retries: i
     Console(soft_wrap=True).print(summary(launcher.tracks, len(slots), time.monotonic()), highlight=False)
     for track in launcher.tracks:
         if track.state == FAILED:
-            print(f"{track.job.name} failed: {track.note}\n  alone: {track.job.command}")
+            print(f"{track.job.name} failed: {track.note}\n  to run it alone: {track.job.command}")
     if status < 128:
-        print(f"report: python -m experiments.report {plan.folder}")
+        print(f"next: python -m experiments.report {plan.folder}")
     return status
 
 
@@ -99,7 +99,7 @@ def _print_plan(plan: Plan, jobs: Sequence[Job], slots: Sequence[Slot]) -> None:
     gpus = [slot.gpu for slot in slots if slot.gpu is not None]
     if gpus:
         about += f", GPUs {', '.join(gpus)}"
-    print(f"# study {plan.name}: {len(plan.cells)} cells, {len(jobs)} runs, {about}. Nothing was started.")
+    print(f"# study {plan.name}: {len(plan.cells)} cells, {len(jobs)} runs, {about}. No run was started.")
     for job in jobs:
         state = read_state(job.folder)
         found = "new" if state.name == "new" else f"{state.name} at step {state.step}"

@@ -1,4 +1,4 @@
-"""``python -m experiments.status --watch``: running studies, drawn anew every few seconds until their runs have ended."""
+"""``python -m experiments.status --watch``: a view of running studies, updated until their runs have ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from idf.text import bits
 
 INTERVAL_S = 2.0
 QUIET_S = 60.0
-"""So long after the last sign of a running process nothing more is expected; a run takes seconds to start."""
+"""The watch ends when no run has been running for this long; between two runs there are seconds of start-up."""
 
 Render = Callable[[Sequence[RunRecord], Path, float], list[RenderableType]]
 
@@ -33,15 +33,17 @@ def watch(
     interval_s: float = INTERVAL_S,
     quiet_s: float = QUIET_S,
 ) -> int:
-    """Follow studies until all their runs have ended, or none has been running for a while, or Ctrl-C. Returns 0.
+    """Follow studies until all runs have ended, no run has been running for a while, or Ctrl-C; return 0.
 
-    On a terminal one view is drawn anew; elsewhere each change of a run is one line.
+    On a terminal the view is updated in place; elsewhere each change of a run is printed as one line.
 
     Args:
-        outputs: the folder of all runs.
-        named: studies to follow; if none are named, all in which a run is running, from then on.
-        render: the view of some runs.
-        interval_s, quiet_s: seconds between two looks, and those without a running process that end the watch.
+        console: where to print.
+        outputs: folder of all runs.
+        named: studies to follow; if empty, every study in which a run is running during the watch.
+        render: makes the view of some runs.
+        interval_s: seconds between two updates.
+        quiet_s: seconds without a running run after which the watch ends.
     """
     followed = set(named)
     view = _Live(console, outputs, render) if console.is_terminal else _Lines(console)
@@ -64,7 +66,7 @@ def watch(
 
 
 def waiting_runs(folder: Path, runs: Sequence[RunRecord]) -> int:
-    """Runs that a study's plan names and that have not been started; 0 for a folder that is no study's."""
+    """Return how many planned runs of a study have not been started; 0 if ``folder`` is not that of a study."""
     try:
         planned = {entry.get("run") for entry in read_manifest(folder)["runs"]}
     except RunError:
@@ -77,7 +79,7 @@ def _study(run: RunRecord) -> str:
 
 
 class _Live:
-    """One view on a terminal; when the watch ends it stays."""
+    """A live view on a terminal; the last view stays on the screen."""
 
     def __init__(self, console: Console, outputs: Path, render: Render) -> None:
         self._console, self._outputs, self._render = console, outputs, render
@@ -91,16 +93,16 @@ class _Live:
         self._live.stop()
 
     def show(self, runs: Sequence[RunRecord], waiting: int) -> None:
-        head = Text(f"{_counts(runs, waiting)}; {time.strftime('%H:%M:%S')}, Ctrl-C ends", style="dim")
+        head = Text(f"{_counts(runs, waiting)}; {time.strftime('%H:%M:%S')}, stop watching with Ctrl-C", style="dim")
         room = max(5, self._console.height - 10)
-        # What has ended makes room when not everything fits.
+        # If the view does not fit, hide runs that have ended.
         shown = runs if len(runs) <= room else [run for run in runs if run.state.name not in ENDED][:room]
         parts = self._render(shown, self._outputs, time.time()) if shown else []
         self._live.update(Group(head, *parts), refresh=True)
 
 
 class _Lines:
-    """A line for each change, for pipes and log files."""
+    """One line per change, for pipes and log files."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

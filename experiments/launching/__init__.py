@@ -1,1 +1,1 @@
-"""From a study's definition to runs: cells, plans, processes, progress."""
+"""Launching the runs of a study: definition, plan, processes, progress."""

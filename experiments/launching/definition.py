@@ -1,22 +1,22 @@
-"""What a study is: a YAML file of cells and seeds, with budgets that say how much of it to do.
+"""The definition of a study: a YAML file of cells and seeds, with budgets that say how much of it to run.
 
 ::
 
-    description: what question it answers
-    settings: {data: demo}                  # of every run
-    cells:                                  # by name, each with settings of its own
+    description: the question it answers
+    settings: {data: demo}                  # for every run
+    cells:                                  # by name, each with its own settings
       small: {model: small}
-    grid:                                   # or: every combination of the axes is a cell
+    grid:                                   # and/or: every combination of the axes is a cell
       settings: {experiment: original}
       axes: {permutation: [random, reverse], sharpness: [step, constant]}
     seeds: [0, 1, 2]
-    evaluate: [split=test]                  # arguments of evaluate.py; leave out for no evaluation
+    evaluate: [split=test]                  # arguments of evaluate.py; omit for no evaluation
     budgets:
       smoke: {settings: {training.steps: 300}}
       full: {seeds: [0, 1, 2, 3, 4], cells: [small]}   # or with settings: cells: {small: {training: long}}
     report: {comparisons: [[small, medium]], target: 9.0, published: {…}}
 
-Settings are those of ``train.py``. Of two values for one setting the later wins in this order:
+Settings are those of ``train.py``. Later values replace earlier ones in this order:
 study, budget, cell, the budget's settings for that cell, command line.
 """
 
@@ -39,19 +39,19 @@ from idf.runs.find import flatten
 OWN_STUDIES = Path(__file__).resolve().parents[1]
 
 Settings = dict[str, str]
-"""Setting by setting, values as on the command line."""
+"""Values by setting, as on the command line."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much of a study to do.
+    """How much of a study to run.
 
     Args:
-        settings: for every cell, below the cell's own.
-        cells: names of those that run; None for all.
-        seeds: instead of the study's; None for the study's.
-        evaluate: arguments of ``evaluate.py`` instead of the study's; None for the study's.
-        cell_settings: for single cells, above the cell's own.
+        settings: for every cell; the cell's own settings take precedence.
+        cells: names of the cells to run; None for all.
+        seeds: replace the study's seeds; None keeps them.
+        evaluate: replace the study's arguments of ``evaluate.py``; None keeps them.
+        cell_settings: for single cells; they take precedence over the cell's own settings.
     """
 
     settings: Settings = field(default_factory=dict)
@@ -63,10 +63,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Published:
-    """A figure from elsewhere that the report sets beside a cell.
+    """A published figure that the report shows beside a cell.
 
     Args:
-        source: whose.
+        source: who published it.
         bits_per_sample: as published.
         note: how it was measured.
     """
@@ -82,8 +82,8 @@ class ReportSettings:
 
     Args:
         comparisons: pairs of cells to compare seed by seed.
-        target: bits/sample whose first reaching is counted in steps; None takes one from the results.
-        published: by cell.
+        target: bits/sample for the column of steps to target; None derives it from the results.
+        published: published figures, by cell.
     """
 
     comparisons: tuple[tuple[str, str], ...] = ()
@@ -93,11 +93,18 @@ class ReportSettings:
 
 @dataclass(frozen=True)
 class Study:
-    """A study file, read and checked as far as that goes without composing its runs.
+    """A study file, read and checked without composing its runs.
 
     Args:
         name: of the file, without its suffix.
         path: of the file.
+        description: the question it answers.
+        settings: for every run.
+        cells: settings by cell.
+        seeds: of every cell.
+        evaluate: arguments of ``evaluate.py``; None for no evaluation.
+        budgets: by name.
+        report: settings of the report.
     """
 
     name: str
@@ -112,7 +119,7 @@ class Study:
 
 
 def find_study(word: str) -> Path:
-    """The file of a study: a path, or the name of one in ``experiments/``.
+    """Return the file of a study, given as a path or as the name of a file in ``experiments/``.
 
     Raises:
         ConfigError: there is no such study.
@@ -125,7 +132,7 @@ def find_study(word: str) -> Path:
 
 
 def read_study(path: Path) -> Study:
-    """Read a study file.
+    """Read and check the study file ``path``.
 
     Raises:
         ConfigError: with every problem of the file.
@@ -145,7 +152,7 @@ def read_study(path: Path) -> Study:
 
 
 def override_text(value: object) -> str:
-    """A YAML value as the command line of ``train.py`` takes it."""
+    """Return a YAML value as an argument of ``train.py``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -160,11 +167,11 @@ def override_text(value: object) -> str:
 
 
 class _Unreadable(Exception):
-    """The file is not even a mapping of the right keys; the problem has been noted."""
+    """The file is not a mapping with the expected keys; the problem has been recorded."""
 
 
 class _Reader:
-    """Turns the YAML tree into a study and notes every problem on the way."""
+    """Turns the YAML tree into a study and records every problem."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:
         self._path, self._problems = path, problems
@@ -173,7 +180,7 @@ class _Reader:
         keys = ("description", "settings", "cells", "grid", "seeds", "evaluate", "budgets", "report")
         top = self._mapping(tree, "the study", keys)
         if not top:
-            self._note("a study needs cells or a grid")
+            self._note("it is empty: give cells: or grid:")
             raise _Unreadable
         cells = self._cells(top)
         if not cells:
@@ -198,7 +205,7 @@ class _Reader:
         if tree is None:
             return {}
         if not isinstance(tree, Mapping):
-            self._note(f"{where} should be a mapping, `name: value`, not {tree!r}")
+            self._note(f"{where} must be a mapping, `name: value`, not {tree!r}")
             return {}
         for key in tree:
             if keys is not None and key not in keys:
@@ -210,7 +217,7 @@ class _Reader:
         taken = {"seed": "seeds:", "study": "the name of the file", "force": "force=true on the command line"}
         for key, instead in taken.items():
             if settings.pop(key, None) is not None:
-                self._note(f"{where} sets {key}; that is given by {instead}")
+                self._note(f"{where} sets {key}; remove it and use {instead}")
         return settings
 
     def _cells(self, top: dict[str, Any]) -> dict[str, Settings]:
@@ -223,32 +230,34 @@ class _Reader:
             axes = self._mapping(grid.get("axes"), "grid.axes")
             for axis, values in axes.items():
                 if not isinstance(values, list) or not values:
-                    self._note(f"grid.axes.{axis} should be a list of values, not {values!r}")
+                    self._note(f"grid.axes.{axis} must be a list of values, not {values!r}")
                     axes[axis] = []
             texts = [[(axis, override_text(value)) for value in values] for axis, values in axes.items()]
             for combination in itertools.product(*texts) if texts else ():
                 name = "-".join(re.sub(r"[^\w.]+", "_", value).strip("_") for _, value in combination)
                 if name in cells:
-                    self._note(f"two cells are called {name}")
+                    self._note(f"two cells have the name {name}")
                 cells[name] = common | dict(combination)
         for name in cells:
             if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name):
-                self._note(f"cell {name!r}: use letters, digits, dots, dashes and underscores")
+                self._note(
+                    f"cell {name!r}: use only letters, digits and the characters . _ + - in its name, a letter or digit first"
+                )
         return cells
 
     def _seeds(self, tree: object, where: str) -> tuple[int, ...]:
         if isinstance(tree, list) and tree and all(isinstance(seed, int) and 0 <= seed < 1 << 31 for seed in tree):
             if len(set(tree)) < len(tree):
-                self._note(f"{where} names a seed twice")
+                self._note(f"{where} lists a seed twice")
             return tuple(int(seed) for seed in tree)
-        self._note(f"{where} should be a list of whole numbers from 0 on, not {tree!r}")
+        self._note(f"{where} must be a list of non-negative integers, not {tree!r}")
         return ()
 
     def _arguments(self, tree: object, where: str) -> tuple[str, ...] | None:
         if tree is None:
             return None
         if not isinstance(tree, list) or not all(isinstance(argument, str) and "=" in argument for argument in tree):
-            self._note(f"{where} should be a list of arguments of evaluate.py such as [split=test], not {tree!r}")
+            self._note(f"{where} must be a list of arguments of evaluate.py such as [split=test], not {tree!r}")
             return None
         return tuple(str(argument) for argument in tree)
 
@@ -271,7 +280,7 @@ class _Reader:
 
     def _known_cells(self, tree: object, cells: Mapping[str, Settings], where: str) -> tuple[str, ...]:
         if not isinstance(tree, list):
-            self._note(f"{where} should be a list of cells, not {tree!r}")
+            self._note(f"{where} must be a list of cells, not {tree!r}")
             return ()
         for name in tree:
             if name not in cells:
@@ -284,7 +293,7 @@ class _Reader:
         for pair in report.get("comparisons") or []:
             names = self._known_cells(pair, cells, "report.comparisons")
             if len(names) != 2:
-                self._note(f"report.comparisons: {pair!r} should be two cells")
+                self._note(f"report.comparisons: {pair!r} must be a pair of cells")
             else:
                 pairs.append((names[0], names[1]))
         published = self._mapping(report.get("published"), "report.published")
@@ -292,14 +301,14 @@ class _Reader:
         figures = {name: self._figure(part, name) for name, part in published.items()}
         return ReportSettings(
             comparisons=tuple(pairs),
-            target=self._try(float, report.get("target"), "report.target should be a number of bits/sample"),
+            target=self._try(float, report.get("target"), "report.target must be a number of bits/sample"),
             published={name: figure for name, figure in figures.items() if figure is not None},
         )
 
     def _figure(self, tree: object, cell: str) -> Published | None:
         where = f"report.published.{cell}"
         part = self._mapping(tree, where, ("source", "bits_per_sample", "note"))
-        value = self._try(float, part.get("bits_per_sample"), f"{where}.bits_per_sample should be a number")
+        value = self._try(float, part.get("bits_per_sample"), f"{where}.bits_per_sample must be a number")
         return (
             None if value is None else Published(str(part.get("source", "published")), value, str(part.get("note", "")))
         )

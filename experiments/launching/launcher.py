@@ -1,8 +1,8 @@
-"""Runs jobs side by side, one fresh process each, and keeps going whatever happens to one of them.
+"""Run jobs side by side, each in a fresh process; a failure of one does not stop the others.
 
-What a job still needs is read from its folder each time, never remembered: so a study that was stopped
-anywhere goes on where it was. Not here: what a job is (:mod:`experiments.launching.plan`), how it looks
-(:mod:`experiments.launching.progress`).
+The state of a job is always read from its folder, so a study that was stopped at any point resumes there.
+Jobs are defined in :mod:`experiments.launching.plan`, progress is shown by
+:mod:`experiments.launching.progress`.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ WAITING, TRAINING, EVALUATING = "waiting", "training", "evaluating"
 FINISHED, DIVERGED, FAILED, STOPPED, ELSEWHERE = "finished", "diverged", "failed", "stopped", "elsewhere"
 
 OVER = (FINISHED, DIVERGED, FAILED, STOPPED, ELSEWHERE)
-"""What a job does not leave during this launch. ``elsewhere``: another process works on the run."""
+"""Final states of a job in this launch. ``elsewhere``: another process works on the run."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one process.
+    """Resources of one process.
 
     Args:
-        threads: CPU threads for it; 0 leaves the run's own setting.
-        gpu: what ``CUDA_VISIBLE_DEVICES`` is set to; None leaves the environment as it is.
+        threads: number of CPU threads; 0 keeps the run's own setting.
+        gpu: value of ``CUDA_VISIBLE_DEVICES``; None keeps the environment's.
     """
 
     threads: int = 0
@@ -52,14 +52,18 @@ class Slot:
 
 @dataclass
 class Track:
-    """One job and how far it is.
+    """One job and its state.
 
     Args:
-        skipped: it was finished before this launch.
-        failures: processes that ended badly.
+        job: the job.
+        state: ``waiting``, ``training``, ``evaluating`` or one of :data:`OVER`.
+        run: state of the run's folder.
+        skipped: the job was over before this launch.
+        failures: number of its processes that failed.
         note: why it failed, or what happens next.
-        seconds: that its processes have taken in this launch.
-        first_step: where this launch found it.
+        seconds: run time of its ended processes in this launch.
+        first_step: training step at which this launch started it.
+        started: time at which its running process started (``time.monotonic()``); None if none is running.
     """
 
     job: Job
@@ -74,22 +78,22 @@ class Track:
 
     @property
     def steps_left(self) -> int:
-        """Training steps that remain."""
+        """Remaining training steps."""
         return 0 if self.state in OVER or self.state == EVALUATING else max(0, self.job.steps - self.run.step)
 
     def elapsed(self, now: float) -> float:
-        """Seconds of work in this launch."""
+        """Return the run time in this launch, in seconds; ``now`` is from ``time.monotonic()``."""
         return self.seconds + (now - self.started if self.started is not None else 0.0)
 
 
 class Progress(Protocol):
-    """Shows the tracks while they run."""
+    """Shows the progress of the jobs."""
 
     def show(self, tracks: Sequence[Track], slots: int) -> None:
-        """Called about twice a second."""
+        """Update the view. Called about twice a second."""
 
     def say(self, text: str) -> None:
-        """A sentence that stays visible."""
+        """Print a message that stays visible."""
 
 
 @dataclass
@@ -102,16 +106,16 @@ class _Process:
 
 
 class Launcher:
-    """Works through jobs.
+    """Runs jobs.
 
     Args:
         jobs: started in this order.
-        slots: how many run at once, and with what.
-        logs: folder for what the processes print.
-        retries: how often a job that fails is started again.
-        force: start over runs that are there.
-        progress: where progress is shown.
-        train, evaluate: the programs; tests put others there.
+        slots: one for each process that may run at the same time.
+        logs: folder for the output of the processes.
+        progress: shows progress.
+        retries: how often to restart a job that fails.
+        force: restart existing runs from step 0.
+        train, evaluate: the programs; tests replace them.
     """
 
     def __init__(
@@ -139,21 +143,24 @@ class Launcher:
 
     @property
     def stopped(self) -> bool:
-        """Whether a signal has ended the launch: nothing more is started."""
+        """Whether a signal has stopped the launch: no more processes are started."""
         return self._stopped_by is not None
 
     def end(self, track: Track) -> None:
-        """Ask the process of one job to stop, and do not start it again."""
+        """Stop the process of one job and do not restart it."""
         self._unwanted.add(track.job.folder)
         for process in self._running:
             if process.track is track:
                 _send(process, signal.SIGTERM)
 
     def run(self) -> int:
-        """Work until every job is over.
+        """Run until every job is over.
 
         Returns:
-            0 when all finished or diverged, 1 when some did not, 128 + the signal when one stopped the launch.
+            0 if all jobs finished or diverged, 1 if others failed, 128 + the signal that stopped the launch.
+
+        Raises:
+            OutputError: the log files cannot be written.
         """
         with output_errors(self._logs):
             self._logs.mkdir(parents=True, exist_ok=True)
@@ -174,7 +181,7 @@ class Launcher:
         return 0 if all(expected) else 1
 
     def _work(self) -> bool:
-        """One round: pass signals on, collect what ended, start what can start. False when all is over."""
+        """Do one round: forward signals, collect ended processes, start jobs. Return False when all jobs are over."""
         while self._signals:
             self._pass_on(self._signals.pop(0))
         for process in list(self._running):
@@ -191,7 +198,7 @@ class Launcher:
         return any(track.state not in OVER for track in self.tracks)
 
     def _settle(self, track: Track) -> str | None:
-        """Read the job's folder; return the stage it needs next, None when it is over."""
+        """Read the job's folder and return its next stage, or None if the job is over."""
         job, track.run = track.job, read_state(track.job.folder)
         if job.folder in self._forced:
             return TRAINING
@@ -202,7 +209,7 @@ class Launcher:
             track.state, track.note = DIVERGED, track.run.reason or ""
             return None
         if track.run.name == DAMAGED:
-            track.state, track.note = FAILED, f"{track.run.reason}; force=true starts the run over"
+            track.state, track.note = FAILED, f"{track.run.reason}; force=true restarts the run"
             return None
         if track.run.name != "finished":
             return TRAINING
@@ -220,9 +227,9 @@ class Launcher:
         arguments = [f"run={job.folder}", *(job.evaluate or ())]
         if stage == TRAINING:
             arguments = train_arguments(job, slot.threads, force=job.folder in self._forced)
-        if not track.seconds:  # else it has been at work in this launch
+        if not track.seconds:  # its first process in this launch
             track.first_step = 0 if job.folder in self._forced else track.run.step
-        self._forced.discard(job.folder)  # a second try goes on instead
+        self._forced.discard(job.folder)  # a retry resumes the run
         path = self._logs / f"{job.name}.log"
         command = [sys.executable, str(self._programs[stage]), *arguments]
         with output_errors(path):
@@ -235,7 +242,7 @@ class Launcher:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=_environment(slot),
-            # A group of its own: Ctrl-C reaches it through us alone, once.
+            # Its own process group: Ctrl-C reaches it once, through this launcher.
             start_new_session=True,
         )
         track.state, track.started, track.note = stage, time.monotonic(), ""
@@ -243,7 +250,7 @@ class Launcher:
         self._progress.say(f"{job.name}: {stage}" + (f" from step {track.run.step}" if track.run.step else ""))
 
     def _collect(self, process: _Process) -> None:
-        """Take note of a process that has ended."""
+        """Record the result of a process that has ended."""
         track, code = process.track, process.popen.returncode
         process.log.close()
         self._running.remove(process)
@@ -266,27 +273,25 @@ class Launcher:
         said = track.run.reason if track.run.name == "failed" else _last_message(self._logs / f"{track.job.name}.log")
         reason = f"exit status {code}" if code >= 0 else f"killed by signal {-code} ({signal.Signals(-code).name})"
         track.note = f"{reason}: {said}" if said else reason
-        # What the user has to mend fails the same way again.
+        # An error that the user has to fix would occur again.
         hopeless = code == EXIT_USER_ERROR
         if hopeless or track.failures > self._retries:
             track.state = FAILED
             self._progress.say(f"{track.job.name}: failed, {track.note}; see {self._logs / track.job.name}.log")
         else:
-            self._progress.say(f"{track.job.name}: {track.note}; try {track.failures + 1} of {self._retries + 1}")
+            self._progress.say(f"{track.job.name}: {track.note}; attempt {track.failures + 1} of {self._retries + 1}")
 
     def _pass_on(self, number: int) -> None:
-        """Ask all children to stop; a second Ctrl-C makes them stop at once."""
+        """Forward a signal to all child processes; a second Ctrl-C stops them at once."""
         if self._stopped_by is None:
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            self._progress.say(
-                f"{name}: {len(self._running)} processes are asked to stop; the same command goes on later"
-            )
+            self._progress.say(f"{name}: stopping {len(self._running)} processes; the same command resumes the study")
         self._stopped_by = self._stopped_by or number
         for process in self._running:
             _send(process, number)
 
     def _abandon(self) -> None:
-        """Leave no process behind when an error ends the launch itself."""
+        """Stop all processes when an error ends the launch."""
         for process in self._running:
             _send(process, signal.SIGTERM)
         for process in self._running:
@@ -296,11 +301,12 @@ class Launcher:
 
 
 def train_arguments(job: Job, threads: int, *, force: bool) -> list[str]:
-    """The arguments of ``train.py`` for a job.
+    """Return the arguments of ``train.py`` for a job.
 
     Args:
-        threads: unless the job says how many; 0 leaves them to the run's own setting.
-        force: start the run over.
+        job: the job.
+        threads: number of threads, if the job does not set it; 0 keeps the run's own setting.
+        force: restart the run from step 0.
     """
     arguments = [argument for argument in job.overrides if not (force and argument.startswith("force="))]
     if threads and not any(argument.startswith("threads=") for argument in arguments):
@@ -309,7 +315,7 @@ def train_arguments(job: Job, threads: int, *, force: bool) -> list[str]:
 
 
 def commands(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
-    """The command lines that do one job from its beginning, on whatever machine has the checkout."""
+    """Return the commands that train and evaluate one job, on any machine that has the checkout."""
     lines = [[sys.executable, str(ROOT / "train.py"), *train_arguments(job, threads, force=force)]]
     if job.evaluate is not None:
         lines.append([sys.executable, str(ROOT / "evaluate.py"), f"run={job.folder.resolve()}", *job.evaluate])
@@ -317,26 +323,26 @@ def commands(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
 
 
 def make_slots(jobs: int, gpus: Sequence[str], threads: int | None) -> list[Slot]:
-    """Share cores and GPUs out.
+    """Return one slot per concurrent job, with cores and GPUs divided among them.
 
     Args:
-        jobs: how many at once.
+        jobs: number of concurrent jobs.
         gpus: as for ``CUDA_VISIBLE_DEVICES``; with several, each slot gets one, in turn.
-        threads: cores to divide; None when the runs' own setting counts.
+        threads: cores to divide; None keeps the runs' own setting.
     """
     share = 0 if threads is None or jobs == 1 else max(1, threads // jobs)
     return [Slot(share, gpus[index % len(gpus)] if len(gpus) > 1 else None) for index in range(jobs)]
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:
-    """GPUs that runs could use, by ``CUDA_VISIBLE_DEVICES`` or else ``nvidia-smi``; none when neither knows any."""
+    """Return the GPUs that runs could use, from ``CUDA_VISIBLE_DEVICES`` or else ``nvidia-smi``."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [gpu.strip() for gpu in chosen.split(",") if gpu.strip() and gpu.strip() != "-1"]
@@ -352,12 +358,12 @@ def visible_gpus() -> list[str]:
 
 
 def lacks_evaluation(job: Job) -> bool:
-    """Whether a finished run of this job is still to be evaluated."""
+    """Return whether a finished run of this job still has to be evaluated."""
     return job.evaluate is not None and not RunFolder(job.folder).is_evaluated()
 
 
 def _environment(slot: Slot) -> dict[str, str]:
-    # Logs are to show at once what happens, and errors in full.
+    # Unbuffered output and full error messages in the logs.
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HYDRA_FULL_ERROR": "1"}
     if slot.gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = slot.gpu
@@ -369,13 +375,13 @@ def _environment(slot: Slot) -> dict[str, str]:
 def _send(process: _Process, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         if process.stage == EVALUATING and hasattr(os, "killpg"):
-            os.killpg(process.popen.pid, number)  # evaluate.py has a process at work for it
+            os.killpg(process.popen.pid, number)  # evaluate.py runs a worker process
         else:
-            process.popen.send_signal(number)  # train.py ends its helpers itself, after its checkpoint
+            process.popen.send_signal(number)  # train.py stops its helper processes after its checkpoint
 
 
 def _last_message(path: Path) -> str:
-    """The last line that a process printed, commands left out; empty when there is none."""
+    """Return the last error line, or else the last line, that the last process in the log printed; empty if none."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, path.stat().st_size - 8192))
@@ -394,7 +400,7 @@ def _last_message(path: Path) -> str:
 
 @contextlib.contextmanager
 def _signals_into(queue: list[int]) -> Iterator[None]:
-    """Note SIGINT and SIGTERM in ``queue`` instead of dying from them."""
+    """Append SIGINT and SIGTERM to ``queue`` instead of ending the process."""
 
     def note(number: int, frame: FrameType | None) -> None:
         queue.append(number)

@@ -1,7 +1,7 @@
-"""From a study and a command line to the list of runs, every one composed and checked before the first starts.
+"""The plan of a study: its list of runs, all composed and checked before the first one starts.
 
-The plan is written to ``outputs/<study>-<budget>/study.json``, from which the report knows which run
-belongs to which cell even when the study's file or the defaults have changed since.
+The plan is written to ``outputs/<study>-<budget>/study.json``. From it the report knows which run belongs to
+which cell, even if the study's file or the defaults have changed since.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ DEFAULT_BUDGET = "smoke"
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be made.
+    """One run of a study.
 
     Args:
         cell, seed: its place in the study.
-        overrides: for ``train.py``, everything but what the launcher adds (threads).
+        overrides: arguments of ``train.py``, except those that the launcher adds (threads).
         folder: of the run.
         steps: training steps.
-        evaluate: arguments of ``evaluate.py``, None for no evaluation.
+        evaluate: arguments of ``evaluate.py``; None for no evaluation.
     """
 
     cell: str
@@ -46,12 +46,12 @@ class Job:
 
     @property
     def name(self) -> str:
-        """For people and for the log file."""
+        """Name in messages and of the log file."""
         return f"{self.cell}-s{self.seed}"
 
     @property
     def command(self) -> str:
-        """What to type to make this run alone."""
+        """Command that makes this run alone."""
         return shlex.join(["python", "train.py", *self.overrides])
 
 
@@ -60,10 +60,12 @@ class Plan:
     """A study at one budget.
 
     Args:
+        study: the study.
+        budget: name of the budget.
         name: of the folder under ``outputs``: study and budget.
         folder: ``outputs/<name>``.
-        jobs: cells in the order of the study, in each all seeds.
-        shared_threads: the run settings leave the number of threads to the launcher.
+        jobs: all seeds of the first cell, then of the second, and so on.
+        shared_threads: whether the settings leave the number of threads to the launcher.
     """
 
     study: Study
@@ -79,22 +81,26 @@ class Plan:
 
 
 def make_plan(study: Study, budget: str | None, seeds: Sequence[int] | None, extra: Mapping[str, str]) -> Plan:
-    """Compose every cell.
+    """Compose every cell and return the plan.
 
     Args:
-        budget: by name; None takes ``smoke`` where there is one, else the first.
-        seeds: instead of those of the study and the budget.
+        study: the study.
+        budget: by name; None selects ``smoke`` if it exists, else the first.
+        seeds: replace those of the study and the budget; None keeps them.
         extra: settings of the command line, for every run.
 
     Raises:
-        ConfigError: with every problem, each with the cells that have it.
-        DataError: the data set is not there.
+        ConfigError: with every problem and the cells that have it.
+        DataError: the data set cannot be opened.
     """
     name, chosen = _budget(study, budget)
     for key in ("seed", "study"):
         if key in extra:
             raise ConfigError(
-                [f"{key}={extra[key]}: " + ("write seeds=0,1,2" if key == "seed" else "a study names its own folder")]
+                [
+                    f"{key}={extra[key]}: "
+                    + ("use seeds=0,1,2 instead" if key == "seed" else "remove it; a study names its own folder")
+                ]
             )
     folder_name = f"{study.name}-{name}"
     seeds = tuple(seeds) if seeds is not None else chosen.seeds or study.seeds
@@ -147,9 +153,7 @@ def _distinct(configs: Mapping[str, Config]) -> None:
         by_signature.setdefault(signature(config), []).append(cell)
     same = [cells for cells in by_signature.values() if len(cells) > 1]
     if same:
-        raise ConfigError(
-            [f"cells {' and '.join(cells)} have the same settings, so they are one run" for cells in same]
-        )
+        raise ConfigError([f"cells {' and '.join(cells)} have the same settings; remove all but one" for cells in same])
 
 
 def _job(
@@ -160,7 +164,7 @@ def _job(
     if problems:
         raise ConfigError([f"cell {cell}, seed {seed}: {problem}" for problem in problems])
     if evaluate is not None:
-        # Other codecs do not depend on the seed: they are measured once a cell.
+        # Other codecs do not depend on the seed, so they are measured once per cell.
         if not first:
             evaluate = (*(argument for argument in evaluate if not argument.startswith("baselines=")), "baselines=none")
         parse_options(["run=x", *evaluate])
@@ -168,22 +172,22 @@ def _job(
 
 
 def _check_data(configs: Sequence[DataConfig]) -> None:
-    """Say before the first run what each of them would say: no such folder, no clips, and the like."""
+    """Raise, before the first run starts, the errors that the runs would raise on opening their data."""
     from idf.datasets.dataset import open_dataset
 
     seen: list[DataConfig] = []
     for config in configs:
-        if config in seen or config.download:  # a download is the first run's business
+        if config in seen or config.download:  # the first run downloads the data
             continue
         seen.append(config)
         try:
             open_dataset(config)
         except DataError as error:
-            raise DataError(f"{error}\n(data={config.name} of the study; nothing was started)") from error
+            raise DataError(f"{error}\n(data={config.name} of the study; no run was started)") from error
 
 
 def write_manifest(plan: Plan, command: Sequence[str]) -> None:
-    """Note the plan in its folder.
+    """Write the plan to its folder.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -209,10 +213,10 @@ def write_manifest(plan: Plan, command: Sequence[str]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What :func:`write_manifest` wrote.
+    """Return what :func:`write_manifest` wrote.
 
     Raises:
-        RunError: it is missing or damaged.
+        RunError: the file is missing, damaged or of another version.
     """
     path = folder / MANIFEST
     try:
@@ -221,8 +225,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder} is not the folder of a study: it has no {MANIFEST}") from error
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{path} cannot be read ({error}); start the study again, it only writes this file anew"
+            f"{path} cannot be read ({error}); start the study again to rewrite it (finished runs are kept)"
         ) from error
     if not isinstance(record, dict) or not isinstance(record.get("runs"), list):
-        raise RunError(f"{path} is of another version; start the study again, it only writes this file anew")
+        raise RunError(f"{path} is of another version; start the study again to rewrite it (finished runs are kept)")
     return record

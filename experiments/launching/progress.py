@@ -1,4 +1,4 @@
-"""How a study looks while it runs: a live table on a terminal, a line now and then elsewhere."""
+"""Progress of a running study: a live table on a terminal, a line every half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from idf.tables import to_terminal
 from idf.text import bits, duration
 
 LINE_INTERVAL_S = 30.0
-"""Seconds between two plain lines of progress; what happens to a run is said at once."""
+"""Seconds between two plain lines of progress; changes of a run are printed at once."""
 
 STYLES = {
     "finished": "green",
@@ -30,18 +30,18 @@ STYLES = {
 
 
 def seconds_left(tracks: Sequence[Track], slots: int, now: float) -> float | None:
-    """How long the rest may take, judged by the steps done so far in this launch; None before there are any."""
+    """Return the estimated remaining seconds, from the steps done in this launch; None before the first step."""
     done = sum(max(0, track.run.step - track.first_step) for track in tracks if track.elapsed(now) > 0)
     spent = sum(track.elapsed(now) for track in tracks)
     if not done:
         return None
     remaining = [track.steps_left for track in tracks]
-    # The longest run cannot be divided.
+    # One run cannot be split over several slots.
     return max(sum(remaining) / slots, max(remaining, default=0)) * spent / done
 
 
 def summary(tracks: Sequence[Track], slots: int, now: float) -> str:
-    """One line: counts by state and the time left."""
+    """Return one line with the counts by state and the time left."""
     counts = Counter(track.state for track in tracks)
     text = ", ".join(f"{counts[state]} {state}" for state in dict.fromkeys([*STYLES, *counts]) if counts[state])
     left = seconds_left(tracks, slots, now)
@@ -50,7 +50,7 @@ def summary(tracks: Sequence[Track], slots: int, now: float) -> str:
 
 
 class LiveProgress:
-    """A table that is drawn anew; runs that are over make room when it does not fit."""
+    """A live table; if it does not fit, runs that have ended are hidden first."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -73,7 +73,7 @@ class LiveProgress:
                 f"{track.run.step}/{track.job.steps}",
                 bits(track.run.best),
                 duration(track.elapsed(now)) if track.elapsed(now) else "",
-                Text("was there" if track.skipped and not track.note else track.note, style="dim"),
+                Text("already done" if track.skipped and not track.note else track.note, style="dim"),
             )
             for track in shown
         ]
@@ -89,7 +89,7 @@ class LiveProgress:
         self._live.console.print(Text(text, style="dim"))
 
     def close(self) -> None:
-        """Leave the last table standing."""
+        """Stop; the last table stays on the screen."""
         self._live.stop()
 
 
@@ -115,6 +115,6 @@ class LineProgress:
 
 
 def open_progress() -> LiveProgress | LineProgress:
-    """A table if standard output is a terminal, else lines."""
+    """Return a live table if standard output is a terminal, else plain lines."""
     console = Console()
     return LiveProgress(console) if console.is_terminal else LineProgress()

@@ -1,4 +1,4 @@
-"""What the launchers ``study``, ``slurm`` and ``ray`` share: the command line that says which runs of which study."""
+"""The arguments that ``study``, ``slurm`` and ``ray`` share: which runs of which study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from idf.errors import ConfigError, did_you_mean
 from idf.runs.find import ENDED, read_state
 
 COMMON = ("budget", "only", "seeds", "force")
-"""Settings that all launchers take; the rest but a launcher's own is for ``train.py``."""
+"""Settings of all launchers. Settings that are neither these nor the launcher's own go to ``train.py``."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Request:
         study: a file, or the name of one in ``experiments/``.
         budget: by name; None for the default.
         only: cells to run; None for all.
-        seeds: instead of the study's; None for the study's.
-        force: start over runs that are there.
+        seeds: replace the study's seeds; None keeps them.
+        force: restart existing runs from step 0.
         settings: of ``train.py``, for every run.
     """
 
@@ -38,10 +38,10 @@ class Request:
     settings: dict[str, str]
 
     def plan(self) -> tuple[Plan, list[Job]]:
-        """Compose every run; the jobs are those of the cells asked for.
+        """Compose every run; return the plan and the jobs of the requested cells.
 
         Raises:
-            UserError: the study or the request is wrong.
+            UserError: the study or the request is invalid.
         """
         plan = make_plan(read_study(find_study(self.study)), self.budget, self.seeds, self.settings)
         if self.only is None:
@@ -54,29 +54,30 @@ class Request:
         return plan, [job for job in plan.jobs if job.cell in self.only]
 
     def unfinished(self) -> tuple[Plan, list[Job]]:
-        """As :meth:`plan`, with the jobs that have something left to do, all with ``force``; says so if none has.
+        """Return the plan and the jobs that are not complete (with ``force``, all jobs); print a message if there are none.
 
         Raises:
-            UserError: the study or the request is wrong.
+            UserError: the study or the request is invalid.
         """
         plan, jobs = self.plan()
         jobs = [job for job in jobs if self.force or _has_work(job)]
         if not jobs:
-            print(f"nothing is left to do; report: python -m experiments.report {plan.folder}")
+            print(f"all runs are complete; next: python -m experiments.report {plan.folder}")
         return plan, jobs
 
 
 def parse_request(argv: Sequence[str], own: Sequence[str], flags: Sequence[str] = ()) -> Arguments:
-    """Take a launcher's command line apart.
+    """Parse a launcher's command line.
 
     Args:
-        own: settings that only this launcher takes.
-        flags: options that it takes.
+        argv: the command line.
+        own: settings that only this launcher has.
+        flags: its options.
     """
     names = (*COMMON, *own)
     arguments = parse_arguments(argv, settings=names, flags=flags, passes=None)
     for name in arguments.passed_settings:
-        # Near misses of our own settings; other unknown ones are found with those of train.py.
+        # Misspelled settings of the launcher; other unknown settings are found by the checks of train.py.
         unknown = "." not in name and name not in settings() and name not in groups()
         if unknown and (hint := did_you_mean(name, names, otherwise="")):
             arguments.problems.append(f"{name} is not a setting of this command{hint}")
@@ -84,18 +85,18 @@ def parse_request(argv: Sequence[str], own: Sequence[str], flags: Sequence[str] 
 
 
 def read_request(arguments: Arguments, usage: str) -> Request:
-    """Read what the launchers share, after the caller has read the launcher's own settings.
+    """Return the shared part of the command line, after the caller has read the launcher's own settings.
 
     Raises:
         ConfigError: with every problem of the whole command line.
     """
     plain = arguments.plain
     if len(plain) != 1:
-        what = f"name one study, not {len(plain)}: {' '.join(plain)}" if plain else "name a study"
+        what = f"give one study, not {len(plain)}: {' '.join(plain)}" if plain else "give a study"
         arguments.problems.append(f"{what}\n\n{usage}")
     seeds = arguments.listed("seeds")
     if seeds is not None and not all(seed.isdecimal() for seed in seeds):
-        arguments.problems.append(f"seeds={arguments.settings['seeds']}: expected whole numbers such as 0,1,2")
+        arguments.problems.append(f"seeds={arguments.settings['seeds']}: expected integers such as 0,1,2")
     force = arguments.chosen("force", ("true", "false"), "false")
     only = arguments.listed("only")
     arguments.check()

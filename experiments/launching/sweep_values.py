@@ -1,6 +1,6 @@
-"""The parameters of a W&B sweep and the values that try them out: all of a list, the ends and the middle of a range.
+"""The parameters of a W&B sweep and sample values to check: all of a list, the ends and the middle of a range.
 
-Distributions as in the documentation of W&B ("Sweep configuration options").
+Distributions follow the documentation of W&B ("Sweep configuration options").
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from idf.errors import did_you_mean
 
 DEVIATIONS = 2.0
-"""How far from the mean a normal distribution is tried out."""
+"""Standard deviations from the mean at which a normal distribution is checked."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Parameter:
 
     Args:
         name: a setting or group of ``train.py``.
-        samples: values that stand for all: every one of a list, the least, middle and greatest of a range.
+        samples: the values to check: all of a list, or the smallest, middle and largest of a range.
         continuous: drawn from a range.
     """
 
@@ -33,7 +33,7 @@ class Parameter:
 
 
 def read_parameters(tree: object) -> tuple[list[Parameter], list[str]]:
-    """Read ``parameters:``; the second part has a sentence for each that cannot be used."""
+    """Return the parameters of a sweep's ``parameters:``, and the problems of those that cannot be used."""
     if not isinstance(tree, Mapping) or not tree:
         return [], ["parameters is missing: write parameters: {seed: {values: [0, 1, 2]}}"]
     parameters: list[Parameter] = []
@@ -54,9 +54,9 @@ def _read(name: str, spec: object, problems: list[str]) -> Parameter | None:
     if not isinstance(spec, Mapping):
         problems.append(f"write value: {spec!r}, or values: [...], or min: and max:")
         return None
-    problems += [f"there is no key {key}{did_you_mean(str(key), KEYS)}" for key in spec if key not in KEYS]
+    problems += [f"unknown key {key}{did_you_mean(str(key), KEYS)}" for key in spec if key not in KEYS]
     if "parameters" in spec:
-        problems.append(f"nested parameters arrive as one dictionary; write {name}.NAME with dots instead")
+        problems.append(f"W&B passes nested parameters as one dictionary; write {name}.NAME with dots instead")
         return None
     given = [
         *_listed(spec.get("values")),
@@ -85,13 +85,13 @@ def _listed(values: object) -> list[Any]:
 def _categorical(name: str, spec: Mapping[str, Any], problems: list[str]) -> Parameter | None:
     values = spec.get("values")
     if not isinstance(values, list) or not values:
-        problems.append(f"values should be a list, not {values!r}")
+        problems.append(f"values must be a list, not {values!r}")
         return None
     shares = spec.get("probabilities")
     if shares is not None and (
         not isinstance(shares, list) or len(shares) != len(values) or abs(sum(shares) - 1) > 1e-6
     ):
-        problems.append("probabilities should be as many as values and sum to 1")
+        problems.append("probabilities must have one entry per value and sum to 1")
     return Parameter(name, tuple(values))
 
 
@@ -100,7 +100,7 @@ def _range(name: str, spec: Mapping[str, Any], problems: list[str]) -> Parameter
     whole = isinstance(low, int) and isinstance(high, int)
     distribution = str(spec.get("distribution") or ("int_uniform" if whole else "uniform"))
     if distribution not in _SAMPLES:
-        problems.append(f"there is no distribution {distribution}{did_you_mean(distribution, _SAMPLES)}")
+        problems.append(f"unknown distribution {distribution}{did_you_mean(distribution, _SAMPLES)}")
         return None
     needs, samples = _SAMPLES[distribution]
     missing = [key for key in needs if not _is_number(spec.get(key))]
@@ -114,7 +114,7 @@ def _range(name: str, spec: Mapping[str, Any], problems: list[str]) -> Parameter
         values = samples(spec)
     except (ValueError, OverflowError):
         problems.append(
-            f"{distribution} cannot be drawn from {low} to {high}; log_uniform_values takes the values themselves"
+            f"{distribution} cannot be drawn from {low} to {high}; log_uniform_values expects values, log_uniform exponents"
         )
         return None
     return Parameter(name, tuple(dict.fromkeys(_rounded(values, spec))), continuous=True)
@@ -129,7 +129,11 @@ def _rounded(values: list[Any], spec: Mapping[str, Any]) -> list[Any]:
 
 def _uniform(spec: Mapping[str, Any]) -> list[Any]:
     low, high = float(spec["min"]), float(spec["max"])
-    return [low, (low + high) / 2 + 1e-9 * (high - low), high]  # the middle of whole numbers would pass for one
+    return [
+        low,
+        (low + high) / 2 + 1e-9 * (high - low),
+        high,
+    ]  # not exactly the middle: an integer setting would accept a whole number
 
 
 def _int_uniform(spec: Mapping[str, Any]) -> list[Any]:

@@ -1,1 +1,1 @@
-"""From finished runs to tables, statistics and figures."""
+"""Reports on studies: statistics, tables and figures of finished runs."""

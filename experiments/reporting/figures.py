@@ -1,6 +1,6 @@
-"""The figures of a report, each as SVG and PNG: bits/sample by seed, and curves with bands.
+"""The figures of a report: bits/sample by seed, and validation curves with bands.
 
-Colours are those of Okabe and Ito, as in :mod:`idf.plotting`.
+Colours and styles are those of :mod:`idf.plotting`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 NARROW = 5.0
-"""Figures less wide than this, in inches, are for phones."""
+"""Figures narrower than this, in inches, are for phones."""
 SKIPPED = 0.1
-"""Share of the steps whose steep fall would flatten all the rest of a curve."""
+"""First part of the steps, ignored for the axis limits: its steep fall would flatten the rest of a curve."""
 
 
 def draw_seeds(result: StudyResult, width: float = WIDTH_INCHES) -> Figure | None:
-    """Bits/sample of every seed, a row for each cell; None when nothing finished.
+    """Draw the bits/sample of every seed, one row per cell; return None if no run has finished.
 
-    Dots are seeds that finished, the line is the mean with its 95 % interval, crosses at the right
-    are seeds that diverged.
+    Dots are seeds that finished, lines are means with 95 % intervals, and crosses at the right mark cells with seeds
+    that diverged.
 
     Args:
-        width: inches; a narrow figure has the cells' names above their rows.
+        result: of the study.
+        width: of the figure in inches; narrow figures have the cells' names above their rows.
     """
     values = [seed.bits for cell in result.cells for seed in cell.seeds if seed.bits is not None]
     if not values:
@@ -70,10 +71,11 @@ def draw_seeds(result: StudyResult, width: float = WIDTH_INCHES) -> Figure | Non
 
 
 def draw_curves(result: StudyResult, width: float | None = None) -> Figure | None:
-    """Validation over training, a panel for each cell; None when nothing was validated.
+    """Draw the validation curves, one panel per cell; return None if there are no validations.
 
     Args:
-        width: inches; None for as many as three panels side by side need.
+        result: of the study.
+        width: of the figure in inches; None chooses it for up to three panels side by side.
     """
     cells = [cell for cell in result.cells if any(seed.curve for seed in cell.seeds)]
     if not cells:
@@ -91,7 +93,7 @@ def draw_curves(result: StudyResult, width: float | None = None) -> Figure | Non
     for axes, cell in zip(grid.flat, cells, strict=False):
         style_axes(axes)
         _draw_curves(axes, cell)
-        # Long names break at their hyphens, so that neighbours do not touch.
+        # Wrap long names at their hyphens so that adjacent titles do not touch.
         axes.set_title(textwrap.fill(cell.name, int(11 * across / columns)), loc="left", fontsize=8 if narrow else 9)
         axes.tick_params(labelsize=8)
         axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5, integer=True))
@@ -109,7 +111,7 @@ def draw_curves(result: StudyResult, width: float | None = None) -> Figure | Non
 
 
 def _legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
-    """One legend below all panels, each sign once."""
+    """Add one legend below all panels, with each label once."""
     unique: dict[str, Artist] = {}
     for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
@@ -120,7 +122,7 @@ def _legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
 
 
 def sharpness_steps(config: Config) -> list[int]:
-    """The steps at which a stepped sharpness jumps; none for other schedules, which move smoothly or not at all."""
+    """Return the steps at which a stepped sharpness schedule jumps; empty for other schedules."""
     schedule = sharpness_schedule(config.sharpness, config.training.steps)
     if schedule is None or config.sharpness.kind != "step":
         return []
@@ -129,7 +131,7 @@ def sharpness_steps(config: Config) -> list[int]:
 
 
 def mean_and_band(curves: Sequence[Curve]) -> list[tuple[int, float, float, float]]:
-    """Step, mean, least and greatest value at the steps that all curves have."""
+    """Return (step, mean, minimum, maximum) at the steps that all curves share."""
     tables = [dict(curve) for curve in curves]
     if not tables:
         return []
@@ -140,7 +142,7 @@ def mean_and_band(curves: Sequence[Curve]) -> list[tuple[int, float, float, floa
 
 def _draw_cell(axes: Axes, row: int, cell: CellResult, edge: float) -> None:
     finished = sorted(seed.bits for seed in cell.seeds if seed.bits is not None)
-    # Spread over the height of the row, so that equal values stay apart.
+    # Spread the dots over the height of the row so that equal values do not overlap.
     offsets = [0.12 * ((index + 1) % 3 - 1) for index in range(len(finished))]
     dots = [row + offset for offset in offsets]
     axes.plot(finished, dots, "o", color=BLUE, alpha=0.65, markersize=5, markeredgewidth=0, label="a seed")
@@ -183,7 +185,7 @@ def _jumps(cell: CellResult) -> list[int]:
     for seed in cell.seeds:
         try:
             return sharpness_steps(seed.run.config())
-        except UserError:  # not started, or of another version: another seed may do
+        except UserError:  # not started, or of another version: try another seed
             continue
     return []
 

@@ -1,4 +1,4 @@
-"""``report.html``: a study on one page that needs nothing else, neither files beside it nor a network."""
+"""``report.html``: a study as one self-contained page, without other files or network access."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 def page(result: StudyResult, tables: Sequence[Table], commands: Sequence[str]) -> str:
-    """The page as text.
+    """Return the page as HTML text.
 
     Args:
         result: of the study.
-        tables: by their names ``cells``, ``comparisons``, ``codecs`` and ``runs``, those that there are.
-        commands: those that the table of codecs numbers.
+        tables: named ``cells``, ``comparisons``, ``codecs`` and ``runs``; the second and third are optional.
+        commands: the commands that the table of codecs refers to by number.
     """
     by_name = {table.name: table for table in tables}
     header = [element("h1", result.name), element("p", progress(result), class_="note")]
     if missing := incomplete(result):
-        header.append(element("p", f"Not complete: {missing}", class_="warning"))
+        header.append(element("p", f"Incomplete: {missing}", class_="warning"))
     header.append(tiles(_figures(result)))
     sections = [
-        Section("question", "What was asked", _question(result)),
+        Section("question", "Question", _question(result)),
         Section("cells", "Cells", join([by_name["cells"].html(), _seeds(result)])),
-        Section("comparisons", "Pairs, seed by seed", _comparisons(result, by_name.get("comparisons"))),
+        Section("comparisons", "Paired comparisons", _comparisons(result, by_name.get("comparisons"))),
         Section("diverged", "Seeds that diverged", _diverged(result)),
-        Section("curves", "Curves by cell", _curves(result)),
-        Section("codecs", "Among other codecs", _codecs(by_name.get("codecs"), commands)),
-        Section("runs", "Every run", by_name["runs"].html()),
+        Section("curves", "Validation curves", _curves(result)),
+        Section("codecs", "Comparison with other codecs", _codecs(by_name.get("codecs"), commands)),
+        Section("runs", "All runs", by_name["runs"].html()),
         Section("method", "How this was made", _method(result)),
     ]
     return document(f"{result.name}: study", header, sections)
@@ -58,19 +58,19 @@ def _question(result: StudyResult) -> Markup:
     asked = result.description if result.description.endswith((".", "?", "!")) else f"{result.description}."
     parts = [element("p", asked)] if result.description else []
     lines = [f"{cell.name}\n  {cell.seeds[0].command}" for cell in result.cells if cell.seeds]
-    parts.append(folded("The cells, each as the command of its first seed", preformatted("\n".join(lines))))
+    parts.append(folded("Cells, each with the command of its first seed", preformatted("\n".join(lines))))
     return join(parts)
 
 
 def _seeds(result: StudyResult) -> Markup:
     means = [f"{cell.name} {plus_minus(cell.summary.mean, cell.summary.deviation)}" for cell in result.cells]
-    words = f"Bits per sample of every seed, a dot each, by cell, with mean and 95 % interval. {'; '.join(means)}."
+    words = f"Bits per sample of every seed, by cell, with mean and 95 % interval. {'; '.join(means)}."
     return _figure(draw_seeds, result, "seeds", words)
 
 
 def _curves(result: StudyResult) -> Markup:
     words = (
-        "Bits per sample of the validation clips over optimiser steps, a panel for each cell: mean and range of seeds"
+        "Bits per sample of the validation clips over optimiser steps, one panel per cell: mean and range over seeds"
     )
     return _figure(draw_curves, result, "curves", words)
 
@@ -117,7 +117,7 @@ def _method(result: StudyResult) -> Markup:
         for seed in cell.seeds:
             if seed.run.environment:
                 made.setdefault(tuple(made_with(seed.run.environment)), []).append(seed.name)
-    parts = [element("p", "Made by"), preformatted(f"$ {result.command}")] if result.command else []
+    parts = [element("p", "Command"), preformatted(f"$ {result.command}")] if result.command else []
     parts.append(element("h3", "Versions and machines"))
     for lines, names in made.items():
         if len(made) > 1:

@@ -1,4 +1,4 @@
-"""What a study came to: its runs by cell, read from their folders, and the statistics of each cell."""
+"""Results of a study: its runs by cell, read from their folders, and the statistics of each cell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from idf.runs.find import RunRecord, read_run
 from idf.runs.history import finite_number
 
 Curve = tuple[tuple[int, float], ...]
-"""(step, bits/sample) of each validation."""
+"""Pairs (step, bits/sample), one per validation."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,13 @@ class SeedResult:
     """One run of a study.
 
     Args:
-        run: its folder as it is now; its state is ``new`` when it has not been started.
-        curve: validations.
-        evaluated: the model's row of ``evaluation/results.json``; None when not evaluated.
-        others: the other codecs' rows there.
-        command: for this run alone.
-        evaluation_command: None when the study does not evaluate.
+        cell, seed: its place in the study.
+        run: its folder in its present state, which is ``new`` if the run has not been started.
+        curve: its validations.
+        evaluated: the model's row of ``evaluation/results.json``; None if not evaluated.
+        others: the other codecs' rows in that file.
+        command: trains this run alone.
+        evaluation_command: evaluates it; None if the study does not evaluate.
     """
 
     cell: str
@@ -49,17 +50,17 @@ class SeedResult:
 
     @property
     def bits(self) -> float | None:
-        """Bits/sample of the best validation of a run that finished, else None."""
+        """Bits/sample of the best validation; None if the run has not finished."""
         return self.run.state.best if self.run.state.name == "finished" else None
 
     @property
     def last_bits(self) -> float | None:
-        """Bits/sample of the last validation of a run that finished, else None."""
+        """Bits/sample of the last validation; None if the run has not finished."""
         return self.curve[-1][1] if self.bits is not None and self.curve else None
 
     @property
     def coded_bits(self) -> float | None:
-        """Bits/sample of the files that ``evaluate.py`` made."""
+        """Bits/sample of the files that ``evaluate.py`` wrote; None if not evaluated."""
         return finite_number(self.evaluated.get("bits_per_sample")) if self.evaluated else None
 
 
@@ -68,8 +69,10 @@ class CellResult:
     """All seeds of a cell.
 
     Args:
-        summary, last: of the runs that finished, bits/sample of their best and of their last validation.
-        reached: steps to the target, of the seeds that reached it.
+        name: of the cell.
+        seeds: its runs.
+        summary, last: statistics of the best and of the last validation of finished runs, in bits/sample.
+        reached: steps to the target, for the seeds that reached it.
     """
 
     name: str
@@ -79,22 +82,22 @@ class CellResult:
     reached: tuple[int, ...]
 
     def count(self, state: str) -> int:
-        """Seeds in this state."""
+        """Return the number of seeds in this state."""
         return sum(seed.run.state.name == state for seed in self.seeds)
 
     @property
     def ended(self) -> int:
-        """Seeds that finished or diverged."""
+        """Number of seeds that finished or diverged."""
         return self.count("finished") + self.count("diverged")
 
     @property
     def median_steps(self) -> float | None:
-        """To the target, over the seeds that reached it."""
+        """Median number of steps to the target over the seeds that reached it; None if none did."""
         return median(self.reached) if self.reached else None
 
     @property
     def worst_seed(self) -> SeedResult | None:
-        """The seed that diverged first, if one did, else the one with the most bits."""
+        """The seed that diverged at the earliest step, else the one with the most bits/sample."""
         diverged = [seed for seed in self.seeds if seed.run.state.name == "diverged"]
         if diverged:
             return min(diverged, key=lambda seed: seed.run.state.step)
@@ -104,13 +107,17 @@ class CellResult:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """Everything the report shows.
+    """All results that the report shows.
 
     Args:
         name: study and budget.
-        target: bits/sample of the steps-to-target column; None when nothing was measured.
-        comparisons: first cell, second cell, and how they compare.
-        published: by cell.
+        description: the question that the study answers.
+        folder: of the study.
+        command: that started the study.
+        cells: in the order of the study.
+        target: bits/sample of the steps-to-target column; None if no run has finished.
+        comparisons: first cell, second cell, and their paired statistics.
+        published: published figures, by cell.
     """
 
     name: str
@@ -131,13 +138,14 @@ class StudyResult:
 
 
 def read_results(folder: Path, target: float | None = None) -> StudyResult:
-    """Read a study's folder.
+    """Read the results of the study in ``folder``.
 
     Args:
-        target: bits/sample; None takes the study's own, or what the middle cell reaches on average.
+        folder: of the study.
+        target: bits/sample; None uses the study's own, or one that the median cell reaches on average.
 
     Raises:
-        RunError: it is not the folder of a study.
+        RunError: ``folder`` is not that of a study.
     """
     manifest = read_manifest(folder)
     try:
@@ -148,7 +156,7 @@ def read_results(folder: Path, target: float | None = None) -> StudyResult:
         own = finite_number(report.get("target"))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"{folder}/study.json is of another version; start the study again, it only writes this file anew"
+            f"{folder}/study.json is of another version; start the study again to rewrite it (finished runs are kept)"
         ) from error
     by_cell: dict[str, list[SeedResult]] = {}
     for seed in seeds:
@@ -207,7 +215,7 @@ def _cell(name: str, seeds: Sequence[SeedResult], target: float | None) -> CellR
 
 
 def _common_target(by_cell: Mapping[str, Sequence[SeedResult]]) -> float | None:
-    """The next multiple of 0.05 above the mean of the middle cell: hard enough to tell cells apart."""
+    """Return the mean of the median cell, rounded up to a multiple of 0.05: hard enough to tell cells apart."""
     means = [summarise([seed.bits for seed in seeds if seed.bits is not None]).mean for seeds in by_cell.values()]
     known = [mean for mean in means if mean is not None]
     return math.ceil(median_high(known) * 20) / 20 if known else None

@@ -1,4 +1,4 @@
-"""Statistics over seeds: few numbers, unknown distribution, so intervals by resampling and exact tests.
+"""Statistics over seeds: bootstrap intervals and exact tests, for few values of unknown distribution.
 
 Sources: Efron and Tibshirani, *An Introduction to the Bootstrap* (1993), ch. 13 (percentile interval);
 Wilson, JASA 22 (1927) (interval of a rate); Agarwal et al., *Deep RL at the Edge of the Statistical
@@ -15,13 +15,13 @@ import numpy as np
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
-"""Of the bootstrap: an interval's ends then move by about 1 % of its width from one draw to another."""
+"""Bootstrap samples. With this many, an interval's ends vary by about 1 % of its width between draws."""
 
 EXACT_PAIRS = 14
-"""Up to this many pairs all 2^n signs are tried (16,384); beyond, RESAMPLES random ones."""
+"""Up to this many pairs the test uses all 2^n signs (16,384), beyond it RESAMPLES random ones."""
 
 _Z = 1.959963984540054
-"""Of the normal distribution, for CONFIDENCE."""
+"""Two-sided quantile of the normal distribution for CONFIDENCE."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Summary:
-    """Numbers over seeds.
+    """Statistics over seeds.
 
     Args:
-        count: of the values.
-        mean, interquartile_mean: None without a value.
-        deviation: sample standard deviation; None below two values.
-        interval: of the mean; None below two values.
-        best, worst: smallest and largest, since fewer bits are better.
+        count: number of values.
+        mean, interquartile_mean: None without values.
+        deviation: sample standard deviation; None for fewer than two values.
+        interval: of the mean; None for fewer than two values.
+        best, worst: smallest and largest value, since fewer bits are better; None without values.
     """
 
     count: int
@@ -58,11 +58,11 @@ class Paired:
     """Two settings over the same seeds: the second minus the first.
 
     Args:
-        seeds: that both have, ascending.
-        difference: mean; below 0 the second is better.
-        interval: of the mean difference; None below two pairs.
-        wins: seeds in which the second is better.
-        p_value: two-sided, of the sign-flip test; with n pairs it cannot be below 2^(1-n).
+        seeds: common seeds, ascending.
+        difference: mean difference; negative if the second is better; None without common seeds.
+        interval: of the mean difference; None for fewer than two pairs.
+        wins: number of seeds for which the second is better.
+        p_value: two-sided, of the sign-flip test, at least 2^(1-n) for n pairs; None without common seeds.
     """
 
     seeds: tuple[int, ...]
@@ -73,7 +73,7 @@ class Paired:
 
 
 def summarise(values: Sequence[float]) -> Summary:
-    """Summarise finite values, one a seed."""
+    """Return statistics of finite values, one per seed."""
     if not values:
         return Summary(0, None, None, None, None, None, None)
     array = np.asarray(values, dtype=np.float64)
@@ -89,9 +89,10 @@ def summarise(values: Sequence[float]) -> Summary:
 
 
 def bootstrap_interval(values: Sequence[float], resamples: int = RESAMPLES) -> Interval | None:
-    """Percentile bootstrap interval of the mean; the same values give the same interval. None below two values.
+    """Return the percentile bootstrap interval of the mean, or None for fewer than two values.
 
-    Resampling few seeds knows too little of the tails: below about five the interval is too narrow.
+    The result is deterministic. With fewer than about five values the interval is too narrow, because resampling
+    cannot represent the tails.
     """
     if len(values) < 2:
         return None
@@ -103,7 +104,7 @@ def bootstrap_interval(values: Sequence[float], resamples: int = RESAMPLES) -> I
 
 
 def interquartile_mean(values: Sequence[float]) -> float:
-    """Mean of the middle half; values across the quartiles count in part, so that any number will do."""
+    """Return the mean of the middle half of at least one value; values at the quartiles count in part."""
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     edges = np.linspace(0.0, 1.0, len(ordered) + 1)
     weights = np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25)
@@ -112,7 +113,7 @@ def interquartile_mean(values: Sequence[float]) -> float:
 
 
 def rate_interval(hits: int, count: int) -> Interval | None:
-    """Wilson's interval of a rate: unlike the naive one it says something for 0 hits. None without trials."""
+    """Return Wilson's interval of a rate, which is informative even for 0 hits; None without trials."""
     if not count:
         return None
     rate = hits / count
@@ -123,7 +124,7 @@ def rate_interval(hits: int, count: int) -> Interval | None:
 
 
 def compare_paired(first: Mapping[int, float], second: Mapping[int, float]) -> Paired:
-    """Compare two settings by the seeds that both have.
+    """Compare two settings over their common seeds.
 
     Args:
         first, second: value by seed.
@@ -140,19 +141,19 @@ def compare_paired(first: Mapping[int, float], second: Mapping[int, float]) -> P
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:
-    """How often a mean this far from 0 comes about when the sign of each difference is a coin's."""
+    """Return the two-sided p-value of the mean under random signs of the differences."""
     array = np.asarray(differences, dtype=np.float64)
     count = len(array)
     if count <= EXACT_PAIRS:
         signs = 1.0 - 2.0 * ((np.arange(1 << count)[:, None] >> np.arange(count)) & 1)
     else:
         signs = np.random.default_rng(0).choice([-1.0, 1.0], (RESAMPLES, count))
-        signs[0] = 1.0  # what was observed is one of the ways it can come about
+        signs[0] = 1.0  # the observed signs are one of the possible outcomes
     means = np.abs(signs @ array)
-    # Sums of the same numbers in another order differ in the last bits.
+    # Tolerance: sums of the same numbers in another order differ in the last bits.
     return float(np.mean(means >= abs(array.sum()) * (1 - 1e-12)))
 
 
 def steps_to(curve: Sequence[tuple[int, float]], target: float) -> int | None:
-    """The first step of ``curve`` (step, bits/sample) at or below ``target``; None if it does not get there."""
+    """Return the first step at which ``curve`` (step, bits/sample) is at or below ``target``; None if it never is."""
     return next((step for step, value in curve if value <= target), None)

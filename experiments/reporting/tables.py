@@ -1,4 +1,4 @@
-"""The tables of a report: gathered once as rows of text and numbers, then written as Markdown, CSV or LaTeX."""
+"""The tables of a report, as rows of text and numbers that can be written as Markdown, HTML, CSV or LaTeX."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ class Table:
 
     Args:
         name: of its files.
-        title: above it.
-        columns: headings; the first ``texts`` of them are left-aligned.
-        rows: as shown.
+        title: heading or caption.
+        columns: column headings.
+        rows: cells as shown.
         note: what the columns mean.
-        records: the same with full precision, for CSV; None where a figure does not apply.
+        records: the rows with full precision, for CSV; values that do not apply are None.
+        texts: number of left-aligned text columns at the left; the others are right-aligned numbers.
     """
 
     name: str
@@ -42,37 +43,37 @@ class Table:
 
     @property
     def alignment(self) -> str:
-        """Of the columns, as in :mod:`idf.tables`."""
+        """Alignment of the columns, as in :mod:`idf.tables`."""
         return "l" * self.texts + "r" * (len(self.columns) - self.texts)
 
     def markdown(self) -> str:
-        """A heading, the table, and its note."""
+        """Return a heading, the table and its note."""
         return f"## {self.title}\n\n{to_markdown(self.columns, self.rows, self.alignment)}\n{self.note}\n"
 
     def terminal(self) -> rich.table.Table:
-        """For rich; the first columns may take several lines."""
+        """Return the table for rich; text columns may wrap."""
         return to_terminal(
             self.columns, self.rows, self.alignment, title=self.title, wrapped=self.columns[: self.texts]
         )
 
     def html(self) -> Markup:
-        """In a frame of its own, and its note."""
+        """Return the table and its note as HTML."""
         numbers = [letter == "r" for letter in self.alignment]
         return join(
             [markup_table(self.title, self.columns, self.rows, numbers), element("p", self.note, class_="note")]
         )
 
     def csv(self) -> str:
-        """One header line and full precision."""
+        """Return a header line and the records with full precision."""
         return to_csv(self.records)
 
     def latex(self) -> str:
-        """A ``table`` environment with the title as its caption."""
+        """Return a ``table`` environment with the title as its caption."""
         return to_latex(self.columns, self.rows, self.alignment, self.title)
 
 
 def cells_table(result: StudyResult) -> Table:
-    """Each cell over its seeds, on the validation clips."""
+    """Return the table of cells: statistics over seeds, on the validation clips."""
     target = "target" if result.target is None else f"{result.target:g}"
     rows, records = [], []
     for cell in result.cells:
@@ -119,17 +120,17 @@ def cells_table(result: StudyResult) -> Table:
         "Bits/sample on validation clips, over seeds",
         ("cell", "finished", "diverged", "mean ± sd", "95 % interval", "IQM", "worst", "last", f"steps to {target}"),
         tuple(rows),
-        "Bits/sample of each run's best validation (−log₂ p of whole clips), over the runs that finished; a run that "
-        "diverged counts in its own column only. Diverged: rate and Wilson's 95 % interval. 95 % interval: of the "
-        "mean, by bootstrap over seeds (too narrow below about five). IQM: mean of the middle half. Last: mean ± sd of the last validation; well above the mean, training undid "
-        "what it had reached, as a jump of the sharpness can. Steps: median "
-        "over the seeds that got there, and how many did.",
+        "Bits/sample of each run's best validation (−log₂ p of whole clips), over the runs that finished; runs that "
+        "diverged count in the column diverged only. Diverged: rate with Wilson's 95 % interval. 95 % interval: of the "
+        "mean, by bootstrap over seeds (too narrow for fewer than about five). IQM: interquartile mean. Last: mean ± sd of "
+        "the last validation; a value well above the mean indicates that training lost what it had reached, as after a jump "
+        "of the sharpness. Steps: median over the seeds that reached the target, and their number.",
         tuple(records),
     )
 
 
 def comparisons_table(result: StudyResult) -> Table | None:
-    """Pairs of cells seed by seed; None when the study asks for none."""
+    """Return the table of paired comparisons, or None if the study has none."""
     if not result.comparisons:
         return None
     rows, records = [], []
@@ -159,21 +160,22 @@ def comparisons_table(result: StudyResult) -> Table | None:
         )
     return Table(
         "comparisons",
-        "The same seeds under two settings",
+        "Paired comparisons over common seeds",
         ("first → second", "seeds", "difference", "95 % interval", "second better", "p"),
         tuple(rows),
-        "Difference: bits/sample of the second minus the first, mean over the seeds in which both finished; below 0 the "
-        "second is better. p: two-sided sign-flip test; with n seeds it cannot fall below 2^(1−n), so five seeds or "
-        "fewer cannot show p < 0.05.",
+        "Difference: bits/sample of the second minus the first, mean over the seeds for which both finished; negative if "
+        "the second is better. p: two-sided sign-flip test; with n seeds p is at least 2^(1−n), so five seeds or fewer "
+        "cannot give p < 0.05.",
         tuple(records),
     )
 
 
 def codecs_table(result: StudyResult, commands: list[str]) -> Table | None:
-    """Our models as really coded beside other codecs and published figures; None when nothing was evaluated.
+    """Return the table of compressed file sizes, with other codecs and published figures; None without evaluations.
 
     Args:
-        commands: receives the command line of each row; the rows name them by number.
+        result: of the study.
+        commands: the commands of the rows are appended to this list; rows refer to them by number.
     """
     rows: list[tuple[str, ...]] = []
     records: list[Mapping[str, object]] = []
@@ -253,16 +255,16 @@ def codecs_table(result: StudyResult, commands: list[str]) -> Table | None:
         "Files on held-out clips",
         ("codec", "measured on", "window", "bits/sample", "ratio", "encode", "decode", "seeds", "command"),
         tuple(rows),
-        "Ours and other codecs: 8 × bytes of the files / samples, headers included; every file was decoded in another "
-        "process and compared. ± is the standard deviation over seeds. Encode, decode: seconds of audio for one CPU "
-        "second, of the first seed. Published figures are as their authors measured them and cannot be compared directly.",
+        "Bits/sample of our models and other codecs: 8 × file bytes / samples, headers included; every file was decoded in "
+        "another process and compared. ± is the standard deviation over seeds. Encode, decode: seconds of audio per CPU "
+        "second, for the first seed. Published figures are as measured by their authors and not directly comparable.",
         tuple(records),
         texts=2,
     )
 
 
 def runs_table(result: StudyResult) -> Table:
-    """One row a run."""
+    """Return the table of runs."""
     rows, records = [], []
     for cell in result.cells:
         for seed in cell.seeds:
@@ -288,18 +290,18 @@ def runs_table(result: StudyResult) -> Table:
         "Runs",
         ("run", "state", "step", "best validation", "coded", "folder"),
         tuple(rows),
-        "Bits/sample. Coded: the files that evaluate.py made.",
+        "Bits/sample. Coded: of the files written by evaluate.py.",
         tuple(records),
     )
 
 
 def plus_minus(mean: float | None, deviation: float | None) -> str:
-    """``8.9123 ± 0.0045``, without the second part for a single value."""
+    """Return ``8.9123 ± 0.0045``, or just the mean for a single value."""
     return bits(mean) if deviation is None else f"{bits(mean)} ± {bits(deviation)}"
 
 
 def interval(found: Interval | None, form: str = ".4f") -> str:
-    """``8.91 to 8.93``, or a dash."""
+    """Return ``8.91 to 8.93``, or a dash for None."""
     return DASH if found is None else f"{found.low:{form}} to {found.high:{form}}"
 
 
@@ -324,7 +326,7 @@ def _steps(cell: CellResult) -> str:
 
 
 def _cell_command(seeds: Sequence[SeedResult]) -> str:
-    """One line that makes all of these runs and their files."""
+    """Return one line that trains all of these runs and evaluates the first."""
     numbers = ",".join(str(seed.seed) for seed in seeds)
     train = re.sub(r"\bseed=\d+$", f"seed={numbers}", seeds[0].command)
     if len(seeds) > 1:

@@ -39,7 +39,7 @@ def test_counts_files_and_tells_progress(run, fakes: ModuleType) -> None:
 
 def test_a_changed_sample_is_refused(run, fakes: ModuleType) -> None:
     with pytest.raises(
-        NotLosslessError, match=r"fake \(tests\) is not lossless: clip clip0 .* 1 of 3000 .* first at 5"
+        NotLosslessError, match=r"fake \(tests\) is not lossless: decoding clip clip0 changed 1 of 3000 .* first at 5"
     ):
         run(fakes.Lossy())
 

@@ -1,4 +1,4 @@
-"""A study that was run, without training."""
+"""The folder of a study after its runs, made without training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def row(codec: str, bits: float, window: int | None = 256) -> dict[str, Any]:
 
 @pytest.fixture
 def study(make_run: Make, outputs: Path) -> Make:
-    """A study of two cells with three seeds: one diverged, one was never started."""
+    """Return a function that makes a study of two cells and three seeds; one seed diverged, one was not started."""
 
     def make(name: str = "mine-smoke", **report: object) -> Path:
         stepped = ["model=medium", "layout=original", "sharpness=step"]

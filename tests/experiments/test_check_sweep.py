@@ -17,7 +17,7 @@ SWEEPS = [ROOT / "sweep.yaml", *sorted((ROOT / "experiments" / "sweeps").glob("*
 
 
 def sweep(parameters: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """A sweep without fault, with changes; None removes a key."""
+    """Return a valid sweep with changes; None removes a key."""
     made = {
         "program": "train.py",
         "method": "grid",
@@ -70,22 +70,22 @@ def test_a_good_sweep_says_what_it_does(capsys: pytest.CaptureFixture[str], tmp_
     assert main([str(path)]) == 0
     out = capsys.readouterr().out
     assert "grid over model, seed: 4 runs" in out
-    assert "8 validations a run" in out
+    assert "8 validations per run" in out
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"metod": "grid"}, "there is no key metod; did you mean method?"),
+        ({"metod": "grid"}, "unknown key metod; did you mean method?"),
         ({"method": "gird"}, "method: 'gird' is not one of grid, random, bayes; did you mean grid?"),
         ({"program": "trian.py"}, "program: trian.py is not train.py"),
         ({"program": None}, "program is missing"),
-        ({"program": "elsewhere/train.py"}, "program: elsewhere/train.py is neither beside the file nor"),
+        ({"program": "elsewhere/train.py"}, "program: elsewhere/train.py is neither beside the sweep file nor"),
         ({"metric": None}, "metric is missing"),
-        ({"metric": {"name": "validation/bits"}}, "metric.name: no run logs validation/bits; did you mean"),
+        ({"metric": {"name": "validation/bits"}}, "metric.name: runs do not log validation/bits; did you mean"),
         (
             {"metric": {"name": "validation/bits_per_dim", "goal": "maximize"}},
-            "metric.goal: maximize would look for the worst runs",
+            "metric.goal: maximize would select the worst runs",
         ),
         ({"command": None}, "command is missing"),
         ({"command": ["${program}", "${args}"]}, "command: ${args_no_hyphens} is missing instead of ${args};"),
@@ -97,7 +97,7 @@ def test_a_good_sweep_says_what_it_does(capsys: pytest.CaptureFixture[str], tmp_
         ({"command": ["${program}", "data=dmo", "${args_no_hyphens}"]}, "command: data=dmo: choose one of"),
         ({"early_terminate": {"type": "median"}}, "early_terminate: write {type: hyperband"),
         ({"early_terminate": {"type": "hyperband"}}, "early_terminate: give either min_iter or max_iter"),
-        ({"early_terminate": {"type": "hyperband", "min_iter": 8}}, "early_terminate.min_iter: 8 ends nothing early"),
+        ({"early_terminate": {"type": "hyperband", "min_iter": 8}}, "early_terminate.min_iter: 8 stops no run early"),
         ({"parameters": []}, "parameters is missing"),
     ],
 )
@@ -112,15 +112,15 @@ def test_what_is_wrong_with_a_sweep(changes: dict[str, Any], expected: str) -> N
         ({"modle": {"value": "small"}}, "parameters.modle: modle is not a setting; did you mean model"),
         ({"model": {"values": ["small", "larg"]}}, "parameters.model: model=larg: choose one of"),
         ({"seed": {"values": [0, None]}}, "parameters.seed: seed=None: expected a whole number"),
-        ({"model": {"parameters": {"window": {"value": 3}}}}, "parameters.model: nested parameters arrive"),
+        ({"model": {"parameters": {"window": {"value": 3}}}}, "parameters.model: W&B passes nested parameters"),
         ({"model": "small"}, "parameters.model: write value: 'small'"),
-        ({"model": {"valeus": ["small"], "value": "small"}}, "parameters.model: there is no key valeus; did you mean"),
+        ({"model": {"valeus": ["small"], "value": "small"}}, "parameters.model: unknown key valeus; did you mean"),
         ({"seed": {"min": 0, "max": 5}}, "parameters.seed: grid needs values"),
-        ({"model": {"values": []}}, "parameters.model: values should be a list"),
+        ({"model": {"values": []}}, "parameters.model: values must be a list"),
         ({"tracker": {"values": ["wandb", "none"]}}, "tracker: some runs do not log to W&B"),
         (
             {"training.log_every": {"values": [10, 20]}},
-            "parameters.training.log_every: values 10 and 20 make no difference to the result",
+            "parameters.training.log_every: values 10 and 20 give the same result",
         ),
         (
             {"model": {"values": ["small", "large"]}, "training.batch_samples": {"values": [16384, 1024]}},
@@ -147,7 +147,7 @@ def test_what_is_wrong_with_parameters(parameters: dict[str, Any], expected: str
             "log_uniform_values cannot be drawn from 0 to 1",
         ),
         ({"optimizer.learning_rate": {"distribution": "normal", "mu": 0.01, "sigma": 0.1}}, "must be above 0"),
-        ({"model": {"values": ["small"], "probabilities": [0.5]}}, "probabilities should be as many as values"),
+        ({"model": {"values": ["small"], "probabilities": [0.5]}}, "probabilities must have one entry per value"),
     ],
 )
 def test_what_is_wrong_with_ranges(parameters: dict[str, Any], expected: str) -> None:
@@ -178,13 +178,20 @@ def test_a_middle_that_is_whole_by_chance_does_not_pass_for_a_whole_number() -> 
     )
 
 
+def test_a_metric_of_coded_clips_needs_coding() -> None:
+    metric = {"name": "coded/bits_per_dim", "goal": "minimize"}
+    (problem,) = problems_of({"training.code_every": {"value": 0}}, metric=metric)
+    assert problem == "metric.name: coded/bits_per_dim is logged only with training.code_every above 0"
+    assert problems_of({"training.code_every": {"value": 100}}, metric=metric) == ()
+
+
 def test_many_combinations_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MAX_COMBINATIONS, "grid", 5)
     parameters = {
         "model": {"values": ["small", "medium", "large"]},
         "permutation": {"values": ["random", "reverse", "rotate"]},
         "layout": {"value": "original"},
-        # Possible by itself and with the first model, impossible with others.
+        # Valid by itself and with the first model, invalid with others.
         "training.batch_samples": {"values": [16384, 4096, 1024]},
     }
     problems = problems_of(parameters)
@@ -195,7 +202,7 @@ def test_many_combinations_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [(None, "there is no such file"), ("- 1", "it holds no sweep"), ("a: [", "it cannot be read")]
+    ("text", "expected"), [(None, "no such file"), ("- 1", "not a sweep"), ("a: [", "cannot be read")]
 )
 def test_a_file_that_is_no_sweep(text: str | None, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "sweep.yaml"

@@ -29,17 +29,17 @@ def test_settings_and_results_side_by_side(make_run, outputs: Path, capsys: pyte
 def test_equal_settings_are_said_to_be_equal(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_run("study=a")
     assert main([folder.name, str(folder), f"outputs={outputs}"]) == 0
-    assert "settings: all the same" in capsys.readouterr().out
+    assert "settings: no differences" in capsys.readouterr().out
     (folder / "config.yaml").unlink()
     assert main([folder.name, str(folder), f"outputs={outputs}"]) == 0
     out = capsys.readouterr().out
     assert "cannot be read" in out
-    assert "all the same" not in out
+    assert "no differences" not in out
 
 
 def test_one_run_is_too_few(make_run, outputs: Path) -> None:
     folder = make_run("study=a")
-    with pytest.raises(ConfigError, match="two runs or more"):
+    with pytest.raises(ConfigError, match="give at least two runs"):
         main([folder.name, f"outputs={outputs}"])
 
 

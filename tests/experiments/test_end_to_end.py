@@ -1,4 +1,4 @@
-"""A study from its command line to its report, with the real train.py and evaluate.py; about 30 seconds."""
+"""A study from its command line to its report, with the real train.py and evaluate.py; takes about 30 seconds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ evaluate: [baselines=none]
 
 @pytest.fixture
 def words(tmp_path: Path) -> list[str]:
-    """A study of two tiny runs on half a second of noise."""
+    """The command of a study of two tiny runs, on half a second of noisy sines."""
     rng = np.random.default_rng(5)
     (tmp_path / "clips").mkdir()
     for name in "abcd":
@@ -66,13 +66,13 @@ def test_a_study_is_stopped_goes_on_and_is_reported(words: list[str], tmp_path: 
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 143, said
-    # A run that was too quick has finished; the other, or both, left a checkpoint.
+    # One run may have finished already; the others left a checkpoint.
     states = [read_state(run) for run in runs]
     assert {state.name for state in states} <= {"preempted", "finished"}, said
     assert "preempted" in {state.name for state in states}, said
-    assert "SIGTERM: 2 processes are asked to stop" in said
+    assert "SIGTERM: stopping 2 processes" in said
 
-    # To the end for one of them only: starting TensorFlow takes most of this test's time.
+    # Complete only one of them: starting TensorFlow takes most of this test's time.
     again = subprocess.run([*words, "only=one"], cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert again.returncode == 0, again.stdout + again.stderr
     assert read_state(runs[0]).name == "finished"

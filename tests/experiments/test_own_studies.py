@@ -1,4 +1,4 @@
-"""The studies that come with the project compose at every budget, and run at the smallest; about 90 seconds."""
+"""The project's own studies compose at every budget and run at the smallest; takes about 90 seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STUDIES = sorted(path.stem for path in OWN_STUDIES.glob("*.yaml"))
 
 @pytest.fixture(scope="module")
 def ljspeech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of the shape of LJ Speech."""
+    """A folder with the structure of LJ Speech."""
     root = tmp_path_factory.mktemp("LJSpeech-1.1")
     (root / "wavs").mkdir()
     with open(root / "metadata.csv", "w", newline="") as file:
@@ -56,7 +56,7 @@ def test_every_budget_composes(name: str, ljspeech: Path) -> None:
 
 @pytest.fixture(scope="module")
 def shared_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all studies, so that the shards of the demo speech are built once."""
+    """One folder for all studies, so the shards of the demo speech are built only once."""
     return tmp_path_factory.mktemp("outputs")
 
 
@@ -97,7 +97,7 @@ def test_stability_has_ten_seeds_of_the_default_and_of_the_original() -> None:
 
 
 def turned(*overrides: str) -> int:
-    """How many of the last block's four channels silence leaves half a turn away from zero, before any training."""
+    """Count the channels of the last block, of four, that an untrained model maps from silence to half the ring."""
     size = ["model.window=64", "width.wavenet_layers=1", "width.wavenet_channels=4", "training.batch_samples=64"]
     model = build_model(compose([*overrides, *size]))
     a = Exact()
@@ -107,7 +107,7 @@ def turned(*overrides: str) -> int:
 
 
 def test_with_the_originals_wrap_the_permutations_decide_what_the_last_block_gets() -> None:
-    """What docs/seeds.md says of the seeds: nine of these ten diverge, and seed 5 does not."""
+    """As docs/seeds.md says, nine of these ten seeds diverge; seed 5 does not."""
     assert [turned("experiment=original_wrap", f"seed={seed}") for seed in range(10)] == [3, 2, 1, 2, 3, 0, 3, 2, 3, 1]
     assert turned("experiment=original_wrap", "permutation=reverse") == 0
     assert turned("experiment=original_wrap", "permutation=identity") == 0

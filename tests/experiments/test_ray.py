@@ -19,7 +19,7 @@ from idf.runs.find import read_state
 from idf.runs.run import RunFolder
 from tests.paths import ROOT
 
-# Stands in for train.py and evaluate.py: notes its process and what it was given, and ends well.
+# Stands in for train.py and evaluate.py: records its process and threads, and succeeds.
 PROGRAM = """
 import json, os, sys
 from pathlib import Path
@@ -59,9 +59,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class FakeRay:
-    """The part of Ray that is used, one task after another in this process."""
+    """The used part of Ray's API; runs tasks one after another in this process."""
 
-    exceptions = SimpleNamespace(RayError=RecursionError)  # some kind of its own
+    exceptions = SimpleNamespace(RayError=RecursionError)  # any exception type of its own
 
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}
@@ -131,9 +131,9 @@ def test_every_run_is_a_task_with_a_process_of_its_own(
     assert "2 of 2 runs completed" in capsys.readouterr().out
     with pytest.raises(RunError, match="could not be started with address=nowhere:1: no answer"):
         main([*study, "address=nowhere:1", "force=true"])
-    monkeypatch.setitem(sys.modules, "ray", None)  # it is not asked for
+    monkeypatch.setitem(sys.modules, "ray", None)  # not needed if nothing has to run
     assert main(study) == 0
-    assert "nothing is left to do" in capsys.readouterr().out
+    assert "all runs are complete" in capsys.readouterr().out
 
 
 def test_a_run_that_was_not_evaluated_has_work_left(
@@ -148,8 +148,8 @@ def test_a_run_that_was_not_evaluated_has_work_left(
 
 
 def test_failures_are_started_again_within_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    jobs = [Job(name, 0, (), tmp_path / name, 10) for name in ("bad", "shaky", "mend", "diverged")]
-    ends = {"bad": [1, 1, 1], "shaky": [1, 0], "mend": [2], "diverged": [3]}
+    jobs = [Job(name, 0, (), tmp_path / name, 10) for name in ("bad", "shaky", "fix", "diverged")]
+    ends = {"bad": [1, 1, 1], "shaky": [1, 0], "fix": [2], "diverged": [3]}
     asked: list[tuple[str, bool]] = []
 
     def note(job: Job, threads: int, *, force: bool = False) -> list[list[str]]:
@@ -158,9 +158,9 @@ def test_failures_are_started_again_within_the_limit(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(launcher, "commands", note)
     monkeypatch.setattr(launcher, "run_commands", lambda lines, folder: int(lines[0][1]))
-    assert run_tasks(FakeRay(), jobs, 1, 0, retries=1, force=True) == {"bad-s0": 1, "mend-s0": 2}
-    assert asked[:4] == [("bad", True), ("shaky", True), ("mend", True), ("diverged", True)]
-    assert sorted(asked[4:]) == [("bad", False), ("shaky", False)]  # a second try goes on instead of starting over
+    assert run_tasks(FakeRay(), jobs, 1, 0, retries=1, force=True) == {"bad-s0": 1, "fix-s0": 2}
+    assert asked[:4] == [("bad", True), ("shaky", True), ("fix", True), ("diverged", True)]
+    assert sorted(asked[4:]) == [("bad", False), ("shaky", False)]  # a retry resumes the run instead of restarting it
 
 
 def test_a_cancelled_task_lets_its_run_save_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_the_first_failure_ends_a_task(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-@pytest.mark.filterwarnings("ignore")  # Ray leaves processes and files to the collector
+@pytest.mark.filterwarnings("ignore")  # Ray leaves processes and files to the garbage collector
 def test_a_study_by_ray_on_this_machine(study: list[str], tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="the extra [ray] is not installed")
     assert main([*study, "cpus=1"]) == 0

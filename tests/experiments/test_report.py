@@ -23,7 +23,7 @@ def test_the_statistics_of_each_cell(study: Make) -> None:
     result = read_results(study())
     a, b = result.cells
     assert [cell.name for cell in result.cells] == ["a", "b"]
-    assert (a.summary.mean, a.summary.count) == (pytest.approx(9.2), 2)  # the seed that diverged is not in it
+    assert (a.summary.mean, a.summary.count) == (pytest.approx(9.2), 2)  # without the seed that diverged
     assert (a.count("diverged"), a.ended) == (1, 3)
     assert a.worst_seed is not None
     assert a.worst_seed.name == "a-s2"
@@ -68,7 +68,7 @@ def test_ours_beside_other_codecs_and_what_was_published(study: Make) -> None:
     assert shown["ours, a"]["encode"] == "12×"
     assert shown["the original, a"]["measured on"] == "on its training windows"
     assert (shown["the original, a"]["bits/sample"], shown["the original, a"]["command"]) == ("7.9200", "–")
-    assert shown["FLAC -8"]["bits/sample"] == "9.5000"  # once, though both cells measured it
+    assert shown["FLAC -8"]["bits/sample"] == "9.5000"  # listed once, although both cells measured it
     # Every row names the command that made it.
     number = int(shown["ours, b"]["command"].strip("[]"))
     assert commands[number - 1].startswith(
@@ -106,10 +106,10 @@ def test_the_whole_report(study: Make, outputs: Path, capsys: pytest.CaptureFixt
     assert main(["mine", f"outputs={outputs}"]) == 0
     text = (folder / "report" / "report.md").read_text()
     shown = capsys.readouterr().out
-    assert not any(line.startswith(("#", "|", "!")) for line in shown.splitlines())  # tables, not their source
+    assert not any(line.startswith(("#", "|", "!")) for line in shown.splitlines())  # no Markdown on the terminal
     assert "b takes 0.2500 bits/sample fewer than a, over seeds 0, 1" in shown
     assert "a-s2 diverged at step 200: the loss became nan." in shown
-    assert "**Not complete:** b-s2 (not started)." in text
+    assert "**Incomplete:** b-s2 (not started)." in text
     assert "6 runs: 4 finished, 1 diverged, 1 not started." in text
     assert "Made by `python -m experiments.study mine`." in text
     names = {path.name for path in (folder / "report").iterdir()}
@@ -163,7 +163,7 @@ def test_sharpness_jumps_only_under_the_stepped_schedule() -> None:
 
 
 def test_studies_by_name_budget_and_folder(study: Make, outputs: Path) -> None:
-    with pytest.raises(RunError, match="none was run yet"):
+    with pytest.raises(RunError, match="no study was run yet"):
         find_folder("mine", None, outputs)
     folder = study()
     assert find_folder("mine", None, outputs) == folder

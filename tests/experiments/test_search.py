@@ -17,7 +17,7 @@ from experiments.search import main, read_search, run_search
 from idf.errors import ConfigError, RunError
 from tests.paths import ROOT
 
-# Stands in for train.py: bits/sample is the distance of log10(rate) from -2.5, falling over ten validations.
+# Stands in for train.py: bits/sample grows with the distance of log10(rate) from -2.5 and falls over ten validations.
 PROGRAM = """
 import json, math, os, pathlib, signal, sys, time
 from idf.config import run_folder
@@ -26,7 +26,7 @@ config = compose(sys.argv[1:])
 folder = run_folder(config)
 folder.mkdir(parents=True, exist_ok=True)
 def status(name, step):
-    part = folder / f"status.{name}"  # SIGTERM may come while it is written
+    part = folder / f"status.{name}"  # SIGTERM may arrive while the file is being written
     part.write_text(json.dumps({"status": name, "step": step, "best": best}))
     part.replace(folder / "status.json")
 def stop(number, frame):
@@ -84,12 +84,12 @@ def test_a_sweep_file_is_read_as_a_search(sweep) -> None:
 def test_what_this_search_cannot_do(sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MAX_COMBINATIONS, "bayes", 2)  # quicker
     normal = {"optimizer.learning_rate": {"distribution": "log_normal", "mu": -6, "sigma": 1}}
-    with pytest.raises(ConfigError, match="this search draws from values: and from uniform"):
+    with pytest.raises(ConfigError, match="this search supports only value:, values: and the distributions uniform"):
         read_search(sweep(parameters=normal), {})
     metric = {"name": "train/loss", "goal": "minimize"}
-    with pytest.raises(ConfigError, match="is not watched here"):
+    with pytest.raises(ConfigError, match="this search does not support train/loss"):
         read_search(sweep(metric=metric), {})
-    with pytest.raises(ConfigError, match="a grid needs no search"):
+    with pytest.raises(ConfigError, match="grid is not a search"):
         read_search(sweep(method="grid"), {})
     with pytest.raises(ConfigError, match="modle is not a setting"):
         read_search(sweep(), {"modle": "small"})

@@ -84,8 +84,8 @@ def test_a_study_as_jobs_on_this_machine(
     assert json.loads(runs[0].read_text())["threads"] == 1
     assert all(RunFolder(run.parent).is_evaluated() for run in runs)
     assert main([*study, "cluster=local", "gpus=0", "cpus=1", "training.steps=300"]) == 0
-    assert "nothing is left to do" in capsys.readouterr().out
-    gc.collect()  # submitit leaves its processes to the collector, which complains
+    assert "all runs are complete" in capsys.readouterr().out
+    gc.collect()  # submitit leaves its processes to the garbage collector, which warns
 
 
 def test_the_first_failure_ends_a_job(tmp_path: Path) -> None:

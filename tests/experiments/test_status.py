@@ -25,7 +25,7 @@ def test_one_line_a_run(make_run, outputs: Path, capsys: pytest.CaptureFixture[s
     assert finished.rstrip().endswith("model=small")
     assert any(line.strip().startswith(f"a/{diverged.name} diverged: the loss became nan") for line in lines)
     assert any(f"b/{killed.name} was killed" in line for line in lines)
-    assert [line.strip() for line in lines if "go on with" in line] == ["go on with: python train.py study=b"]
+    assert [line.strip() for line in lines if "resume with" in line] == ["resume with: python train.py study=b"]
     summary = next(line for line in lines if line.startswith("3 runs in"))
     assert {"1 finished", "1 diverged", "1 killed"} <= set(summary.partition("): ")[2].split(", "))
 
@@ -50,7 +50,7 @@ def test_what_differs_is_told_by_groups_where_that_is_enough(make_run, outputs: 
     assert sorted(differences(runs)) == ["sharpness=constant", "sharpness=step", "sharpness=step"]
     make_run(*same, "sharpness=step", "sharpness.end=-5")
     runs = [read_run(folder) for folder in find_runs(outputs)]
-    # Now the kind alone does not tell them apart.
+    # The kind alone no longer distinguishes them.
     assert "sharpness=step sharpness.end=-5.0" in differences(runs)
     assert differences(runs[:1]) == [""]
 
@@ -61,10 +61,10 @@ def test_a_run_of_a_study_goes_on_with_the_study(make_run, outputs: Path, capsys
     manifest["runs"] = [{"run": run.name} for run in runs]
     (outputs / "a" / "study.json").write_text(json.dumps(manifest))
     lines = lines_of(capsys, f"outputs={outputs}")
-    assert [line.strip() for line in lines if "go on with" in line] == ["go on with: python -m experiments.study a"]
+    assert [line.strip() for line in lines if "resume with" in line] == ["resume with: python -m experiments.study a"]
     (outputs / "a" / "study.json").write_text("{")
     lines = lines_of(capsys, f"outputs={outputs}")
-    assert len([line for line in lines if "go on with: python train.py study=a seed=" in line]) == 2
+    assert len([line for line in lines if "resume with: python train.py study=a seed=" in line]) == 2
 
 
 def test_the_cache_is_shown(make_run, outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,5 +73,5 @@ def test_the_cache_is_shown(make_run, outputs: Path, tmp_path: Path, capsys: pyt
         (cache / "rows-1").mkdir(parents=True)
         (cache / "rows-1" / "inputs-0.npy").write_bytes(bytes(2048))
     lines = "".join(lines_of(capsys, f"outputs={outputs}"))
-    assert f"cache {outputs / 'cache'}/: 2.0 KiB in 1 entry, the oldest used 0 s ago" in lines
+    assert f"cache {outputs / 'cache'}/: 2.0 KiB in 1 entry, the least recently used 0 s ago" in lines
     assert f"cache {tmp_path / 'elsewhere'}/: 2.0 KiB" in lines

@@ -1,4 +1,4 @@
-"""The real agent of Weights & Biases at work on train.py, only its server is missing; about 30 seconds."""
+"""The real agent of Weights & Biases runs train.py without a server; takes about 30 seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.wandb_log import log_records
 
 @pytest.fixture
 def parameters(tmp_path: Path) -> dict[str, Any]:
-    """What a server would hand out: a tiny run, with the kinds of values that are hard to pass."""
+    """The settings that a server would send: a tiny run, with values of types that are hard to pass."""
     rng = np.random.default_rng(5)
     (tmp_path / "clips").mkdir()
     for name in "abcd":
@@ -66,14 +66,14 @@ def parameters(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
-    """An agent as `wandb agent` makes it, with the command of sweep.yaml."""
-    # It writes the sweep's ids into the environment; registered first, they are gone after the test.
+    """An agent as made by `wandb agent`, with the command of sweep.yaml."""
+    # The agent sets these variables; setting them with monkeypatch first restores them after the test.
     for name in ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("WANDB_SWEEP_ID", "abcd1234")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    # The agent starts whatever is called python.
+    # The agent starts the first python on PATH.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
     made = Agent(None, None, sweep_id="abcd1234", in_jupyter=False)
@@ -113,14 +113,14 @@ def test_a_sweep_ends_a_run_early_and_hands_it_out_again(
     assert stopped.name == "preempted"
     assert 0 < stopped.step < 3000
 
-    # The server hands the same settings out under another id: the run goes on where it was.
+    # The server sends the same settings under another id: the run resumes.
     assert end(start(agent, {**parameters}, "run00002")) == 0
     assert find_runs(tmp_path / "outputs") == [run]
     assert read_state(run).name == "finished"
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert [record["step"] for record in history if record["kind"] == "validation"] == [1500, 3000]
 
-    # Both offline files are the sweep's, in WANDB_DIR, under the ids that the agent gave; what they hold adds up to the history.
+    # Both offline files are in WANDB_DIR under the agent's ids and belong to the sweep; together they hold the history.
     files = {
         path.stem.removeprefix("run-"): list(records(path)) for path in tmp_path.glob("wandb/offline-run-*/*.wandb")
     }
@@ -144,13 +144,13 @@ def test_a_sweep_ends_a_run_early_and_hands_it_out_again(
     assert {key: logged.get(key) for key in expected} == expected
     exits = [record.exit.exit_code for record in files["run00001"] if record.WhichOneof("record_type") == "exit"]
     assert exits == [143]
-    # No server can be asked who sent SIGTERM, so the run is to be handed out again; the second, which ended, is not.
+    # Without a server nobody knows who sent SIGTERM, so the first run is marked for requeueing. The second has finished.
     preempted = {name: [r.WhichOneof("record_type") for r in made].count("preempting") for name, made in files.items()}
     assert preempted == {"run00001": 1, "run00002": 0}
 
 
 def records(path: Path) -> Iterator[Any]:
-    """The records of an offline file; wandb's message classes are still there."""
+    """Yield the records of an offline file, parsed with wandb's own message classes."""
     for data in log_records(path.read_bytes()):
         record = wandb_internal_pb2.Record()
         record.ParseFromString(data)

@@ -23,7 +23,7 @@ def set_status(folder: Path, **facts: object) -> None:
 
 @pytest.fixture
 def running(make_run: Make, outputs: Path) -> tuple[Path, str]:
-    """A run of a study that this process works on, and one that has not been started."""
+    """A study with a run in progress and one that has not been started."""
     folder = make_run("study=a", status="running", curve={50: 9.5})
     later = f"{folder.name[:-1]}7"
     (outputs / "a" / "study.json").write_text(json.dumps({"runs": [{"run": folder.name}, {"run": later}]}))
@@ -33,7 +33,7 @@ def running(make_run: Make, outputs: Path) -> tuple[Path, str]:
 def follow(
     monkeypatch: pytest.MonkeyPatch, outputs: Path, looks: list[Callable[[], object]], terminal: bool, *named: str
 ) -> str:
-    """What is shown while something happens between looks."""
+    """Return the output of a watch during which ``looks`` are called, one between every two updates."""
     states = iter(looks)
     monkeypatch.setattr(watching.time, "sleep", lambda seconds: next(states)())
     real = watching.read_run
@@ -41,7 +41,7 @@ def follow(
     console = Console(file=shown, force_terminal=terminal, width=150, height=40)
 
     def alive(folder: Path) -> object:
-        """As if the process of a running run were there."""
+        """Read a run, with a running one reported as running although its process does not exist."""
         record = real(folder)
         if record.state.name != "killed":
             return record
@@ -61,7 +61,7 @@ def test_a_study_is_followed_to_its_end(
     make_run("study=other")
     looks = [
         lambda: set_status(folder, status="finished", best=9.0),
-        lambda: None,  # the second run is still to come
+        lambda: None,  # the second run has not started yet
         lambda: shutil.copytree(folder, folder.parent / later),
     ]
     text = follow(monkeypatch, outputs, looks, terminal)

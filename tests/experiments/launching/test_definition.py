@@ -92,21 +92,21 @@ def test_every_problem_of_a_file_at_once(study_file) -> None:
     problems = problems_of(path)
     for expected in (
         "the study has no key cell; did you mean cells?",
-        "settings sets seed; that is given by seeds:",
-        "cell a sets study; that is given by the name of the file",
-        "cell d should be a mapping",
-        "grid.axes.model should be a list of values, not 'small'",
-        "cell 'b c': use letters",
+        "settings sets seed; remove it and use seeds:",
+        "cell a sets study; remove it and use the name of the file",
+        "cell d must be a mapping",
+        "grid.axes.model must be a list of values, not 'small'",
+        "cell 'b c': use only letters",
         "budget smoke: cells: there is no cell aa; did you mean a?",
         "budget smoke has no key seed; did you mean seeds?",
-        "budget full: cell a sets seed; that is given by seeds:",
+        "budget full: cell a sets seed; remove it and use seeds:",
         "budget full: cells: there is no cell f",
-        "seeds should be a list of whole numbers from 0 on, not [0, -1]",
-        "evaluate should be a list of arguments",
-        "report.comparisons: ['a'] should be two cells",
-        "report.target should be a number of bits/sample, not 'low'",
+        "seeds must be a list of non-negative integers, not [0, -1]",
+        "evaluate must be a list of arguments",
+        "report.comparisons: ['a'] must be a pair of cells",
+        "report.target must be a number of bits/sample, not 'low'",
         "report.published: there is no cell e",
-        "report.published.e.bits_per_sample should be a number, not 'much'",
+        "report.published.e.bits_per_sample must be a number, not 'much'",
     ):
         assert any(problem.startswith(expected) for problem in problems), expected
     assert len(problems) == 16
@@ -115,8 +115,8 @@ def test_every_problem_of_a_file_at_once(study_file) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "a study needs cells or a grid"),
-        ("- 3", "the study should be a mapping"),
+        ("", "it is empty: give cells: or grid:"),
+        ("- 3", "the study must be a mapping"),
         ("settings: {}", "it has no cells"),
         ("a: [", "cannot be read"),
         ("cells: {a: {}, a: {}}", "cannot be read"),

@@ -17,7 +17,7 @@ from experiments.launching.plan import Job
 from experiments.launching.progress import LineProgress, seconds_left, summary
 from idf.runs.find import RunState
 
-# Stands in for train.py: keeps a diary and ends as it is told, the n-th time by the n-th word of `ends`.
+# Stands in for train.py: logs each call in a diary; its n-th call ends in the way that the n-th entry of `ends` names.
 PROGRAM = """
 import json, os, pathlib, signal, sys, time
 words = dict(word.split("=", 1) for word in sys.argv[1:])
@@ -49,7 +49,7 @@ elif end == "diverge":
     sys.exit(3)
 elif end == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
-elif end == "mend":
+elif end == "fix":
     print("error: the disk is full"); print("more")
     sys.exit(2)
 else:
@@ -124,11 +124,11 @@ def test_failures_are_tried_again_within_the_limit_and_the_rest_goes_on(make, jo
     assert [track.state for track in made.tracks] == ["failed", "finished", "finished"]
     assert [len(diary(entry)) for entry in jobs] == [3, 3, 1]
     assert made.tracks[0].note == "exit status 1: a bug"
-    assert "shaky-s0: killed by signal 9 (SIGKILL); try 2 of 3" in listener.said
+    assert "shaky-s0: killed by signal 9 (SIGKILL); attempt 2 of 3" in listener.said
 
 
-def test_what_the_user_must_mend_is_not_tried_again(make, job) -> None:
-    made = make([job("a", "ends=mend"), job("b")], retries=5)
+def test_what_the_user_must_fix_is_not_tried_again(make, job) -> None:
+    made = make([job("a", "ends=fix"), job("b")], retries=5)
     assert made.run() == 1
     assert len(diary(made.tracks[0].job)) == 1
     assert made.tracks[0].note == "exit status 2: error: the disk is full"
@@ -161,7 +161,7 @@ def test_evaluation_follows_and_is_not_repeated(make, job) -> None:
     # A model that is newer than its evaluation is evaluated again.
     later = time.time() + 10
     os.utime(evaluated.folder / "model.idfm", (later, later))
-    assert make([evaluated]).run() == 1  # and this program writes results that are older still
+    assert make([evaluated]).run() == 1  # this program's new results are older than the model, too
     assert len(diary(evaluated)) > 2
 
 
@@ -189,7 +189,7 @@ def test_threads_and_gpus_are_shared_out(make, job) -> None:
 def test_slots() -> None:
     assert make_slots(1, [], 8) == [Slot(0, None)]
     assert make_slots(3, [], 2) == [Slot(1, None)] * 3
-    assert make_slots(2, ["0"], None) == [Slot(0, None)] * 2  # one GPU: everybody sees it anyway
+    assert make_slots(2, ["0"], None) == [Slot(0, None)] * 2  # a single GPU is visible to all
     assert make_slots(2, ["0", "1"], None) == [Slot(0, "0"), Slot(0, "1")]
 
 
@@ -228,7 +228,7 @@ def test_signals_reach_the_runs(make, job, listener: Listener, number: int, stat
     assert [track.state for track in made.tracks] == ["stopped"] * 3
     assert [track.run.name for track in made.tracks[:2]] == [ended] * 2
     assert not (jobs[2].folder / "diary").exists()
-    assert any("2 processes are asked to stop" in said for said in listener.said)
+    assert any("stopping 2 processes" in said for said in listener.said)
 
 
 def test_time_left() -> None:
@@ -236,7 +236,7 @@ def test_time_left() -> None:
     running = Track(job, "training", RunState("running", step=40), first_step=20, seconds=10.0)
     waiting = Track(job)
     assert seconds_left([waiting], 1, 0.0) is None
-    # 20 steps took 10 s; 60 + 100 are left.
+    # 20 steps took 10 s; 60 + 100 remain.
     assert seconds_left([running, waiting], 1, 0.0) == pytest.approx(80.0)
     assert seconds_left([running, waiting], 4, 0.0) == pytest.approx(50.0)  # the longest run cannot be divided
     assert summary([running, waiting], 1, 0.0) == "1 training, 1 waiting; about 1:20 left"

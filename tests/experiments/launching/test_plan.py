@@ -35,14 +35,14 @@ def test_jobs_lie_where_the_runs_will(study, outputs: Path) -> None:
     plan = make_plan(study(TWO), "full", None, {"outputs": str(outputs), "optimizer.warmup_steps": "9"})
     assert plan.folder == outputs / "mine-full"
     assert [job.name for job in plan.jobs] == ["small-s0", "small-s1", "medium-s0", "medium-s1"]
-    assert [job.steps for job in plan.jobs] == [250, 250, 200, 200]  # the cell beats the budget
+    assert [job.steps for job in plan.jobs] == [250, 250, 200, 200]  # the cell's value replaces the budget's
     for job in plan.jobs:
         config = compose(job.overrides)
         assert run_folder(config) == job.folder
         assert job.folder.parent == plan.folder
-        assert config.optimizer.warmup_steps == 9  # the command line beats both
+        assert config.optimizer.warmup_steps == 9  # the command line's value replaces both
         assert config.seed == job.seed
-    # Other codecs are measured once a cell.
+    # Other codecs are measured once per cell.
     assert plan.jobs[0].evaluate == ("baselines=all", "split=validation")
     assert plan.jobs[1].evaluate == ("split=validation", "baselines=none")
     assert plan.shared_threads
@@ -65,7 +65,7 @@ def test_what_a_budget_says_of_a_cell_beats_the_cell(study, outputs: Path) -> No
     plan = make_plan(study(text), None, None, {"outputs": str(outputs)})
     assert [(job.cell, job.steps) for job in plan.jobs] == [("medium", 150), ("small", 300)]
     plan = make_plan(study(text), None, None, {"outputs": str(outputs), "training.steps": "160"})
-    assert [job.steps for job in plan.jobs] == [160, 160]  # the command line beats all
+    assert [job.steps for job in plan.jobs] == [160, 160]  # the command line's value replaces all
 
 
 def test_problems_name_their_cells(study) -> None:
@@ -91,7 +91,7 @@ def test_cells_that_are_one_run(study) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "message"), [({"seed": "3"}, "write seeds=0,1,2"), ({"study": "x"}, "names its own folder")]
+    ("extra", "message"), [({"seed": "3"}, "use seeds=0,1,2 instead"), ({"study": "x"}, "names its own folder")]
 )
 def test_what_the_study_decides_itself(study, extra: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -107,7 +107,7 @@ def test_what_only_the_seed_or_the_evaluation_spoils(study) -> None:
 
 def test_missing_data_stops_everything_before_the_first_run(study, tmp_path: Path) -> None:
     extra = {"data": "folder", "data.root": str(tmp_path / "nowhere")}
-    with pytest.raises(DataError, match=r"nowhere(.|\n)*nothing was started"):
+    with pytest.raises(DataError, match=r"nowhere(.|\n)*no run was started"):
         make_plan(study(TWO), None, None, extra)
 
 

@@ -18,16 +18,16 @@ def test_the_command_line() -> None:
     assert found.settings == {"data.root": "/x y"}
     assert not found.force
     assert request("table", "force=true").force
-    # A setting of train.py is none of ours, however near.
+    # A setting of train.py is not taken for a misspelled setting of the launcher.
     assert request("table", "permutation=reverse").settings == {"permutation": "reverse"}
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "name a study"),
-        (["a", "b"], "name one study, not 2"),
-        (["a", "seeds=one"], "seeds=one: expected whole numbers"),
+        ([], "give a study"),
+        (["a", "b"], "give one study, not 2"),
+        (["a", "seeds=one"], "seeds=one: expected integers"),
         (["a", "bugdet=full"], "bugdet is not a setting of this command; did you mean budget"),
         (["a", "force=yes"], "force=yes: expected one of true, false"),
         (["a", "only=,"], "only=,: the list is empty"),
@@ -46,4 +46,4 @@ def test_what_is_finished_is_left_alone(tmp_path: Path, make_run, outputs: Path,
     assert [job.name for job in request(*argv, "force=true").unfinished()[1]] == ["a-s0", "b-s0"]
     assert capsys.readouterr().out == ""
     assert request(*argv, "only=a").unfinished()[1] == []
-    assert "nothing is left to do; report: python -m experiments.report" in capsys.readouterr().out
+    assert "all runs are complete; next: python -m experiments.report" in capsys.readouterr().out

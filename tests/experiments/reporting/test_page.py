@@ -1,4 +1,4 @@
-"""The page of a study: what is on it, and how it looks in a browser."""
+"""The page of a study: its content, and its appearance in a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NASTY = "<script>alert('&\"')</script>"
 
 @pytest.fixture
 def make_page(study: Callable[..., Path]) -> Callable[[], Path]:
-    """Write the page of a study whose cells, reasons and question have nasty names."""
+    """Return a function that writes the page of a study whose names and messages need escaping."""
 
     def make() -> Path:
         folder = study()
@@ -45,7 +45,7 @@ def test_everything_is_on_the_page(make_page: Callable[[], Path]) -> None:
         "9.2000 ± 0.1414",
         "b takes 0.2500 bits/sample fewer than",
         "-s2 diverged at step 200: &lt;script",
-        "Not complete: b-s2 (not started).",
+        "Incomplete: b-s2 (not started).",
         "FLAC -8 -b",
         "python evaluate.py run=",
         "python -m experiments.study mine",

@@ -43,9 +43,9 @@ def test_the_interquartile_mean_lies_in_the_middle(values: list[float]) -> None:
 
 
 def test_the_interquartile_mean_weighs_parts() -> None:
-    # Of six values, a quarter is one and a half: half of the second and of the fifth count.
+    # A quarter of six values is one and a half: the second and the fifth count by half.
     assert interquartile_mean([0, 10, 20, 30, 50, 900]) == pytest.approx((5 + 20 + 30 + 25) / 3)
-    # One seed that fell over does not move it.
+    # One outlier does not change it.
     assert interquartile_mean([9.0] * 9 + [1e6]) == 9.0
 
 
@@ -84,7 +84,7 @@ def test_pairs_use_the_seeds_that_both_have() -> None:
     assert paired.difference == pytest.approx(-0.4 / 3)
     assert paired.wins == 2
     assert paired.interval is not None
-    # |±0.1 ± 0 ± 0.3| reaches 0.4 in four of the eight ways: the signs of 0.1 and 0.3 agree.
+    # |±0.1 ± 0 ± 0.3| reaches 0.4 for four of the eight sign patterns: those in which 0.1 and 0.3 have the same sign.
     assert paired.p_value == 0.5
     nothing = compare_paired({0: 1.0}, {1: 2.0})
     assert (nothing.seeds, nothing.difference, nothing.p_value) == ((), None, None)

@@ -16,18 +16,26 @@ def words(first: list[float], second: list[float]) -> str:
     ("first", "second", "said"),
     [
         ([], [], r"y and x-1 cannot be compared: no seed finished in both\."),
-        ([9.0], [8.5], r"y takes 0\.5000 bits/sample fewer than x-1, over seed 0\. One seed says nothing of others\."),
+        (
+            [9.0],
+            [8.5],
+            r"y takes 0\.5000 bits/sample fewer than x-1, over seed 0\. One seed does not allow a conclusion\.",
+        ),
         (
             [9.0] * 3,
             [9.5, 9.25, 9.75],
-            r"0\.5000 bits/sample more than .*better in 0 of 3\. 3 seeds are too few .*0\.250\)",
+            r"0\.5000 bits/sample more than .*better in 0 of 3\. 3 seeds are too few for significance .*0\.250\)",
         ),
         (
             [9.0] * 8,
             [8.0] * 8,
-            r"to −1\.0000\); it is better in 8 of 8\. Chance alone would seldom do that \(p = 0\.008\)",
+            r"to −1\.0000\); it is better in 8 of 8\. The difference is statistically significant \(p = 0\.008\)",
         ),
-        ([9.0] * 8, [8.0] * 4 + [10.0] * 4, r"better in 4 of 8\. Chance alone can do that \(p = 1\.000\)"),
+        (
+            [9.0] * 8,
+            [8.0] * 4 + [10.0] * 4,
+            r"better in 4 of 8\. The difference is not statistically significant \(p = 1\.000\)",
+        ),
     ],
 )
 def test_pairs_in_words(first: list[float], second: list[float], said: str) -> None:
@@ -36,4 +44,4 @@ def test_pairs_in_words(first: list[float], second: list[float], said: str) -> N
 
 def test_many_comparisons_come_with_a_caution() -> None:
     assert by_chance([None] * 4) is None
-    assert "about 2.0 would" in (by_chance([None] * 40) or "")
+    assert "about 2.0 of 40 comparisons" in (by_chance([None] * 40) or "")
