@@ -29,7 +29,17 @@ from idf.files import atomic_write
 from idf.models.adaptive.codec import CHUNK_SAMPLES, AdaptiveCodec
 from idf.models.load import load_codec
 from idf.models.registry import find_model
-from idf.plotting import BLUE, GREY, label_figure, save_figure, style_axes
+from idf.plotting import (
+    BLUE,
+    COLUMN_INCHES,
+    GREY,
+    TEXT_POINTS,
+    WIDTH_INCHES,
+    add_common_legend,
+    label_figure,
+    new_figure,
+    save_widths,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,23 +111,27 @@ def start_bytes(row: Measured, longest: Measured, samples: int) -> float:
     return (row.bits_per_sample - longest.bits_per_sample) * samples / 8 / more if more else 0.0
 
 
-def draw(rows: list[Measured], rate_hz: int, title: str) -> Figure:
-    """Bits per sample against the length of a block."""
-    from matplotlib.figure import Figure
+def draw(rows: list[Measured], rate_hz: int, title: str, width: float = WIDTH_INCHES) -> Figure:
+    """Return bits per sample against block length.
 
-    figure = Figure(figsize=(7.0, 4.0), dpi=160, layout="constrained")
-    axes = figure.add_subplot()
-    style_axes(axes)
+    Args:
+        rows: at least one.
+        rate_hz: samples per second.
+        title: which model and signal.
+        width: of the figure, in inches.
+    """
+    figure, axes = new_figure(width, 3.2 if width >= WIDTH_INCHES else 2.8)
     axes.plot([row.block for row in rows], [row.bits_per_sample for row in rows], color=BLUE, marker="o", markersize=4)
-    axes.axvline(CHUNK_SAMPLES, color=GREY, linestyle=":", label=f"the codec's: {CHUNK_SAMPLES:,} samples")
+    axes.axvline(CHUNK_SAMPLES, color=GREY, linestyle=":", label=f"the codec's blocks: {CHUNK_SAMPLES:,} samples")
     axes.set_xscale("log", base=2)
-    ticks = [row.block for row in rows]
+    ticks = [row.block for row in rows][:: 1 if width >= WIDTH_INCHES else 2]
     axes.set_xticks(ticks, [f"{block / rate_hz:.2g} s" for block in ticks])
-    axes.set_xlabel("length of a block")
+    axes.minorticks_off()
+    axes.set_xlabel("block length")
     axes.set_ylabel("bits per sample")
-    axes.legend(frameon=False, fontsize=9)
-    label_figure(figure, "Beginning anew in every block")
-    axes.set_title(title, fontsize=9, loc="left", color=GREY)
+    add_common_legend(figure, 1)
+    label_figure(figure, "Bits per sample against block length")
+    axes.set_title(title, fontsize=TEXT_POINTS, loc="left", color=GREY)
     return figure
 
 
@@ -156,10 +170,10 @@ def main() -> int:
         )
     console.print(table)
     OUTPUTS.mkdir(parents=True, exist_ok=True)
-    save_figure(draw(rows, rate_hz, title), OUTPUTS, "restarts")
+    save_widths(draw(rows, rate_hz, title), draw(rows, rate_hz, title, COLUMN_INCHES), OUTPUTS, "restarts")
     with atomic_write(OUTPUTS / "restarts.json") as file:
         file.write(json.dumps([asdict(row) for row in rows], indent=1).encode())
-    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'restarts.svg'} (and .png, .json)")
+    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'restarts.svg'} (also .pdf, .png, .json and for a column)")
     return 0
 
 

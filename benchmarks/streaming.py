@@ -30,7 +30,17 @@ from rich.console import Console
 from rich.table import Table
 
 from idf.files import atomic_write
-from idf.plotting import BLUE, GREY, VERMILION
+from idf.plotting import (
+    BLUE,
+    COLUMN_INCHES,
+    DPI,
+    GREY,
+    VERMILION,
+    WIDTH_INCHES,
+    add_common_legend,
+    save_widths,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +55,8 @@ DEMO = ROOT / "idf" / "data" / "demo"
 OUTPUTS = ROOT / "outputs" / "bench"
 PIECE_SECONDS = 60
 """Long files are written so much at a time."""
-COLOURS = {"compress": BLUE, "decompress": VERMILION}
+LOOKS = {"compress": (BLUE, "o"), "decompress": (VERMILION, "s")}
+"""Colour and marker of each direction."""
 LINES = {1: "-", 2: "--"}
 
 
@@ -100,49 +111,52 @@ def measurements(lengths: list[int], all_jobs: list[int], model: list[str]) -> I
                 yield measure(seconds, "decompress", jobs, ["-d", *model, str(packed), "-o", str(back)])
 
 
-def draw(rows: list[Measured]) -> Figure:
-    """Time and memory against length, a line for each direction and number of jobs."""
+def draw(rows: list[Measured], width: float = WIDTH_INCHES) -> Figure:
+    """Return time and memory against length, with a line for each direction and number of jobs.
+
+    Args:
+        rows: at least one.
+        width: of the figure, in inches; the panels of a narrow one are stacked.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import FormatStrFormatter
 
-    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
-    times, memory = figure.subplots(1, 2)
+    wide = width >= WIDTH_INCHES
+    figure = Figure(figsize=(width, 3.1 if wide else 5.4), dpi=DPI, layout="constrained")
+    times, memory = figure.subplots(*((1, 2) if wide else (2, 1)))
     lengths = sorted({row.seconds for row in rows})
-    for what, colour in COLOURS.items():
+    for what, (colour, marker) in LOOKS.items():
         for jobs, line in LINES.items():
             chosen = [row for row in rows if (row.what, row.jobs) == (what, jobs)]
             if not chosen:
                 continue
             at = [row.seconds for row in chosen]
-            style = {"color": colour, "linestyle": line, "marker": "o", "markersize": 4}
+            style = {"color": colour, "linestyle": line, "marker": marker, "markersize": 4, "linewidth": 1.2}
             label = f"{what}, {jobs} job{'s' if jobs > 1 else ''}"
             times.plot(at, [row.wall_seconds for row in chosen], label=label, **style)
             memory.plot(at, [row.peak_mb for row in chosen], label=label, **style)
     times.plot(lengths, [seconds / 10 for seconds in lengths], color=GREY, linestyle=":", label="10 × real time")
-    memory.axhline(LIMIT_MB, color=GREY, linestyle=":", label="promised for one hour")
-    for axes, title in ((times, "time, seconds"), (memory, "largest resident memory, MB")):
+    memory.axhline(LIMIT_MB, color=GREY, linestyle="-.", label="limit of memory")
+    for axes, title in ((times, "elapsed time, s"), (memory, "peak resident memory, MB")):
+        style_axes(axes)
         axes.set_xscale("log")
         axes.set_xticks(lengths, [f"{seconds} s" if seconds < HOUR else f"{seconds // HOUR} h" for seconds in lengths])
         axes.minorticks_off()
         axes.set_xlabel("length of the recording (22,050 Hz, mono)")
-        axes.set_title(title, fontsize=10, loc="left")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+        axes.set_ylabel(title)
     times.set_yscale("log")
     times.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     memory.set_ylim(0, LIMIT_MB * 1.1)
+    add_common_legend(figure, 3 if wide else 2)
     return figure
 
 
 def save(rows: list[Measured]) -> None:
-    """Write numbers and plot under ``outputs/bench``."""
+    """Write the numbers and the figure to ``outputs/bench``."""
     OUTPUTS.mkdir(parents=True, exist_ok=True)
     with atomic_write(OUTPUTS / "streaming.json") as file:
         file.write(json.dumps([asdict(row) for row in rows], indent=1).encode())
-    figure = draw(rows)
-    for kind in ("svg", "png"):
-        with atomic_write(OUTPUTS / f"streaming.{kind}") as file:
-            figure.savefig(file, format=kind, dpi=160)
+    save_widths(draw(rows), draw(rows, COLUMN_INCHES), OUTPUTS, "streaming")
 
 
 def main() -> int:
@@ -165,7 +179,7 @@ def main() -> int:
             speeds = (f"{row.seconds / spent:.1f}" for spent in (row.wall_seconds, row.cpu_seconds))
             table.add_row(str(row.seconds), row.what, str(row.jobs), *speeds, f"{row.peak_mb:.0f}")
     console.print(table)
-    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'streaming.svg'} (and .png, .json)")
+    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'streaming.svg'} (also .pdf, .png, .json and for a column)")
     return int(max(row.peak_mb for row in rows) > LIMIT_MB)
 
 

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.streaming import COLOURS, OUTPUTS, ROOT, Measured, measure, write_speech
+from benchmarks.streaming import LOOKS, OUTPUTS, ROOT, Measured, measure, write_speech
 from idf.files import atomic_write
 from idf.models.file import read_model_file, write_model_file
 from idf.models.registry import find_model
-from idf.plotting import GREY
+from idf.plotting import COLUMN_INCHES, DPI, GREY, WIDTH_INCHES, add_common_legend, save_widths, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,20 +79,26 @@ def _both(folder: Path, model: Path, window: int, seconds: int) -> Iterator[Row]
     yield Row(window, measure(seconds, "decompress", 1, ["-d", *with_model, packed, "-o", back]))
 
 
-def draw(rows: list[Row]) -> Figure:
-    """Four panels: speed and memory against window, time and memory against length."""
+def draw(rows: list[Row], width: float = WIDTH_INCHES) -> Figure:
+    """Return four panels: speed and memory against window, time and memory against length.
+
+    Args:
+        rows: at least one.
+        width: of the figure, in inches; the panels of a narrow one are stacked.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 6.4), layout="constrained")
-    (speed, memory), (times, resident) = figure.subplots(2, 2)
+    wide = width >= WIDTH_INCHES
+    figure = Figure(figsize=(width, 5.6 if wide else 9.0), dpi=DPI, layout="constrained")
+    speed, memory, times, resident = figure.subplots(*((2, 2) if wide else (4, 1))).flat
     styles = {256: ":", 1024: "--", 16384: "-"}
-    for what, colour in COLOURS.items():
+    for what, (colour, marker) in LOOKS.items():
         of_window = [row for row in rows if (row.measured.what, row.measured.seconds) == (what, WINDOW_SECONDS)]
         of_window.sort(key=lambda row: row.window)
         at = [row.window for row in of_window]
-        plain = {"color": colour, "marker": "o", "markersize": 4}
-        speed.plot(at, [row.measured.seconds / row.measured.cpu_seconds for row in of_window], label=what, **plain)
-        memory.plot(at, [row.measured.peak_mb for row in of_window], label=what, **plain)
+        plain = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
+        speed.plot(at, [row.measured.seconds / row.measured.cpu_seconds for row in of_window], **plain)
+        memory.plot(at, [row.measured.peak_mb for row in of_window], **plain)
         for window, name in SHIPPED.items():
             chosen = [row.measured for row in rows if row.window == window and row.measured.what == what]
             chosen.sort(key=lambda row: row.seconds)
@@ -100,39 +106,38 @@ def draw(rows: list[Row]) -> Figure:
             style = plain | {"linestyle": styles[window], "label": f"{name}, {what}"}
             times.plot(lengths, [row.cpu_seconds for row in chosen], **style)
             resident.plot(lengths, [row.peak_mb for row in chosen], **style)
-    speed.axhline(5, color=GREY, linestyle=":", label="5 × real time")
+    speed.axhline(5, color=GREY, linestyle="-.")
     lengths = sorted({row.measured.seconds for row in rows})
-    times.plot(lengths, [seconds / 5 for seconds in lengths], color=GREY, linestyle=":", label="5 × real time")
+    times.plot(lengths, [seconds / 5 for seconds in lengths], color=GREY, linestyle="-.", label="5 × real time")
     titles = {
-        speed: f"seconds of sound a CPU second ({WINDOW_SECONDS} s file)",
-        memory: f"largest resident memory, MB ({WINDOW_SECONDS} s file)",
-        times: "CPU seconds",
-        resident: "largest resident memory, MB",
+        speed: "speed, × real time",
+        memory: "peak memory, MB",
+        times: "CPU time, s",
+        resident: "peak memory, MB",
     }
     for axes, title in titles.items():
-        axes.set_title(title, fontsize=10, loc="left")
+        style_axes(axes)
+        axes.set_ylabel(title)
         axes.set_xscale("log", base=2 if axes in (speed, memory) else 10)
-        axes.set_xlabel("window, samples" if axes in (speed, memory) else "length of the recording, seconds")
-        axes.grid(alpha=0.3)
+        axes.set_xlabel(
+            f"window, samples ({WINDOW_SECONDS} s file)" if axes in (speed, memory) else "length of the recording, s"
+        )
         if axes is times:
             axes.set_yscale("log")
         elif axes is speed:
             axes.set_ylim(bottom=0)
         else:
             axes.set_ylim(0, 1.8 * max(row.measured.peak_mb for row in rows))
-        axes.legend(fontsize=7)
+    add_common_legend(figure, 3 if wide else 1)
     return figure
 
 
 def save(rows: list[Row]) -> None:
-    """Write numbers and plot under ``outputs/bench``."""
+    """Write the numbers and the figure to ``outputs/bench``."""
     OUTPUTS.mkdir(parents=True, exist_ok=True)
     with atomic_write(OUTPUTS / "windows.json") as file:
         file.write(json.dumps([{"window": row.window, **asdict(row.measured)} for row in rows], indent=1).encode())
-    figure = draw(rows)
-    for kind in ("svg", "png"):
-        with atomic_write(OUTPUTS / f"windows.{kind}") as file:
-            figure.savefig(file, format=kind, dpi=160)
+    save_widths(draw(rows), draw(rows, COLUMN_INCHES), OUTPUTS, "windows")
 
 
 def main() -> int:
@@ -151,7 +156,7 @@ def main() -> int:
             table.add_row(str(row.window), str(taken.seconds), taken.what, *speeds, f"{taken.peak_mb:.0f}")
     save(rows)
     console.print(table)
-    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'windows.svg'} (and .png, .json)")
+    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'windows.svg'} (also .pdf, .png, .json and for a column)")
     return 0
 
 

@@ -24,7 +24,7 @@ from experiments.reporting.words import compared, diverged, incomplete, progress
 from idf.arguments import parse_arguments
 from idf.errors import RunError, did_you_mean, run_main
 from idf.files import atomic_write_text
-from idf.plotting import save_figure
+from idf.plotting import COLUMN_INCHES, save_widths
 from idf.runs.find import OUTPUTS
 from idf.terminal import open_console
 
@@ -104,15 +104,15 @@ def write_report(result: StudyResult) -> list[Path]:
     """
     folder = result.folder / "report"
     tables, commands = make_tables(result)
-    figures = {"seeds": draw_seeds(result), "curves": draw_curves(result)}
     paths = []
     for table in tables:
         for suffix, text in (("csv", table.csv()), ("tex", table.latex())):
             paths.append(folder / f"{table.name}.{suffix}")
             atomic_write_text(paths[-1], text)
-    for name, figure in figures.items():
-        if figure is not None:
-            paths += save_figure(figure, folder, name)
+    for name, draw in (("seeds", draw_seeds), ("curves", draw_curves)):
+        wide, column = draw(result), draw(result, COLUMN_INCHES)
+        if wide is not None and column is not None:
+            paths += save_widths(wide, column, folder, name)
     drawn = [path.name for path in paths if path.suffix == ".png"]
     reports = {"report.html": page(result, tables, commands), "report.md": to_text(result, tables, commands, drawn)}
     for name, text in reports.items():

@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING
 from experiments.reporting.results import CellResult, Curve, StudyResult
 from idf.config import Config
 from idf.errors import UserError
-from idf.plotting import BLUE, DPI, ORANGE, VERMILION, WIDTH_INCHES, label_figure, style_axes
+from idf.plotting import (
+    BLUE,
+    DPI,
+    ORANGE,
+    SMALL_POINTS,
+    TEXT_POINTS,
+    VERMILION,
+    WIDTH_INCHES,
+    add_common_legend,
+    label_figure,
+    style_axes,
+)
 from idf.training.schedules import sharpness_schedule
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -44,7 +54,7 @@ def draw_seeds(result: StudyResult, width: float = WIDTH_INCHES) -> Figure | Non
     from matplotlib.figure import Figure
 
     count, narrow = len(result.cells), width < NARROW
-    figure = Figure(figsize=(width, (2.0 if narrow else 1.7) + 0.42 * count), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, (1.7 if narrow else 1.3) + 0.36 * count), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     style_axes(axes)
     low, high = min(values), max(values)
@@ -59,23 +69,25 @@ def draw_seeds(result: StudyResult, width: float = WIDTH_INCHES) -> Figure | Non
     if narrow:
         axes.set_yticks([])
         for row, name in enumerate(names):
-            axes.annotate(name, (0.01, row - 0.38), xycoords=axes.get_yaxis_transform(), fontsize=8, va="center")
+            axes.annotate(
+                name, (0.01, row - 0.38), xycoords=axes.get_yaxis_transform(), fontsize=SMALL_POINTS, va="center"
+            )
     else:
         axes.set_yticks(range(count), names)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("bits per sample of validation clips; less is better", fontsize=8 if narrow else 10)
+    axes.set_xlabel("bits per sample of validation clips (smaller is better)")
     axes.locator_params(axis="x", nbins=4 if narrow else 8)
-    _legend(figure, [axes], 1 if narrow else 3)
+    add_common_legend(figure, 1 if narrow else 3)
     label_figure(figure, "Bits per sample by seed")
     return figure
 
 
-def draw_curves(result: StudyResult, width: float | None = None) -> Figure | None:
+def draw_curves(result: StudyResult, width: float = WIDTH_INCHES) -> Figure | None:
     """Draw the validation curves, one panel per cell; return None if there are no validations.
 
     Args:
         result: of the study.
-        width: of the figure in inches; None chooses it for up to three panels side by side.
+        width: of the figure in inches.
     """
     cells = [cell for cell in result.cells if any(seed.curve for seed in cell.seeds)]
     if not cells:
@@ -83,42 +95,29 @@ def draw_curves(result: StudyResult, width: float | None = None) -> Figure | Non
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    narrow = width is not None and width < NARROW
+    narrow = width < NARROW
     columns = 2 if len(cells) == 4 or narrow else min(COLUMNS, len(cells))
     columns = min(columns, len(cells))
     rows = math.ceil(len(cells) / columns)
-    across = max(WIDTH_INCHES, 3.2 * columns) if width is None else width
-    figure = Figure(figsize=(across, 1.7 + 2.1 * rows), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, 1.7 + 2.1 * rows), dpi=DPI, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, cell in zip(grid.flat, cells, strict=False):
         style_axes(axes)
         _draw_curves(axes, cell)
         # Wrap long names at their hyphens so that adjacent titles do not touch.
-        axes.set_title(textwrap.fill(cell.name, int(11 * across / columns)), loc="left", fontsize=8 if narrow else 9)
-        axes.tick_params(labelsize=8)
+        axes.set_title(textwrap.fill(cell.name, int(12 * width / columns)), loc="left", fontsize=TEXT_POINTS)
         axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5, integer=True))
     for axes in list(grid.flat)[len(cells) :]:
         axes.set_axis_off()
     for column in range(columns):
         lowest = grid[(len(cells) - 1 - column) // columns, column]
         lowest.tick_params(labelbottom=True)
-        lowest.set_xlabel("optimiser step", fontsize=9)
+        lowest.set_xlabel("optimiser step")
     _limit(grid[0, 0], [seed.curve for cell in cells for seed in cell.seeds if seed.curve])
     label_figure(figure, "Validation over training")
-    figure.supylabel("bits per sample", fontsize=10)
-    _legend(figure, list(grid.flat), 1 if narrow else 4)
+    figure.supylabel("bits per sample", fontsize=TEXT_POINTS)
+    add_common_legend(figure, 1 if narrow else 4)
     return figure
-
-
-def _legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
-    """Add one legend below all panels, with each label once."""
-    unique: dict[str, Artist] = {}
-    for axes in panels:
-        handles, labels = axes.get_legend_handles_labels()
-        unique |= dict(zip(labels, handles, strict=True))
-    figure.legend(
-        list(unique.values()), list(unique), loc="outside lower left", ncols=columns, frameon=False, fontsize=8
-    )
 
 
 def sharpness_steps(config: Config) -> list[int]:
@@ -145,21 +144,23 @@ def _draw_cell(axes: Axes, row: int, cell: CellResult, edge: float) -> None:
     # Spread the dots over the height of the row so that equal values do not overlap.
     offsets = [0.12 * ((index + 1) % 3 - 1) for index in range(len(finished))]
     dots = [row + offset for offset in offsets]
-    axes.plot(finished, dots, "o", color=BLUE, alpha=0.65, markersize=5, markeredgewidth=0, label="a seed")
+    axes.plot(finished, dots, "o", color=BLUE, alpha=0.65, markersize=5, markeredgewidth=0, label="one seed")
     found = cell.summary.interval
     if cell.summary.mean is not None and found is not None:
         axes.plot([found.low, found.high], [row, row], color="black", linewidth=1.4, label="mean and 95 % interval")
         axes.plot([cell.summary.mean], [row], "|", color="black", markersize=14, markeredgewidth=1.8)
     diverged = cell.count("diverged")
     if diverged:
-        axes.plot([edge], [row], "x", color=VERMILION, markersize=7, markeredgewidth=2, label="diverged (how many)")
+        axes.plot(
+            [edge], [row], "x", color=VERMILION, markersize=7, markeredgewidth=2, label="diverged (number of seeds)"
+        )
         axes.annotate(
             str(diverged),
             (edge, row),
             xytext=(7, 0),
             textcoords="offset points",
             va="center",
-            fontsize=9,
+            fontsize=SMALL_POINTS,
         )
 
 
@@ -169,12 +170,12 @@ def _draw_curves(axes: Axes, cell: CellResult) -> None:
     steps = [step for step, *_ in points]
     if len(finished) > 1:
         lows, highs = [low for *_, low, _ in points], [high for *_, high in points]
-        axes.fill_between(steps, lows, highs, color=BLUE, alpha=0.22, linewidth=0, label="all seeds")
+        axes.fill_between(steps, lows, highs, color=BLUE, alpha=0.22, linewidth=0, label="range of seeds")
     axes.plot(steps, [mean for _, mean, *_ in points], color=BLUE, linewidth=1.6, marker=".", label="mean of seeds")
     for seed in cell.seeds:
         if seed.run.state.name == "diverged" and seed.curve:
             at, of = zip(*seed.curve, strict=True)
-            axes.plot(at, of, color=VERMILION, linewidth=1.0, label="a seed that diverged")
+            axes.plot(at, of, color=VERMILION, linewidth=1.0, linestyle="-.", label="diverged seed")
             axes.plot(at[-1:], of[-1:], "x", color=VERMILION, markersize=6)
     for index, step in enumerate(_jumps(cell)):
         label = "sharpness jumps" if index == 0 else None

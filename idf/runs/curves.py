@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 from idf.config import load_config
 from idf.plotting import (
     BLUE,
+    COLUMN_INCHES,
     DPI,
     GREY,
     HEIGHT_INCHES,
     ORANGE,
+    SMALL_POINTS,
+    TEXT_POINTS,
     VERMILION,
     WIDTH_INCHES,
     add_legend,
     label_axes,
     label_figure,
     new_figure,
-    save_figure,
+    save_widths,
     style_axes,
 )
 from idf.runs.history import finite_number, read_history
@@ -83,8 +86,8 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
         RunError: the history cannot be read.
         OutputError: ``folder`` cannot be written.
     """
-    figures = draw_history(history_path)
-    return [path for name, figure in figures.items() for path in save_figure(figure, folder, name)]
+    wide, column = draw_history(history_path), draw_history(history_path, COLUMN_INCHES)
+    return [path for name in wide for path in save_widths(wide[name], column[name], folder, name)]
 
 
 def draw_history(history_path: Path, width: float = WIDTH_INCHES) -> dict[str, Figure]:
@@ -209,8 +212,7 @@ def _log_scales(history: Series, width: float) -> Figure | None:
         if lows[0] == highs[0]:
             axes.fill_between(lows[0], lows[1], highs[1], color=BLUE, alpha=0.18, linewidth=0, label="min to max")
         axes.plot(*history.points("train", f"log_scale/{block}/mean"), color=BLUE, linewidth=1.4, label="mean")
-        axes.set_title(str(block), fontsize=9, loc="left")
-        axes.tick_params(labelsize=8)
+        axes.set_title(str(block), fontsize=TEXT_POINTS, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for axes in list(grid.flat)[len(blocks) :]:
         axes.set_axis_off()
@@ -220,10 +222,10 @@ def _log_scales(history: Series, width: float) -> Figure | None:
         grid[lowest, column].tick_params(labelbottom=True)
     # The legend is beside the title.
     label_figure(figure, "Log-scale of each block's logistics" if across >= WIDTH_INCHES else "Log-scales")
-    figure.supxlabel("optimiser step", fontsize=10)
-    figure.supylabel("nats, amplitudes in [−1, 1)", fontsize=10)
+    figure.supxlabel("optimiser step", fontsize=TEXT_POINTS)
+    figure.supylabel("log-scale, nats", fontsize=TEXT_POINTS)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=SMALL_POINTS)
     return figure
 
 
@@ -249,7 +251,7 @@ def _mark(axes: Axes, changes: _Changes, width: float) -> None:
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
             color="#8A5F00",
-            fontsize=8,
+            fontsize=SMALL_POINTS,
             ha="center",
             va="bottom",
             annotation_clip=False,

@@ -54,7 +54,10 @@ def test_a_stereo_folder(
     assert rows == sorted(rows, key=lambda row: row["bits_per_sample"])
     with (output / "codecs.csv").open() as file:
         assert [row["codec"] for row in csv.DictReader(file)] == [row["codec"] for row in rows]
-    assert {path.name for path in output.glob("*my-music*")} == {"codecs-my-music.svg", "codecs-my-music.png"}
+    assert {path.name for path in output.glob("*my-music*")} == {
+        *(f"codecs-my-music.{form}" for form in ("svg", "pdf", "png")),
+        *(f"codecs-my-music-column.{form}" for form in ("svg", "pdf")),
+    }
     printed = capsys.readouterr().out
     assert "my music, all files: 1 file, 0.50 s, 8,000 samples" in printed
     assert "not here: OptimFROG preset 5: no command ofr on PATH" in " ".join(printed.split())

@@ -1,4 +1,4 @@
-"""The cost of beginning anew, measured on a short signal."""
+"""The cost of resetting the predictors, measured on a short signal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from idf.errors import DataError
 from idf.models.adaptive.codec import AdaptiveCodec
 from idf.models.load import load_codec
 from idf.models.registry import find_model
+from idf.plotting import COLUMN_INCHES, WIDTH_INCHES
+from tests.collisions import collisions
 
 
 @pytest.fixture
@@ -53,5 +55,8 @@ def test_short_blocks_cost_more_and_a_start_what_they_cost_more(recordings: Path
     lost = 8 * 11 * restarts.start_bytes(rows[0], rows[2], 6000) / 6000
     assert rows[0].bits_per_sample == pytest.approx(rows[2].bits_per_sample + lost)
     assert restarts.start_bytes(rows[2], rows[2], 6000) == 0
-    (axes,) = restarts.draw(rows, rate_hz, "title").axes
-    assert len(axes.lines) == 2
+    for width in (COLUMN_INCHES, WIDTH_INCHES):
+        figure = restarts.draw(rows, rate_hz, "title", width)
+        (axes,) = figure.axes
+        assert len(axes.lines) == 2
+        assert collisions(figure) == []

@@ -1,4 +1,4 @@
-"""The plot of time and memory against length."""
+"""The figure of time and memory against length."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 import soundfile
 
 from benchmarks import streaming
+from idf.plotting import COLUMN_INCHES, WIDTH_INCHES
+from tests.collisions import collisions
 
 
 def test_the_plot_shows_every_direction_that_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,13 +18,18 @@ def test_the_plot_shows_every_direction_that_was_measured(tmp_path: Path, monkey
     rows = [
         streaming.Measured(seconds, what, 1, seconds / 12, seconds / 12, 190)
         for seconds in (10, 3600)
-        for what in streaming.COLOURS
+        for what in streaming.LOOKS
     ]
     streaming.save(rows)
-    assert {path.name for path in tmp_path.iterdir()} == {f"streaming.{kind}" for kind in ("svg", "png", "json")}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(f"streaming.{kind}" for kind in ("svg", "pdf", "png", "json")),
+        *(f"streaming-column.{kind}" for kind in ("svg", "pdf")),
+    }
     assert len(json.loads((tmp_path / "streaming.json").read_text())) == 4
     times, memory = streaming.draw(rows).axes
-    assert len(times.lines) == len(memory.lines) == 3  # two directions and what is promised
+    assert len(times.lines) == len(memory.lines) == 3  # two directions and the limit
+    for width in (COLUMN_INCHES, WIDTH_INCHES):
+        assert collisions(streaming.draw(rows, width)) == []
 
 
 def test_long_speech_is_the_voice_repeated(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.windows import Row, draw, measurements, model_of
+from benchmarks.windows import draw, measurements, model_of
 from idf.models.load import load_codec
+from idf.plotting import COLUMN_INCHES, WIDTH_INCHES
+from tests.collisions import collisions
 
 
 def test_a_model_of_another_window_codes_with_it(tmp_path: Path) -> None:
@@ -18,5 +20,7 @@ def test_rows_of_both_directions_are_drawn() -> None:
     rows = list(measurements([1], [256]))
     assert [(row.window, row.measured.what) for row in rows] == [(256, "compress"), (256, "decompress")]
     assert all(row.measured.cpu_seconds > 0 and row.measured.peak_mb > 10 for row in rows)
-    more = [Row(row.window, row.measured) for row in rows]
-    assert len(draw(more).axes) == 4
+    for width in (COLUMN_INCHES, WIDTH_INCHES):
+        figure = draw(rows, width)
+        assert len(figure.axes) == 4
+        assert collisions(figure) == []

@@ -115,7 +115,9 @@ def test_the_whole_report(study: Make, outputs: Path, capsys: pytest.CaptureFixt
     names = {path.name for path in (folder / "report").iterdir()}
     stems = ("cells", "comparisons", "codecs", "runs")
     assert names == {f"{stem}.{form}" for stem in stems for form in ("csv", "tex")} | {
-        f"{stem}.{form}" for stem in ("seeds", "curves") for form in ("svg", "png")
+        f"{stem}{form}"
+        for stem in ("seeds", "curves")
+        for form in (".svg", ".pdf", ".png", "-column.svg", "-column.pdf")
     } | {"report.md", "report.html"}
     for stem in ("seeds", "curves"):
         assert imread(folder / "report" / f"{stem}.png").std() > 0.01

@@ -61,7 +61,9 @@ def check(paths: list[Path]) -> None:
 def test_all_figures(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     paths = plot_history(write(tmp_path, records([-4.0] * 10 + [-6.5] * 10)), tmp_path / "plots")
-    assert [path.name for path in paths] == [f"{name}.{form}" for name in NAMES for form in ("svg", "png")]
+    assert [path.name for path in paths] == [
+        f"{name}{form}" for name in NAMES for form in (".svg", ".pdf", ".png", "-column.svg", "-column.pdf")
+    ]
     check(paths)
     assert dict(matplotlib.rcParams) == before
 

@@ -17,7 +17,7 @@ USAGE = f"""\
 python -m idf.evaluation.clip latents     run=RUN|model=NAME [clip=NAME|FILE] [seconds=A..B] [width=7] [...]
 python -m idf.evaluation.clip progressive run=RUN|model=NAME [clip=NAME|FILE] [seconds=A..B] [blocks=all] [...]
 
-latents      Draw a clip's latents, the scales of their priors, and the bits over time, each as SVG and PDF. For a
+latents      Draw a clip's latents, the scales of their priors, and the bits over time, as SVG, PDF and PNG. For a
              model without latent blocks (an adaptive flow), draw the bits only.
 progressive  Decode a clip from its first 1, 2, … latent blocks: WAV files, a table of bits and quality, and a figure.
 

@@ -1,15 +1,13 @@
-"""Pictures of a flow at work on one clip: its latents, their scales, and where the bits go.
+"""Figures of a flow on one clip: latents, scales of their priors, and bits over time.
 
-Figures are built as objects, for paper (:func:`save_vector`) and for the page of a run
-(:mod:`idf.evaluation.report.html`); colours as in :mod:`idf.plotting`. Time runs to the right, in seconds of the
-clip, the same in all panels of a figure.
+They serve print (:mod:`idf.evaluation.clip.show_latents`) and the page of a run
+(:mod:`idf.evaluation.report.html`); the style is that of :mod:`idf.plotting`. All panels of a figure share the
+time axis, in seconds of the clip.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +23,6 @@ from idf.evaluation.clip.latents import (
     spectrogram,
 )
 from idf.evaluation.clip.progressive import Step
-from idf.files import atomic_write
 from idf.plotting import BLUE, DPI, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, WIDTH_INCHES, style_axes
 
 if TYPE_CHECKING:
@@ -33,32 +30,32 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GROUPS = 6
-"""Stacked areas that the eye can still tell apart, with as many colours."""
+"""Most stacked areas, one per colour."""
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PINK)
 PANELS = 6
-"""Blocks whose latents are drawn one by one."""
+"""Most blocks whose latents are drawn."""
 RATE_SECONDS = 0.02
-"""Stretches of time over which a rate is taken."""
-COLUMNS_AN_INCH = 60
-"""Points of a curve that are told apart in print."""
+"""Interval over which bits are averaged."""
+COLUMNS_PER_INCH = 60
+"""Horizontal resolution of a curve in points per inch."""
 _SMALL = 8.5
 
 
 def draw_latents(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
-    """The waveform, then blocks in the order of decoding: latents, and in front of them what the prior leaves open.
+    """Draw the waveform, and for each block the latents and, in front, the latents minus the prior's median.
 
-    Of many blocks some are drawn, evenly spread, the first and the last among them.
+    Blocks are in decoding order. Of many blocks, evenly spaced ones are drawn, including the first and the last.
 
     Args:
         clip: with blocks.
-        width: inches.
+        width: of the figure, in inches.
     """
     blocks = [block for block in clip.blocks if len(block.latents)]
     shown = [blocks[index] for index in pick_evenly(len(blocks), PANELS)]
     figure, panels = _stack(width, [1.1, *[0.95] * len(shown)])
     columns = _columns(width)
     wave, *others = panels
-    _title(wave, "waveform")
+    _title(wave, "waveform, sample values")
     _envelope(wave, clip, np.arange(len(clip.samples)), clip.samples, columns, color=GREY, linewidth=0.6)
     _symmetric(wave, clip.samples)
     for axes, block in zip(others, shown, strict=True):
@@ -78,21 +75,21 @@ def draw_latents(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
 
 
 def draw_scales(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
-    """How sure the priors are: log-scales over time, a row a block, and their range in each block.
+    """Draw the log-scales of the priors over time, one row per block, and their range in each block.
 
     Args:
         clip: with blocks.
-        width: inches.
+        width: of the figure, in inches.
     """
     blocks = [block for block in clip.blocks if len(block.latents)]
     figure, (wave, heat, ranges) = _stack(width, [0.8, min(2.4, 0.7 + 0.22 * len(blocks)), 1.5], sharex=False)
     columns = _columns(width) // 2
-    _title(wave, "waveform")
+    _title(wave, "waveform, sample values")
     _envelope(wave, clip, np.arange(len(clip.samples)), clip.samples, _columns(width), color=GREY, linewidth=0.6)
     _symmetric(wave, clip.samples)
     bins = max(1, min(columns, len(clip.samples)))
     rows = [bin_means(block.times, block.log_scales, len(clip.samples), bins) for block in blocks]
-    _title(heat, "log-scale over time, a row a block")
+    _title(heat, "log-scale over time, one row per block")
     picture = heat.imshow(
         _levels(np.array(rows)),
         aspect="auto",
@@ -109,23 +106,23 @@ def draw_scales(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
     for axes in (wave, heat):
         _time(axes, clip)
     wave.tick_params(labelbottom=False)
-    heat.set_xlabel("seconds", fontsize=_SMALL)
-    _title(ranges, "log-scale in each block: median, 10–90 %")
+    heat.set_xlabel("time, s", fontsize=_SMALL)
+    _title(ranges, "log-scale by block: median, 10–90 %")
     at = np.arange(len(blocks))
     low, middle, high = np.array([np.quantile(block.log_scales, (0.1, 0.5, 0.9)) for block in blocks]).T
     ranges.vlines(at, low, high, color=SKY, linewidth=max(2.0, min(9.0, 40 * width / len(blocks) / 3)))
     ranges.plot(at, middle, "o", color="black", markersize=3.5)
-    ranges.set_ylabel("nats, [−1, 1) scale", fontsize=_SMALL)
+    ranges.set_ylabel("log-scale, nats", fontsize=_SMALL)
     _name_columns(ranges, [block.name for block in blocks], width)
     return figure
 
 
 def draw_bits(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
-    """Where bits go: the rate under the clip's spectrogram, and for a codec with blocks what each of them takes.
+    """Draw the bits over time below the clip's spectrogram and, for a codec with blocks, the bits of each block.
 
     Args:
         clip: with or without blocks.
-        width: inches.
+        width: of the figure, in inches.
     """
     blocks = [block for block in clip.blocks if len(block.latents)]
     figure, panels = _stack(width, [1.5, 1.5, *([1.4] if blocks else [])], sharex=False)
@@ -135,30 +132,30 @@ def draw_bits(clip: CodedClip, width: float = WIDTH_INCHES) -> Figure:
     for axes in panels[:2]:
         _time(axes, clip)
     panels[0].tick_params(labelbottom=False)
-    panels[1].set_xlabel("seconds", fontsize=_SMALL)
+    panels[1].set_xlabel("time, s", fontsize=_SMALL)
     if blocks:
         _bits_a_latent(panels[2], groups, width)
         handles, labels = panels[1].get_legend_handles_labels()
         look = {"frameon": False, "fontsize": _SMALL, "title_fontsize": _SMALL, "alignment": "left"}
-        title = "blocks: bits per sample of the clip"
+        title = "block: bits per sample of the clip"
         columns = 2 if width < WIDTH_INCHES else 3
         if width >= WIDTH_INCHES and len(labels) == 4:
-            columns = 4  # three would leave the last one alone
+            columns = 4  # with three columns the last entry would be alone in its row
         figure.legend(handles, labels, loc="outside lower left", title=title, ncols=columns, **look)
     return figure
 
 
 def draw_quality(steps: Sequence[Step], width: float = WIDTH_INCHES) -> Figure:
-    """What the first blocks give for their bits: signal to noise ratio, and log-spectral distance.
+    """Draw the quality of a clip decoded from its first blocks against their bits: SNR and log-spectral distance.
 
     Args:
-        steps: the last of them with all blocks, where the ratio is infinite; it ends the axis.
-        width: inches.
+        steps: the last one with all blocks, where the ratio is infinite; it ends the axis.
+        width: of the figure, in inches.
     """
     figure, (ratio, distance) = _stack(width, [1.6, 1.6]) if width < WIDTH_INCHES else _row(width, 2.4, 2)
     spent = [step.bits_per_sample for step in steps]
     for axes, values, colour, title in (
-        (ratio, [step.snr_db for step in steps], BLUE, "signal to noise ratio (higher is better)"),
+        (ratio, [step.snr_db for step in steps], BLUE, "signal-to-noise ratio (higher is better)"),
         (
             distance,
             [step.log_spectral_distance_db for step in steps],
@@ -168,42 +165,21 @@ def draw_quality(steps: Sequence[Step], width: float = WIDTH_INCHES) -> Figure:
     ):
         known = [index for index, value in enumerate(values) if np.isfinite(value)]
         at, shown = [spent[index] for index in known], [values[index] for index in known]
-        axes.plot(at, shown, color=colour, linewidth=1.4, marker="o", markersize=4)
+        axes.plot(at, shown, color=colour, linewidth=1.4, marker="o" if axes is ratio else "s", markersize=4)
         axes.set_ylabel("dB", fontsize=_SMALL)
         axes.axvline(spent[-1], color=GREY, linewidth=0.8, linestyle=":")
         _title(axes, title)
     for axes in (distance,) if width < WIDTH_INCHES else (ratio, distance):
-        axes.set_xlabel("bits per sample of the blocks known; dotted: all", fontsize=_SMALL)
+        axes.set_xlabel("bits per sample of known blocks; dotted: all", fontsize=_SMALL)
     distance.set_xlim(0, None)
-    # Small gains should look small: nothing known is 0 dB.
+    # Include 0 dB, the ratio without any block, so that small gains look small.
     ratios = [step.snr_db for step in steps if np.isfinite(step.snr_db)]
     ratio.set_ylim(1.1 * min(0.0, *ratios, 0.0), 1.1 * max(1.0, *ratios, 1.0))
     return figure
 
 
-def save_vector(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write ``<name>.svg`` and ``<name>.pdf``; the same figure gives the same files.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    from matplotlib import rc_context
-
-    paths = []
-    for form, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
-        picture = io.BytesIO()
-        # Type 42 keeps text in PDF as text, which journals ask for.
-        with rc_context({"svg.hashsalt": "idf", "pdf.fonttype": 42}):
-            figure.savefig(picture, format=form, metadata=metadata)
-        path = folder / f"{name}.{form}"
-        with atomic_write(path) as file:
-            file.write(picture.getvalue())
-        paths.append(path)
-    return paths
-
-
 def _stack(width: float, heights: Sequence[float], *, sharex: bool = True) -> tuple[Figure, list[Axes]]:
-    """Panels one below the other."""
+    """Return a figure with panels one below the other."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, 0.5 + sum(heights) + 0.2 * len(heights)), dpi=DPI, layout="constrained")
@@ -216,7 +192,7 @@ def _stack(width: float, heights: Sequence[float], *, sharex: bool = True) -> tu
 
 
 def _row(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]:
-    """Panels side by side."""
+    """Return a figure with panels side by side."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -228,7 +204,7 @@ def _row(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]:
 
 
 def _spectrogram(axes: Axes, clip: CodedClip, width: float) -> None:
-    _title(axes, "spectrogram, the darkest 80 dB below the loudest" if width >= WIDTH_INCHES else "spectrogram, 80 dB")
+    _title(axes, "spectrogram, black: 80 dB below the maximum" if width >= WIDTH_INCHES else "spectrogram, 80 dB")
     axes.imshow(
         _levels(spectrogram(clip.samples, clip.rate_hz, round(40 * width))),
         aspect="auto",
@@ -237,12 +213,12 @@ def _spectrogram(axes: Axes, clip: CodedClip, width: float) -> None:
         cmap="magma",
         extent=(0, clip.seconds, 0, clip.rate_hz / 2000),
     )
-    axes.set_ylabel("kHz", fontsize=_SMALL)
+    axes.set_ylabel("frequency, kHz", fontsize=_SMALL)
     axes.grid(visible=False)
 
 
 def _rate(axes: Axes, clip: CodedClip, groups: Sequence[BlockGroup], width: float) -> None:
-    """Bits per sample over time; stacked by groups of blocks, the first decoded at the bottom."""
+    """Draw bits per sample over time, stacked by groups of blocks, the first decoded at the bottom."""
     from matplotlib.ticker import MaxNLocator
 
     samples = len(clip.samples)
@@ -255,13 +231,14 @@ def _rate(axes: Axes, clip: CodedClip, groups: Sequence[BlockGroup], width: floa
         above = below + spent / lengths
         label = f"{group.name}: {group.bits / samples:.2f}"
         axes.stairs(above, edges, baseline=below, fill=True, color=colour, alpha=0.85, linewidth=0, label=label)
+        axes.stairs(above, edges, color="white", linewidth=0.5, baseline=None)
         below = above
     rate = binned(np.arange(samples), clip.bits, samples, bins) / lengths
     if not groups:
         axes.stairs(rate, edges, fill=True, color=BLUE, alpha=0.85, linewidth=0)
     axes.stairs(rate, edges, color="black", linewidth=0.7, baseline=None)
-    every = f", every {_milliseconds(clip.seconds / bins)}" if width >= WIDTH_INCHES else ""
-    _title(axes, f"bits per sample{every}; {clip.bits_per_sample:.3f} on average")
+    every = f", averaged over {_milliseconds(clip.seconds / bins)}" if width >= WIDTH_INCHES else ""
+    _title(axes, f"bits per sample{every}; mean {clip.bits_per_sample:.3f}")
     axes.set_ylabel("bits/sample", fontsize=_SMALL)
     axes.set_ylim(0, 1.05 * max(float(rate.max()), 1e-3))
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -276,9 +253,7 @@ def _bits_a_latent(axes: Axes, groups: Sequence[BlockGroup], width: float) -> No
         axes.set_ylim(0, 1.18 * max(*costs, 1e-3))
     _title(
         axes,
-        "bits per latent, block by block in the order of decoding"
-        if width >= WIDTH_INCHES
-        else "bits per latent, block by block",
+        "bits per latent, blocks in decoding order" if width >= WIDTH_INCHES else "bits per latent",
     )
     axes.set_ylabel("bits/latent", fontsize=_SMALL)
     axes.grid(visible=False, axis="x")
@@ -296,7 +271,7 @@ def _envelope(
     linewidth: float,
     label: str | None = None,
 ) -> None:
-    """A signal as a line, or where it has more points than can be seen as the band between its extremes."""
+    """Draw a signal as a line or, if it has too many points, as the band between its local extremes."""
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order].astype(np.float64)
     if len(values) <= 2 * columns:
@@ -309,11 +284,11 @@ def _envelope(
 
 
 def _columns(width: float) -> int:
-    return round(COLUMNS_AN_INCH * width)
+    return round(COLUMNS_PER_INCH * width)
 
 
 def _levels(picture: np.ndarray) -> np.ndarray:
-    """Values in 40 steps: no eye sees the difference, and the file is a fraction."""
+    """Round values to 40 levels, which look the same and make files much smaller."""
     low, high = float(picture.min()), float(picture.max())
     step = (high - low) / 40 or 1.0
     return low + np.round((picture - low) / step) * step
@@ -324,12 +299,12 @@ def _title(axes: Axes, text: str) -> None:
 
 
 def _describe(block: LatentBlock) -> str:
-    span = "one a sample" if block.span == 1 else f"one in {block.span} samples"
+    span = "one per sample" if block.span == 1 else f"one per {block.span} samples"
     return f"{block.name}: {span}, {float(block.bits.mean(dtype=np.float64)):.2f} bits each"
 
 
 def _symmetric(axes: Axes, values: np.ndarray) -> None:
-    """Zero in the middle, and all but the rarest extremes inside."""
+    """Centre the axis at zero and include all but the rarest extremes."""
     from matplotlib.ticker import MaxNLocator
 
     limit = 1.25 * max(float(np.quantile(np.abs(values), 0.999)), 1.0)
@@ -342,17 +317,17 @@ def _time(axes: Axes, clip: CodedClip) -> None:
 
 
 def _name_time(panels: Sequence[Axes]) -> None:
-    panels[-1].set_xlabel("seconds", fontsize=_SMALL)
+    panels[-1].set_xlabel("time, s", fontsize=_SMALL)
 
 
 def _name_rows(axes: Axes, names: Sequence[str], room: int) -> None:
-    """Name the first row and every so many after it, as ``room`` allows."""
+    """Label at most ``room`` rows, evenly spaced from the first."""
     at = range(0, len(names), -(-len(names) // room))
     axes.set_yticks(at, [names[index] for index in at])
 
 
 def _name_columns(axes: Axes, names: Sequence[str], width: float) -> None:
-    """Name the columns; where there is no room names stand upright, and if need be only every so many are there."""
+    """Label the columns, vertically if space is short, and only every n-th if it is very short."""
     longest = max((len(name) for name in names), default=1)
     fits = len(names) * (longest + 1) * 0.075 <= width - 0.8
     room = len(names) if fits else max(2, round((width - 0.8) / 0.2))

@@ -1,4 +1,4 @@
-"""The figure of a clip that gets better block by block: waveform, spectrum and error, a row for each step."""
+"""The figure of a clip decoded from its first blocks: waveform, spectrogram and error, one row per step."""
 
 from __future__ import annotations
 
@@ -10,67 +10,94 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idf.evaluation.clip.progressive import Step, log_spectra
-from idf.plotting import BLUE, GREY, VERMILION, label_figure, save_figure, style_axes
+from idf.plotting import (
+    BLUE,
+    COLUMN_INCHES,
+    DPI,
+    GREY,
+    SMALL_POINTS,
+    TEXT_POINTS,
+    VERMILION,
+    WIDTH_INCHES,
+    label_figure,
+    save_widths,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ROWS = 6
-"""Steps that are drawn, where there are more: those whose shares of the bits lie most evenly."""
+"""Most steps to draw; of more, those with evenly spaced shares of the bits."""
 EXCERPT_SECONDS = 0.02
-"""Of the waveforms: a few periods of a voice."""
+"""Length of the waveform excerpts: a few periods of a voice."""
 BINS = 500
-"""Columns of the error's envelope."""
+"""Horizontal resolution of the error's envelope."""
 PICTURE = (360, 128)
-"""Columns and rows of a spectrogram at most: more could not be seen, and would only make files large."""
-DOTS_AN_INCH = 120
+"""Most columns and rows of a spectrogram: more would not be visible but make files larger."""
 RANGE_DB = 80.0
-"""From the loudest of a spectrogram to what is drawn as nothing."""
+"""Range of a spectrogram's colours."""
 
 
 def plot_progressive(
     steps: Sequence[Step], clip: np.ndarray, rate_hz: int, title: str, folder: Path, name: str = "progressive"
 ) -> list[Path]:
-    """Draw a clip's steps.
+    """Draw the steps of a clip and return the paths of the figure.
 
     Args:
-        steps: at least one, in the order of growing k.
+        steps: at least one, with increasing numbers of blocks.
         clip: int (time,), not empty.
-        folder: gets ``<name>.svg`` and ``<name>.png``.
-
-    Returns:
-        the files written.
+        rate_hz: samples per second.
+        title: of the figure.
+        folder: gets ``<name>.svg``, ``.pdf`` and ``.png``, and ``<name>-column.svg`` and ``.pdf``.
+        name: of the files.
 
     Raises:
         OutputError: ``folder`` cannot be written.
     """
+    wide, column = (draw_progressive(steps, clip, rate_hz, title, width) for width in (WIDTH_INCHES, COLUMN_INCHES))
+    return save_widths(wide, column, folder, name)
+
+
+def draw_progressive(
+    steps: Sequence[Step], clip: np.ndarray, rate_hz: int, title: str, width: float = WIDTH_INCHES
+) -> Figure:
+    """Return the figure of :func:`plot_progressive`; a narrow one leaves the waveforms out.
+
+    Args:
+        steps, clip, rate_hz, title: as for :func:`plot_progressive`.
+        width: of the figure, in inches.
+    """
     from matplotlib.figure import Figure
 
-    shown = evenly_spent(steps, ROWS)
-    figure = Figure(figsize=(11.0, 1.2 + 1.45 * len(shown)), dpi=DOTS_AN_INCH, layout="constrained", facecolor="white")
-    panels = figure.subplots(len(shown), 3, sharex="col", sharey="col", squeeze=False)
+    shown, wide = evenly_spent(steps, ROWS), width >= WIDTH_INCHES
+    height = 0.9 + 1.15 * len(shown)
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    panels = figure.subplots(len(shown), 3 if wide else 2, sharex="col", sharey="col", squeeze=False)
     start = _loudest(clip, rate_hz)
     for row, step in zip(panels, shown, strict=True):
-        _waveform(row[0], clip, step, start, rate_hz)
-        _spectrogram(row[1], clip, step, rate_hz)
-        _error(row[2], clip, step, rate_hz)
-        row[0].set_title(describe(step), fontsize=8.5, loc="left")
-    for axes, what in zip(
-        panels[-1], ("waveform, ms (grey: the clip)", "spectrum, s", "error, s (grey: the clip)"), strict=True
-    ):
-        axes.set_xlabel(what, fontsize=9)
+        if wide:
+            _waveform(row[0], clip, step, start, rate_hz)
+        _spectrogram(row[-2], clip, step, rate_hz)
+        _error(row[-1], clip, step, rate_hz)
+        row[0].set_title(describe(step), fontsize=SMALL_POINTS, loc="left")
+    captions = ("waveform, sample values\ntime, ms", "spectrogram\ntime, s", "error, sample values\ntime, s")
+    for axes, caption in zip(panels[-1], captions if wide else captions[1:], strict=True):
+        axes.set_xlabel(caption, fontsize=TEXT_POINTS)
     label_figure(figure, title)
-    return save_figure(figure, folder, name)
+    figure.supxlabel("grey: the original clip", fontsize=SMALL_POINTS, color=GREY)
+    return figure
 
 
 def evenly_spent(steps: Sequence[Step], count: int) -> list[Step]:
-    """At most ``count`` steps whose shares of the bits are as evenly spaced as there are such; always the last."""
+    """Return at most ``count`` steps with shares of the bits as evenly spaced as possible, including the last."""
     if len(steps) <= count:
         return list(steps)
     low, high = steps[0].share, steps[-1].share
     chosen: dict[int, Step] = {}
     for wanted in np.linspace(low, high, count):
-        # among equals the later one, so that all blocks are among them
+        # Of steps with equal shares, choose the last one, so the step with all blocks is included.
         best = min(reversed(steps), key=lambda step: abs(step.share - wanted))
         chosen[best.blocks] = best
     chosen[steps[-1].blocks] = steps[-1]
@@ -78,14 +105,14 @@ def evenly_spent(steps: Sequence[Step], count: int) -> list[Step]:
 
 
 def describe(step: Step) -> str:
-    """A step in one line."""
+    """Return a description of a step in one line."""
     quality = "exact" if math.isinf(step.snr_db) and step.snr_db > 0 else f"SNR {step.snr_db:.1f} dB"
     blocks = f"{step.blocks} block{'s' * (step.blocks != 1)}"
     return f"{blocks}, {step.bits_per_sample:.2f} bits/sample ({100 * step.share:.0f} %): {quality}"
 
 
 def _loudest(clip: np.ndarray, rate_hz: int) -> int:
-    """Where the excerpt of the waveform begins: around the loudest frame."""
+    """Return the start of the waveform excerpt, in samples: that with the most energy."""
     length = max(1, round(EXCERPT_SECONDS * rate_hz))
     if len(clip) <= length:
         return 0
@@ -97,9 +124,9 @@ def _waveform(axes: Axes, clip: np.ndarray, step: Step, start: int, rate_hz: int
     style_axes(axes)
     part = slice(start, start + max(1, round(EXCERPT_SECONDS * rate_hz)))
     at = 1000 * np.arange(len(clip[part])) / rate_hz
-    axes.plot(at, clip[part], color=GREY, linewidth=2.2, alpha=0.45)
+    axes.plot(at, clip[part], color=GREY, linewidth=1.8, alpha=0.45)
     axes.plot(at, step.samples[part], color=BLUE, linewidth=1.0)
-    axes.tick_params(labelsize=7.5)
+    axes.tick_params(labelsize=SMALL_POINTS)
 
 
 def _spectrogram(axes: Axes, clip: np.ndarray, step: Step, rate_hz: int) -> None:
@@ -113,12 +140,12 @@ def _spectrogram(axes: Axes, clip: np.ndarray, step: Step, rate_hz: int) -> None
         vmax=top,
         cmap="magma",
     )
-    axes.set_ylabel("kHz", fontsize=8)
-    axes.tick_params(labelsize=7.5)
+    axes.set_ylabel("kHz", fontsize=TEXT_POINTS)
+    axes.tick_params(labelsize=SMALL_POINTS)
 
 
 def _pooled(levels: np.ndarray) -> np.ndarray:
-    """The loudest of neighbouring frames and frequencies, so that at most :data:`PICTURE` are left."""
+    """Reduce a spectrogram to at most :data:`PICTURE` columns and rows by taking local maxima."""
     for axis, most in enumerate(PICTURE):
         count = levels.shape[axis]
         levels = np.maximum.reduceat(levels, np.arange(0, count, -(-count // most)), axis=axis)
@@ -133,4 +160,4 @@ def _error(axes: Axes, clip: np.ndarray, step: Step, rate_hz: int) -> None:
     for values, colour, alpha in ((clip, GREY, 0.35), (error, VERMILION, 0.9)):
         low, high = (reduce.reduceat(values, edges[:-1]) for reduce in (np.minimum, np.maximum))
         axes.fill_between(at, low, high, color=colour, alpha=alpha, linewidth=0)
-    axes.tick_params(labelsize=7.5)
+    axes.tick_params(labelsize=SMALL_POINTS)

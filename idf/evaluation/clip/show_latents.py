@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idf.evaluation.clip.choose import Choice
-from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_scales, save_vector
+from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_scales
 from idf.evaluation.clip.latents import CodedClip, look_into
 from idf.models import registry
+from idf.plotting import save_figure
 from idf.tables import to_terminal
 from idf.terminal import open_console
 from idf.text import DASH
@@ -19,7 +20,7 @@ from idf.text import DASH
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HEADINGS = ("block", "samples a latent", "bits/latent", "bits/sample", "share", "log-scale")
+HEADINGS = ("block", "samples/latent", "bits/latent", "bits/sample", "share", "log-scale")
 PLAIN_WIDTH = 100
 """Line width in characters when the output is not a terminal."""
 NOTE = (
@@ -51,7 +52,7 @@ def draw(coded: CodedClip, width: float, folder: Path) -> list[Path]:
     Args:
         coded: the clip with its blocks and bits.
         width: of the figures, in inches.
-        folder: gets ``bits`` and, for a codec with blocks, ``latents`` and ``scales``, each as ``.svg`` and ``.pdf``.
+        folder: gets ``bits`` and, for a codec with blocks, ``latents`` and ``scales``, each as ``.svg``, ``.pdf`` and ``.png``.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -59,7 +60,7 @@ def draw(coded: CodedClip, width: float, folder: Path) -> list[Path]:
     figures: dict[str, Callable[[CodedClip, float], Figure]] = {"bits": draw_bits}
     if coded.blocks:
         figures = {"latents": draw_latents, "scales": draw_scales, **figures}
-    return [path for name, make in figures.items() for path in save_vector(make(coded, width), folder, name)]
+    return [path for name, make in figures.items() for path in save_figure(make(coded, width), folder, name)]
 
 
 def rows(coded: CodedClip) -> list[tuple[str, ...]]:

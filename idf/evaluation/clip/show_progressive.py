@@ -58,7 +58,9 @@ def show_progressive(choice: Choice, blocks: Sequence[str]) -> None:
     console = open_console(PLAIN_WIDTH)
     console.print(to_terminal(HEADINGS, [cells(step) for step in steps], ALIGNMENT, title=choice.title))
     console.print(NOTE, style="dim")
-    console.print(f"written to {choice.folder}/: WAV files, progressive.png and .svg, .md, .csv, .json", soft_wrap=True)
+    console.print(
+        f"written to {choice.folder}/: WAV files; progressive.svg, .pdf, .png, .md, .csv and .json", soft_wrap=True
+    )
 
 
 def figures(step: Step) -> dict[str, Any]:

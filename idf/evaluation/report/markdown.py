@@ -57,7 +57,7 @@ def write_report(results: Results, figures: Sequence[Path], folder: Path, run: P
 
     Args:
         results: of this evaluation.
-        figures: figure files; PNG files are shown, with a link to the SVG file of the same name.
+        figures: as returned by :func:`idf.plotting.save_widths`; PNG files are shown, with links to the others.
         folder: where the report goes; links are relative to it.
         run: the run's folder, for the title.
 
@@ -74,7 +74,9 @@ def write_report(results: Results, figures: Sequence[Path], folder: Path, run: P
         if figure.suffix == ".png":
             picture = Path(os.path.relpath(figure, folder)).as_posix()
             title = figure.stem.replace("_", " ")
-            lines += [f"![{title}]({picture})", "", f"[{title} as SVG]({picture.removesuffix('.png')}.svg)", ""]
+            stem = picture.removesuffix(".png")
+            links = (f"[SVG]({stem}.svg)", f"[PDF]({stem}.pdf)", f"[PDF for a column]({stem}-column.pdf)")
+            lines += [f"![{title}]({picture})", "", ", ".join(links), ""]
     lines += ["## How this was measured", "", *(f"- {paragraph}" for paragraph in METHOD), ""]
     lines += ["## Made with", "", *(f"- {line}" for line in made_with(about))]
     path = folder / "report.md"

@@ -9,10 +9,11 @@ import matplotlib
 import numpy as np
 import pytest
 
-from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales, save_vector
+from idf.evaluation.clip.latent_plots import draw_bits, draw_latents, draw_quality, draw_scales
 from idf.evaluation.clip.latents import CodedClip, look_into
 from idf.evaluation.clip.progressive import Step, progressive_steps
 from idf.page.svg import inline_svg
+from idf.plotting import save_figure
 from tests.blockwise_fake import Interlaced
 from tests.collisions import collisions
 
@@ -36,8 +37,8 @@ def texts(picture: str) -> list[str]:
 def test_files_for_paper_are_whole_and_the_same_every_time(make_clip: MakeClip, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     clip = make_clip()
-    first, second = (save_vector(draw_bits(clip), tmp_path / place, "bits") for place in ("a", "b"))
-    assert [path.name for path in first] == ["bits.svg", "bits.pdf"]
+    first, second = (save_figure(draw_bits(clip), tmp_path / place, "bits") for place in ("a", "b"))
+    assert [path.name for path in first] == ["bits.svg", "bits.pdf", "bits.png"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     ET.parse(first[0])
     assert first[1].read_bytes().startswith(b"%PDF-")
@@ -49,8 +50,8 @@ def test_many_blocks_stay_readable(make_clip: MakeClip, width: float) -> None:
     clip = make_clip(11)
     latents = texts(inline_svg(draw_latents(clip, width), "n", "x"))
     assert sum(text.endswith("bits each") for text in latents) == 6
-    assert any(text.startswith("base: one in 1024") for text in latents)
-    assert any(text.startswith("z1: one in 2") for text in latents)
+    assert any(text.startswith("base: one per 1024") for text in latents)
+    assert any(text.startswith("z1: one per 2") for text in latents)
     bits = texts(inline_svg(draw_bits(clip, width), "n", "x"))
     assert sum("…" in text for text in bits) == 5
     names = texts(inline_svg(draw_scales(clip, width), "n", "x"))
@@ -88,7 +89,7 @@ def test_a_legend_leaves_no_block_alone(make_clip: MakeClip) -> None:
 def test_a_codec_without_blocks_has_its_rate(fakes: ModuleType) -> None:
     samples = fakes.speech_like(4000)
     found = texts(inline_svg(draw_bits(CodedClip("a", 8000, samples, np.full(4000, 7.5))), "n", "x"))
-    assert "bits per sample, every 20 ms; 7.500 on average" in found
+    assert "bits per sample, averaged over 20 ms; mean 7.500" in found
     assert not any("latent" in text for text in found)
 
 
@@ -107,7 +108,7 @@ def test_quality(fakes: ModuleType, width: float) -> None:
     figure = draw_quality(steps, width)
     assert all(axes.get_ylim()[0] <= 0 for axes in figure.axes)
     found = texts(inline_svg(figure, "n", "x"))
-    assert {"signal to noise ratio (higher is better)", "log-spectral distance (lower is better)"} <= set(found)
+    assert {"signal-to-noise ratio (higher is better)", "log-spectral distance (lower is better)"} <= set(found)
 
 
 def test_a_figure_in_a_page(make_clip: MakeClip) -> None:

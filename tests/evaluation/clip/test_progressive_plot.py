@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from idf.evaluation.clip.progressive import Step
-from idf.evaluation.clip.progressive_plot import describe, evenly_spent, plot_progressive
+from idf.evaluation.clip.progressive_plot import describe, draw_progressive, evenly_spent, plot_progressive
+from tests.collisions import collisions
 
 
 def steps(shares: list[float], clip: np.ndarray) -> list[Step]:
@@ -39,7 +40,9 @@ def test_a_step_in_words() -> None:
 @pytest.mark.parametrize("clip", [np.array([5], np.int32), np.zeros(700, np.int32)], ids=["one sample", "silence"])
 def test_any_clip_is_drawn(clip: np.ndarray, tmp_path: Path) -> None:
     paths = plot_progressive(steps([0.5, 1.0], clip), clip, 8000, "a clip", tmp_path)
-    assert [path.name for path in paths] == ["progressive.svg", "progressive.png"]
+    assert [path.name for path in paths] == [
+        f"progressive{form}" for form in (".svg", ".pdf", ".png", "-column.svg", "-column.pdf")
+    ]
 
 
 def test_the_same_steps_give_the_same_file(tmp_path: Path) -> None:
@@ -47,3 +50,10 @@ def test_the_same_steps_give_the_same_file(tmp_path: Path) -> None:
     for name in ("a", "b"):
         plot_progressive(steps([1.0], clip), clip, 8000, "a clip", tmp_path, name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+@pytest.mark.parametrize("width", [3.4, 7.0])
+def test_text_does_not_collide(width: float) -> None:
+    clip = np.round(9000 * np.sin(np.arange(8000) / 9)).astype(np.int32)
+    shown = steps([0.1, 0.2, 0.3, 0.5, 0.8, 1.0], clip)
+    assert collisions(draw_progressive(shown, clip, 8000, "a-clip-with-a-name by a-model", width)) == []

@@ -31,7 +31,7 @@ def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.Capture
         main(["latents", "model=bands-small", f"clip={wav}", "seconds=0.25..0.75", "width=3.4", f"output={output}"])
         == 0
     )
-    names = [f"{name}.{form}" for name in ("bits", "latents", "scales") for form in ("pdf", "svg")]
+    names = [f"{name}.{form}" for name in ("bits", "latents", "scales") for form in ("pdf", "png", "svg")]
     assert sorted(path.name for path in output.iterdir()) == names
     printed = capsys.readouterr().out
     assert "a chirp by bands-small: 0.50 s" in printed
@@ -46,7 +46,7 @@ def test_figures_and_the_table(wav: Path, tmp_path: Path, capsys: pytest.Capture
 def test_an_adaptive_flow_has_one_figure(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out"
     assert main(["latents", "model=fast", f"clip={wav}", "seconds=..0.2", f"output={output}"]) == 0
-    assert sorted(path.name for path in output.iterdir()) == ["bits.pdf", "bits.svg"]
+    assert sorted(path.name for path in output.iterdir()) == ["bits.pdf", "bits.png", "bits.svg"]
     assert "no latent blocks" in capsys.readouterr().out
 
 

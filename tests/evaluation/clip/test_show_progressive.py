@@ -28,8 +28,9 @@ def test_everything_is_written(clip: Path, tmp_path: Path, capsys: pytest.Captur
     out = tmp_path / "out"
     assert main(["progressive", f"model={TINY}", f"clip={clip}", "blocks=2,5,all", f"output={out}"]) == 0
     waves = ["blocks2.wav", "blocks5.wav", "blocks7.wav"]
-    tables = [f"progressive.{form}" for form in ("csv", "json", "md", "png", "svg")]
-    assert sorted(path.name for path in out.iterdir()) == [*waves, *tables]
+    tables = [f"progressive.{form}" for form in ("csv", "json", "md", "pdf", "png", "svg")]
+    column = [f"progressive-column.{form}" for form in ("pdf", "svg")]
+    assert sorted(path.name for path in out.iterdir()) == [*waves, *column, *tables]
     record = json.loads((out / "progressive.json").read_text())
     assert (record["clip"], record["model"], record["samples"], record["rate_hz"]) == ("hum", "tiny", 3000, 8000)
     assert [step["file"] for step in record["steps"]] == waves
