@@ -1,16 +1,16 @@
-"""Our models among the other lossless codecs: size, speed both ways and memory, measured in one run on one core.
+"""Compare our models with other lossless codecs: size, speed of encoding and decoding, and memory, on one core.
 
     python -m benchmarks.codecs                                    the test clips of the bundled speech
-    python -m benchmarks.codecs 'wavs/LJ001-002[5-8].wav' music/   files of a pattern, and a folder
+    python -m benchmarks.codecs 'wavs/LJ001-002[5-8].wav' music/   a file pattern, and a folder
     python -m benchmarks.codecs --models default --baselines flac,monkeys --seconds 60
 
-Every file is encoded in one process, decoded in another and compared before its row is printed. Sizes are
-those of files, headers included. Speed is seconds of audio for one CPU second. Programs, ours too, are run
-as a user runs them, once for each file, and pay for their start; for ours the speed once started is given as
-well. Codecs that are not on this machine are named below the table.
+Every file is encoded in one process, decoded in another and compared before a row is printed. Sizes are
+file sizes, headers included. Speed is seconds of audio per CPU second. Programs, including ours, run once per
+file as users run them, so their speed includes start-up; for ours the speed without start-up is given as well.
+Codecs missing on this machine are listed below the table.
 
-Beside the tables, ``outputs/bench/codecs.json``, ``codecs.csv`` and for each set a figure of size against
-speed (``codecs-NAME.svg``, ``.png``) are written.
+The results are also written to ``outputs/bench``: ``codecs.json``, ``codecs.csv`` and, for each set, a figure of
+size against speed (``codecs-NAME.svg``, ``.pdf`` and ``.png``; ``codecs-NAME-column.svg`` and ``.pdf`` for a column).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 from idf.evaluation.machine import cpu_name, use_one_core
 
 if __name__ == "__main__":
-    use_one_core()  # before NumPy loads, which reads the number of threads once
+    use_one_core()  # before NumPy is imported: it reads the number of threads once
 
 import argparse
 import json
@@ -51,25 +51,29 @@ from idf.text import bits, formatted, times
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs" / "bench"
 WIDTH = 120
-"""Characters of a table in a file."""
-# FLAC at the window of a model is a question for evaluate.py, which knows the window.
+"""Line width in characters when the output is not a terminal."""
+# Rows at the window of a model are for evaluate.py, which knows the window.
 NAMES = tuple(name for name in BASELINES if name not in ("flac-window", "flac-exhaustive"))
 
 NOTE = (
-    "bits/sample = 8 × bytes of the files / samples, headers included; encode, decode: seconds of audio for one CPU "
-    "second on one core, for programs with their start for each file; started: the same within one process that "
-    "has loaded the model; MiB: largest resident memory, and at least that of the small Python process that "
-    "starts a program. Every file was decoded and compared."
+    "bits/sample: 8 × file bytes / samples, headers included; encode, decode: seconds of audio per CPU second on one "
+    "core, for programs with start-up for each file; started: the same within one process that has loaded the model; "
+    "MiB: peak resident memory, at least that of the small Python process that starts a program. Every file was "
+    "decoded and compared."
 )
 
 
 @dataclass(frozen=True)
 class BenchRow:
-    """One codec on one set; see :class:`idf.evaluation.results.Row` for the fields both have.
+    """One codec on one set; see :class:`idf.evaluation.results.Row` for the common fields.
 
     Args:
-        started_encode_x_realtime, started_decode_x_realtime: within one process that has loaded the model;
-            None for codecs that are not ours.
+        set, about: name of the set, and which part of it was measured.
+        ours: whether it is one of our models.
+        files: how many.
+        seconds: of audio.
+        started_encode_x_realtime, started_decode_x_realtime: speed within one process that has loaded the model;
+            None for other codecs.
     """
 
     set: str
@@ -90,7 +94,7 @@ class BenchRow:
 
 
 def main() -> int:
-    """Measure, print and write; stops before the first measurement where a word is wrong."""
+    """Measure all sets, print tables, write results, and return the exit status; check all arguments first."""
     arguments = _arguments()
     models = installed_models() if arguments.models is None else _split(arguments.models)
     check_models(models)
@@ -98,7 +102,7 @@ def main() -> int:
     sets = [find_set(word, arguments.seconds) for word in arguments.data or [DEMO]]
     entries, not_made = find_baselines(baselines, [DEFAULT_BLOCK])
     if not models and not entries:
-        raise RunError("nothing to measure: no models, and no baseline that is here")
+        raise RunError("nothing to measure: no models, and no baseline is installed; change --models or --baselines")
     console = open_console(WIDTH)
     rows: list[BenchRow] = []
     for recordings in sets:
@@ -108,19 +112,19 @@ def main() -> int:
             continue
         rows += found
         console.print(*table(recordings, found, [*not_made, *failed]), sep="\n")
-        save(rows, arguments.output)  # a run that is stopped leaves what it has
+        save(rows, arguments.output)  # after each set, so an interrupted run keeps its results
         pictures = draw(recordings, found, arguments.output)
-        print(f"figure: {pictures[0]} (and .png); numbers: {arguments.output / 'codecs.csv'} (and .json)\n")
+        print(f"figure: {pictures[0]} (also .pdf, .png); numbers: {arguments.output / 'codecs.csv'} (also .json)\n")
     return 0 if rows else 1
 
 
 def measure_set(
     recordings: RecordingSet, models: Sequence[str], baselines: Sequence[Entry]
 ) -> tuple[list[BenchRow], list[Unavailable]]:
-    """Every codec on one set: rows with the smallest files first, and the codecs that failed.
+    """Measure every codec on one set; return the rows, smallest files first, and the codecs that failed.
 
     Raises:
-        NotLosslessError: a file came back changed.
+        NotLosslessError: a codec changed samples.
         CodecError: one of our models failed.
     """
     rows: list[BenchRow] = []
@@ -175,7 +179,7 @@ def _with_started(row: BenchRow, started: BenchRow) -> BenchRow:
 
 
 def table(recordings: RecordingSet, rows: Sequence[BenchRow], not_made: Sequence[Unavailable]) -> list[Table | Text]:
-    """One set's rows for a terminal, with what could not be made below."""
+    """Return the table of one set for the terminal, with notes and missing codecs below."""
     first = rows[0]
     files = f"{first.files} file{'s' * (first.files != 1)}"
     length = f"{first.seconds:.0f} s" if first.seconds >= 10 else f"{first.seconds:.2f} s"
@@ -201,11 +205,11 @@ def table(recordings: RecordingSet, rows: Sequence[BenchRow], not_made: Sequence
 
 
 def _reasons(not_made: Sequence[Unavailable]) -> list[Text]:
-    return [Text(f"not here: {one.codec}: {one.reason}; {one.remedy}", style="dim") for one in not_made]
+    return [Text(f"not measured: {one.codec}: {one.reason}; {one.remedy}", style="dim") for one in not_made]
 
 
 def save(rows: Sequence[BenchRow], folder: Path) -> None:
-    """Write all rows so far as ``codecs.json`` (with what is needed to repeat them) and ``codecs.csv``.
+    """Write the rows to ``codecs.json`` (with what is needed to repeat them) and ``codecs.csv``.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -223,7 +227,7 @@ def save(rows: Sequence[BenchRow], folder: Path) -> None:
 
 
 def draw(recordings: RecordingSet, rows: Sequence[BenchRow], folder: Path) -> list[Path]:
-    """One set's figure of size against speed."""
+    """Write the figure of one set, size against speed, and return its paths."""
     marks = [
         Mark(
             row.codec,
@@ -246,16 +250,16 @@ def _arguments() -> argparse.Namespace:
         description=str(__doc__),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("data", nargs="*", metavar="DATA", help="folders, patterns of files, or demo (the default)")
+    parser.add_argument("data", nargs="*", metavar="DATA", help="folders, file patterns, or demo (the default)")
     parser.add_argument(
-        "--models", metavar="NAMES", help="models of idf to measure, with commas, or none (default: all)"
+        "--models", metavar="NAMES", help="models to measure, separated by commas, or none (default: all)"
     )
     parser.add_argument(
         "--baselines", default="all", metavar="NAMES", help=f"all, none, or some of: {', '.join(NAMES)} (default: all)"
     )
-    parser.add_argument("--seconds", type=float, help="only the first files of each set, about so long together")
+    parser.add_argument("--seconds", type=float, help="only the first files of each set, up to about this duration")
     parser.add_argument(
-        "--output", type=Path, default=OUTPUTS, metavar="FOLDER", help="where the files go (default: outputs/bench)"
+        "--output", type=Path, default=OUTPUTS, metavar="FOLDER", help="output folder (default: outputs/bench)"
     )
     return parser.parse_args()
 

@@ -1,10 +1,10 @@
-"""How fast integers become bytes: symbols a second on one core, and what rounding costs.
+"""Speed of the entropy coder in symbols per second on one core, and its overhead over −log2 p.
 
     python -m benchmarks.coding
 
-Mixtures as a net gives them for speech (scales of 8 to 500 steps, components near each other), with
-the symbols drawn from them. Rates are the best of several runs in CPU time, compilation excluded.
-Memory is what NumPy allocates at most during the call, beyond its arguments.
+The mixtures resemble those that a network predicts for speech (scales of 8 to 500 steps, components close to each
+other), and the symbols are drawn from them. Rates are the best of several runs, in CPU time without compilation.
+Memory is the peak of NumPy's allocations during a call, without its arguments.
 """
 
 from __future__ import annotations
@@ -26,12 +26,20 @@ SYMBOLS = 200_000
 REPEATS = 5
 COMPONENTS = (10, 3)
 PUSH_TARGET, POP_TARGET = 2e6, 1e6
-"""Symbols a second that are promised for 10 components."""
+"""Required symbols per second."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One row: symbols a second, bytes of the message and of the ideal, and bytes allocated."""
+    """One row.
+
+    Attributes:
+        components: of the mixtures.
+        push_rate, pop_rate: symbols per second.
+        message_bytes: size of the message.
+        ideal_bytes: −log2 p in bytes.
+        push_peak, pop_peak: peak allocation in bytes.
+    """
 
     components: int
     push_rate: float
@@ -43,7 +51,7 @@ class Measured:
 
 
 def speech_mixture(rng: np.random.Generator, symbols: int, components: int) -> IntegerMixture:
-    """Mixtures whose components lie within about a scale of each other."""
+    """Return mixtures whose components are within about a scale of each other."""
     octave = rng.uniform(3, 9, (symbols, 1))
     centre = rng.normal(0, 2000, (symbols, 1))
     means = centre + rng.normal(0, 0.5, (symbols, components)) * 2**octave
@@ -55,7 +63,7 @@ def speech_mixture(rng: np.random.Generator, symbols: int, components: int) -> I
 
 
 def draw(rng: np.random.Generator, mixture: IntegerMixture) -> np.ndarray:
-    """Symbols distributed as the mixture says, int32 (n,)."""
+    """Draw one symbol from each mixture, int32 (n,)."""
     component = np.argmax(mixture.logits / 64 + rng.gumbel(size=mixture.logits.shape), axis=1)
     rows = np.arange(len(mixture))
     scale = np.exp2(mixture.scales[rows, component] / 32)
@@ -64,7 +72,7 @@ def draw(rng: np.random.Generator, mixture: IntegerMixture) -> np.ndarray:
 
 
 def measure(components: int) -> Measured:
-    """Push and pop, checked to be each other's inverse."""
+    """Measure push and pop, after checking that pop inverts push."""
     rng = np.random.default_rng(components)
     mixture = speech_mixture(rng, SYMBOLS, components)
     symbols = draw(rng, mixture)
@@ -78,7 +86,7 @@ def measure(components: int) -> Measured:
     def pop() -> None:
         decoded = Message.from_bytes(data)
         if not np.array_equal(decoded.pop(mixture), symbols):
-            raise SystemExit("pop did not undo push")
+            raise SystemExit("pop did not invert push: this is a bug in idf")
         decoded.finish()
 
     return Measured(
@@ -93,7 +101,7 @@ def measure(components: int) -> Measured:
 
 
 def best_seconds(call: Callable[[], None]) -> float:
-    """The shortest CPU time of several runs after a first one."""
+    """Return the shortest CPU time of several runs, after a warm-up run."""
     call()
     seconds = []
     for _ in range(REPEATS):
@@ -104,7 +112,7 @@ def best_seconds(call: Callable[[], None]) -> float:
 
 
 def peak_bytes(call: Callable[[], None]) -> int:
-    """The most memory in use at once during the call, beyond what was in use before."""
+    """Return the peak of allocated memory during the call, in bytes."""
     tracemalloc.start()
     call()
     peak = tracemalloc.get_traced_memory()[1]
@@ -113,9 +121,9 @@ def peak_bytes(call: Callable[[], None]) -> int:
 
 
 def main() -> int:
-    """Print the table; 1 where the promised rates are missed."""
+    """Print the table and return 1 if a rate is below the required one, else 0."""
     rows = [measure(components) for components in COMPONENTS]
-    table = Table(title=f"rANS over mixtures of logistics, {SYMBOLS:,} symbols, one core")
+    table = Table(title=f"rANS with mixtures of logistics, {SYMBOLS:,} symbols, one core")
     for title in (
         "components",
         "push, M symbols/s",
@@ -139,7 +147,7 @@ def main() -> int:
     Console().print(table)
     slow = [row.components for row in rows if row.push_rate < PUSH_TARGET or row.pop_rate < POP_TARGET]
     if slow:
-        print(f"below the promised {PUSH_TARGET / 1e6:g} M push and {POP_TARGET / 1e6:g} M pop: {slow} components")
+        print(f"below the required {PUSH_TARGET / 1e6:g} M push and {POP_TARGET / 1e6:g} M pop: {slow} components")
     return 1 if slow else 0
 
 

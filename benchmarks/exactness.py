@@ -1,19 +1,19 @@
-"""What exact arithmetic costs: bits per sample of one model, computed in several ways.
+"""The cost of exact arithmetic: bits per sample of one model, computed in several ways.
 
-    python -m benchmarks.exactness [MODEL]      of layout channelwise or original; default: channelwise
+python -m benchmarks.exactness [MODEL]      a model of layout channelwise or original (default: channelwise)
 
-Over the test clips of the bundled speech:
+Measured over the test clips of the bundled speech:
 
-* float: no weight, activation or parameter of a distribution rounded, only clipped; NumPy float64;
-* training: the float32 TensorFlow path with rounding, the number that training lowers;
-* exact: the integers that code, −log2 of the real-valued distributions that they stand for;
-* integers: −log2 of the frequencies that the coder gives them. No symbol costs more than 28 bits there, so a
-  click that the model did not expect can make this the smaller number;
-* files: the bytes of the messages that the coder writes, and of whole ``.idf`` files.
+* float: weights, activations and distribution parameters clipped but not rounded; NumPy float64;
+* training: the float32 TensorFlow path with rounding, whose value training minimises;
+* exact: the coder's integer parameters, −log2 p of the real-valued distributions that they represent;
+* integers: −log2 of the coder's integer frequencies. No symbol costs more than 28 bits there, so an unexpected
+  click can make this value the smaller one;
+* files: the bytes of the coder's messages, and of whole ``.idf`` files.
 
-A model file holds rounded weights. With the file of weights it was made from (``--checkpoint best.npz`` of its
-run) the float row takes these, otherwise the rounded ones: then it shows the cost of rounding all that is
-computed from them. Exit status 1 where exact arithmetic costs more than is promised.
+A model file stores rounded weights. With the unrounded weights (``--checkpoint best.npz`` of its run) the float row
+uses those; otherwise it uses the rounded ones and shows the cost of all later rounding only. The exit status is 1 if
+exact arithmetic costs more than the limit.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ from idf.models.window.codec import WindowCodec, to_integers
 from idf.priors.mixture import Mixture
 
 PROMISED = 0.003
-"""The share of bits that exact arithmetic may cost."""
+"""Largest acceptable cost of exact arithmetic, as a share of the bits."""
 
 
 class Unrounded(Exact):
-    """The same formulas in float64, clipped like the exact ones but never rounded."""
+    """The formulas of :class:`Exact` in float64, clipped in the same way but never rounded."""
 
     def quantise(self, spec: ParameterSpec, value: np.ndarray) -> np.ndarray:
         return np.clip(np.asarray(value, np.float64), -spec.limit, spec.limit)
 
     def grid(self, x: np.ndarray, bits: int, limit: float) -> np.ndarray:
         clipped = np.clip(x, -limit, limit)
-        # with 0 bits it is a coupling's shift of samples, which are integers in every integer flow
+        # 0 bits: a coupling's shift of samples, which is an integer in every integer flow
         return np.rint(clipped) if bits == 0 else clipped
 
     def log2(self, x: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ class Unrounded(Exact):
 
 @dataclass
 class Bits:
-    """Totals over the clips, and the number of samples they are for."""
+    """Total bits over the clips, by row, and their number of samples."""
 
     samples: int = 0
     totals: dict[str, float] = field(default_factory=dict)
@@ -83,14 +83,14 @@ class Bits:
 
 
 def clips() -> Iterator[np.ndarray]:
-    """The test part of the bundled speech, int32 (time,) each."""
+    """Yield the test clips of the bundled speech, int32 (time,) each."""
     for clip in read_demo_manifest().clips:
         if clip.part == "test":
             yield soundfile.read(demo_folder() / f"{clip.name}.flac", dtype="int16")[0].astype(np.int32)
 
 
 def float_bits(latents: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """−log2 p in float64 of a mixture that lies on no grid.
+    """Return −log2 p in float64 of a mixture with unrounded parameters.
 
     Args:
         latents: (n,).
@@ -111,13 +111,13 @@ def float_bits(latents: np.ndarray, mixture: Mixture) -> np.ndarray:
 
 
 def exact_bits(latents: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """−log2 p of the integers that code: :func:`idf.coding.mixture.ideal_bits`."""
+    """Return −log2 p of the coder's integer parameters (:func:`idf.coding.mixture.ideal_bits`)."""
     everywhere = np.ones(len(latents), bool)
     return ideal_bits(latents.astype(np.int32), to_integers(mixture, everywhere))
 
 
 def integer_bits(latents: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """−log2 of the coder's integer frequencies: what rANS takes, but for its head."""
+    """Return −log2 of the coder's integer frequencies: the size of the rANS message without its head."""
     everywhere = np.ones(len(latents), bool)
     _, frequencies = intervals(latents.astype(np.int32), to_integers(mixture, everywhere))
     bits: np.ndarray = PRECISION - np.log2(frequencies)
@@ -131,7 +131,7 @@ def clip_bits(
     samples: np.ndarray,
     bits: Callable[[np.ndarray, Mixture], np.ndarray],
 ) -> float:
-    """Bits of a clip under one arithmetic."""
+    """Return the bits of a clip under one arithmetic."""
     parameters = codec.model.quantise(arithmetic, weights)
     total = 0.0
     for part in codec.model.cut(samples):
@@ -145,14 +145,22 @@ def clip_bits(
 
 
 def measure(path: Path, float_weights: dict[str, np.ndarray] | None) -> Bits:
-    """All rows for a model file."""
+    """Return all rows for a model file.
+
+    Args:
+        path: of the model file.
+        float_weights: unrounded weights for the row float; None for those of the file.
+
+    Raises:
+        RunError: the model is not a window flow with networks in exact arithmetic.
+    """
     from idf.training.families.load import model_nll_bits
 
     codec = load_codec(path)
     if not isinstance(codec, WindowCodec):
         raise RunError(
-            f"{path} has no nets in exact arithmetic: adaptive flows and layout=bands compute the same floats "
-            "wherever they run; take a model of layout=channelwise or original"
+            f"{path} has no networks in exact arithmetic (adaptive flows and layout=bands use strictly ordered floats); "
+            "choose a model of layout=channelwise or original"
         )
     found = Bits()
     for samples in clips():
@@ -168,10 +176,10 @@ def measure(path: Path, float_weights: dict[str, np.ndarray] | None) -> Bits:
 
 
 def main() -> int:
-    """Print the table; 1 where the promise is missed."""
+    """Print the table and return 1 if the cost exceeds the limit, else 0."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("model", nargs="?", help="name or path of a model file")
-    parser.add_argument("--checkpoint", type=Path, help="the unrounded weights, .npz")
+    parser.add_argument("--checkpoint", type=Path, help="file of the unrounded weights, .npz")
     arguments = parser.parse_args()
     path = find_model(arguments.model or "channelwise")
     float_weights = None
@@ -182,7 +190,7 @@ def main() -> int:
     bits = measure(path, float_weights)
     table = Table("", "bits/sample", "over float", title=f"{path.stem}: {bits.samples:,} samples of test speech")
     rows = {
-        "float": "float64, nothing rounded" + ("" if float_weights else " but the weights"),
+        "float": "float64, nothing rounded" + ("" if float_weights else " except the weights"),
         "training": "training path, float32, rounded",
         "exact": "exact path, −log2 p",
         "integers": "exact path, the coder's frequencies",
@@ -194,7 +202,7 @@ def main() -> int:
         table.add_row(title, f"{bits.totals[name] / bits.samples:.5f}", f"{100 * over:+.3f} %")
     Console().print(table)
     cost = bits.totals["exact"] / bits.totals["float"] - 1
-    print(f"exact arithmetic costs {100 * cost:.3f} % of the bits; promised: at most {100 * PROMISED:g} %")
+    print(f"exact arithmetic costs {100 * cost:.3f} % of the bits; limit: {100 * PROMISED:g} %")
     return int(cost > PROMISED)
 
 

@@ -1,13 +1,14 @@
-"""What it costs that the adaptive flow begins anew in every block: bits per sample against the length of a block.
+"""The cost of resetting the adaptive flow in every block: bits per sample against block length.
 
-    python -m benchmarks.restarts                                  the default model, the bundled speech
-    python -m benchmarks.restarts --model best --data FOLDER …     another model; the .wav and .flac files in folders
+python -m benchmarks.restarts                                  the default model, the bundled speech
+python -m benchmarks.restarts --model best --data FOLDER …     another model, and .wav and .flac files in folders
 
-All recordings of one rate are joined to one signal, as if they were one long recording, so that a block may be
-longer than any of them. Bits are those of the messages that the coder writes. A short block costs because its
-predictors know nothing yet; a long one is what a damaged byte costs, and what must be decoded for one moment of sound.
+All recordings, which must share one rate, are joined to one signal, so a block may be longer than any of them. Bits
+are those of the coder's messages. Short blocks cost bits because their predictors start untrained. Long blocks cost
+robustness and access time: a damaged byte can destroy a block, and reading one moment means decoding its block.
 
-Beside the table, ``outputs/bench/restarts.svg``, ``.png`` and ``.json`` are written.
+The results are also written to ``outputs/bench``: ``restarts.json``, ``restarts.svg``, ``.pdf`` and ``.png``, and
+``restarts-column.svg`` and ``.pdf`` for a column.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ MOST_SAMPLES = 1 << 22
 
 @dataclass(frozen=True)
 class Measured:
-    """One length of blocks.
+    """One block length.
 
     Attributes:
-        block: samples.
-        blocks: how many the signal takes.
+        block: length in samples.
+        blocks: number of blocks in the signal.
         bits_per_sample: of all messages.
     """
 
@@ -67,17 +68,19 @@ class Measured:
 
 
 def joined(places: list[Path], most: int) -> tuple[np.ndarray, int]:
-    """The first channel of all recordings in files and folders, one after another, by name.
+    """Return the first channels of all recordings in files and folders, joined in the order of their names.
 
     Returns:
         int32 (time, 1), at most ``most`` samples, and the rate in hertz.
 
     Raises:
-        DataError: there are none, one cannot be read, or they differ in rate.
+        DataError: there are no recordings, one cannot be read, or their rates differ.
     """
     files = [file for place in places for file in (sorted(_recordings(place)) if place.is_dir() else [place])]
     if not files:
-        raise DataError(f"{', '.join(map(str, places))}: no .wav or .flac files")
+        raise DataError(
+            f"{', '.join(map(str, places))}: no .wav or .flac files; give files, or folders that contain some"
+        )
     parts, rates, total = [], {}, 0
     for file in files:
         if total >= most:
@@ -90,7 +93,8 @@ def joined(places: list[Path], most: int) -> tuple[np.ndarray, int]:
         parts.append(samples[:, :1].astype(np.int32))
         total += len(samples)
     if len(rates) > 1:
-        raise DataError(f"several rates: {', '.join(f'{file} has {rate} Hz' for rate, file in rates.items())}")
+        listed = ", ".join(f"{file} has {rate} Hz" for rate, file in rates.items())
+        raise DataError(f"different rates: {listed}; give recordings of one rate")
     return np.concatenate(parts)[:most], next(iter(rates))
 
 
@@ -99,14 +103,14 @@ def _recordings(folder: Path) -> list[Path]:
 
 
 def measure(codec: AdaptiveCodec, samples: np.ndarray, block: int) -> Measured:
-    """Code the signal in blocks of one length."""
+    """Code the signal in blocks of ``block`` samples."""
     starts = range(0, len(samples), block)
     size = sum(len(codec.encode(samples[start : start + block])) for start in starts)
     return Measured(block, len(starts), 8 * size / len(samples))
 
 
 def start_bytes(row: Measured, longest: Measured, samples: int) -> float:
-    """What one more start costs, in bytes: the difference to the longest blocks, shared among the starts between."""
+    """Return the cost of one reset in bytes: the difference to the longest blocks per additional block."""
     more = row.blocks - longest.blocks
     return (row.bits_per_sample - longest.bits_per_sample) * samples / 8 / more if more else 0.0
 
@@ -136,19 +140,29 @@ def draw(rows: list[Measured], rate_hz: int, title: str, width: float = WIDTH_IN
 
 
 def main() -> int:
-    """Print the table and draw it."""
+    """Print the table, write the results and return 0."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--model", help="name or path of an adaptive model; default: the shipped one")
-    parser.add_argument("--data", nargs="+", type=Path, default=[DEMO], help="files and folders of one rate")
-    parser.add_argument("--samples", type=int, default=MOST_SAMPLES, help=f"at most; default: {MOST_SAMPLES:,}")
-    parser.add_argument("--lengths", nargs="+", type=int, default=LENGTHS, help="of blocks; default: 2^12 … 2^20")
+    parser.add_argument("--model", help="name or path of an adaptive model (default: default)")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        default=[DEMO],
+        help="files and folders, of one rate (default: the bundled speech)",
+    )
+    parser.add_argument(
+        "--samples", type=int, default=MOST_SAMPLES, help=f"most samples to use (default: {MOST_SAMPLES:,})"
+    )
+    parser.add_argument(
+        "--lengths", nargs="+", type=int, default=LENGTHS, help="block lengths in samples (default: 2^12 … 2^20)"
+    )
     arguments = parser.parse_args()
     if min(arguments.lengths) < 1 or arguments.samples < 1:
-        raise ConfigError(["--lengths and --samples: 1 or more"])
+        raise ConfigError(["--lengths and --samples must be at least 1"])
     path = find_model(arguments.model)
     codec = load_codec(path)
     if not isinstance(codec, AdaptiveCodec):
-        raise ConfigError([f"--model {path}: no adaptive model; windows begin anew whatever the block"])
+        raise ConfigError([f"--model {path}: not an adaptive model; choose one, such as default"])
     samples, rate_hz = joined(arguments.data, arguments.samples)
     title = f"{path.stem}: {len(samples):,} samples at {rate_hz:,} Hz"
     console = Console()
@@ -156,9 +170,7 @@ def main() -> int:
     with console.status("coding"):
         for block in sorted(set(arguments.lengths)):
             rows.append(measure(codec, samples, block))
-    table = Table(
-        "samples in a block", "seconds", "blocks", "bits/sample", "over the last row", "bytes a start", title=title
-    )
+    table = Table("block, samples", "seconds", "blocks", "bits/sample", "over the last row", "bytes/reset", title=title)
     for row in rows:
         table.add_row(
             f"{row.block:,}",
@@ -173,7 +185,7 @@ def main() -> int:
     save_widths(draw(rows, rate_hz, title), draw(rows, rate_hz, title, COLUMN_INCHES), OUTPUTS, "restarts")
     with atomic_write(OUTPUTS / "restarts.json") as file:
         file.write(json.dumps([asdict(row) for row in rows], indent=1).encode())
-    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'restarts.svg'} (also .pdf, .png, .json and for a column)")
+    print(f"figure: {OUTPUTS.relative_to(ROOT) / 'restarts.svg'} (also .pdf, .png, .json and for a column)")
     return 0
 
 

@@ -1,25 +1,25 @@
-"""Do the adaptive flow's predictors stay sound for hours? Ten hours of changing signals, never beginning anew.
+"""Numerical stability of the adaptive flow's predictors over ten hours of changing signals without a reset.
 
     python -m benchmarks.stability                               10 hours at 8 kHz through the fast model
     python -m benchmarks.stability --model default --hours 1     another model, another length
 
-The codec begins anew in every block, so no file asks for this: here the predictors' state is carried on from the
-first sample to the last. Speech and twenty signals that are hard on predictors (silence, full scale, pure tones,
-clicks, noise, sudden changes …) follow each other in random order, for 0.5 to 65 seconds each, and each in its
-turn for 8.7 minutes. Two compiled loops run over them:
+The codec resets its predictors in every block, so no file needs this. Here their state is carried from the first
+sample to the last. Speech and more than twenty signals that are difficult for predictors (silence, full scale, pure
+tones, clicks, noise, sudden changes …) follow each other in random order, usually for 0.5 to 65 seconds; each in
+turn lasts 8.7 minutes. Two compiled loops process them:
 
 * the codec's own, which gives the bits and the speed;
-* one that predicts and learns by the same steps and looks at every prediction on its way. Both have to be in the
+* a second one with the same prediction and learning steps, which checks every prediction. Both must be in the
   same state, bit for bit, after every piece.
 
-Faults would be: numbers that are not finite, energies below their floor, conversion factors outside of 0 to 1,
-coding intervals without width. Counted are lattices that begin anew, and looks at the state that found numbers too
-small for normal floats, which are exact but slow on some processors.
+Faults are non-finite numbers, energies below their floor, conversion factors outside [0, 1], and coding intervals
+without width. The run also counts resets of lattices, and checks of the state that found subnormal numbers, which
+are exact but slow on some processors.
 
-In the end every signal is coded once more, after all those hours and from a fresh start: predictors that had gone
-astray without a sign of it would need more bits.
+At the end every signal is coded with the old state and with a fresh state: predictors that had degraded unnoticed
+would need more bits.
 
-Beside the tables, ``outputs/bench/stability-MODEL.json`` is written. Exit status 1 if there was a fault.
+The results are also written to ``outputs/bench/stability-MODEL.json``. The exit status is 1 if there was a fault.
 """
 
 from __future__ import annotations
@@ -59,25 +59,25 @@ OUTPUTS = ROOT / "outputs" / "bench"
 RATE_HZ = 8000
 HOURS = 10
 SHORTEST, LONGEST = 12, 19
-"""Powers of two: samples that a signal lasts, usually."""
+"""Exponents of two: usual length of a signal in samples."""
 STAY = 1 << 22
-"""And now and then."""
+"""Occasional length of a signal in samples."""
 AT_ONCE = 1 << 19
-"""Samples between two looks at the state."""
+"""Samples between two checks of the state."""
 LAST = 1 << 16
-"""Samples of each signal at the end; bits are counted over their second half."""
+"""Samples of each signal in the final comparison; bits are counted over their second half."""
 WIDTH = 128
-"""Of the tables, in characters, at least."""
+"""Least width of the tables, in characters."""
 SPACE = ("space", "outputs", "bits")
-"""Parts of a state that nothing is kept in."""
+"""Parts of a state that are working space only."""
 SLACK = 1e-5
-"""Conversion factors may be above 1 or below 0 by so much, from rounding."""
+"""Conversion factors may exceed [0, 1] by this much, from rounding."""
 
 
 # ------------------------------------------------------------------ signals
 
 Signal = Callable[[int, int, np.random.Generator], np.ndarray]
-"""Samples start … start + count of it, any numbers; they are rounded and clipped to 16 bits."""
+"""A function of start, count and a random generator that returns ``count`` samples, any numbers."""
 
 
 def _times(start: int, count: int) -> np.ndarray:
@@ -90,14 +90,14 @@ def _music(start: int, count: int) -> np.ndarray:
 
 
 def _held(start: int, count: int, length: int) -> np.ndarray:
-    """A level for every ``length`` samples, drawn from their number alone: uniform in 0 … 1."""
+    """Return levels that are constant for ``length`` samples, uniform in [0, 1], depending on the sample index only."""
     numbers = np.arange(start // length, (start + count - 1) // length + 1)
     levels = np.array([np.random.default_rng((9, number)).random() for number in numbers])
     return np.repeat(levels, length)[start % length :][:count]
 
 
 def signals() -> dict[str, Signal]:
-    """All signals by name. Those without chance in them are functions of time, and so go on where they were."""
+    """Return all signals by name. Deterministic ones are functions of time, so they continue where they stopped."""
     voice = np.concatenate([soundfile.read(clip, dtype="int16")[0] for clip in sorted(demo_folder().glob("*.flac"))])
 
     def speech(start: int, count: int) -> np.ndarray:
@@ -135,15 +135,15 @@ def signals() -> dict[str, Signal]:
 
 
 def sampled(signal: Signal, start: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Samples of a signal: int32 (count, 1)."""
+    """Return samples of a signal, rounded and clipped to 16 bits: int32 (count, 1)."""
     samples = np.clip(np.rint(signal(start, count, rng)), -32768, 32767).astype(np.int32)
     return np.ascontiguousarray(samples[:, None])
 
 
 def schedule(names: list[str], total: int, step: int, rng: np.random.Generator) -> Iterator[tuple[str, int]]:
-    """Which signal comes and for how many samples, until there are ``total``, all of them multiples of ``step``.
+    """Yield signal names and lengths in samples, multiples of ``step``, until the total is reached.
 
-    Round after round all of them in random order, one of each round, another each time, for a long while.
+    Every round has all signals in random order; in each round another one lasts long.
     """
     done, turn = 0, 0
     while True:
@@ -183,14 +183,15 @@ def _watch(samples: Any, constants: Any, state: Any, found: Any) -> None:
 
 
 def watch(samples: np.ndarray, constants: Constants, state: State) -> tuple[int, float, float]:
-    """Predict one channel and learn as the codec does, from sample to sample.
+    """Predict one channel and learn as the codec does, sample by sample.
 
     Args:
-        samples: int32 (time, 1); a multiple of :func:`step_of` where another call goes on from there.
-        state: for one channel; changed.
+        samples: int32 (time, 1); a multiple of :func:`step_of` if another call continues from there.
+        constants: of the codec.
+        state: for one channel; changed in place.
 
     Returns:
-        how many lattices began anew; the largest prediction of all experts, in sample steps, infinite where
+        the number of lattice resets; the largest prediction of all experts, in sample steps, infinite if
         one was not a number; and the mean magnitude of the error of the experts' centre.
     """
     found = np.zeros(3)
@@ -199,13 +200,13 @@ def watch(samples: np.ndarray, constants: Constants, state: State) -> tuple[int,
 
 
 def step_of(constants: Constants) -> int:
-    """Samples after which all histories are where they began, so that a new call can go on from there."""
+    """Return the number of samples after which all ring buffers are at their start, so a new call can continue."""
     return math.lcm(constants.plan.past, *(int(order) for order in constants.filter_orders))
 
 
 @dataclass
 class Coding:
-    """The codec's loop, carried on from call to call.
+    """The codec's loop with a state that persists between calls.
 
     Args:
         codec: an adaptive model.
@@ -216,10 +217,10 @@ class Coding:
     state: State
 
     def bits(self, samples: np.ndarray) -> np.ndarray:
-        """What each sample costs: float64 (samples,), infinite where its interval has no width.
+        """Return the bits of each sample: float64 (samples,), infinite where its interval has no width.
 
         Args:
-            samples: int32 (time, 1); a multiple of :func:`step_of`, but for the last call.
+            samples: int32 (time, 1); a multiple of :func:`step_of`, except in the last call.
         """
         constants, weights, tables, _, scratch = self.codec._loop_arguments(1)
         starts, freqs = (np.empty(len(samples), np.int64) for _ in range(2))
@@ -229,17 +230,17 @@ class Coding:
 
 
 def fresh(codec: AdaptiveCodec) -> State:
-    """The state of one channel before the first sample."""
+    """Return the initial state of one channel."""
     return codec.first_state(1)
 
 
 def copied(state: State) -> State:
-    """The same state in arrays of its own."""
+    """Return a copy of a state."""
     return State(*(type(part)(*map(np.array, part)) if isinstance(part, tuple) else np.array(part) for part in state))
 
 
 def arrays(state: State) -> dict[str, np.ndarray]:
-    """All arrays of a state by name, but for space that is worked in."""
+    """Return all arrays of a state by name, without working space."""
     found = {}
     for name, part in state._asdict().items():
         parts = part._asdict() if isinstance(part, tuple) else {"": part}
@@ -248,7 +249,7 @@ def arrays(state: State) -> dict[str, np.ndarray]:
 
 
 def problems(state: State, constants: Constants) -> list[str]:
-    """What is wrong with a state."""
+    """Return the faults of a state, one sentence each."""
     found = []
     for name, values in arrays(state).items():
         if not np.isfinite(values).all():
@@ -258,7 +259,7 @@ def problems(state: State, constants: Constants) -> list[str]:
     if not (stages[:, 2:4] >= (1 - SLACK) * floor).all():
         found.append(f"an energy of {stages[:, 2:4].min():.3g} is below its floor")
     if not ((stages[:, 6] >= -SLACK) & (stages[:, 6] <= 1 + SLACK)).all():
-        found.append(f"a conversion factor lies outside of 0 to 1: {stages[:, 6].min()} to {stages[:, 6].max()}")
+        found.append(f"a conversion factor is outside [0, 1]: {stages[:, 6].min()} to {stages[:, 6].max()}")
     for name in ("lms_energy", "error_levels", "levels"):
         if not (getattr(state, name) >= 0).all():
             found.append(f"{name} is negative")
@@ -266,13 +267,13 @@ def problems(state: State, constants: Constants) -> list[str]:
 
 
 def has_subnormals(state: State) -> bool:
-    """Whether a state holds numbers too small for normal floats: as exact as others, but slow on some processors."""
+    """Return whether a state has subnormal numbers, which are exact but slow on some processors."""
     floats = (values for values in arrays(state).values() if values.dtype.kind == "f")
     return any(((values != 0) & (np.abs(values) < np.finfo(values.dtype).tiny)).any() for values in floats)
 
 
 def same(one: State, other: State) -> bool:
-    """Whether the predictors of two states are, bit for bit; :func:`watch` has no network that could learn."""
+    """Return whether two states have equal predictors, bit for bit. Networks are ignored: :func:`watch` has none."""
     pairs = zip(arrays(one).items(), arrays(other).values(), strict=True)
     return all(a.tobytes() == b.tobytes() for (name, a), b in pairs if not name.startswith("online."))
 
@@ -282,13 +283,16 @@ def same(one: State, other: State) -> bool:
 
 @dataclass
 class Sum:
-    """What was seen, of an hour or of a signal.
+    """Totals of an hour or of a signal.
 
     Attributes:
-        error: sum of magnitudes, of the experts' centre.
-        subnormal: looks at the state, one every 2^19 samples and at every switch, that found such numbers.
-        seconds: of CPU time, in the codec's loop.
-        slowest: microseconds a sample, of the slowest piece of 2^14 samples or more.
+        samples: how many.
+        bits: of all samples.
+        error: sum of the magnitudes of the error of the experts' centre.
+        resets: of lattices.
+        subnormal: checks of the state, every 2^19 samples and at every switch, that found subnormal numbers.
+        seconds: CPU time of the codec's loop.
+        slowest: microseconds per sample of the slowest piece of at least 2^14 samples.
     """
 
     samples: int = 0
@@ -300,7 +304,7 @@ class Sum:
     slowest: float = 0.0
 
     def add(self, samples: int, bits: float, error: float, resets: int, subnormal: bool, seconds: float) -> None:
-        """Count a piece; its error is the mean magnitude."""
+        """Add a piece; ``error`` is its mean magnitude."""
         self.samples += samples
         self.bits += bits
         self.error += error * samples
@@ -312,19 +316,22 @@ class Sum:
 
     @property
     def microseconds(self) -> float:
-        """Of CPU time a sample."""
+        """CPU time per sample, in microseconds."""
         return 1e6 * self.seconds / max(self.samples, 1)
 
 
 @dataclass
 class Outcome:
-    """A whole run.
+    """The results of a run.
 
     Attributes:
-        hours, by_signal: what was seen.
-        longest: the longest unbroken stay with each signal, in samples.
-        old, fresh: bits a sample of each signal, after all of this and from a fresh start.
-        problems: what was not as it should be, with where it was.
+        model: name of the model.
+        samples: how many.
+        switches: number of changes of the signal.
+        hours, by_signal: totals.
+        longest: the longest uninterrupted length of each signal, in samples.
+        old, fresh: bits per sample of each signal with the final state and with a fresh state.
+        problems: faults and where they occurred.
     """
 
     model: str
@@ -339,7 +346,7 @@ class Outcome:
 
     @property
     def resets(self) -> int:
-        """Lattices that began anew."""
+        """Number of lattice resets."""
         return sum(hour.resets for hour in self.hours)
 
 
@@ -352,16 +359,21 @@ def run(
     seed: int = 1,
     progress: Callable[[int], object] = lambda samples: None,
 ) -> Outcome:
-    """Send so many samples through both loops.
+    """Process ``total`` samples with both loops.
 
     Args:
-        hour: samples of an entry of ``Outcome.hours``.
+        codec: an adaptive model.
+        name: of the model.
+        total: number of samples.
+        hour: samples per entry of ``Outcome.hours``.
+        seed: of the signals' order and noise.
+        progress: called with the number of samples processed since the last call.
     """
     constants, rng = codec.constants, np.random.default_rng(seed)
     sources, step = signals(), step_of(codec.constants)
     coding, watched = Coding(codec, fresh(codec)), fresh(codec)
     outcome = Outcome(name, by_signal={name: Sum() for name in sources}, longest=dict.fromkeys(sources, 0))
-    Coding(codec, fresh(codec)).bits(np.zeros((step, 1), np.int32))  # compiled before it is timed
+    Coding(codec, fresh(codec)).bits(np.zeros((step, 1), np.int32))  # compile before timing
     for signal, length in schedule(list(sources), total, step, rng):
         outcome.switches += 1
         outcome.longest[signal] = max(outcome.longest[signal], length)
@@ -400,15 +412,15 @@ def _compare_with_a_fresh_start(
             bits[signal] = float(Coding(codec, state).bits(samples)[LAST // 2 :].mean())
 
 
-HOURS_COLUMNS = ("hour", "bits/sample", "µs/sample", "slowest", "lattices anew", "subnormal")
+HOURS_COLUMNS = ("hour", "bits/sample", "µs/sample", "slowest", "resets", "subnormal")
 SIGNALS_COLUMNS = (
     *("signal", "minutes", "longest", "bits/sample", "old", "fresh"),
-    *("error", "µs/sample", "slowest", "anew", "subnormal"),
+    *("error", "µs/sample", "slowest", "resets", "subnormal"),
 )
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    """What was seen hour by hour and signal by signal."""
+    """Return the tables by hour and by signal."""
     hours = [
         (
             str(number),
@@ -444,18 +456,18 @@ def tables(outcome: Outcome) -> list[Table]:
 
 
 def main() -> int:
-    """Run, print the tables, keep the numbers."""
+    """Run, print the tables, write the results, and return 1 if there was a fault, else 0."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--hours", type=float, default=HOURS, help=f"of audio at {RATE_HZ} Hz; default: {HOURS}")
-    parser.add_argument("--model", default="fast", help="name or path of an adaptive model; default: fast")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of signals and of their noise; default: 1")
+    parser.add_argument("--hours", type=float, default=HOURS, help=f"hours of audio at {RATE_HZ} Hz (default: {HOURS})")
+    parser.add_argument("--model", default="fast", help="name or path of an adaptive model (default: fast)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the signals' order and noise (default: 1)")
     arguments = parser.parse_args()
     if not 0 < arguments.hours <= 1000 or arguments.seed < 0:
-        raise ConfigError(["--hours: above 0, at most 1000; --seed: 0 or more"])
+        raise ConfigError(["--hours must be above 0 and at most 1000, --seed at least 0"])
     path = find_model(arguments.model)
     codec = load_codec(path)
     if not isinstance(codec, AdaptiveCodec):
-        raise ConfigError([f"--model {path}: no adaptive model; windows have no state to lose"])
+        raise ConfigError([f"--model {path}: not an adaptive model; choose one, such as fast"])
     total = max(round(arguments.hours * 3600 * RATE_HZ), 1)
     console = Console()
     console.width = max(console.width, WIDTH)
@@ -469,10 +481,10 @@ def main() -> int:
     OUTPUTS.mkdir(parents=True, exist_ok=True)
     with atomic_write(OUTPUTS / f"stability-{path.stem}.json") as file:
         file.write(json.dumps(asdict(outcome), indent=1).encode())
-    print(f"{outcome.samples:,} samples, {outcome.switches:,} switches, {outcome.resets} lattices began anew")
+    print(f"{outcome.samples:,} samples, {outcome.switches:,} switches, {outcome.resets} lattice resets")
     for problem in outcome.problems[:20]:
         print(f"fault: {problem}", file=sys.stderr)
-    print("no fault was found" if not outcome.problems else f"{len(outcome.problems)} faults were found")
+    print("no fault found" if not outcome.problems else f"{len(outcome.problems)} faults found")
     return int(bool(outcome.problems))
 
 

@@ -1,11 +1,11 @@
-"""How long the command takes to start: cold, as after an installation, and warm.
+"""Start-up time of the command: cold, as after an installation, and warm.
 
     python -m benchmarks.startup
     python -m benchmarks.startup --model fast --runs 9
 
-Each command runs in processes of its own on five seconds of the bundled speech, first with an empty folder of compiled loops,
-then again and again with what that left; of the warm runs the fastest counts, since other work on the machine can only add
-time. CPU time is of all processes together. Needs the codec only, not ``[train]``.
+Each command runs in fresh processes on five seconds of the bundled speech, first with an empty cache of compiled
+loops, then several times with the filled cache. The fastest warm run counts, because other work on the machine can
+only add time. CPU time covers all processes. Needs the codec only, not ``[train]``.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ _PROGRAM = "import sys; from idf.cli import main; sys.exit(main())"
 
 @dataclass(frozen=True)
 class Timing:
-    """Of one command, in seconds.
+    """Times of one command, in seconds.
 
     Attributes:
-        cold: by the clock, the first time.
-        wall: by the clock, the fastest time after that.
-        cpu: user and system, likewise.
+        command: what was run.
+        cold: elapsed time of the first run.
+        wall: elapsed time of the fastest warm run.
+        cpu: least user and system time of a warm run.
     """
 
     command: str
@@ -49,10 +50,12 @@ class Timing:
 
 
 def measure(folder: Path, model: str, runs: int) -> list[Timing]:
-    """Time all commands, with their files and an empty cache in ``folder``.
+    """Time all commands.
 
     Args:
-        runs: warm ones, 1 or more.
+        folder: an empty folder for files and the cache.
+        model: name or path of the model.
+        runs: number of warm runs, at least 1.
     """
     write_clip(folder / "clip.wav")
     compress = ["compress", "--quiet", "--force", "--model", model, "clip.wav"]
@@ -95,14 +98,14 @@ def _run(arguments: list[str], folder: Path) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure, print the table and return 0."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--model", default="default", help="name or file of a model (default: default)")
+    parser.add_argument("--model", default="default", help="name or path of a model (default: default)")
     parser.add_argument("--runs", type=int, default=5, help="warm runs of each command (default: 5)")
     options = parser.parse_args()
     if options.runs < 1:
-        parser.error("--runs must be 1 or more")
-    table = Table(title=f"{SECONDS:g} s of speech, model {options.model}; seconds")
+        parser.error("--runs must be at least 1")
+    table = Table(title=f"{SECONDS:g} s of speech, model {options.model}; times in seconds")
     for heading in ("command", "first time", "warm", "warm, CPU"):
         table.add_column(heading, justify="left" if heading == "command" else "right")
     with tempfile.TemporaryDirectory() as folder:

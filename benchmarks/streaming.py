@@ -1,14 +1,14 @@
-"""Time and memory of the command against the length of the file: both per second of sound must be flat.
+"""Time and memory of the command against file length: time must grow linearly, memory must be bounded.
 
     python -m benchmarks.streaming                          the default model, 10 s, 60 s and 600 s
-    python -m benchmarks.streaming --hour --jobs 1          and one hour, on one core only
+    python -m benchmarks.streaming --hour --jobs 1          also one hour, on one core only
     python -m benchmarks.streaming --model NAME 10 100      another model, other lengths
 
-The bundled speech, repeated, at the rate it is meant for. Each row is a command of its own; memory is
-the largest resident set of its processes. Compression is timed without its check, which is a decompression.
+The audio is the bundled speech, repeated, at 22,050 Hz. Each row is one command; memory is the largest
+resident set of its processes. Compression is timed without verification.
 
-Beside the table, ``outputs/bench/streaming.svg``, ``.png`` and ``.json`` are written. Exit status 1 where
-memory is above what is promised.
+The results are also written to ``outputs/bench``: ``streaming.json``, ``streaming.svg``, ``.pdf`` and ``.png``, and
+``streaming-column.svg`` and ``.pdf`` for a column. The exit status is 1 if memory exceeds the limit.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ RATE_HZ = 22050
 SECONDS = (10, 60, 600)
 HOUR = 3600
 LIMIT_MB = 600
-"""Of resident memory for an hour, promised for both directions."""
+"""Limit of resident memory for an hour of audio, in both directions."""
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "idf" / "data" / "demo"
 OUTPUTS = ROOT / "outputs" / "bench"
 PIECE_SECONDS = 60
-"""Long files are written so much at a time."""
+"""Long files are written in pieces of this length."""
 LOOKS = {"compress": (BLUE, "o"), "decompress": (VERMILION, "s")}
 """Colour and marker of each direction."""
 LINES = {1: "-", 2: "--"}
@@ -62,12 +62,14 @@ LINES = {1: "-", 2: "--"}
 
 @dataclass(frozen=True)
 class Measured:
-    """What one process took.
+    """Time and memory of one command.
 
     Attributes:
-        seconds: of sound.
+        seconds: of audio.
         what: ``compress`` or ``decompress``.
-        peak_mb: largest resident set.
+        jobs: number of processes.
+        wall_seconds, cpu_seconds: elapsed and CPU time.
+        peak_mb: peak resident set, in MB.
     """
 
     seconds: int
@@ -79,7 +81,7 @@ class Measured:
 
 
 def measure(seconds: int, what: str, jobs: int, arguments: list[str]) -> Measured:
-    """Run ``idf`` with these arguments."""
+    """Run ``idf`` with these arguments and return its time and memory."""
     command = [sys.executable, "-m", "idf", "-q", "-f", "-j", str(jobs), *arguments]
     begun = time.perf_counter()
     child = os.posix_spawn(command[0], command, os.environ)
@@ -92,7 +94,7 @@ def measure(seconds: int, what: str, jobs: int, arguments: list[str]) -> Measure
 
 
 def write_speech(path: Path, seconds: int) -> None:
-    """The bundled speech, repeated to a length, as a WAV file."""
+    """Write a WAV file of the bundled speech, repeated to a length in seconds."""
     voice = np.concatenate([soundfile.read(clip, dtype="int16")[0] for clip in sorted(DEMO.glob("*.flac"))])
     with soundfile.SoundFile(path, "w", RATE_HZ, 1, "PCM_16") as file:
         for first in range(0, seconds, PIECE_SECONDS):
@@ -101,7 +103,7 @@ def write_speech(path: Path, seconds: int) -> None:
 
 
 def measurements(lengths: list[int], all_jobs: list[int], model: list[str]) -> Iterator[Measured]:
-    """All rows, the shortest files first."""
+    """Yield all rows, shortest files first."""
     with tempfile.TemporaryDirectory() as name:
         wav, packed, back = (Path(name) / file for file in ("long.wav", "long.idf", "back.wav"))
         for seconds in lengths:
@@ -160,26 +162,28 @@ def save(rows: list[Measured]) -> None:
 
 
 def main() -> int:
-    """Print the table; 1 if memory is above what is promised."""
+    """Print the table, write the results, and return 1 if memory exceeds the limit, else 0."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("seconds", nargs="*", type=int, help=f"lengths; default: {' '.join(map(str, SECONDS))}")
-    parser.add_argument("--hour", action="store_true", help="also a file of one hour")
-    parser.add_argument("--jobs", nargs="+", type=int, choices=LINES, default=list(LINES), help="default: 1 2")
-    parser.add_argument("--model", help="name or path of a model file")
+    parser.add_argument("seconds", nargs="*", type=int, help=f"file lengths (default: {' '.join(map(str, SECONDS))})")
+    parser.add_argument("--hour", action="store_true", help="also measure one hour")
+    parser.add_argument(
+        "--jobs", nargs="+", type=int, choices=LINES, default=list(LINES), help="numbers of processes (default: 1 2)"
+    )
+    parser.add_argument("--model", help="name or path of a model")
     arguments = parser.parse_args()
     lengths = sorted({*(arguments.seconds or SECONDS), *([HOUR] if arguments.hour else [])})
     model = ["--model", arguments.model] if arguments.model else []
-    table = Table("seconds of sound", "", "jobs", "× real time", "× real time (CPU)", "peak MB")
+    table = Table("seconds of audio", "", "jobs", "× real time", "× real time (CPU)", "peak MB")
     console = Console()
     rows = []
     with console.status("measuring"):
         for row in measurements(lengths, arguments.jobs, model):
             rows.append(row)
-            save(rows)  # a run that is stopped leaves what it has
+            save(rows)  # after each row, so an interrupted run keeps its results
             speeds = (f"{row.seconds / spent:.1f}" for spent in (row.wall_seconds, row.cpu_seconds))
             table.add_row(str(row.seconds), row.what, str(row.jobs), *speeds, f"{row.peak_mb:.0f}")
     console.print(table)
-    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'streaming.svg'} (also .pdf, .png, .json and for a column)")
+    print(f"figure: {OUTPUTS.relative_to(ROOT) / 'streaming.svg'} (also .pdf, .png, .json and for a column)")
     return int(max(row.peak_mb for row in rows) > LIMIT_MB)
 
 

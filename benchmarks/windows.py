@@ -1,13 +1,14 @@
-"""Time and memory of the window models as the window grows, 2^8 … 2^14, and as the file grows, 10 s … 10 min.
+"""Time and memory of the window models against window length, 2^8 … 2^14, and file length, 10 s … 10 min.
 
-    python -m benchmarks.windows                    both; about 15 minutes on one core
+    python -m benchmarks.windows                    about 15 minutes on one core
     python -m benchmarks.windows --seconds 10 60    shorter files only
 
-The bundled speech, repeated, at 22,050 Hz. Each row is a command of its own, on one core, with its start;
-memory is the largest resident set. Compression is timed without its check, which is a decompression. Windows
-between those of the shipped models use the weights of the next smaller one: that changes neither time nor memory.
+The audio is the bundled speech, repeated, at 22,050 Hz. Each row is one command on one core, start-up included;
+memory is the peak resident set. Compression is timed without verification. Windows between those of the shipped
+models use the weights of the next smaller one, which affects neither time nor memory.
 
-Beside the table, ``outputs/bench/windows.svg``, ``.png`` and ``.json`` are written.
+The results are also written to ``outputs/bench``: ``windows.json``, ``windows.svg``, ``.pdf`` and ``.png``, and
+``windows-column.svg`` and ``.pdf`` for a column.
 """
 
 from __future__ import annotations
@@ -37,19 +38,19 @@ SHIPPED = {256: "bands-small", 1024: "bands-medium", 16384: "bands-large"}
 WINDOWS = tuple(1 << power for power in range(8, 15))
 SECONDS = (10, 60, 600)
 WINDOW_SECONDS = 60
-"""Of the file that every window is measured on."""
+"""Length of the file on which every window is measured."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One command: see :class:`benchmarks.streaming.Measured`."""
+    """One command with a window in samples; see :class:`benchmarks.streaming.Measured`."""
 
     window: int
     measured: Measured
 
 
 def model_of(window: int, folder: Path) -> Path:
-    """A model file with windows of that many samples: a shipped one, or one that is made in ``folder``."""
+    """Return a model file with windows of ``window`` samples: a shipped one, or one written to ``folder``."""
     name = SHIPPED[max(known for known in SHIPPED if known <= window)]
     path = find_model(name)
     if SHIPPED.get(window) == name:
@@ -62,7 +63,7 @@ def model_of(window: int, folder: Path) -> Path:
 
 
 def measurements(seconds: list[int], windows: list[int]) -> Iterator[Row]:
-    """Every shipped model at every length, then the other windows at one length."""
+    """Yield rows for every shipped model at every length, and for the other windows at one length."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for length in seconds:
@@ -141,12 +142,25 @@ def save(rows: list[Row]) -> None:
 
 
 def main() -> int:
-    """Print the table, write numbers and plot."""
+    """Print the table, write the numbers and the figure, and return 0."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--seconds", nargs="+", type=int, default=list(SECONDS), help="lengths of files")
-    parser.add_argument("--windows", nargs="+", type=int, choices=WINDOWS, default=list(WINDOWS), help="in samples")
+    parser.add_argument(
+        "--seconds",
+        nargs="+",
+        type=int,
+        default=list(SECONDS),
+        help=f"file lengths in seconds (default: {' '.join(map(str, SECONDS))})",
+    )
+    parser.add_argument(
+        "--windows",
+        nargs="+",
+        type=int,
+        choices=WINDOWS,
+        default=list(WINDOWS),
+        help="window lengths in samples (default: all)",
+    )
     arguments = parser.parse_args()
-    table = Table("window", "seconds of sound", "", "× real time", "× real time (CPU)", "peak MB")
+    table = Table("window", "seconds of audio", "", "× real time", "× real time (CPU)", "peak MB")
     console, rows = Console(), []
     with console.status("measuring"):
         for row in measurements(sorted(arguments.seconds), arguments.windows):
@@ -156,7 +170,7 @@ def main() -> int:
             table.add_row(str(row.window), str(taken.seconds), taken.what, *speeds, f"{taken.peak_mb:.0f}")
     save(rows)
     console.print(table)
-    print(f"plot: {OUTPUTS.relative_to(ROOT) / 'windows.svg'} (also .pdf, .png, .json and for a column)")
+    print(f"figure: {OUTPUTS.relative_to(ROOT) / 'windows.svg'} (also .pdf, .png, .json and for a column)")
     return 0
 
 

@@ -60,7 +60,7 @@ def test_a_stereo_folder(
     }
     printed = capsys.readouterr().out
     assert "my music, all files: 1 file, 0.50 s, 8,000 samples" in printed
-    assert "not here: OptimFROG preset 5: no command ofr on PATH" in " ".join(printed.split())
+    assert "not measured: OptimFROG preset 5: ofr is not on PATH" in " ".join(printed.split())
 
 
 def test_our_models_get_two_speeds(voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fakes) -> None:
@@ -90,7 +90,7 @@ def test_a_codec_that_fails_is_a_row_that_is_not_made(voice: Path, fakes) -> Non
         (["--models", "nosuch"], RunError, "there is no model nosuch"),
         (["--baselines", "flak"], ConfigError, "flak is not one of flac,"),
         (["--models", "none", "--baselines", "none"], RunError, "nothing to measure"),
-        (["no-such-folder"], DataError, "no-such-folder: no such folder"),
+        (["no-such-folder"], DataError, "no-such-folder: no .wav or .flac file found"),
     ],
 )
 def test_wrong_words_are_found_before_anything_is_measured(

@@ -1,4 +1,4 @@
-"""The promise that exact arithmetic is nearly free, on a few seconds of speech."""
+"""The cost of exact arithmetic is within its limit, on a few seconds of speech."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_both_formulas_agree_on_the_grid() -> None:
 def test_exactness_costs_less_than_promised(codec: WindowCodec, samples: np.ndarray) -> None:
     rounded = exactness.clip_bits(codec, Exact(), codec.parameters, samples, exactness.exact_bits)
     unrounded = exactness.clip_bits(codec, exactness.Unrounded(), codec.parameters, samples, exactness.float_bits)
-    assert rounded != unrounded  # the two really compute otherwise
+    assert rounded != unrounded  # the two computations do differ
     assert abs(rounded / unrounded - 1) < exactness.PROMISED
 
 

@@ -35,7 +35,7 @@ def test_recordings_are_joined_by_name(recordings: Path) -> None:
 
 def test_what_cannot_be_joined_is_told(recordings: Path, tmp_path: Path) -> None:
     soundfile.write(recordings / "c.wav", np.zeros(10, np.int16), 16000)
-    with pytest.raises(DataError, match="several rates"):
+    with pytest.raises(DataError, match="different rates"):
         restarts.joined([recordings], 1 << 20)
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match=r"no \.wav or \.flac"):

@@ -1,4 +1,4 @@
-"""Ten hours of changing signals, in a few seconds: that the run sees what it should, and would see a fault."""
+"""The stability run, shortened to seconds: it processes all signals, and it would detect a fault."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_every_signal_follows_others_and_stays_long_in_its_turn() -> None:
 
 
 def test_the_codec_goes_on_from_call_to_call(codec: AdaptiveCodec) -> None:
-    """Two calls are one, for both loops, and the bits those of the codec."""
+    """Two calls give the same result as one, in both loops, and the bits are those of the codec."""
     samples = sampled(signals()["speech"], 0, 4096, np.random.default_rng(0))
     place = 3 * step_of(codec.constants)
     whole, parts = (Coding(codec, first_state(codec.constants, 1)) for _ in range(2))
     bits = whole.bits(samples)
     np.testing.assert_array_equal(np.concatenate([parts.bits(samples[:place]), parts.bits(samples[place:])]), bits)
     assert same(whole.state, parts.state)
-    assert bits.sum() + 1 == pytest.approx(codec.bits(samples))  # a bit says that all values may occur
+    assert bits.sum() + 1 == pytest.approx(codec.bits(samples))  # one bit signals that all values may occur
     watched = first_state(codec.constants, 1)
     for part in (samples[:place], samples[place:]):
         watch(part, codec.constants, watched)
@@ -84,7 +84,7 @@ def test_a_short_run_finds_nothing_wrong(
     assert stability.main() == 0
     out = capsys.readouterr().out
     assert "speech, faded" in out
-    assert "no fault was found" in out
+    assert "no fault found" in out
     seen = json.loads((tmp_path / "stability-fast.json").read_text())
     assert seen["samples"] >= 0.008 * 3600 * stability.RATE_HZ
     assert sum(signal["samples"] for signal in seen["by_signal"].values()) == seen["samples"]
@@ -121,7 +121,7 @@ def test_lattices_that_begin_anew_are_counted(codec: AdaptiveCodec) -> None:
 
 
 def test_bad_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    for words, message in ((["--hours", "0"], "--hours"), (["--model", "bands-small"], "no adaptive model")):
+    for words, message in ((["--hours", "0"], "--hours"), (["--model", "bands-small"], "not an adaptive model")):
         monkeypatch.setattr(sys, "argv", ["stability", *words])
         with pytest.raises(ConfigError, match=message):
             stability.main()
