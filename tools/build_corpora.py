@@ -1,8 +1,7 @@
-"""Rebuild the sets of recordings that models are trained and tested on, from the packages they come from.
+"""Rebuild the sets of recordings that models are trained and tested on, from their source packages.
 
-``corpora.yaml`` beside this file says which files make a set, from which package, and the digest of their
-samples. A set that does not have that digest is not written. Sets named ``held-out-...`` are never
-trained on.
+``corpora.yaml`` beside this file lists the files of each set, their package, and the digest of their samples. A set
+with another digest is not written. Sets named ``held-out-...`` are never trained on.
 """
 
 from __future__ import annotations
@@ -36,24 +35,26 @@ CORPORA = Path(__file__).resolve().with_name("corpora.yaml")
 
 HELP = """
 A source is a Debian package (.deb), a tar archive, or a folder: an extracted package, a clone of a
-repository, or a folder full of packages. How to get the packages on Debian or Ubuntu, without installing them:
+repository, or a folder of packages. To get the packages on Debian or Ubuntu without installing them:
   apt-get update && apt-get download asterisk-core-sounds-fr-wav sonic-pi-samples
   python tools/build_corpora.py *.deb --target FOLDER
-Each set becomes FOLDER/SET, its files as they are in the package. Sets whose source is not given are listed.
+Each set becomes FOLDER/SET, with the files of the package unchanged. Sets whose source is missing are listed.
 """
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A set as ``corpora.yaml`` describes it.
+    """A set as described in ``corpora.yaml``.
 
     Attributes:
+        name: of the set.
+        about: what it contains.
         source: the package it comes from.
-        files: patterns (``*`` and ``?``) for the ends of paths.
+        files: patterns (``*`` and ``?``) of path ends.
         skip: patterns of file names to leave out.
         minimum_seconds: shorter files are left out.
-        clips: how many there must be.
-        digest: SHA-256 in hex, of the samples and names; see :func:`digest_of`.
+        clips: number of files in the set.
+        digest: SHA-256 in hex of samples and names; see :func:`digest_of`.
     """
 
     name: str
@@ -66,14 +67,14 @@ class Corpus:
     digest: str
 
     def wants(self, path: str) -> bool:
-        """Whether a file of this path may belong to the set."""
+        """Return whether a file with this path may belong to the set."""
         file = PurePosixPath(path)
         return any(map(file.match, self.files)) and not any(map(file.match, self.skip))
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One file: its bytes, and what is in them. ``pcm`` is the digest of its samples as little-endian int16."""
+    """One file: its bytes and properties. ``pcm`` is the digest of its samples as little-endian int16."""
 
     data: bytes = field(repr=False)
     seconds: float
@@ -83,15 +84,19 @@ class Recording:
 
 
 def main() -> int:
-    """Read the arguments, search the sources, write what is complete; 1 if a set asked for by name is missing."""
+    """Search the sources, write the complete sets, and return 1 if a requested set is missing, else 0."""
     corpora, sources = read_corpora(CORPORA)
     parser = argparse.ArgumentParser(
         description=str(__doc__), epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="a package, or a folder")
-    parser.add_argument("--target", type=Path, required=True, metavar="FOLDER", help="where the sets go")
+    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="a package or a folder")
+    parser.add_argument("--target", type=Path, required=True, metavar="FOLDER", help="output folder")
     parser.add_argument(
-        "--set", nargs="+", choices=list(corpora), metavar="NAME", help="only these sets (default: all that can be)"
+        "--set",
+        nargs="+",
+        choices=list(corpora),
+        metavar="NAME",
+        help="only these sets (default: all that the sources contain)",
     )
     arguments = parser.parse_args()
     wanted = [corpora[name] for name in arguments.set or corpora]
@@ -108,16 +113,16 @@ def main() -> int:
         table.add_row(corpus.name, *describe(recordings), corpus.about)
     if table.rows:
         Console().print(table)
-        print(f"written under {arguments.target}; every digest is as in {CORPORA.name}")
+        print(f"written to {arguments.target}; all digests match {CORPORA.name}")
     for name in dict.fromkeys(corpus.source for corpus in missing):
         lacking = ", ".join(corpus.name for corpus in missing if corpus.source == name)
         source = sources[name]
-        print(f"not built: {lacking} (of the {source['kind']} {name}, version {source['version']})")
+        print(f"not built: {lacking} (needs the {source['kind']} {name}, version {source['version']})")
     return 1 if missing and (arguments.set or not table.rows) else 0
 
 
 def read_corpora(path: Path) -> tuple[dict[str, Corpus], dict[str, dict[str, Any]]]:
-    """The sets by name, and what is known of their sources by name."""
+    """Return the sets by name, and the descriptions of their sources by name."""
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     corpora = {
         name: Corpus(
@@ -136,7 +141,7 @@ def read_corpora(path: Path) -> tuple[dict[str, Corpus], dict[str, dict[str, Any
 
 
 def search(sources: Iterable[Path], wanted: Iterable[Corpus]) -> dict[str, dict[str, Recording]]:
-    """Each set's recordings by file name.
+    """Return each set's recordings by file name.
 
     Raises:
         DataError: a source cannot be read, or a set has two different files of one name.
@@ -156,21 +161,21 @@ def search(sources: Iterable[Path], wanted: Iterable[Corpus]) -> dict[str, dict[
                 other = found[corpus.name].setdefault(name, recording)
                 if other.pcm != recording.pcm:
                     raise DataError(
-                        f"{corpus.name}: the sources have two different files {name}; give one package of each"
+                        f"{corpus.name}: the sources have two different files {name}; give each package only once, in one version"
                     )
     return found
 
 
 def read_recording(path: str, data: bytes) -> Recording:
-    """Decode a WAV or FLAC file of 16 bits.
+    """Decode a 16-bit WAV or FLAC file.
 
     Raises:
-        DataError: it is something else.
+        DataError: the file is damaged or of another kind.
     """
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.subtype != "PCM_16":
-                raise DataError(f"{path}: {file.subtype}; only 16-bit PCM belongs in a set")
+                raise DataError(f"{path}: {file.subtype}; sets contain 16-bit PCM only")
             samples = file.read(dtype="int16")
             rate_hz, channels = file.samplerate, file.channels
     except soundfile.LibsndfileError as error:
@@ -180,7 +185,7 @@ def read_recording(path: str, data: bytes) -> Recording:
 
 
 def digest_of(recordings: dict[str, Recording]) -> str:
-    """SHA-256 over a line for each file in order of names: its name, rate, channels and digest of samples."""
+    """Return the SHA-256 over one line per file, sorted by name: name, rate, channels and digest of samples."""
     lines = (f"{name} {one.rate_hz} {one.channels} {one.pcm}\n" for name, one in sorted(recordings.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -189,27 +194,27 @@ def check(corpus: Corpus, recordings: dict[str, Recording]) -> None:
     """Compare a set with its description.
 
     Raises:
-        DataError: other files or other samples than there should be.
+        DataError: files or samples differ.
     """
     found = digest_of(recordings)
     if (len(recordings), found) == (corpus.clips, corpus.digest):
         return
     raise DataError(
         f"{corpus.name}: {len(recordings)} files with digest {found}, expected {corpus.clips} with digest "
-        f"{corpus.digest}; nothing of it was written. Is the source another version of {corpus.source}? "
-        f"{CORPORA.name} says which one is needed"
+        f"{corpus.digest}; the set was not written. The source may be another version of {corpus.source}; "
+        f"{CORPORA.name} lists the one needed"
     )
 
 
 def write(recordings: dict[str, Recording], folder: Path) -> None:
-    """Write the files as they were in the package."""
+    """Write the files unchanged."""
     for name, recording in sorted(recordings.items()):
         with atomic_write(folder / name) as file:
             file.write(recording.data)
 
 
 def describe(recordings: dict[str, Recording]) -> list[str]:
-    """Files, minutes, rates and channels as cells of a table."""
+    """Return the number of files, minutes, rates and channels as table cells."""
     each = recordings.values()
     rates = sorted({one.rate_hz for one in each})
     channels = sorted({one.channels for one in each})

@@ -1,7 +1,7 @@
-"""Rebuild the demo speech of ``idf/data/demo`` from the Debian package it was selected from.
+"""Rebuild the demo speech of ``idf/data/demo`` from its source, a Debian package.
 
-The clips are chosen here; the digests of their samples are in the committed ``manifest.json``. A
-rebuild must give exactly those samples, or nothing is written.
+The clips are selected here; the digests of their samples are in the committed ``manifest.json``. Nothing is written
+unless a rebuild gives exactly those samples.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ DEMO = Path(__file__).resolve().parent.parent / "idf" / "data" / "demo"
 VERSION = "demo-v1"
 VOICE_FOLDER = "en_US_f_Allison"
 
-# Every clip is at least 2.1 s long, so that a window of 2^14 samples fits at 8 kHz. Left out: silence,
-# recordings that are not speech, and variants of one menu that repeat each other.
+# Every clip is at least 2.1 s long, so a window of 2^14 samples fits at 8 kHz. Silence, recordings other than
+# speech, and repetitive variants of menus are left out.
 SELECTION = {
     "train": """
         agent-alreadyon at-tone-time-exactly auth-incorrect basic-pbx-ivr-main call-fwd-no-ans
@@ -47,7 +47,7 @@ SELECTION = {
 }
 
 HELP = f"""
-How to get the package on Debian or Ubuntu, without installing it:
+To get the package on Debian or Ubuntu without installing it:
   apt-get update && apt-get download asterisk-core-sounds-en-wav
   python tools/build_demo_data.py --package asterisk-core-sounds-en-wav_1.6.1-1_all.deb
 Or, extracted elsewhere (dpkg -x FILE.deb FOLDER, or any unpacker):
@@ -57,7 +57,7 @@ FOLDER is searched for {VOICE_FOLDER}/*.wav.
 
 
 def main() -> int:
-    """Read the arguments, collect the clips, check them against the manifest, write the folder."""
+    """Collect the clips, check them against the manifest, write them, and return 0."""
     parser = argparse.ArgumentParser(
         description="Rebuild the demo speech from the Debian package asterisk-core-sounds-en-wav (version 1.6.1-1).",
         epilog=HELP,
@@ -69,13 +69,13 @@ def main() -> int:
         "--folder",
         type=Path,
         metavar="EXTRACTED",
-        help="a folder that the package was extracted into",
+        help="folder with the extracted package",
     )
     parser.add_argument(
         "--target",
         type=Path,
         default=DEMO,
-        help="folder to write to (default: %(default)s)",
+        help="output folder (default: %(default)s)",
     )
     arguments = parser.parse_args()
     recordings = dict(read_package(arguments.package) if arguments.package else read_folder(arguments.folder))
@@ -84,14 +84,18 @@ def main() -> int:
 
 
 def build(recordings: dict[str, Path | io.BytesIO], target: Path) -> None:
-    """Write the selection and its manifest, once every clip has the digest that the manifest of ``target`` states."""
+    """Write the selection and its manifest, after checking every clip against the manifest in ``target``.
+
+    Raises:
+        DataError: a clip is missing or differs.
+    """
     clips = []
     samples_of = {}
     rates = set()
     for split, names in SELECTION.items():
         for name in sorted(names.split()):
             if name not in recordings:
-                raise DataError(f"the source lacks {VOICE_FOLDER}/{name}.wav; is it version 1.6.1-1 of the package?")
+                raise DataError(f"the source lacks {VOICE_FOLDER}/{name}.wav; use version 1.6.1-1 of the package")
             samples, rate_hz = read_clip(recordings[name])
             samples_of[name] = samples
             rates.add(rate_hz)
@@ -128,26 +132,34 @@ def build(recordings: dict[str, Path | io.BytesIO], target: Path) -> None:
         with atomic_write(target / f"{name}.flac") as file:
             file.write(encoded.getvalue())
         if not np.array_equal(read_pcm16(target / f"{name}.flac").samples, samples):
-            raise DataError(f"{target / name}.flac does not decode to what was encoded")
+            raise DataError(f"{target / name}.flac does not decode to the original samples")
     atomic_write_text(manifest_path, json.dumps(manifest, indent=1) + "\n")
     total = sum(len(samples) for samples in samples_of.values())
-    print(f"{target}: {len(clips)} clips, {total / rate_hz / 60:.1f} minutes, all digests as in the manifest")
+    print(f"{target}: {len(clips)} clips, {total / rate_hz / 60:.1f} minutes; all digests match the manifest")
 
 
 def compare(expected: dict[str, Any], found: dict[str, Any], path: Path) -> None:
-    """Raise :class:`DataError` where a rebuilt manifest differs from the committed one."""
+    """Compare a rebuilt manifest with the committed one.
+
+    Raises:
+        DataError: they differ.
+    """
     if expected == found:
         return
     old, new = ({clip["name"]: clip for clip in manifest["clips"]} for manifest in (expected, found))
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     raise DataError(
         f"the source does not give the clips of {path}: {', '.join(different) or 'version or rate'} differ; "
-        f"nothing was written. Remove the manifest only if you mean to make a new version of the data"
+        f"nothing was written. To make a new version of the data on purpose, remove the manifest first"
     )
 
 
 def read_clip(source: Path | io.BytesIO) -> tuple[np.ndarray, int]:
-    """One recording: int16 (time,) and its rate in Hz."""
+    """Return the samples of a recording, int16 (time,), and its rate in Hz.
+
+    Raises:
+        DataError: it is not mono.
+    """
     samples, rate_hz = soundfile.read(source, dtype="int16")
     if samples.ndim != 1:
         raise DataError(f"{source}: expected a mono recording")
@@ -155,7 +167,11 @@ def read_clip(source: Path | io.BytesIO) -> tuple[np.ndarray, int]:
 
 
 def read_folder(folder: Path) -> Iterator[tuple[str, Path | io.BytesIO]]:
-    """Name and path of each recording directly in the voice's folder, wherever that lies under ``folder``."""
+    """Yield the name and path of each recording of the voice's folder, anywhere under ``folder``.
+
+    Raises:
+        DataError: there is no such folder, or it has no such recordings.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     found = [path for path in folder.rglob("*.wav") if path.parent.name == VOICE_FOLDER]
@@ -165,7 +181,7 @@ def read_folder(folder: Path) -> Iterator[tuple[str, Path | io.BytesIO]]:
 
 
 def read_package(package: Path) -> Iterator[tuple[str, io.BytesIO]]:
-    """Name and bytes of each recording in the Debian package."""
+    """Yield the name and bytes of each recording in the Debian package."""
     for name, read in members(package):
         path = Path(name)
         if path.suffix == ".wav" and path.parent.name == VOICE_FOLDER:

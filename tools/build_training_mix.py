@@ -1,8 +1,8 @@
-"""Rebuild the collection of clips that the shipped adaptive models are trained on.
+"""Rebuild the training clips of the shipped adaptive models.
 
-``training_mix.csv`` beside this file lists every clip: the set it comes from, how many of its samples are taken
-from the start, of how many of its channels (1: the first; 2: both), and the digest of these. Sets are those of
-``build_corpora.py``; ``ljspeech`` is the folder of an LJSpeech with at least the clips LJ001-0001 to LJ001-0022.
+``training_mix.csv`` beside this file lists every clip: its set, the number of samples used from its start, the
+number of channels (1: the first; 2: both), and the digest of these samples. The sets are those of
+``build_corpora.py``; ``ljspeech`` is the folder of LJ Speech with at least the clips LJ001-0001 to LJ001-0022.
 
     python tools/build_corpora.py *.deb OTHER_SOURCES --target corpora
     python tools/build_training_mix.py --corpora corpora --ljspeech LJSpeech-1.1 --target mix
@@ -27,15 +27,15 @@ LIST = Path(__file__).resolve().with_name("training_mix.csv")
 
 
 def main() -> int:
-    """Write the clips; returns the exit status.
+    """Write the clips and return 0.
 
     Raises:
         DataError: a clip is missing or differs from the list.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpora", type=Path, required=True, help="what build_corpora.py wrote")
-    parser.add_argument("--ljspeech", type=Path, required=True, help="LJSpeech's folder, which holds wavs/")
-    parser.add_argument("--target", type=Path, required=True, help="folder to write FLAC files to")
+    parser.add_argument("--corpora", type=Path, required=True, help="output folder of build_corpora.py")
+    parser.add_argument("--ljspeech", type=Path, required=True, help="folder of LJ Speech, with wavs/")
+    parser.add_argument("--target", type=Path, required=True, help="output folder for FLAC files")
     arguments = parser.parse_args()
     with LIST.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -43,7 +43,7 @@ def main() -> int:
     if missing:
         raise DataError(
             f"{len(missing)} of {len(rows)} clips are missing, such as {missing[0]}; "
-            "build all train sets first (tools/build_corpora.py), and give LJSpeech's own folder"
+            "build all train sets first (tools/build_corpora.py), and give the folder of LJ Speech"
         )
     for row in track(rows, "writing clips", console=Console(stderr=True), transient=True):
         _write(row, arguments)
@@ -62,7 +62,7 @@ def _write(row: dict[str, str], arguments: argparse.Namespace) -> None:
     samples, rate_hz = soundfile.read(str(source), dtype="int16", always_2d=True)
     kept = samples[: int(row["samples"]), : int(row["channels"])]
     if hashlib.sha256(kept.astype("<i2").tobytes()).hexdigest() != row["sha256"]:
-        raise DataError(f"{source}: its samples are not those of the list; get the file of the version that is listed")
+        raise DataError(f"{source}: its samples differ from {LIST.name}; get the listed version of the file")
     with atomic_write(arguments.target / f"{row['name']}.flac") as file:
         soundfile.write(file, kept, rate_hz, format="FLAC", subtype="PCM_16")
 

@@ -1,7 +1,7 @@
-"""The model file of the turbo flow, in which nothing is trained: its settings, and where its scale begins.
+"""Build the model file of the turbo flow, which is not trained: it stores settings and the initial scale.
 
     python tools/build_turbo.py idf/data/models/turbo.idfm
-    python tools/build_turbo.py other.idfm near_order=16 "filter_orders=[512, 32, 16]"      to try other settings
+    python tools/build_turbo.py other.idfm near_order=16 "filter_orders=[512, 32, 16]"      with other settings
 
 Settings are those of ``model.turbo`` in ``idf/config/schema.py``.
 """
@@ -23,28 +23,33 @@ from idf.models.build import build_model
 from idf.models.load import save_model
 
 
-def settings_of(words: Sequence[str]) -> TurboConfig:
-    """Return the settings with changes such as ``near_order=16``.
+def settings_of(changes: Sequence[str]) -> TurboConfig:
+    """Return the settings after changes such as ``near_order=16``.
 
     Raises:
-        ConfigError: a change is no setting, or no value of one.
+        ConfigError: a change names no setting or has an invalid value.
     """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(TurboConfig), OmegaConf.from_dotlist(list(words)))
+        merged = OmegaConf.merge(OmegaConf.structured(TurboConfig), OmegaConf.from_dotlist(list(changes)))
         settings = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
-        raise ConfigError([f"{' '.join(words)}: {str(error).splitlines()[0]}"]) from error
+        raise ConfigError([f"{' '.join(changes)}: {str(error).splitlines()[0]}"]) from error
     assert isinstance(settings, TurboConfig)
     return settings
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the model file and return 0.
+
+    Raises:
+        ConfigError: invalid settings.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("target", type=Path, help="model file to write")
-    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings other than the preset's")
-    arguments = parser.parse_args(words)
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="changed settings")
+    arguments = parser.parse_args(argv)
     turbo = settings_of(arguments.settings)
     config = Config(model=ModelConfig(name="turbo", family="turbo", window=1, turbo=turbo))
     model = build_model(config)

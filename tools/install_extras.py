@@ -1,7 +1,6 @@
-"""Try to install what makes comparisons better but is not needed: pyflac, which compiles libFLAC's binding.
+"""Try to install pyflac, an optional binding of libFLAC that improves comparisons and needs a C compiler.
 
-Run by ``make``. Where there is no C compiler the attempt fails, one line says what is lost, and the
-set-up goes on.
+``make`` runs this. If the installation fails, a message says what is missing, and the set-up continues.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ PYFLAC = "pyflac==3.0.0"
 
 
 def main() -> None:
+    """Install pyflac, or print why comparisons lack it."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", PYFLAC]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         print(
-            f"{PYFLAC} could not be built here (no C compiler?): FLAC rows at chosen block sizes need it or the flac command."
+            f"{PYFLAC} could not be built (is a C compiler installed?); FLAC rows with a set block size need it or the flac command"
         )
 
 

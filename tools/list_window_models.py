@@ -1,10 +1,10 @@
-"""What the shipped window models were made of: a list of the models, and one of the clips they were trained on.
+"""List the shipped window models, and the clips that they were trained on.
 
     python tools/list_window_models.py --ljspeech LJSpeech-1.1     writes window_models.csv and window_clips.csv
 
-A model's row has its file's SHA-256, its fingerprint, and the command that makes it; configuration, data and step
-are in the file itself. A clip's row has the digest of its samples, and says whether networks were trained on it or
-only the best step was chosen with it.
+A model's row has the SHA-256 and fingerprint of its file and the command that trains it; configuration, data and
+step are in the file itself. A clip's row has the digest of its samples and its use: training, or selection of the
+best step (validation).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SETTINGS = {
 
 
 def command_of(model: str) -> str:
-    """What trains a model."""
+    """Return the command that trains a model."""
     layout, size, *context = model.split("-")
     words = [f"layout={layout}", f"model={size}", *(f"context={kind}" for kind in context)]
     words += ["training=window", "data=ljspeech_mini", "data.root=LJSpeech-1.1", *SETTINGS[layout]]
@@ -45,7 +45,7 @@ def command_of(model: str) -> str:
 
 
 def model_rows() -> list[dict[str, object]]:
-    """A row for each model."""
+    """Return one row per model."""
     rows: list[dict[str, object]] = []
     for model in MODELS:
         path = SHIPPED / f"{model}.idfm"
@@ -68,7 +68,7 @@ def model_rows() -> list[dict[str, object]]:
 
 
 def clip_rows(root: Path) -> list[dict[str, object]]:
-    """A row for each clip.
+    """Return one row per clip.
 
     Raises:
         DataError: a clip is missing.
@@ -79,7 +79,7 @@ def clip_rows(root: Path) -> list[dict[str, object]]:
         for clip in clips:
             path = root / "wavs" / f"{Path(clip.name).stem}.wav"
             if not path.is_file():
-                raise DataError(f"{path} is missing; give the folder of LJSpeech that holds wavs/")
+                raise DataError(f"{path} is missing; give the folder of LJ Speech, with wavs/")
             samples = read_pcm16(path).samples
             digest = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
             rows.append({"clip": path.stem, "use": use, "samples": len(samples), "sha256": digest})
@@ -96,13 +96,13 @@ def write(path: Path, rows: Sequence[dict[str, object]]) -> None:
 
 
 def main() -> int:
-    """Write both lists; returns the exit status."""
+    """Write both lists and return 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ljspeech", type=Path, required=True, help="LJSpeech's folder, which holds wavs/")
+    parser.add_argument("--ljspeech", type=Path, required=True, help="folder of LJ Speech, with wavs/")
     arguments = parser.parse_args()
     write(HERE / "window_models.csv", model_rows())
     write(HERE / "window_clips.csv", clip_rows(arguments.ljspeech))
-    print(f"{len(MODELS)} models and their clips: {HERE}/window_models.csv, window_clips.csv")
+    print(f"written {len(MODELS)} models and their clips: {HERE}/window_models.csv, window_clips.csv")
     return 0
 
 

@@ -1,10 +1,10 @@
-"""Recordings of many kinds, made from clean ones: as telephones, loud masters and converters leave them.
+"""Make recordings of many kinds from clean ones: as processed by telephones, loud mastering and converters.
 
     python tools/make_kinds.py wavs/LJ001-002[34].wav --target kinds
     python -m benchmarks.codecs kinds/* --models default --baselines sac,monkeys,wavpack,flac
 
-Each kind becomes a folder of WAV files, one for each clip. Stereo clips stay stereo; ``twins`` and ``delayed`` are
-always stereo, made from the first channel. The same clips give the same files.
+Each kind becomes a folder with one WAV file per clip. Stereo clips stay stereo; ``twins`` and ``delayed`` are
+always stereo, made from the first channel. The output is deterministic.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from idf.files import atomic_write
 
 FULL_SCALE = 1 << 15
 CLIPPED_GAIN = 10.0
-"""+ 20 dB."""
+"""Gain of ``clipped``, a factor: +20 dB."""
 DELAY = 13
-"""Samples between the channels of ``delayed``."""
+"""Delay between the channels of ``delayed``, in samples."""
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples int32 (n, channels) of ``bits`` bits."""
+    """A recording: samples int32 (n, channels) of ``bits`` bits, and samples per second."""
 
     samples: np.ndarray
     rate_hz: int
     bits: int = 16
 
     def scaled(self, factor: float, bits: int | None = None) -> Sound:
-        """Multiplied, rounded without dither and clipped, as values of ``bits`` bits."""
+        """Return the sound multiplied by ``factor``, rounded without dither, and clipped to ``bits`` bits."""
         bits = bits or self.bits
         return replace(self, samples=_rounded(self.samples * factor, bits), bits=bits)
 
@@ -51,14 +51,14 @@ def _rounded(x: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _mu_law_values() -> np.ndarray:
-    """What the 256 codes of G.711's µ-law decode to, 16 bits: int32 (256,)."""
+    """Return the 16-bit values of the 256 codes of G.711's µ-law, ascending: int32 (256,)."""
     code = np.arange(128)
     magnitude = (((code & 15) << 3) + 132 << (code >> 4)) - 132
     return np.concatenate([-magnitude[::-1], magnitude]).astype(np.int32)
 
 
 def _a_law_values() -> np.ndarray:
-    """The same of A-law."""
+    """Return the 16-bit values of the 256 codes of A-law, ascending: int32 (256,)."""
     code = np.arange(128)
     exponent = code >> 4
     magnitude = ((code & 15) << 4) + 8
@@ -67,7 +67,7 @@ def _a_law_values() -> np.ndarray:
 
 
 def _companded(values: np.ndarray) -> Callable[[Sound], Sound]:
-    """Each sample becomes the nearest of some values."""
+    """Return a function that replaces each sample by the nearest of ``values``."""
     edges = (values[:-1] + values[1:]) / 2
     return lambda sound: replace(sound, samples=values[np.searchsorted(edges, sound.samples)])
 
@@ -77,7 +77,7 @@ def _low_bits_cleared(count: int) -> Callable[[Sound], Sound]:
 
 
 def _twice_the_rate(sound: Sound) -> Sound:
-    """Band-limited interpolation by the discrete Fourier transform, rounded without dither."""
+    """Double the rate by band-limited interpolation with the discrete Fourier transform, rounded without dither."""
     count = len(sound.samples)
     spectrum = np.fft.rfft(sound.samples.astype(np.float64), axis=0)
     raised = np.fft.irfft(spectrum, 2 * count, axis=0) * 2
@@ -90,7 +90,7 @@ def _normalised(sound: Sound) -> Sound:
 
 
 def _twins(sound: Sound) -> Sound:
-    """A loud, clipped master: both channels nearly the same, some early reflections apart, + 14 dB."""
+    """Return a loud, clipped master, +14 dB, whose channels differ by some early reflections only."""
     middle = sound.samples[:, 0].astype(np.float64)
     side = 0.04 * np.roll(middle, 331) - 0.03 * np.roll(middle, 787)
     loud = np.stack([middle + side, middle - side], axis=1) * 5.0
@@ -121,10 +121,10 @@ KINDS: dict[str, Callable[[Sound], Sound]] = {
 
 
 def main() -> int:
-    """Read the clips and write each kind of each."""
+    """Read the clips, write every kind of each, and return 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+", help="16-bit WAV or FLAC files")
-    parser.add_argument("--target", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--target", type=Path, required=True, help="output folder")
     arguments = parser.parse_args()
     sounds = {path: read(path) for path in arguments.clips}
     for kind, make in KINDS.items():
@@ -135,15 +135,15 @@ def main() -> int:
 
 
 def read(path: Path) -> Sound:
-    """A clip.
+    """Read a clip.
 
     Raises:
-        DataError: it is missing, damaged, not of 16 bits, or empty.
+        DataError: it is missing, damaged, not 16-bit, or empty.
     """
     try:
         info = soundfile.info(path)
         if info.subtype != "PCM_16":
-            raise DataError(f"{path}: {info.subtype} instead of 16-bit samples; convert it, or leave it out")
+            raise DataError(f"{path}: {info.subtype} instead of 16-bit samples; convert it or leave it out")
         samples, rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise DataError(f"{path}: {error.error_string}") from None

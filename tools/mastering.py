@@ -1,6 +1,6 @@
-"""Turn music in floating point into 16-bit recordings as people have them: noise of a room, loud masters, dither.
+"""Turn floating-point music into realistic 16-bit recordings: room noise, loud mastering, dither.
 
-Signals are float64 of shape (frames, channels), full scale at ±1. Used by ``render_clips.py``.
+Signals are float64 (frames, channels) with full scale at ±1. Used by ``render_clips.py``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ LOOKAHEAD_SECONDS = 0.002
 
 
 def gain(decibels: float) -> float:
-    """The factor of a level in decibels."""
+    """Return the amplitude factor of a gain in decibels."""
     return float(10.0 ** (decibels / 20.0))
 
 
 def set_peak(signal: Signal, decibels: float) -> Signal:
-    """Scale so that the largest magnitude is ``decibels`` relative to full scale. Silence stays as it is."""
+    """Scale the signal to a peak of ``decibels`` relative to full scale. Silence is unchanged."""
     peak = float(np.abs(signal).max(initial=0.0))
     return signal * (gain(decibels) / peak) if peak else signal
 
@@ -37,7 +37,10 @@ def add_room(signal: Signal, decibels: float, rate_hz: int, rng: np.random.Gener
     """Add pink noise between 30 Hz and 16 kHz, half of its power common to all channels.
 
     Args:
-        decibels: its power in each channel, relative to a square wave at full scale.
+        signal: float64 (frames, channels).
+        decibels: power of the noise in each channel, relative to a full-scale square wave.
+        rate_hz: samples per second.
+        rng: random generator.
     """
     frames, channels = signal.shape
     white = rng.standard_normal((frames, channels + 1))
@@ -50,17 +53,17 @@ def add_room(signal: Signal, decibels: float, rate_hz: int, rng: np.random.Gener
 
 
 def limit(signal: Signal, ceiling: float, rate_hz: int) -> Signal:
-    """Turn down what exceeds ``ceiling``, all channels alike, smoothly and beginning 2 ms before."""
+    """Reduce the gain of all channels smoothly, with 2 ms of look-ahead, where the signal exceeds ``ceiling``."""
     reach = max(1, round(LOOKAHEAD_SECONDS * rate_hz))
     peaks = np.abs(signal).max(axis=1)
     wanted = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9))
-    # The smallest gain within reach, then an average over the same reach, never exceeds the gain that is wanted.
+    # The minimum of the gain within reach, averaged over the same reach, never exceeds the required gain.
     lowest = sliding_window_view(np.pad(wanted, 2 * reach, mode="edge"), 2 * reach + 1).min(axis=1)
     window = np.hanning(2 * reach + 3)[1:-1]
     return signal * np.convolve(lowest, window / window.sum(), mode="valid")[:, None]
 
 
 def quantise(signal: Signal, ceiling: int, rng: np.random.Generator) -> NDArray[np.int16]:
-    """Round to 16 bits with triangular dither of two steps, and clip at ``ceiling`` (1 to 32767) on both sides."""
+    """Round to 16 bits with triangular dither, two steps wide, and clip at ±``ceiling`` (1 to 32767)."""
     dither = rng.random(signal.shape) - rng.random(signal.shape)
     return np.clip(np.rint(signal * FULL_SCALE + dither), -ceiling, ceiling).astype(np.int16)

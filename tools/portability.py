@@ -1,15 +1,16 @@
-"""Are the compressed bytes the same on every machine? A matrix of ways in which machines differ, tried on this one.
+"""Check that compressed bytes do not depend on the machine, by simulating differences between machines on this one.
 
-    python tools/portability.py                   processors, threads, TensorFlow's settings, orders
+    python tools/portability.py                   processors, threads, TensorFlow settings, order of clips
     python tools/portability.py --environments    also other versions of NumPy and TensorFlow (downloads them)
 
-Every row is a fresh process that compresses demo speech with six models (the shipped small flows, in subbands and with
-couplings; nets in the channelwise layout; couplings and WaveNets in the original one; and the adaptive default and
-turbo, whose speech is made stereo), and decompresses the files of the first row. The bytes must be those of the first
-row, the samples those of the recordings. The column "in force" is what the process found itself running with, so that
-a setting without effect is seen. Exit status 1 on any difference, or where a version could not be installed.
+Every row is a fresh process that compresses demo speech with six models (the shipped small flows with couplings and
+with subbands; networks of the channelwise layout; couplings and WaveNets of the original layout; and, on stereo
+speech, the adaptive presets default and turbo), and decompresses the files of the first row. The bytes must equal
+those of the first row, the samples those of the recordings. The column "in force" shows the settings that the process
+found, which reveals settings without effect. The exit status is 1 on any difference, or if a version could not be
+installed.
 
-The last line is a digest of all files: it is the same on any two machines.
+The last line is a digest of all files; it must be the same on every machine.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ SHIPPED = {
     "adaptive": "default",
     "turbo": "turbo",
 }
-"""Shipped models by the name they have here."""
+"""Shipped models by their names in this tool."""
 TINY_SAMPLES = 6000
-"""Of each clip for the second model, whose window is short."""
+"""Samples of each clip for the tiny model of the original layout."""
 STEREO_DELAY = 9
-"""Samples by which the right channel lags behind the left: so it is predicted from the left, and not by a copy."""
+"""Delay of the right channel in samples, so that it is predicted from the left one but is no copy."""
 LIMIT_SECONDS = 600
 NEEDED = ("numba", "threadpoolctl", "soundfile", "rich")
-"""What coding needs beside NumPy."""
+"""Packages that coding needs besides NumPy."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Cell:
     """One process.
 
     Attributes:
-        name: for people.
+        name: for the table.
         variables: set in its environment, which is otherwise that of this process without such settings.
         work: options for :func:`work`.
         python: its interpreter.
@@ -73,12 +74,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """What a cell came to.
+    """The result of a cell.
 
     Attributes:
         digests: SHA-256 of each file by "model/clip".
         in_force: the settings that the process found.
-        error: why there are no digests, or files of the first cell that were not decoded exactly.
+        error: why there are no digests, or which files of the first cell were not decoded exactly; else empty.
     """
 
     digests: dict[str, str]
@@ -90,12 +91,15 @@ class Result:
 
 
 def work(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Compress the clips, decompress the files of the first cell; all in this process.
+    """Compress the clips and decompress the files of the first cell, in this process.
 
     Args:
-        folder: with ``models`` and ``clips``; the first cell leaves its files in ``files``.
-        options: ``before``: "tensorflow" to import and use it first; ``threads``: BLAS threads really used;
+        folder: with ``models`` and ``clips``; the first cell writes its files to ``files``.
+        options: ``before``: "tensorflow" to import and use it first; ``threads``: number of BLAS threads to use;
             ``clips``: those to compress, in this order; ``jobs``; ``keep``: True in the first cell.
+
+    Returns:
+        ``digests``, ``wrong`` (files not decoded exactly) and ``in_force``.
     """
     notes = []
     if options.get("before") == "tensorflow":
@@ -121,7 +125,7 @@ def work(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _use_tensorflow() -> str:
-    """Import TensorFlow and let it compute, compiled and not, so that its libraries and threads are up."""
+    """Import TensorFlow and compute with and without XLA, so its libraries and threads are active; return its version."""
     import tensorflow as tf
 
     x = tf.random.normal((64, 64))
@@ -132,7 +136,7 @@ def _use_tensorflow() -> str:
 
 
 def _lift_thread_limit(threads: int) -> None:
-    """Let matrix products use several threads, which the codec does not."""
+    """Let matrix products use several threads, which the codec prevents."""
     import threadpoolctl
 
     from idf.models.window import codec as window_codec
@@ -148,7 +152,7 @@ def _in_force(lifted: bool) -> list[str]:
     blas = [
         pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas" and "numpy" in pool["filepath"]
     ]
-    # the codec holds BLAS at one thread, unless a cell lifts that
+    # The codec limits BLAS to one thread unless a cell lifts the limit.
     threads = f" × {blas[0]['num_threads']}" if blas and lifted else ""
     notes = [f"BLAS {blas[0].get('architecture')}{threads}"] if blas else []
     used = vector_features()
@@ -163,7 +167,7 @@ def _in_force(lifted: bool) -> list[str]:
 
 
 def prepare(folder: Path) -> None:
-    """Write the models and clips that all cells work on."""
+    """Write the models and clips for all cells."""
     import soundfile
 
     from idf.datasets.demo import demo_folder
@@ -184,14 +188,14 @@ def prepare(folder: Path) -> None:
 
 
 def stereo(samples: np.ndarray) -> np.ndarray:
-    """Two channels of a voice: int16 (time, 2). The right one is later, quieter and has noise of its own."""
+    """Return a voice in stereo, int16 (time, 2); the right channel is delayed, quieter and has its own noise."""
     noise = np.random.default_rng(len(samples)).integers(-20, 21, len(samples))
     right = np.roll(samples, STEREO_DELAY).astype(np.int64) * 3 // 4 + noise
     return np.stack([samples, np.clip(right, -32768, 32767).astype(np.int16)], axis=1)
 
 
 def write_tiny_model(path: Path) -> None:
-    """A model of the original layout: couplings that move samples, WaveNets, random weights."""
+    """Write a model of the original layout, with couplings, WaveNets and random weights."""
     from idf.config.schema import Config, LayoutConfig, ModelConfig, SharpnessConfig, WidthConfig
     from idf.models.build import build_model
     from idf.models.load import save_model
@@ -222,12 +226,12 @@ def write_tiny_model(path: Path) -> None:
 
 
 def first_cell() -> Cell:
-    """This machine as it is: what all others are compared with."""
+    """Return the cell without changes, with which all others are compared."""
     return Cell("as it is", work={"keep": True})
 
 
 def quick_cells() -> list[Cell]:
-    """The few that differ most: all vector instructions off, narrower ones, and threads and order changed."""
+    """Return the few most different cells: no vector instructions, narrower ones, and other threads and order."""
     narrow = [Cell(f"numba without {title}", _numba_without(names)) for title, names in narrower_sets()[-1:]]
     turned = Cell("2 BLAS threads, last clip first", work={"threads": 2, "clips": list(reversed(CLIPS))})
     return [_plainest(), *narrow, turned]
@@ -241,7 +245,7 @@ def _plainest() -> Cell:
 
 
 def narrower_sets() -> list[tuple[str, tuple[str, ...]]]:
-    """Instructions that this processor has and the compiler may be told not to use; the widest first."""
+    """Return instruction sets of this processor that the compiler can be told not to use, widest first."""
     if not _is_x86():
         return []
     found = _processor_features()
@@ -256,14 +260,14 @@ def _numba_without(features: tuple[str, ...]) -> dict[str, str]:
 
 
 def _processor_features() -> list[str]:
-    """What LLVM finds this processor to have."""
+    """Return the features of this processor as detected by LLVM."""
     from llvmlite import binding
 
     return sorted(name for name, there in binding.get_host_cpu_features().items() if there)
 
 
 def machine_cells() -> list[Cell]:
-    """What can be varied with what is installed."""
+    """Return the cells for the installed packages."""
     cells = [Cell(f"OPENBLAS_NUM_THREADS={n}", {"OPENBLAS_NUM_THREADS": str(n)}, {"threads": n}) for n in (1, 2)]
     if _is_x86():
         cells += [Cell(f"OPENBLAS_CORETYPE={core}", {"OPENBLAS_CORETYPE": core}) for core in ("Prescott", "Haswell")]
@@ -284,7 +288,7 @@ def machine_cells() -> list[Cell]:
 
 
 def tensorflow_cells() -> list[Cell]:
-    """TensorFlow loaded and at work in the same process, under its own settings: coding does not use it."""
+    """Return cells that use TensorFlow with various settings before coding, which does not use it."""
     settings = [
         {"TF_ENABLE_ONEDNN_OPTS": "0"},
         {"TF_ENABLE_ONEDNN_OPTS": "1"},
@@ -303,10 +307,10 @@ def tensorflow_cells() -> list[Cell]:
 
 
 def environment_cells(folder: Path, console: Console) -> tuple[list[Cell], int]:
-    """Virtual environments under ``folder`` with other versions; the packages are downloaded.
+    """Make virtual environments in ``folder`` with other versions; downloads the packages.
 
     Returns:
-        the cells, and the number of environments that could not be made (they are printed).
+        the cells, and the number of environments that could not be made (these are printed).
     """
     here = {name: version(name) for name in NEEDED}
     wanted: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
@@ -318,7 +322,7 @@ def environment_cells(folder: Path, console: Console) -> tuple[list[Cell], int]:
         ),
     }
     if sys.version_info >= (3, 13):
-        del wanted["NumPy 1.26, numba 0.61"]  # never built for it
+        del wanted["NumPy 1.26, numba 0.61"]  # not available for this Python
     cells = []
     for name, (packages, options) in wanted.items():
         place = folder / name.replace(" ", "-").replace(",", "")
@@ -334,8 +338,8 @@ def environment_cells(folder: Path, console: Console) -> tuple[list[Cell], int]:
                 stdin=subprocess.DEVNULL,
             )
         if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["pip does not say why"])[-1]
-            console.print(f"[red]{name} is not tried, it cannot be installed: {escape(why)}[/red]")
+            why = (done.stderr.strip().splitlines() or ["pip printed no reason"])[-1]
+            console.print(f"[red]{name} was skipped because it cannot be installed: {escape(why)}[/red]")
             continue
         cells.append(Cell(name, work=options, python=python))
     return cells, len(wanted) - len(cells)
@@ -370,7 +374,7 @@ def run(cell: Cell, folder: Path) -> Result:
 
 
 def difference(first: Result, other: Result) -> str:
-    """What is wrong with a cell beside the first; empty if nothing."""
+    """Return how a cell differs from the first; empty if it does not."""
     if other.error or not other.digests:
         return other.error or "nothing was compressed"
     changed = [name for name, digest in other.digests.items() if digest != first.digests.get(name)]
@@ -378,7 +382,7 @@ def difference(first: Result, other: Result) -> str:
 
 
 def run_matrix(cells: list[Cell], folder: Path, console: Console) -> int:
-    """Run cells against the first of them and print the table; returns the number of those that differ."""
+    """Run the cells, compare them with the first, print the table, and return the number that differ."""
     table = Table("", "in force", "files", "bytes and samples", title=f"Portability on {platform.machine()}")
     first: Result | None = None
     different = 0
@@ -391,7 +395,7 @@ def run_matrix(cells: list[Cell], folder: Path, console: Console) -> int:
         verdict = f"[red]{escape(problem)}[/red]" if problem else "[green]the same[/green]"
         table.add_row(escape(cell.name), result.in_force, str(len(result.digests)), verdict)
         if problem and result is first:
-            break  # there is nothing to compare with
+            break  # nothing to compare with
     console.print(table)
     if first and first.digests:
         whole = hashlib.sha256("".join(f"{k} {v}\n" for k, v in sorted(first.digests.items())).encode()).hexdigest()
@@ -400,7 +404,7 @@ def run_matrix(cells: list[Cell], folder: Path, console: Console) -> int:
 
 
 def vector_features() -> list[str]:
-    """NumPy's kernels for wider instructions that this process uses."""
+    """Return the instruction sets of NumPy's optimised kernels that this process uses."""
     try:
         umath = importlib.import_module("numpy._core._multiarray_umath")
     except ImportError:  # NumPy 1
@@ -413,14 +417,16 @@ def _is_x86() -> bool:
 
 
 def main() -> int:
-    """Print the table; 1 if anything differs, or could not be tried."""
+    """Print the table and return 1 if anything differs or could not be tried, else 0."""
     if sys.argv[1:2] == ["--child"]:
         folder, options = Path(sys.argv[2]), json.loads(sys.argv[3])
         (folder / "answer.json").write_text(json.dumps(work(folder, options)), encoding="utf-8")
         return 0
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="four processes only")
-    parser.add_argument("--environments", action="store_true", help="also other versions of NumPy and TensorFlow")
+    parser.add_argument("--quick", action="store_true", help="only four processes")
+    parser.add_argument(
+        "--environments", action="store_true", help="also other versions of NumPy and TensorFlow (downloads them)"
+    )
     arguments = parser.parse_args()
     console = Console()
     with tempfile.TemporaryDirectory() as name:

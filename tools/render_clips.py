@@ -1,21 +1,21 @@
-"""Make the clips of music that models are trained and validated on: rendered, remastered, or cut from recordings.
+"""Make the music clips that models are trained and validated on: rendered, remastered, or cut from recordings.
 
-``rendered_clips.csv`` beside this file lists every clip: the set it belongs to, the file it is made of (a MIDI
-file, or a recording), the excerpt, and what is done to it. Sound fonts, sources, versions and licences are in
-``corpora.yaml``, as are the digests of the finished sets, which ``build_corpora.py`` checks:
+``rendered_clips.csv`` beside this file lists every clip: its set, its source file (MIDI or a recording), the
+excerpt, and the processing steps. ``corpora.yaml`` lists sound fonts, sources, versions, licences, and the digests
+of the finished sets, which ``build_corpora.py`` checks:
 
     python tools/render_clips.py SOURCE ... --target rendered
     python tools/build_corpora.py rendered --target corpora
 
-A column that is empty leaves that step out; a clip with no step at all is a copy of the recording's samples.
-Steps, in this order:
+An empty column skips its step; a clip without any step is an exact copy of the recording's samples.
+The steps, in order:
 
-    font, voices, reverb  render a MIDI file with FluidSynth: sound font, instruments (see render_midi.py), room
-    channels              1 takes the mean of both channels
-    width                 factor on the difference of the channels; below 1 they become more alike
+    font, voices, reverb  render a MIDI file with FluidSynth: sound font, instruments (see render_midi.py), room size
+    channels              1: mix both channels to their mean
+    width                 factor of the channels' difference; below 1 they become more alike
     peak_db               level of the highest peak, in decibels relative to full scale
-    noise_db              add the pink noise of a room, of this level
-    drive_db, ceiling     make it loud: turn it up into a limiter (limit), or just cut it off (clip), at this value
+    noise_db              add pink room noise of this level
+    drive_db, ceiling     amplify, then limit (limit) or clip (clip) at this value
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ LIST = Path(__file__).resolve().with_name("rendered_clips.csv")
 CORPORA = Path(__file__).resolve().with_name("corpora.yaml")
 
 HELP = """
-A source is a folder (a clone of a repository, an extracted package, /usr/share/sounds/sf2, LJSpeech's folder),
+A source is a folder (a clone of a repository, an extracted package, /usr/share/sounds/sf2, the folder of LJ Speech),
 a Debian package, or a tar archive.
 """
 
@@ -60,7 +60,7 @@ Row = dict[str, str]
 
 
 def main() -> int:
-    """Render all clips, or those of some sets; returns the exit status.
+    """Render all clips, or those of some sets, and return 0.
 
     Raises:
         DataError: a source is missing or differs from the list, or FluidSynth has another version.
@@ -95,13 +95,13 @@ def _check_version(listed: str) -> None:
     found = render_midi.version()
     if found != listed:
         raise DataError(
-            f"{found} is installed, but the sets were rendered with {listed}, and other versions may round otherwise; "
+            f"{found} is installed, but the sets were rendered with {listed}, and other versions may round differently; "
             f"install {listed} (Debian 12 has it)"
         )
 
 
 def collect(sources: Iterable[Path], rows: list[Row], fonts: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Copy the files that ``rows`` need into ``folder``; returns where each is.
+    """Copy the files that ``rows`` need to ``folder`` and return their paths by name.
 
     Raises:
         DataError: a file is missing, or differs from the list.
@@ -115,7 +115,9 @@ def collect(sources: Iterable[Path], rows: list[Row], fonts: dict[str, Any], fol
         for path, read in members(source):
             for name in [name for name in digests if name not in found and f"/{path}".endswith(f"/{name}")]:
                 data = read()
-                if hashlib.sha256(data).hexdigest() == digests[name]:  # else another package's file of this name
+                if (
+                    hashlib.sha256(data).hexdigest() == digests[name]
+                ):  # otherwise a file of the same name in another package
                     found[name] = folder / f"{len(found)}{Path(name).suffix}"
                     found[name].write_bytes(data)
     missing = [name for name in digests if name not in found]
@@ -123,16 +125,16 @@ def collect(sources: Iterable[Path], rows: list[Row], fonts: dict[str, Any], fol
         name = missing[0]
         raise DataError(
             f"{len(missing)} of {len(digests)} files are missing or of another version, such as {name} of "
-            f"{origins[name]}; {CORPORA.name} says which version is needed"
+            f"{origins[name]}; {CORPORA.name} lists the version needed"
         )
     return found
 
 
 def make_clip(row: Row, found: dict[str, Path]) -> np.ndarray:
-    """The clip of a row, int16 of shape (frames, channels).
+    """Return the clip of a row, int16 (frames, channels).
 
     Raises:
-        DataError: the source is too short or of another kind.
+        DataError: the source is too short or of another format.
     """
     steps = ("font", "width", "peak_db", "noise_db", "drive_db")
     if not any(row[step] for step in steps):
@@ -169,19 +171,19 @@ def make_clip(row: Row, found: dict[str, Path]) -> np.ndarray:
 
 
 def _excerpt(row: Row, path: Path, dtype: str) -> np.ndarray:
-    """A part of a recording, (frames, channels): its own samples as int16, or float64 at the row's rate, up to stereo."""
+    """Return an excerpt, (frames, channels): its samples as int16, or resampled float64 with at most two channels."""
     rate_hz, channels = int(row["rate_hz"]), int(row["channels"])
     with soundfile.SoundFile(path) as file:
         if file.channels < channels:
             raise DataError(f"{row['name']}: {row['file']} has {file.channels} of {channels} channels")
         if dtype == "int16" and (file.samplerate, file.subtype) != (rate_hz, "PCM_16"):
             raise DataError(
-                f"{row['name']}: {row['file']} is {file.subtype} at {file.samplerate} Hz, and only PCM_16 at "
-                f"{rate_hz} Hz can be copied as it is; give the row a peak_db"
+                f"{row['name']}: {row['file']} is {file.subtype} at {file.samplerate} Hz, but only PCM_16 at "
+                f"{rate_hz} Hz can be copied unchanged; set peak_db in the row"
             )
         start, frames = (round(float(row[key]) * file.samplerate) for key in ("start_s", "seconds"))
         if file.frames < start + frames:
-            raise DataError(f"{row['name']}: {row['file']} ends before the excerpt does")
+            raise DataError(f"{row['name']}: {row['file']} ends before the excerpt")
         file.seek(start)
         samples = file.read(frames, dtype=dtype, always_2d=True)
         if dtype == "int16":

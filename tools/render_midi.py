@@ -1,4 +1,4 @@
-"""Render MIDI files with FluidSynth to floating point. Used by ``render_clips.py``."""
+"""Render MIDI files to floating-point audio with FluidSynth. Used by ``render_clips.py``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ GAIN = 0.2
 
 
 def version() -> str:
-    """The installed version, such as ``FluidSynth 2.3.1``.
+    """Return the installed version, such as ``FluidSynth 2.3.1``.
 
     Raises:
-        DataError: it is not installed.
+        DataError: FluidSynth is not installed.
     """
     if shutil.which("fluidsynth") is None:
         raise DataError("fluidsynth: no such command; install it (Debian, Ubuntu: apt-get install fluidsynth)")
@@ -34,16 +34,19 @@ def version() -> str:
 def render(
     midi: Path, font: Path, *, start_seconds: float, seconds: float, rate_hz: int, voices: str, reverb: float
 ) -> NDArray[np.float64]:
-    """Render an excerpt, float64 of shape (frames, 2), not limited to ±1.
+    """Render an excerpt and return it as float64 (frames, 2), not limited to ±1.
 
     Args:
-        voices: empty to play the instruments of the file, or ranges of keys and their instruments, such as
-            ``0-52:43 48-127:48``, which replace all those of the file and leave out its drums. See
+        midi, font: MIDI file and sound font.
+        start_seconds, seconds: start and length of the excerpt.
+        rate_hz: samples per second.
+        voices: empty to play the file's instruments, or ranges of keys with instruments, such as
+            ``0-52:43 48-127:48``, which replace the file's instruments and omit its drums; see
             :func:`_orchestrate`.
-        reverb: size of the room, 0 (no reverb and no chorus) to 1.
+        reverb: room size, from 0 (no reverb and no chorus) to 1.
 
     Raises:
-        DataError: FluidSynth fails, the piece ends before the excerpt does, or the excerpt is silent.
+        DataError: FluidSynth fails, the piece ends before the excerpt, or the excerpt is silent.
     """
     frames = round(seconds * rate_hz)
     skipped = round(start_seconds * rate_hz)
@@ -54,7 +57,7 @@ def render(
         f"--option=synth.reverb.room-size={reverb}",
     ]
     command += ["--option=synth.polyphony=1024", "--audio-file-format=float", "--audio-file-type=raw"]
-    # Without the second option, FluidSynth plays another font where it cannot read the one that is named.
+    # Without the second option, FluidSynth falls back to another font if it cannot read this one.
     command += ["--audio-file-endian=little", "--option=synth.default-soundfont="]
     with tempfile.TemporaryDirectory() as folder:
         if voices:
@@ -74,21 +77,22 @@ def render(
     if found < skipped + frames:
         raise DataError(
             f"{midi}: FluidSynth rendered {found / rate_hz:.1f} s, but the excerpt ends at {start_seconds + seconds:.1f} s"
-            + (f"; it says: {said}" if said else "")
+            + (f"; its output: {said}" if said else "")
         )
     signal = np.frombuffer(data, "<f4").reshape(-1, 2)[skipped:].astype(np.float64)
     if not signal.any():
         raise DataError(
-            f"{midi}: silent from {start_seconds:.1f} s with {font}" + (f"; FluidSynth says: {said}" if said else "")
+            f"{midi}: silent from {start_seconds:.1f} s with {font}"
+            + (f"; FluidSynth's output: {said}" if said else "")
         )
     return signal
 
 
 def _orchestrate(voices: str) -> str:
-    """FluidSynth's commands that let each range of keys play on a channel of its own.
+    """Return FluidSynth commands that play each range of keys on its own channel.
 
-    Keys come from all channels but that of the drums. Ranges may overlap: a key then sounds in all of them. They are
-    spread from left to right.
+    Keys come from all channels except that of the drums. Ranges may overlap: a key then sounds in all of them. The
+    channels are panned from left to right.
     """
     parts = [part.split(":") for part in voices.split()]
     setup, rules = [], ["router_clear"]
@@ -96,7 +100,7 @@ def _orchestrate(voices: str) -> str:
         low, high = keys.split("-")
         place = round(20 + 87 * channel / max(1, len(parts) - 1)) if len(parts) > 1 else 64
         setup += [f"prog {channel} {program}", f"cc {channel} 10 {place}", f"cc {channel} 91 60"]
-        for channels in ("0 8", "10 15"):  # channel 9, counted from 0, has the drums
+        for channels in ("0 8", "10 15"):  # channel 9, counted from 0, is for drums
             only = f"router_chan {channels} 0 {channel}"
             rules += ["router_begin note", only, f"router_par1 {low} {high} 1 0", "router_end"]
             rules += ["router_begin cc", only, "router_par1 64 64 1 0", "router_end"]  # the pedal

@@ -1,6 +1,6 @@
-"""Read the files inside packages of sound: Debian packages, tar archives, extracted folders.
+"""Read the files inside Debian packages, tar archives and folders, without installing or unpacking them.
 
-Nothing is installed or unpacked. Used by the tools beside this file.
+Used by the tools beside this file.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from idf.errors import DataError
 ARCHIVES = (".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 Member = tuple[str, Callable[[], bytes]]
-"""A file's path inside its package, and what reads it. The reader works until the next member is asked for."""
+"""A file's path in its package and a function that reads it, valid until the next member is requested."""
 
 
 def members(source: Path) -> Iterator[Member]:
-    """Every regular file in ``source``.
+    """Yield every regular file in ``source``.
 
     Args:
-        source: a Debian package, a tar archive, or a folder. In a folder, packages and archives that lie
-            directly in it are opened too.
+        source: a Debian package, a tar archive, or a folder. Packages and archives directly in a folder are
+            opened too.
 
     Raises:
-        DataError: missing, damaged, or of another kind.
+        DataError: the source is missing, damaged, or of another kind.
     """
     if source.is_dir():
         yield from _folder(source)
@@ -36,7 +36,7 @@ def members(source: Path) -> Iterator[Member]:
     elif source.name.endswith(ARCHIVES):
         yield from _tar(source, source.name, _read(source))
     elif source.exists():
-        raise DataError(f"{source}: expected a folder or a file that ends in {', '.join(ARCHIVES)}")
+        raise DataError(f"{source}: expected a folder or a file with one of the suffixes {', '.join(ARCHIVES)}")
     else:
         raise DataError(f"{source}: no such file or folder")
 
@@ -52,13 +52,13 @@ def _folder(folder: Path) -> Iterator[Member]:
 
 
 def _debian(package: Path) -> Iterator[Member]:
-    """The files of a Debian package: an ``ar`` archive around a tar archive named ``data.tar.*``."""
+    """Yield the files of a Debian package, an ``ar`` archive with a tar archive named ``data.tar.*``."""
     data = _read(package)
     if not data.startswith(b"!<arch>\n"):
         raise DataError(f"{package}: not a Debian package")
     position = 8
     while position + 60 <= len(data):
-        # ar header: name (16 bytes), three times, mode, then the size in decimal at 48; bodies are 2-aligned.
+        # ar header: name (16 bytes), time stamp, owner, group, mode, then the size in decimal at 48; bodies are 2-aligned.
         name = data[position : position + 16].decode("ascii", "replace").strip().rstrip("/")
         size = int(data[position + 48 : position + 58])
         body = data[position + 60 : position + 60 + size]
@@ -66,7 +66,7 @@ def _debian(package: Path) -> Iterator[Member]:
         if name.startswith("data.tar"):
             yield from _tar(package, name, body)
             return
-    raise DataError(f"{package}: holds no data.tar; the package is damaged")
+    raise DataError(f"{package}: contains no data.tar; the package is damaged, download it again")
 
 
 def _tar(package: Path, name: str, body: bytes) -> Iterator[Member]:
@@ -77,7 +77,7 @@ def _tar(package: Path, name: str, body: bytes) -> Iterator[Member]:
                 if content is not None:
                     yield member.name, content.read
     except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
-        raise DataError(f"{package}: cannot read {name} ({error}); extract it yourself and name the folder") from error
+        raise DataError(f"{package}: cannot read {name} ({error}); extract it and give the folder instead") from error
 
 
 def _read(path: Path) -> bytes:

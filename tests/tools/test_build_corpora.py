@@ -18,7 +18,7 @@ from idf.errors import DataError
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A package's content: two clips of a voice, one too short, and one that no set wants."""
+    """The content of a package: two clips of a voice, one that is too short, and one outside all sets."""
     folder = tmp_path / "source"
     (folder / "voice").mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def description(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A list of one set that the source gives, and one that it lacks."""
+    """A list with one set that the source contains and one that it lacks."""
     path = tmp_path / "corpora.yaml"
     wanted = {"about": "a voice", "from": "pack", "files": ["voice/*.wav"], "minimum_seconds": 1.0}
     tree = {
@@ -60,7 +60,7 @@ def test_writes_what_it_can_and_names_the_rest(
     written = sorted(path.relative_to(target).as_posix() for path in target.rglob("*.wav"))
     assert written == ["train-voice/one.wav", "train-voice/two.wav"]
     assert (target / "train-voice" / "one.wav").read_bytes() == (source / "voice" / "one.wav").read_bytes()
-    assert "not built: held-out-away (of the Debian package away, version 1)" in capsys.readouterr().out
+    assert "not built: held-out-away (needs the Debian package away, version 1)" in capsys.readouterr().out
     assert run(monkeypatch, source, "--target", target, "--set", "held-out-away") == 1
 
 
@@ -88,7 +88,7 @@ def test_two_versions_of_a_file_are_refused(source: Path, tmp_path: Path, monkey
 @pytest.mark.usefixtures("description")
 def test_only_16_bits(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(source / "voice" / "one.wav", np.zeros(1600), 800, subtype="PCM_24")
-    with pytest.raises(DataError, match=r"one\.wav: PCM_24; only 16-bit"):
+    with pytest.raises(DataError, match=r"one\.wav: PCM_24; sets contain 16-bit"):
         run(monkeypatch, source, "--target", tmp_path / "target")
 
 

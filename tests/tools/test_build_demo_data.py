@@ -1,4 +1,4 @@
-"""The tool that rebuilds the demo speech: the same samples, or nothing is written."""
+"""The tool that rebuilds the demo speech writes the same samples or nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tool() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recordings as the Debian package would hold them."""
+    """The recordings in the folders of the Debian package."""
     root = tmp_path_factory.mktemp("extracted")
     voice = root / "usr" / "share" / "asterisk" / "sounds" / "en_US_f_Allison"
     voice.mkdir(parents=True)
@@ -44,7 +44,7 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def package_of(extracted: Path, path: Path) -> Path:
-    """A Debian package: an ``ar`` archive of debian-binary, control.tar.xz and data.tar.xz."""
+    """Write a Debian package: an ``ar`` archive of debian-binary, control.tar.xz and data.tar.xz."""
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w:xz", preset=0) as archive:
         archive.add(extracted, arcname=".")

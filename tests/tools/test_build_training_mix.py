@@ -20,7 +20,7 @@ COLUMNS = ["name", "set", "file", "samples", "channels", "sha256"]
 
 @pytest.fixture
 def rows(tmp_path: Path) -> list[dict[str, object]]:
-    """Two rows that take one channel and both channels of a stereo recording, and one of LJSpeech."""
+    """Two rows that use one channel and both channels of a stereo recording, and one of LJ Speech."""
     samples = np.random.default_rng(0).integers(-3000, 3000, (1000, 2)).astype(np.int16)
     for path, content in (("corpora/train-x/take.flac", samples), ("lj/wavs/LJ001-0001.wav", samples[:, 1])):
         (tmp_path / path).parent.mkdir(parents=True)
@@ -68,7 +68,7 @@ def test_other_samples_are_refused(
     rows: list[dict[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
 ) -> None:
     rows[1] |= change
-    with pytest.raises(DataError, match=r"take\.flac: its samples are not those of the list"):
+    with pytest.raises(DataError, match=r"take\.flac: its samples differ from list\.csv"):
         run(monkeypatch, tmp_path, rows)
     assert not (tmp_path / "mix" / "stereo.flac").exists()
 

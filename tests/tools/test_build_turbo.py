@@ -1,4 +1,4 @@
-"""The turbo flow's model file is what its tool makes."""
+"""The shipped model file of the turbo flow equals the output of its tool."""
 
 from __future__ import annotations
 

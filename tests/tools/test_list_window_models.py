@@ -1,4 +1,4 @@
-"""The list of the shipped window models is that of the files that ship."""
+"""The list of window models matches the shipped files."""
 
 from __future__ import annotations
 

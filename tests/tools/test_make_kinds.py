@@ -1,4 +1,4 @@
-"""The tool that makes recordings of many kinds: each is what its name says."""
+"""The tool that makes recordings of many kinds: each kind has the properties in its name."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ RATE_HZ = 44_100
 
 @pytest.fixture
 def music() -> mastering.Signal:
-    """A second of two decaying tones, one more to the left than the other."""
+    """One second of a decaying tone, louder on the left, and a steady tone on the right."""
     time = np.arange(RATE_HZ) / RATE_HZ
     left = np.sin(2 * np.pi * 220 * time) * np.exp(-3 * time)
     right = 0.3 * left + 0.5 * np.sin(2 * np.pi * 331 * time)
@@ -57,7 +57,7 @@ def test_dither_makes_the_error_independent_of_the_signal() -> None:
     samples = mastering.quantise(steps, mastering.FULL_SCALE, np.random.default_rng(2))
     assert samples.dtype == np.int16
     assert samples.mean() == pytest.approx(0.3, abs=0.01)  # without dither all would be 0
-    assert np.var(samples) == pytest.approx(0.25, abs=0.01)  # 1/4 whatever the signal is: triangular, two steps wide
+    assert np.var(samples) == pytest.approx(0.25, abs=0.01)  # 1/4 for every signal: triangular, two steps wide
 
 
 def test_what_is_too_loud_is_cut_off_at_the_ceiling(music: mastering.Signal) -> None:

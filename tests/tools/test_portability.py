@@ -1,4 +1,4 @@
-"""The matrix of machines: a few of its processes, and that it would see a difference."""
+"""The portability tool: some of its processes, and its detection of differences."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tool: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(tool: ModuleType, folder: Path) -> object:
-    """Left to run first: the other cells read its files."""
+    """The first cell; the others read its files."""
     return tool.run(tool.Cell("first", work={"keep": True, "clips": [tool.CLIPS[0]]}), folder)
 
 
@@ -54,14 +54,14 @@ def test_the_same_bytes_without_vector_instructions(tool: ModuleType, folder: Pa
         "adaptive",
         "turbo",
     }
-    assert "baseline" in result.in_force  # of NumPy
-    assert "generic" in result.in_force  # of numba
+    assert "baseline" in result.in_force  # NumPy
+    assert "generic" in result.in_force  # numba
 
 
 def test_the_adaptive_loops_are_compiled_with_fewer_instructions(tool: ModuleType, folder: Path, first: object) -> None:
     cells = [cell for cell in tool.quick_cells() if cell.name.startswith("numba without")]
     if not cells:
-        pytest.skip("this processor has none that can be left out")
+        pytest.skip("this processor has no instruction sets to leave out")
     for cell in cells:
         result = tool.run(tool.Cell(cell.name, cell.variables, {"clips": [tool.CLIPS[0]]}), folder)
         assert tool.difference(first, result) == ""

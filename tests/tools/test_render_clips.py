@@ -24,7 +24,7 @@ COLUMNS += [*STEPS, "seed"]
 
 
 def row(**changes: object) -> Row:
-    """A copy of the first half second of ``take.wav``, with changes."""
+    """Return a row that copies the first half second of ``take.wav``, with changes."""
     fixed = {"set": "train-x", "name": "x-01", "kind": "x", "source": "pack", "file": "pack/take.wav"}
     fixed |= {"start_s": "0", "seconds": "0.5", "rate_hz": "8000", "channels": "2", "seed": "1"}
     return dict.fromkeys(COLUMNS, "") | fixed | {key: str(value) for key, value in changes.items()}
@@ -32,7 +32,7 @@ def row(**changes: object) -> Row:
 
 @pytest.fixture
 def take(tmp_path: Path) -> Path:
-    """A second of stereo noise in 16 bits."""
+    """One second of 16-bit stereo noise."""
     path = tmp_path / "pack" / "take.wav"
     path.parent.mkdir()
     noise = np.random.default_rng(0).integers(-9000, 9000, (8000, 2)).astype(np.int16)
@@ -90,8 +90,8 @@ def test_another_rate_is_resampled_and_channels_are_mixed(take: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rate_hz": 16000}, r"is PCM_16 at 8000 Hz, and only PCM_16 at 16000 Hz can be copied"),
-        ({"start_s": 0.75}, r"ends before the excerpt does"),
+        ({"rate_hz": 16000}, r"is PCM_16 at 8000 Hz, but only PCM_16 at 16000 Hz can be copied"),
+        ({"start_s": 0.75}, r"ends before the excerpt"),
     ],
 )
 def test_what_a_recording_cannot_give_is_refused(take: Path, changes: dict[str, object], message: str) -> None:

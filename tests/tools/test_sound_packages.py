@@ -64,7 +64,7 @@ def test_errors_name_the_source(tree: Path, tmp_path: Path) -> None:
         list(members(tmp_path / "none"))
     odd = tmp_path / "x.zip"
     odd.write_bytes(b"odd")
-    with pytest.raises(DataError, match=r"x\.zip: expected a folder or a file that ends in \.deb"):
+    with pytest.raises(DataError, match=r"x\.zip: expected a folder or a file with one of the suffixes \.deb"):
         list(members(odd))
     package = debian_of(tree, tmp_path / "x.deb")
     package.write_bytes(package.read_bytes()[:-60])
