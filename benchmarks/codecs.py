@@ -9,8 +9,8 @@ file sizes, headers included. Speed is seconds of audio per CPU second. Programs
 file as users run them, so their speed includes start-up; for ours the speed without start-up is given as well.
 Codecs missing on this machine are listed below the table.
 
-The results are also written to ``outputs/bench``: ``codecs.json``, ``codecs.csv`` and, for each set, a figure of
-size against speed (``codecs-NAME.svg``, ``.pdf`` and ``.png``; ``codecs-NAME-column.svg`` and ``.pdf`` for a column).
+The results are also written to `outputs/bench`: `codecs.json`, `codecs.csv` and, for each set, a figure of
+size against speed (`codecs-NAME.svg`, `.pdf` and `.png`; `codecs-NAME-column.svg` and `.pdf` for a column).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ python -m experiments.ray STUDY [budget=NAME] [address=local] [cpus=2] [gpus=0] 
 Run every unfinished run of a study as a Ray task (pip install "idf[ray]"). On a cluster, outputs/ and the checkout
 must be on a shared file system. The same command resumes the study.
 
-  budget   budget of the study (default: smoke)
+  budget   budget of the study (default: smoke, else the first)
   address  auto for the cluster of this machine, HOST:PORT, or local (the default): Ray on this machine alone
   cpus     CPUs per run (2); Ray runs as many at once as fit
   gpus     GPUs per run (0)

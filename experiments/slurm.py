@@ -27,7 +27,7 @@ python -m experiments.slurm STUDY [budget=NAME] [partition=NAME] [hours=4] [cpus
 Submit every unfinished run of a study as a SLURM job (pip install "idf[slurm]"). outputs/ must be on a file system
 that the nodes share. Watch the runs with python -m experiments.status; the same command submits unfinished runs again.
 
-  budget     budget of the study (default: smoke)
+  budget     budget of the study (default: smoke, else the first)
   partition  SLURM partition
   hours      time limit of a job (4); a job that needs longer resumes in a new one
   cpus       CPU cores per job (8)

@@ -31,7 +31,7 @@ Run every cell of a study with every seed, one process per run, in outputs/STUDY
 The same command resumes the study; finished runs are skipped.
 
   STUDY          a YAML file, or the name of one in experiments/: table, stability, ablation, adaptive
-  budget         a budget of the study (default: smoke)
+  budget         a budget of the study (default: smoke, else the first)
   jobs           runs at once (default: one per GPU, 1 without GPUs); they share the CPU cores
   gpus           GPUs to use, such as 0,1, or none (default: all)
   only           cells to run, such as small,medium (default: all)

@@ -1,7 +1,7 @@
 """Rebuild the sets of recordings that models are trained and tested on, from their source packages.
 
-``corpora.yaml`` beside this file lists the files of each set, their package, and the digest of their samples. A set
-with another digest is not written. Sets named ``held-out-...`` are never trained on.
+`corpora.yaml` beside this file lists the files of each set, their package, and the digest of their samples. A set
+with another digest is not written. Sets named `held-out-...` are never trained on.
 """
 
 from __future__ import annotations

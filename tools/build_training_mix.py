@@ -1,8 +1,8 @@
 """Rebuild the training clips of the shipped adaptive models.
 
-``training_mix.csv`` beside this file lists every clip: its set, the number of samples used from its start, the
+`training_mix.csv` beside this file lists every clip: its set, the number of samples used from its start, the
 number of channels (1: the first; 2: both), and the digest of these samples. The sets are those of
-``build_corpora.py``; ``ljspeech`` is the folder of LJ Speech with at least the clips LJ001-0001 to LJ001-0022.
+`build_corpora.py`; `ljspeech` is the folder of LJ Speech with at least the clips LJ001-0001 to LJ001-0022.
 
     python tools/build_corpora.py *.deb OTHER_SOURCES --target corpora
     python tools/build_training_mix.py --corpora corpora --ljspeech LJSpeech-1.1 --target mix

@@ -3,7 +3,7 @@
     python tools/build_turbo.py idf/data/models/turbo.idfm
     python tools/build_turbo.py other.idfm near_order=16 "filter_orders=[512, 32, 16]"      with other settings
 
-Settings are those of ``model.turbo`` in ``idf/config/schema.py``.
+Settings are those of `model.turbo` in `idf/config/schema.py`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python tools/make_kinds.py wavs/LJ001-002[34].wav --target kinds
     python -m benchmarks.codecs kinds/* --models default --baselines sac,monkeys,wavpack,flac
 
-Each kind becomes a folder with one WAV file per clip. Stereo clips stay stereo; ``twins`` and ``delayed`` are
+Each kind becomes a folder with one WAV file per clip. Stereo clips stay stereo; `twins` and `delayed` are
 always stereo, made from the first channel. The output is deterministic.
 """
 

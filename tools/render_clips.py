@@ -1,8 +1,8 @@
 """Make the music clips that models are trained and validated on: rendered, remastered, or cut from recordings.
 
-``rendered_clips.csv`` beside this file lists every clip: its set, its source file (MIDI or a recording), the
-excerpt, and the processing steps. ``corpora.yaml`` lists sound fonts, sources, versions, licences, and the digests
-of the finished sets, which ``build_corpora.py`` checks:
+`rendered_clips.csv` beside this file lists every clip: its set, its source file (MIDI or a recording), the
+excerpt, and the processing steps. `corpora.yaml` lists sound fonts, sources, versions, licences, and the digests
+of the finished sets, which `build_corpora.py` checks:
 
     python tools/render_clips.py SOURCE ... --target rendered
     python tools/build_corpora.py rendered --target corpora
