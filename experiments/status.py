@@ -57,7 +57,7 @@ PLAIN_WIDTH = 150
 
 MAX_REMEDIES = 8
 
-GOES_ON = ("failed", KILLED, "preempted", "interrupted")
+RESUMABLE = ("failed", KILLED, "preempted", "interrupted")
 """States that the same command resumes from."""
 
 
@@ -205,7 +205,7 @@ def _remedies(runs: Sequence[RunRecord]) -> list[RenderableType]:
             case _:
                 continue
         lines.append(Text(f"  {run.name} {text}", style=STYLES[state.name]))
-        if state.name in GOES_ON and (command := study_command(run) or run.command):
+        if state.name in RESUMABLE and (command := study_command(run) or run.command):
             commands[command] = None
     if len(lines) > MAX_REMEDIES:
         more = len(lines) - MAX_REMEDIES

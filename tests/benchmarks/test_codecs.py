@@ -75,7 +75,7 @@ def test_our_models_get_two_speeds(voice: Path, tmp_path: Path, monkeypatch: pyt
     assert rows[0].bits_per_sample == 16
 
 
-def test_a_codec_that_fails_is_a_row_that_is_not_made(voice: Path, fakes) -> None:
+def test_a_codec_that_fails_is_left_out(voice: Path, fakes) -> None:
     failing = Entry("bad", "bad library", None, fakes.Failing())
     good = Entry("raw", "tests", None, fakes.Raw())
     rows, failed = codecs.measure_set(codecs.find_set(str(voice)), [], [failing, good])
@@ -93,7 +93,7 @@ def test_a_codec_that_fails_is_a_row_that_is_not_made(voice: Path, fakes) -> Non
         (["no-such-folder"], DataError, "no-such-folder: no .wav or .flac file found"),
     ],
 )
-def test_wrong_words_are_found_before_anything_is_measured(
+def test_wrong_arguments_are_found_before_anything_is_measured(
     words: list[str], error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -33,7 +33,7 @@ def test_recordings_are_joined_by_name(recordings: Path) -> None:
     assert len(restarts.joined([recordings / "b.wav"], 1000)[0]) == 1000
 
 
-def test_what_cannot_be_joined_is_told(recordings: Path, tmp_path: Path) -> None:
+def test_recordings_that_cannot_be_joined_are_rejected(recordings: Path, tmp_path: Path) -> None:
     soundfile.write(recordings / "c.wav", np.zeros(10, np.int16), 16000)
     with pytest.raises(DataError, match="different rates"):
         restarts.joined([recordings], 1 << 20)
@@ -45,7 +45,7 @@ def test_what_cannot_be_joined_is_told(recordings: Path, tmp_path: Path) -> None
         restarts.joined([tmp_path / "bad.wav"], 1)
 
 
-def test_short_blocks_cost_more_and_a_start_what_they_cost_more(recordings: Path, tmp_path: Path) -> None:
+def test_short_blocks_cost_more_by_the_cost_of_their_resets(recordings: Path, tmp_path: Path) -> None:
     codec = load_codec(find_model("fast"))
     assert isinstance(codec, AdaptiveCodec)
     samples, rate_hz = restarts.joined([recordings], 1 << 20)

@@ -38,7 +38,7 @@ def codec() -> AdaptiveCodec:
 
 
 @pytest.mark.parametrize("name", list(signals()))
-def test_a_signal_goes_on_where_it_was(name: str) -> None:
+def test_a_signal_continues_where_it_stopped(name: str) -> None:
     signal = signals()[name]
     whole = sampled(signal, 1000, 5000, np.random.default_rng(3))
     assert (whole.shape, whole.dtype) == ((5000, 1), np.int32)
@@ -59,7 +59,7 @@ def test_every_signal_follows_others_and_stays_long_in_its_turn() -> None:
     assert len({(one[0], other[0]) for one, other in itertools.pairwise(plan)}) > 8
 
 
-def test_the_codec_goes_on_from_call_to_call(codec: AdaptiveCodec) -> None:
+def test_the_codec_continues_from_call_to_call(codec: AdaptiveCodec) -> None:
     """Two calls give the same result as one, in both loops, and the bits are those of the codec."""
     samples = sampled(signals()["speech"], 0, 4096, np.random.default_rng(0))
     place = 3 * step_of(codec.constants)
@@ -114,13 +114,13 @@ def test_a_fault_would_be_seen(codec: AdaptiveCodec, monkeypatch: pytest.MonkeyP
     assert outcome.problems[0].endswith("the two loops are not in the same state")
 
 
-def test_lattices_that_begin_anew_are_counted(codec: AdaptiveCodec) -> None:
+def test_lattice_resets_are_counted(codec: AdaptiveCodec) -> None:
     state = first_state(codec.constants, 1)
     state.by_order[:] = 1e12
     assert watch(np.zeros((256, 1), np.int32), codec.constants, state)[0] == 1
 
 
-def test_bad_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     for words, message in ((["--hours", "0"], "--hours"), (["--model", "bands-small"], "not an adaptive model")):
         monkeypatch.setattr(sys, "argv", ["stability", *words])
         with pytest.raises(ConfigError, match=message):

@@ -104,7 +104,7 @@ def test_an_empty_split(run: Path, audio_folder: Path) -> None:
         main([f"run={run}", *words])
 
 
-def test_a_model_that_is_none(run: Path) -> None:
+def test_a_file_that_is_not_a_model(run: Path) -> None:
     (run / "model.idfm").write_bytes(b"no model")
     with pytest.raises(RunError, match=r"model\.idfm is not a model file"):
         main([f"run={run}", "baselines=none"])

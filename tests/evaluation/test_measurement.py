@@ -90,7 +90,7 @@ def test_memory_is_the_workers_own(run, fakes: ModuleType) -> None:
     del ballast
 
 
-def test_what_codecs_print_does_no_harm(run, fakes: ModuleType) -> None:
+def test_output_of_codecs_does_no_harm(run, fakes: ModuleType) -> None:
     assert len(run(fakes.Chatty()).clips) == 2
 
 

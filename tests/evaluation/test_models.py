@@ -42,9 +42,7 @@ def test_two_models_in_one_table(
     assert (folder / "report.html").is_file()
 
 
-def test_a_model_that_is_not_there_is_told_before_anything_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_model_is_reported_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="there is no model smal"):
         target_of_models(["smal"], [])

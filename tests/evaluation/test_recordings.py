@@ -53,7 +53,7 @@ def test_the_bundled_speech() -> None:
     assert sorted(path.stem for path in find_set("demo").files) == sorted(test_clips)
 
 
-def test_what_cannot_be_measured_is_named(folder: Path, tmp_path: Path) -> None:
+def test_recordings_that_cannot_be_measured_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing: no \.wav or \.flac file found"):
         find_set(str(folder / "nothing"))
     soundfile.write(folder / "a.wav", np.zeros((10, 2)), 800, subtype="PCM_24")

@@ -60,7 +60,7 @@ def test_the_fields_are_those_promised(row: Row) -> None:
     assert set(dataclasses.asdict(row)) == set(promised.split(", "))
 
 
-def test_what_does_not_apply_is_null(fakes: ModuleType) -> None:
+def test_values_that_do_not_apply_are_null(fakes: ModuleType) -> None:
     silent = Measurement((ClipMeasurement("a", 8, 8000, 9, 0.0, 0.0, 0.0, 0.0),), (Path("a"),), None)
     row = make_row(Entry("TTA", "PyAV", None, fakes.Raw()), "demo", "test", silent)
     nothing = (row.window, row.nll_bits_per_sample, row.encode_x_realtime, row.decode_x_realtime, row.peak_memory_mib)

@@ -46,7 +46,7 @@ def test_the_example_grid_and_the_example_search() -> None:
     assert (search["method"], search["early_terminate"]["type"]) == ("bayes", "hyperband")
 
 
-def test_values_go_the_way_that_wandb_takes() -> None:
+def test_values_are_passed_as_wandb_passes_them() -> None:
     values = {
         "permutation.seed": None,
         "sharpness": "step",
@@ -63,7 +63,7 @@ def test_values_go_the_way_that_wandb_takes() -> None:
     assert config.model.window == 1024
 
 
-def test_a_good_sweep_says_what_it_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_valid_sweep_is_summarised(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "good.yaml"
     path.write_text(yaml.safe_dump(sweep({"seed": {"values": [0, 1]}, "model": {"values": ["small", "medium"]}})))
     (tmp_path / "train.py").touch()
@@ -101,7 +101,7 @@ def test_a_good_sweep_says_what_it_does(capsys: pytest.CaptureFixture[str], tmp_
         ({"parameters": []}, "parameters is missing"),
     ],
 )
-def test_what_is_wrong_with_a_sweep(changes: dict[str, Any], expected: str) -> None:
+def test_errors_in_a_sweep(changes: dict[str, Any], expected: str) -> None:
     (problem,) = problems_of(**changes)
     assert problem.startswith(expected)
 
@@ -128,7 +128,7 @@ def test_what_is_wrong_with_a_sweep(changes: dict[str, Any], expected: str) -> N
         ),
     ],
 )
-def test_what_is_wrong_with_parameters(parameters: dict[str, Any], expected: str) -> None:
+def test_errors_in_parameters(parameters: dict[str, Any], expected: str) -> None:
     (problem,) = problems_of(parameters)
     assert problem.startswith(expected)
 
@@ -150,7 +150,7 @@ def test_what_is_wrong_with_parameters(parameters: dict[str, Any], expected: str
         ({"model": {"values": ["small"], "probabilities": [0.5]}}, "probabilities must have one entry per value"),
     ],
 )
-def test_what_is_wrong_with_ranges(parameters: dict[str, Any], expected: str) -> None:
+def test_errors_in_ranges(parameters: dict[str, Any], expected: str) -> None:
     assert any(expected in problem for problem in problems_of(parameters, method="random"))
 
 
@@ -171,7 +171,7 @@ def test_ranges_are_tried_at_their_ends_and_middle(spec: dict[str, Any], samples
     assert parameter.samples == samples
 
 
-def test_a_middle_that_is_whole_by_chance_does_not_pass_for_a_whole_number() -> None:
+def test_a_whole_midpoint_does_not_hide_that_an_integer_is_needed() -> None:
     assert any(
         "expected a whole number" in problem
         for problem in problems_of({"width.hidden": {"distribution": "uniform", "min": 8, "max": 16}}, method="random")

@@ -26,7 +26,7 @@ def test_settings_and_results_side_by_side(make_run, outputs: Path, capsys: pyte
     assert ["training", "time", "0:10", "0:07"] in lines
 
 
-def test_equal_settings_are_said_to_be_equal(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_settings_are_reported_as_equal(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_run("study=a")
     assert main([folder.name, str(folder), f"outputs={outputs}"]) == 0
     assert "settings: no differences" in capsys.readouterr().out

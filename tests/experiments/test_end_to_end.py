@@ -52,7 +52,7 @@ def words(tmp_path: Path) -> list[str]:
     return [*command, f"data.root={tmp_path / 'clips'}", f"outputs={tmp_path / 'outputs'}"]
 
 
-def test_a_study_is_stopped_goes_on_and_is_reported(words: list[str], tmp_path: Path) -> None:
+def test_a_study_is_stopped_resumed_and_reported(words: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "mine-full"
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     runs: list[Path] = []

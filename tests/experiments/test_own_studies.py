@@ -106,7 +106,7 @@ def turned(*overrides: str) -> int:
     return int(np.count_nonzero(last.latents[0, 0]))
 
 
-def test_with_the_originals_wrap_the_permutations_decide_what_the_last_block_gets() -> None:
+def test_with_the_originals_wrap_the_last_block_depends_on_the_permutations() -> None:
     """As docs/seeds.md says, nine of these ten seeds diverge; seed 5 does not."""
     assert [turned("experiment=original_wrap", f"seed={seed}") for seed in range(10)] == [3, 2, 1, 2, 3, 0, 3, 2, 3, 1]
     assert turned("experiment=original_wrap", "permutation=reverse") == 0
@@ -114,7 +114,7 @@ def test_with_the_originals_wrap_the_permutations_decide_what_the_last_block_get
     assert turned("experiment=original") == 0
 
 
-def test_the_table_knows_what_was_published() -> None:
+def test_the_table_has_the_published_figures() -> None:
     published = read_study(OWN_STUDIES / "table.yaml").report.published
     assert {cell: figure.bits_per_sample for cell, figure in published.items()} == {
         "original-small": 7.92,

@@ -119,7 +119,7 @@ def test_without_ray_there_is_a_remedy(study: list[str], monkeypatch: pytest.Mon
     assert not (tmp_path / "outputs").exists()
 
 
-def test_every_run_is_a_task_with_a_process_of_its_own(
+def test_every_run_is_a_task_with_its_own_process(
     study: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake = FakeRay()
@@ -147,7 +147,7 @@ def test_a_run_that_was_not_evaluated_has_work_left(
     check_results(tmp_path)
 
 
-def test_failures_are_started_again_within_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_failures_are_restarted_within_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     jobs = [Job(name, 0, (), tmp_path / name, 10) for name in ("bad", "shaky", "fix", "diverged")]
     ends = {"bad": [1, 1, 1], "shaky": [1, 0], "fix": [2], "diverged": [3]}
     asked: list[tuple[str, bool]] = []

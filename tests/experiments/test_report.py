@@ -57,7 +57,7 @@ def test_the_cells_as_a_table(study: Make) -> None:
     assert first["diverged"] == "1"
 
 
-def test_ours_beside_other_codecs_and_what_was_published(study: Make) -> None:
+def test_our_models_beside_other_codecs_and_published_figures(study: Make) -> None:
     commands: list[str] = []
     table = codecs_table(read_results(study()), commands)
     assert table is not None

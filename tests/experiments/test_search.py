@@ -81,7 +81,7 @@ def test_a_sweep_file_is_read_as_a_search(sweep) -> None:
     assert search.fixed["tracker"] == "none"
 
 
-def test_what_this_search_cannot_do(sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsupported_sweeps(sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MAX_COMBINATIONS, "bayes", 2)  # quicker
     normal = {"optimizer.learning_rate": {"distribution": "log_normal", "mu": -6, "sigma": 1}}
     with pytest.raises(ConfigError, match="this search supports only value:, values: and the distributions uniform"):
@@ -118,7 +118,7 @@ def trials_of(optuna: Any, tmp_path: Path) -> list[Any]:
     return optuna.load_study(study_name="search", storage=store).get_trials()
 
 
-def test_a_search_finds_and_goes_on(optuna: Any, sweep, tmp_path: Path) -> None:
+def test_a_search_finds_and_resumes(optuna: Any, sweep, tmp_path: Path) -> None:
     search = read_search(sweep(), {})
     assert run_search(optuna, search, 3, [Slot(), Slot()], train=tmp_path / "train.py") == 0
     assert run_search(optuna, search, 4, [Slot(), Slot()], train=tmp_path / "train.py") == 0
@@ -130,7 +130,9 @@ def test_a_search_finds_and_goes_on(optuna: Any, sweep, tmp_path: Path) -> None:
     assert len(list((tmp_path / "outputs" / "searched").glob("*/status.json"))) == 4
 
 
-def test_what_falls_behind_is_ended(optuna: Any, sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_that_fall_behind_are_stopped(
+    optuna: Any, sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     early = {"type": "hyperband", "min_iter": 2, "eta": 2}
     shared = {
         name: {"value": value} for name, value in {"study": "searched", "outputs": str(tmp_path / "outputs")}.items()
@@ -150,9 +152,7 @@ def test_what_falls_behind_is_ended(optuna: Any, sweep, tmp_path: Path, monkeypa
     assert sorted(status["status"] for status in ended) == ["finished", "preempted"]
 
 
-def test_trials_that_were_cut_off_are_taken_up(
-    optuna: Any, sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_trials_are_resumed(optuna: Any, sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAUSE", "0.3")
     search = read_search(sweep(), {})
 

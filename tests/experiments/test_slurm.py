@@ -95,7 +95,7 @@ def test_the_first_failure_ends_a_job(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_a_job_that_has_to_leave_saves_itself_and_is_queued_again(tmp_path: Path) -> None:
+def test_a_preempted_job_saves_itself_and_is_queued_again(tmp_path: Path) -> None:
     helpers = pytest.importorskip("submitit.helpers", reason="the extra [slurm] is not installed")
     mark = tmp_path / "mark"
     code = (

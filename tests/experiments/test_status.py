@@ -41,7 +41,7 @@ def test_only_some_studies(make_run, outputs: Path, capsys: pytest.CaptureFixtur
         main(["frist", f"outputs={outputs}"])
 
 
-def test_what_differs_is_told_by_groups_where_that_is_enough(make_run, outputs: Path) -> None:
+def test_differences_are_given_by_group_if_that_is_enough(make_run, outputs: Path) -> None:
     same = ["study=a", "layout=original", "optimizer.learning_rate=0.01"]
     make_run(*same, "sharpness=step")
     make_run(*same, "sharpness=step", "seed=1", "tracker=none")
@@ -55,7 +55,9 @@ def test_what_differs_is_told_by_groups_where_that_is_enough(make_run, outputs: 
     assert differences(runs[:1]) == [""]
 
 
-def test_a_run_of_a_study_goes_on_with_the_study(make_run, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_of_a_study_is_resumed_with_the_study(
+    make_run, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     runs = [make_run("study=a", f"seed={seed}", status="preempted") for seed in range(2)]
     manifest = {"command": ["python", "-m", "experiments.study", "a", "force=true"]}
     manifest["runs"] = [{"run": run.name} for run in runs]

@@ -29,7 +29,7 @@ def test_a_dry_run_shows_commands_and_writes_nothing(
     assert not outputs.exists()
 
 
-def test_cells_that_are_not_there(file: Path) -> None:
+def test_missing_cells(file: Path) -> None:
     with pytest.raises(ConfigError, match="there is no cell c in mine-full; there are a, b"):
         main([str(file), "only=a,c", "--dry-run"])
     with pytest.raises(ConfigError, match="only= has no value"):

@@ -97,9 +97,7 @@ def end(process: Any) -> int:
     return int(status)
 
 
-def test_a_sweep_ends_a_run_early_and_hands_it_out_again(
-    agent: Agent, parameters: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_sweep_stops_a_run_early_and_sends_it_again(agent: Agent, parameters: dict[str, Any], tmp_path: Path) -> None:
     process = start(agent, parameters, "run00001")
     deadline = time.monotonic() + 120
     while not (runs := find_runs(tmp_path / "outputs")) or not read_state(runs[0]).step:

@@ -88,7 +88,7 @@ def test_nothing_runs_for_a_while(make_run: Make, outputs: Path) -> None:
     assert shown.getvalue() == "nothing is running\n"
 
 
-def test_runs_to_come(running: tuple[Path, str], outputs: Path) -> None:
+def test_runs_not_started(running: tuple[Path, str], outputs: Path) -> None:
     assert waiting_runs(outputs / "a", []) == 2
     assert waiting_runs(outputs / "no study", []) == 0
 

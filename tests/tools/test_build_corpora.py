@@ -52,7 +52,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 
 
 @pytest.mark.usefixtures("description")
-def test_writes_what_it_can_and_names_the_rest(
+def test_writes_complete_sets_and_lists_the_others(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "target"

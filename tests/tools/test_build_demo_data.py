@@ -78,7 +78,7 @@ def test_other_samples_are_refused_and_nothing_is_written(tool: ModuleType, extr
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
-def test_sources_that_are_no_package(tool: ModuleType, tmp_path: Path) -> None:
+def test_sources_that_are_not_packages(tool: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "x.deb").write_bytes(b"nothing")
     with pytest.raises(DataError, match="not a Debian package"):
         list(tool.read_package(tmp_path / "x.deb"))

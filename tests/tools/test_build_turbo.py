@@ -24,7 +24,7 @@ def test_other_settings_make_another_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["near_ordr=9", "near_order=many", "near_order=9"])
-def test_what_is_no_setting_is_refused(tmp_path: Path, word: str) -> None:
+def test_invalid_settings_are_rejected(tmp_path: Path, word: str) -> None:
     with pytest.raises(ConfigError, match="near_ord"):
         main([str(tmp_path / "other.idfm"), word])
     assert not (tmp_path / "other.idfm").exists()

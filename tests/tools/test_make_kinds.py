@@ -33,7 +33,9 @@ def clip() -> np.ndarray:
     return np.rint(np.cumsum(rng.laplace(0, 90, 3000)) * 0.3).clip(-9000, 9000).astype(np.int16)
 
 
-def test_kinds_are_what_they_say(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kinds_have_the_properties_in_their_names(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     soundfile.write(tmp_path / "clip.flac", clip(), RATE_HZ)
     target = tmp_path / "kinds"
     monkeypatch.setattr(sys, "argv", ["make_kinds.py", str(tmp_path / "clip.flac"), "--target", str(target)])
@@ -63,7 +65,7 @@ def test_g711_as_other_programs_decode_it(tool: ModuleType, tmp_path: Path) -> N
         assert np.array_equal(np.unique(values), known)
 
 
-def test_what_cannot_be_read_is_named(tool: ModuleType, tmp_path: Path) -> None:
+def test_unreadable_files_are_named(tool: ModuleType, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "wide.wav", np.zeros(9, np.int32), RATE_HZ, subtype="PCM_24")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.int16), RATE_HZ)
     for name, message in (("wide.wav", "PCM_24"), ("empty.wav", "no samples"), ("none.wav", "none.wav")):

@@ -60,7 +60,7 @@ def test_dither_makes_the_error_independent_of_the_signal() -> None:
     assert np.var(samples) == pytest.approx(0.25, abs=0.01)  # 1/4 for every signal: triangular, two steps wide
 
 
-def test_what_is_too_loud_is_cut_off_at_the_ceiling(music: mastering.Signal) -> None:
+def test_loud_signals_are_clipped_at_the_ceiling(music: mastering.Signal) -> None:
     samples = mastering.quantise(8 * music, 30_000, np.random.default_rng(3))
     assert samples.max() == 30_000
     assert samples.min() == -30_000

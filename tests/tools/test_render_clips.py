@@ -94,7 +94,7 @@ def test_another_rate_is_resampled_and_channels_are_mixed(take: Path) -> None:
         ({"start_s": 0.75}, r"ends before the excerpt"),
     ],
 )
-def test_what_a_recording_cannot_give_is_refused(take: Path, changes: dict[str, object], message: str) -> None:
+def test_impossible_excerpts_are_rejected(take: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         make_clip(row(**changes), {"pack/take.wav": take})
 
@@ -158,7 +158,7 @@ def test_nothing_of_a_held_out_set_is_in_the_list() -> None:
 
 
 @pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="needs fluidsynth")
-def test_a_font_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_font_is_named(tmp_path: Path) -> None:
     midi, font = tmp_path / "note.mid", tmp_path / "none.sf2"
     notes = b"\x00\x90\x3c\x64\x83\x60\x80\x3c\x00\x00\xff\x2f\x00"
     midi.write_bytes(b"MThd" + struct.pack(">IHHH", 6, 0, 1, 96) + b"MTrk" + struct.pack(">I", len(notes)) + notes)

@@ -34,7 +34,7 @@ def texts(picture: str) -> list[str]:
     return ["".join(text.itertext()) for text in ET.fromstring(picture).iter(f"{SVG}text")]
 
 
-def test_files_for_paper_are_whole_and_the_same_every_time(make_clip: MakeClip, tmp_path: Path) -> None:
+def test_figure_files_are_valid_and_reproducible(make_clip: MakeClip, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     clip = make_clip()
     first, second = (save_figure(draw_bits(clip), tmp_path / place, "bits") for place in ("a", "b"))
@@ -60,7 +60,7 @@ def test_many_blocks_stay_readable(make_clip: MakeClip, width: float) -> None:
 
 @pytest.mark.parametrize("width", [3.4, 3.6, 9.2])
 @pytest.mark.parametrize("blocks", [4, 11])
-def test_words_do_not_collide(make_clip: MakeClip, blocks: int, width: float) -> None:
+def test_text_does_not_collide(make_clip: MakeClip, blocks: int, width: float) -> None:
     clip = make_clip(blocks)
     steps = progressive_steps(Interlaced(blocks), clip.samples, 8000)
     figures = [draw(clip, width) for draw in (draw_bits, draw_latents, draw_scales)]
@@ -94,7 +94,7 @@ def test_a_codec_without_blocks_has_its_rate(fakes: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros(1, np.int32), np.array([5, -5]), np.full(300, -32768)])
-def test_next_to_nothing_is_drawn_too(make_clip: MakeClip, samples: np.ndarray) -> None:
+def test_very_short_clips_are_drawn(make_clip: MakeClip, samples: np.ndarray) -> None:
     clip = make_clip(4, samples)
     for draw in (draw_latents, draw_scales, draw_bits):
         ET.fromstring(inline_svg(draw(clip), "n", "x"))

@@ -48,7 +48,7 @@ def test_an_adaptive_flow_is_reset_in_every_chunk(make_adaptive: Callable[[int],
     assert np.array_equal(clip.bits[256:512], again.bits)
 
 
-def test_what_cannot_be_looked_into() -> None:
+def test_clips_and_codecs_that_cannot_be_analysed() -> None:
     with pytest.raises(RunError, match="the clip quiet is empty"):
         look_into(object(), "quiet", np.zeros(0, np.int32), 8000)
     with pytest.raises(RunError, match="object does not report its bits per sample"):
@@ -98,5 +98,5 @@ def test_the_spectrogram_of_a_tone_has_one_line() -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros(5000), np.ones(1), np.full(3, -32768)])
-def test_the_spectrogram_of_next_to_nothing(samples: np.ndarray) -> None:
+def test_the_spectrogram_of_very_short_clips(samples: np.ndarray) -> None:
     assert np.all(np.isfinite(spectrogram(samples, 22050, 100)))

@@ -42,7 +42,7 @@ def sine(count: int = 4000) -> np.ndarray:
     return np.rint(8000 * np.sin(np.arange(count) / 5)).astype(np.int32)
 
 
-def test_the_stand_in_is_what_the_protocol_says() -> None:
+def test_the_stand_in_fulfils_the_protocol() -> None:
     assert isinstance(Halves(), BlockwiseCodec)
 
 

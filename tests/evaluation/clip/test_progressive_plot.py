@@ -31,7 +31,7 @@ def test_steps_are_drawn_where_bits_are_spent() -> None:
     assert [step.blocks for step in evenly_spent(alike, 6)] == [9]
 
 
-def test_a_step_in_words() -> None:
+def test_the_description_of_a_step() -> None:
     first, last = steps([0.25, 1.0], np.zeros(1, np.int32))
     assert describe(first) == "1 block, 2.00 bits/sample (25 %): SNR 7.5 dB"
     assert describe(last) == "2 blocks, 8.00 bits/sample (100 %): exact"

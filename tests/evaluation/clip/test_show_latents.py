@@ -56,7 +56,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["1", "0.5..0.5", "3..4", "a..b", "nan..1", "0..inf1"])
-def test_parts_that_there_are_not(wav: Path, seconds: str) -> None:
+def test_parts_outside_the_clip(wav: Path, seconds: str) -> None:
     with pytest.raises(ConfigError, match=r"the clip has 1\.00 s; write seconds=A\.\.B"):
         main(["latents", "model=bands-small", f"clip={wav}", f"seconds={seconds}"])
 
@@ -76,6 +76,6 @@ def test_parts_that_there_are_not(wav: Path, seconds: str) -> None:
         (["latents", "run=nowhere"], RunError, "there is no run nowhere"),
     ],
 )
-def test_what_is_wrong_is_said(argv: list[str], error: type[Exception], message: str) -> None:
+def test_errors_are_explained(argv: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         main(argv)

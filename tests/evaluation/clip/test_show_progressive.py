@@ -89,7 +89,7 @@ def test_mistakes_are_explained(clip: Path, tmp_path: Path, make_run) -> None:
         main(["progressive", "model=fast", f"clip={clip}"])
 
 
-def test_clips_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_clips(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match="clip=agent-incorrec is neither a file nor a test clip of demo; did you mean agent-incorrect"
     ):

@@ -48,7 +48,7 @@ def test_a_missing_model(tmp_path: Path) -> None:
         ModelCodec(str(tmp_path / "model.idfm")).prepare()
 
 
-def test_models_at_hand(imported: str) -> None:
+def test_available_models(imported: str) -> None:
     assert imported in installed_models()
     check_models([imported])
     with pytest.raises(RunError, match=r"there is no model tyni; available: .*tiny"):

@@ -86,7 +86,7 @@ def test_a_missing_program_is_reported(name: str, command_folder: Path) -> None:
     assert LINES[name][0] in found.remedy
 
 
-def test_errors_end_with_the_last_words() -> None:
+def test_errors_end_with_the_last_line_of_output() -> None:
     script = "import sys; print('first'); print('out of luck', file=sys.stderr); sys.exit(3)"
     with pytest.raises(CodecError, match=r"exited with status 3: out of luck"):
         run_command([sys.executable, "-c", script])

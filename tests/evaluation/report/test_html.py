@@ -53,7 +53,7 @@ class Outline(html.parser.HTMLParser):
 
 
 @pytest.mark.parametrize("blocks", [0, 11])
-def test_the_page_stands_alone_and_says_what_it_shows(make_page: MakePage, blocks: int) -> None:
+def test_the_page_is_self_contained_and_accessible(make_page: MakePage, blocks: int) -> None:
     text = make_page(blocks)
     outline = Outline(text)
     assert len(text) < 3e6
@@ -96,7 +96,7 @@ def test_a_run_with_nothing_but_a_model(
     assert "Commands" not in text
 
 
-def test_the_typical_clip_is_shown_its_beginning_only(
+def test_only_the_beginning_of_the_typical_clip_is_shown(
     page_results: Results, fakes: ModuleType, page_dataset: Dataset
 ) -> None:
     assert typical_clip(page_results) == 1
@@ -147,7 +147,7 @@ def test_steps_are_even_in_bits() -> None:
     assert all(step > 16 for step in steps[1:])
 
 
-def test_of_very_many_clips_the_extremes_are_listed_and_all_are_heard(
+def test_with_many_clips_the_extremes_are_listed_and_all_have_players(
     page_results: Results, page_sounds: Sounds
 ) -> None:
     from idf.evaluation.report.result_sections import clips

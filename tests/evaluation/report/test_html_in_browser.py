@@ -26,7 +26,7 @@ def test_phone_and_desktop_light_and_dark(make_page: Callable[[int], str], block
             assert all(0.9 < seconds < 1.1 for seconds in facts["sounds"]), where
 
 
-def test_the_helper_sees_what_is_wrong(tmp_path: Path) -> None:
+def test_the_helper_detects_errors(tmp_path: Path) -> None:
     program = chromium.find_chromium()
     if program is None:
         pytest.skip(f"none of {', '.join(chromium.PROGRAMS)} is on PATH: apt-get install chromium")

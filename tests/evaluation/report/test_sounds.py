@@ -16,7 +16,7 @@ def heard(flac: bytes) -> tuple[np.ndarray, int]:
     return soundfile.read(io.BytesIO(flac), dtype="int16")
 
 
-def test_every_clip_and_what_the_model_draws(tiny_model: Path, page_dataset: Dataset) -> None:
+def test_every_clip_and_audio_drawn_from_the_model(tiny_model: Path, page_dataset: Dataset) -> None:
     codec = load_codec(tiny_model)
     told: list[int] = []
     sounds = make_sounds(codec, page_dataset, page_dataset.test, told.append)
@@ -31,7 +31,7 @@ def test_every_clip_and_what_the_model_draws(tiny_model: Path, page_dataset: Dat
     assert drawn.std() > 0
 
 
-def test_of_too_much_audio_the_beginnings(tiny_model: Path, page_dataset: Dataset) -> None:
+def test_clips_are_cut_if_there_is_too_much_audio(tiny_model: Path, page_dataset: Dataset) -> None:
     sounds = make_sounds(load_codec(tiny_model), page_dataset, page_dataset.test, most=6000)
     assert sounds.seconds == 0.25
     assert [len(heard(flac)[0]) for flac in sounds.clips] == [2000] * 3

@@ -101,7 +101,7 @@ def diary(job: Job) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_each_run_in_a_process_of_its_own_and_so_many_at_once(make, job, tmp_path: Path) -> None:
+def test_each_run_has_its_own_process_and_slots_limit_concurrency(make, job, tmp_path: Path) -> None:
     jobs = [job("a", "sleep=0.3", seed=seed) for seed in range(3)]
     first = make(jobs, [Slot(), Slot()])
     assert first.run() == 0
@@ -117,7 +117,7 @@ def test_each_run_in_a_process_of_its_own_and_so_many_at_once(make, job, tmp_pat
     assert [len(diary(made)) for made in jobs] == [1, 1, 1]
 
 
-def test_failures_are_tried_again_within_the_limit_and_the_rest_goes_on(make, job, listener: Listener) -> None:
+def test_failures_are_retried_within_the_limit_and_other_runs_continue(make, job, listener: Listener) -> None:
     jobs = [job("bad", "ends=fail"), job("shaky", "ends=kill,fail,finish"), job("good")]
     made = make(jobs, retries=2)
     assert made.run() == 1
@@ -127,7 +127,7 @@ def test_failures_are_tried_again_within_the_limit_and_the_rest_goes_on(make, jo
     assert "shaky-s0: killed by signal 9 (SIGKILL); attempt 2 of 3" in listener.said
 
 
-def test_what_the_user_must_fix_is_not_tried_again(make, job) -> None:
+def test_user_errors_are_not_retried(make, job) -> None:
     made = make([job("a", "ends=fix"), job("b")], retries=5)
     assert made.run() == 1
     assert len(diary(made.tracks[0].job)) == 1
@@ -144,7 +144,7 @@ def test_divergence_is_a_result(make, job) -> None:
     assert len(diary(made.tracks[0].job)) == 1
 
 
-def test_starting_over_is_asked_for_once(make, job) -> None:
+def test_force_restarts_a_run_only_once(make, job) -> None:
     forced = job("a", "ends=finish,fail,finish")
     assert make([forced]).run() == 0
     assert make([forced], force=True).run() == 0
@@ -165,7 +165,7 @@ def test_evaluation_follows_and_is_not_repeated(make, job) -> None:
     assert len(diary(evaluated)) > 2
 
 
-def test_a_run_that_somebody_else_makes_is_left_alone(make, job) -> None:
+def test_a_run_of_another_process_is_left_alone(make, job) -> None:
     taken = job("a")
     taken.folder.mkdir()
     owner = {"pid": os.getppid(), "host": socket.gethostname()}
@@ -177,7 +177,7 @@ def test_a_run_that_somebody_else_makes_is_left_alone(make, job) -> None:
     assert diary(taken) == []
 
 
-def test_threads_and_gpus_are_shared_out(make, job) -> None:
+def test_threads_and_gpus_are_divided(make, job) -> None:
     jobs = [job("a", "sleep=0.3"), job("b", "sleep=0.3"), job("c", "threads=7", "sleep=0.3")]
     assert make(jobs, make_slots(3, ["4", "6"], 8)).run() == 0
     entries = [diary(made)[0] for made in jobs]
@@ -193,7 +193,7 @@ def test_slots() -> None:
     assert make_slots(2, ["0", "1"], None) == [Slot(0, "0"), Slot(0, "1")]
 
 
-def test_gpus_as_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_gpus_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 5")
     assert visible_gpus() == ["2", "5"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
@@ -252,7 +252,9 @@ def test_time_left_counts_all_steps_of_a_run_whatever_its_processes(make, job) -
     assert [(track.first_step, track.run.step) for track in forced.tracks] == [(0, 10)]
 
 
-def test_plain_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines_are_printed_at_intervals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     progress = LineProgress()

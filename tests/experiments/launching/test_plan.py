@@ -31,7 +31,7 @@ report: {published: {small: {source: S, bits_per_sample: 7.5, note: n}}}
 """
 
 
-def test_jobs_lie_where_the_runs_will(study, outputs: Path) -> None:
+def test_jobs_have_the_folders_of_their_runs(study, outputs: Path) -> None:
     plan = make_plan(study(TWO), "full", None, {"outputs": str(outputs), "optimizer.warmup_steps": "9"})
     assert plan.folder == outputs / "mine-full"
     assert [job.name for job in plan.jobs] == ["small-s0", "small-s1", "medium-s0", "medium-s1"]
@@ -58,7 +58,7 @@ def test_the_budget_chooses_cells_seeds_and_evaluation(study) -> None:
         make_plan(study(TWO), "smok", None, {})
 
 
-def test_what_a_budget_says_of_a_cell_beats_the_cell(study, outputs: Path) -> None:
+def test_a_budgets_settings_for_a_cell_take_precedence(study, outputs: Path) -> None:
     text = TWO.replace(
         "{cells: [medium], evaluate: []}", "{cells: {medium: {training.steps: 150}, small: }, seeds: [0]}"
     )
@@ -93,12 +93,12 @@ def test_cells_that_are_one_run(study) -> None:
 @pytest.mark.parametrize(
     ("extra", "message"), [({"seed": "3"}, "use seeds=0,1,2 instead"), ({"study": "x"}, "names its own folder")]
 )
-def test_what_the_study_decides_itself(study, extra: dict[str, str], message: str) -> None:
+def test_settings_that_the_study_decides(study, extra: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_plan(study(TWO), None, None, extra)
 
 
-def test_what_only_the_seed_or_the_evaluation_spoils(study) -> None:
+def test_invalid_seeds_and_evaluation_arguments(study) -> None:
     with pytest.raises(ConfigError, match="cell medium, seed 4294967296: seed=4294967296: must be below"):
         make_plan(study(TWO), None, (1 << 32,), {})
     with pytest.raises(ConfigError, match="did you mean test"):

@@ -38,7 +38,7 @@ def test_a_wrong_command_line(argv: list[str], message: str) -> None:
         request(*argv)
 
 
-def test_what_is_finished_is_left_alone(tmp_path: Path, make_run, outputs: Path, capsys) -> None:
+def test_finished_runs_are_left_alone(tmp_path: Path, make_run, outputs: Path, capsys) -> None:
     (tmp_path / "mine.yaml").write_text("settings: {tracker: none}\ncells: {a: {}, b: {model: medium}}")
     argv = [str(tmp_path / "mine.yaml"), f"outputs={outputs}"]
     make_run("study=mine-full", "tracker=none", "seed=0")

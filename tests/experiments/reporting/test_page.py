@@ -68,7 +68,7 @@ def test_in_a_browser(make_page: Callable[[], Path]) -> None:
 
 
 @pytest.mark.parametrize("width", [3.6, 7.0, 9.2])
-def test_words_do_not_collide(study: Callable[..., Path], width: float) -> None:
+def test_text_does_not_collide(study: Callable[..., Path], width: float) -> None:
     folder = study()
     text = (folder / "study.json").read_text()
     (folder / "study.json").write_text(text.replace('"a"', '"a-cell-with-quite-a-long-name-in-it"'))

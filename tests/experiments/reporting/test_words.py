@@ -38,10 +38,10 @@ def words(first: list[float], second: list[float]) -> str:
         ),
     ],
 )
-def test_pairs_in_words(first: list[float], second: list[float], said: str) -> None:
+def test_comparisons_as_sentences(first: list[float], second: list[float], said: str) -> None:
     assert re.search(said, words(first, second)), words(first, second)
 
 
-def test_many_comparisons_come_with_a_caution() -> None:
+def test_many_comparisons_come_with_a_note() -> None:
     assert by_chance([None] * 4) is None
     assert "about 2.0 of 40 comparisons" in (by_chance([None] * 40) or "")
