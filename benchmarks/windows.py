@@ -93,8 +93,10 @@ def draw(rows: list[Row], width: float = WIDTH_INCHES) -> Figure:
     figure = Figure(figsize=(width, 5.6 if wide else 9.0), dpi=DPI, layout="constrained")
     speed, memory, times, resident = figure.subplots(*((2, 2) if wide else (4, 1))).flat
     styles = {256: ":", 1024: "--", 16384: "-"}
+    lengths = sorted({row.measured.seconds for row in rows})
+    compared = WINDOW_SECONDS if WINDOW_SECONDS in lengths else lengths[-1]
     for what, (colour, marker) in LOOKS.items():
-        of_window = [row for row in rows if (row.measured.what, row.measured.seconds) == (what, WINDOW_SECONDS)]
+        of_window = [row for row in rows if (row.measured.what, row.measured.seconds) == (what, compared)]
         of_window.sort(key=lambda row: row.window)
         at = [row.window for row in of_window]
         plain = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
@@ -103,12 +105,11 @@ def draw(rows: list[Row], width: float = WIDTH_INCHES) -> Figure:
         for window, name in SHIPPED.items():
             chosen = [row.measured for row in rows if row.window == window and row.measured.what == what]
             chosen.sort(key=lambda row: row.seconds)
-            lengths = [row.seconds for row in chosen]
+            at = [row.seconds for row in chosen]
             style = plain | {"linestyle": styles[window], "label": f"{name}, {what}"}
-            times.plot(lengths, [row.cpu_seconds for row in chosen], **style)
-            resident.plot(lengths, [row.peak_mb for row in chosen], **style)
+            times.plot(at, [row.cpu_seconds for row in chosen], **style)
+            resident.plot(at, [row.peak_mb for row in chosen], **style)
     speed.axhline(5, color=GREY, linestyle="-.")
-    lengths = sorted({row.measured.seconds for row in rows})
     times.plot(lengths, [seconds / 5 for seconds in lengths], color=GREY, linestyle="-.", label="5 × real time")
     titles = {
         speed: "speed, × real time",
@@ -121,7 +122,7 @@ def draw(rows: list[Row], width: float = WIDTH_INCHES) -> Figure:
         axes.set_ylabel(title)
         axes.set_xscale("log", base=2 if axes in (speed, memory) else 10)
         axes.set_xlabel(
-            f"window, samples ({WINDOW_SECONDS} s file)" if axes in (speed, memory) else "length of the recording, s"
+            f"window, samples ({compared} s file)" if axes in (speed, memory) else "length of the recording, s"
         )
         if axes is times:
             axes.set_yscale("log")

@@ -44,13 +44,16 @@ def write(folder: Path, lines: list[dict[str, Any]]) -> Path:
 
 
 def check(paths: list[Path]) -> None:
-    """Every picture is there as a well-formed SVG with something drawn and as a whole PNG."""
+    """Every picture is there as a well-formed SVG with something drawn, as a whole PDF and as a whole PNG."""
     for path in paths:
         data = path.read_bytes()
         if path.suffix == ".svg":
             root = ET.fromstring(data)
             assert root.tag == f"{SVG}svg"
             assert len(root.findall(f".//{SVG}path")) > 5
+        elif path.suffix == ".pdf":
+            assert data.startswith(b"%PDF-")
+            assert data.rstrip().endswith(b"%%EOF")
         else:
             assert data.startswith(b"\x89PNG\r\n\x1a\n")
             assert data[12:16] == b"IHDR"
@@ -88,7 +91,7 @@ def test_jumps_of_the_sharpness_are_marked_and_smooth_changes_shaded(tmp_path: P
 def test_figures_without_data_are_left_out(tmp_path: Path) -> None:
     only_validation = [line for line in records([None] * 3) if line["kind"] == "validation"]
     paths = plot_history(write(tmp_path, only_validation), tmp_path)
-    assert {path.stem for path in paths} == {"bits_per_dimension", "compression_ratio"}
+    assert {path.stem.removesuffix("-column") for path in paths} == {"bits_per_dimension", "compression_ratio"}
     assert plot_history(write(tmp_path, []), tmp_path) == []
 
 
@@ -105,7 +108,7 @@ def test_every_block_has_its_panel(tmp_path: Path) -> None:
     assert all(f"<!-- z{block} -->" in text for block in range(1, 32))
 
 
-@pytest.mark.parametrize("width", [4.2, 7.0])
+@pytest.mark.parametrize("width", [3.4, 3.8, 7.0])
 @pytest.mark.parametrize("blocks", [4, 31])
 @pytest.mark.parametrize("sharpness", [[-4.0] * 9 + [-5.25] + [-5.5] + [-6.5] * 9, [-0.1 * n for n in range(20)]])
 def test_labels_do_not_overlap(tmp_path: Path, blocks: int, width: float, sharpness: list[float]) -> None:

@@ -17,7 +17,7 @@ from idf.runs.curves import draw_history
 from idf.runs.find import read_run
 from idf.runs.run import RunFolder
 
-FIGURE_INCHES = 4.2
+FIGURE_INCHES = 3.8
 """Width of a figure that is legible on a phone, and beside another figure on larger screens."""
 _CURVES = {
     "bits_per_dimension": "Bits per sample over optimiser steps: training windows, validation clips, and clips coded to bytes",

@@ -93,7 +93,7 @@ def test_a_run_with_nothing_but_a_model(
     text = write_page(alone, run, example, page_sounds, tmp_path / "out").read_text()
     Outline(text)
     assert 'id="training"' not in text
-    assert "Commands" not in text
+    assert "<p>Commands</p>" not in text
 
 
 def test_only_the_beginning_of_the_typical_clip_is_shown(
