@@ -22,9 +22,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+
+Result = TypeVar("Result")
 
 Array = Any
 """``np.ndarray`` float64 under :class:`~idf.arithmetic.exact.Exact`, ``tf.Tensor`` float32 under :class:`~idf.arithmetic.differentiable.Differentiable`."""
@@ -98,6 +100,10 @@ class Arithmetic(Protocol):
 
     def grid(self, x: Array, bits: int, limit: float) -> Array:
         """``x`` rounded to multiples of 2**-bits (ties to even) and clipped; gradients pass straight through rounding."""
+
+    def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
+        """``formula(a, *arguments)``, differentiable in training. When coding ``compiled(*arguments)``, which gives
+        the same numbers in fewer passes over memory."""
 
     def unit(self, x: Array) -> Array:
         """The residual nets' activation, :func:`unit_formula`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.arithmetic import ParameterSpec, unit_formula
+from idf.arithmetic import ParameterSpec, Result, unit_formula
 from idf.arithmetic.levels import LAST_LEVEL, LEVELS_PER_OCTAVE
 from idf.quiet_tensorflow import tf
 
@@ -36,6 +36,9 @@ class Differentiable:
         scale = 2.0**bits
         x = tf.clip_by_value(x, -limit, limit)
         return _straight_through(x, tf.round(x * scale) / scale)
+
+    def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
+        return formula(self, *arguments)
 
     def unit(self, x: tf.Tensor) -> tf.Tensor:
         return unit_formula(self, x)

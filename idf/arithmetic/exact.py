@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, ParameterSpec, logarithms
+from idf.arithmetic import ParameterSpec, Result, logarithms
 from idf.arithmetic.levels import LEVELS, THRESHOLDS
+from idf.arithmetic.steps import grid_of, unit_of
 from idf.compiled import compiled_loop
 
 
@@ -28,9 +30,12 @@ class Exact:
         _grid(_flat(x), 2.0**bits, 2.0**-bits, limit, out.reshape(-1))
         return out
 
+    def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
+        return compiled(*arguments)
+
     def unit(self, x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape)
-        _unit(_flat(x), 2.0**ACTIVATION_BITS, 2.0**-ACTIVATION_BITS, ACTIVATION_LIMIT, out.reshape(-1))
+        _unit(_flat(x), out.reshape(-1))
         return out
 
     def shape(self, x: np.ndarray) -> list[int]:
@@ -53,7 +58,8 @@ class Exact:
 
     def box_sum(self, x: np.ndarray, frames: int) -> np.ndarray:
         out = np.zeros(x.shape)
-        _box_sum(np.ascontiguousarray(x), frames, out)
+        batch, _, channels = x.shape
+        _box_sum(np.ascontiguousarray(x).reshape(batch, -1), channels, frames, out.reshape(batch, -1))
         return out
 
     def reshape(self, x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -112,6 +118,9 @@ class Exact:
         return LEVELS[index.astype(np.int64)]
 
 
+_BOX_FRAMES = 16
+
+
 def _flat(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x).reshape(-1)
 
@@ -119,16 +128,13 @@ def _flat(x: np.ndarray) -> np.ndarray:
 @compiled_loop
 def _grid(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
     for i in range(x.size):
-        out[i] = min(max(np.rint(x[i] * scale) * step, -limit), limit)
+        out[i] = grid_of(x[i], scale, step, limit)
 
 
 @compiled_loop
-def _unit(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
-    """:func:`idf.arithmetic.unit_formula` in one pass, its operations in the same order."""
+def _unit(x: np.ndarray, out: np.ndarray) -> None:
     for i in range(x.size):
-        c = min(max(x[i], -2.0), 0.0)
-        y = min(max(x[i], 0.0), limit) + c + c * c * 0.25
-        out[i] = min(max(np.rint(y * scale) * step, -limit), limit)
+        out[i] = unit_of(x[i])
 
 
 @compiled_loop
@@ -141,10 +147,15 @@ def _least(x: np.ndarray, out: np.ndarray) -> None:
 
 
 @compiled_loop
-def _box_sum(x: np.ndarray, frames: int, out: np.ndarray) -> None:
-    batch, time, channels = x.shape
+def _box_sum(x: np.ndarray, channels: int, frames: int, out: np.ndarray) -> None:
+    """``x`` (batch, time · channels); ``out`` is zero before."""
+    batch, length = x.shape
     for b in range(batch):
-        for t in range(time):
-            for frame in range(max(t - frames, 0), min(t + frames + 1, time)):
-                for c in range(channels):
-                    out[b, t, c] += x[b, frame, c]
+        # frames of a tile side by side make long loops, and stay in the nearest cache
+        for first in range(0, length, _BOX_FRAMES * channels):
+            for offset in range(-frames * channels, (frames + 1) * channels, channels):
+                begin, end = max(first, -offset), min(first + _BOX_FRAMES * channels, length, length - offset)
+                if begin < end:
+                    own, given = out[b, begin:end], x[b, begin + offset : end + offset]
+                    for i in range(end - begin):
+                        own[i] += given[i]
