@@ -20,18 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from idf.arithmetic import (
-    ACTIVATION_BITS,
-    ACTIVATION_LIMIT,
-    FINE_BITS,
-    Arithmetic,
-    Array,
-    Parameters,
-    Specs,
-    normal,
-    zeros,
-)
-from idf.nets.level import level_of
+from idf.arithmetic import ACTIVATION_BITS, FINE_BITS, Arithmetic, Array, Parameters, Specs, normal, zeros
+from idf.arithmetic.steps import grid_of
+from idf.compiled import compiled_loop
+from idf.nets.layers import first_layer, residual_layer
+from idf.nets.level import LocalLevel, level_of, power_around
 from idf.nets.patches import patches
 
 EXPERTS = 4
@@ -39,6 +32,7 @@ EXPERTS = 4
 _OFFSET_SCALE = 0.3
 _BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 _GATE_LIMIT = 16.0
+_SHIFT_LIMIT = 65536.0
 
 
 @dataclass(frozen=True)
@@ -177,21 +171,49 @@ class GatedCouplings:
         around = a.reshape(patches(a, seen, self.context_frames), (batch * time, taps * channels))
         read = a.matmul(around, a.reshape(kernel, (taps * channels, columns)))
         outputs = (columns - self.hidden) // (1 + EXPERTS)
-        first, linear = read[:, : self.hidden], read[:, self.hidden : self.hidden + outputs]
-        basis = a.grid(read[:, self.hidden + outputs :], _BASIS_BITS, _BASIS_LIMIT)
+        level = level_of(a, a.reshape(power_around(a, seen, self.context_frames, count), (batch * time, 1)))
+        h = first_layer(a, read, level, of("first/bias"))
+        h = residual_layer(a, h, of("inner/kernel"), of("inner/bias"))
+        gates, offsets = a.matmul(h, of("gates")), a.matmul(h, of("last"))
+        shifts = a.fused(_shifts_formula, _shifts_compiled, read, gates, offsets, level)
+        return a.reshape(shifts, (batch, time, outputs))
 
-        energy = a.box_sum(a.sum(seen * seen, -1)[..., None], self.context_frames)
-        frames = a.box_sum(seen[..., :1] * 0.0 + 1.0, self.context_frames)
-        flat = (batch * time, 1)
-        level = level_of(a, a.reshape(energy, flat), a.reshape(frames, flat) * count)
 
-        h = a.unit(first / level.value + of("first/bias"))
-        inner = a.unit(a.matmul(h, of("inner/kernel")) + of("inner/bias"))
-        h = a.grid(h + inner, ACTIVATION_BITS, ACTIVATION_LIMIT)
-        gates = a.grid(a.matmul(h, of("gates")), ACTIVATION_BITS, _GATE_LIMIT)
-        gated = a.sum(a.reshape(basis * gates, (batch * time, outputs, EXPERTS)), -1)
-        offset = a.matmul(h, of("last")) * level.value * _OFFSET_SCALE
-        return a.reshape(a.grid(linear + gated + offset, 0, 65536.0), (batch, time, outputs))
+def _shifts_formula(a: Arithmetic, read: Array, gates: Array, offsets: Array, level: LocalLevel) -> Array:
+    """Shifts (positions, outputs) of their linear predictions and experts, which come last in ``read`` (positions, any),
+    of the experts' ``gates`` (positions, outputs · EXPERTS) and of ``offsets`` in levels."""
+    outputs, experts = offsets.shape[-1], gates.shape[-1]
+    linear = read[:, -outputs - experts : -experts]
+    basis = a.grid(read[:, -experts:], _BASIS_BITS, _BASIS_LIMIT)
+    weighted = basis * a.grid(gates, ACTIVATION_BITS, _GATE_LIMIT)
+    gated = a.sum(a.reshape(weighted, (-1, outputs, EXPERTS)), -1)
+    return a.grid(linear + gated + offsets * level.value * _OFFSET_SCALE, 0, _SHIFT_LIMIT)
+
+
+def _shifts_compiled(read: np.ndarray, gates: np.ndarray, offsets: np.ndarray, level: LocalLevel) -> np.ndarray:
+    out = np.empty(offsets.shape)
+    _shifts(read, gates, offsets, level.value, out)
+    return out
+
+
+@compiled_loop
+def _shifts(read: np.ndarray, gates: np.ndarray, offsets: np.ndarray, value: np.ndarray, out: np.ndarray) -> None:
+    """``gates`` are overwritten."""
+    positions, outputs = out.shape
+    experts = gates.shape[1]
+    linear = read.shape[1] - experts - outputs
+    for i in range(positions):
+        own, weighted = read[i, linear:], gates[i]
+        basis = own[outputs:]
+        for j in range(experts):
+            gate = grid_of(weighted[j], 2.0**ACTIVATION_BITS, 2.0**-ACTIVATION_BITS, _GATE_LIMIT)
+            weighted[j] = grid_of(basis[j], 2.0**_BASIS_BITS, 2.0**-_BASIS_BITS, _BASIS_LIMIT) * gate
+        for j in range(outputs):
+            gated = 0.0
+            for k in range(EXPERTS):
+                gated += weighted[j * EXPERTS + k]
+            shift = own[j] + gated + offsets[i, j] * value[i, 0] * _OFFSET_SCALE
+            out[i, j] = grid_of(shift, 1.0, 1.0, _SHIFT_LIMIT)
 
 
 @dataclass(frozen=True)

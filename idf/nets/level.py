@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, Arithmetic, Array
-from idf.arithmetic.levels import LEVELS_PER_OCTAVE
+from idf.arithmetic.levels import LAST_LEVEL, LEVELS, LEVELS_PER_OCTAVE, THRESHOLDS
+from idf.compiled import compiled_loop
 
 PRIOR_ENERGY = 2000.0
 """Energy (squared 16-bit steps) added to that of the known samples, which avoids division by zero in silence."""
@@ -32,18 +35,95 @@ class LocalLevel:
     feature: Array
 
 
-def level_of(a: Arithmetic, energy: Array, count: Array) -> LocalLevel:
-    """The level of positions around which ``count`` (>= 1) samples with total ``energy`` are known."""
-    index = a.level_index((energy + PRIOR_ENERGY) / count)
-    octaves = index / LEVELS_PER_OCTAVE
-    return LocalLevel(a.level_value(index), octaves, octaves - _MIDDLE_OCTAVE)
+def mean_power(energy: Array, count: Array) -> Array:
+    """What a level is the root of, where ``count`` (>= 1) samples with total ``energy`` are known."""
+    return (energy + PRIOR_ENERGY) / count
+
+
+def power_around(a: Arithmetic, x: Array, frames: int, known: Array | float) -> Array:
+    """The mean power at each frame of ``x`` over ``frames`` frames on each side: (batch, time, 1).
+
+    Args:
+        x: (batch, time, channels), integers.
+        known: how many of the channels count, the others being 0: a number, or (batch, 1, 1).
+    """
+    return a.fused(_power_formula, _power_compiled, x, frames, known)
+
+
+def level_of(a: Arithmetic, power: Array) -> LocalLevel:
+    """The levels of mean powers; of the same shape."""
+    return a.fused(_level_formula, _level_compiled, power)
 
 
 def local_level(a: Arithmetic, x: Array, frames: int) -> LocalLevel:
     """The level at each frame of ``x`` (batch, time, channels) over ``frames`` frames on each side: (batch, time, 1)."""
-    energy = a.sum(x * x, -1)[..., None]
-    known = x[:, :, :1] * 0.0 + float(x.shape[-1])
-    return level_of(a, a.box_sum(energy, frames), a.box_sum(known, frames))
+    return level_of(a, power_around(a, x, frames, float(x.shape[-1])))
+
+
+def _power_formula(a: Arithmetic, x: Array, frames: int, known: Array | float) -> Array:
+    energy = a.box_sum(a.sum(x * x, -1)[..., None], frames)
+    return mean_power(energy, a.box_sum(x[:, :, :1] * 0.0 + known, frames))
+
+
+def _power_compiled(x: np.ndarray, frames: int, known: np.ndarray | float) -> np.ndarray:
+    batch, time, _ = x.shape
+    counts = np.broadcast_to(np.reshape(known, -1), batch).astype(np.float64)
+    out = np.empty((batch, time, 1))
+    _power(np.ascontiguousarray(x), frames, counts, np.empty(time), out)
+    return out
+
+
+@compiled_loop
+def _power(x: np.ndarray, frames: int, counts: np.ndarray, energies: np.ndarray, out: np.ndarray) -> None:
+    """Sums of squares of integers are exact, so that what enters and leaves may be added and taken away."""
+    batch, time, channels = x.shape
+    for b in range(batch):
+        for t in range(time):
+            energies[t] = 0.0
+            for c in range(channels):
+                energies[t] += x[b, t, c] * x[b, t, c]
+        total = 0.0
+        for t in range(-frames, time):
+            if t + frames < time:
+                total += energies[t + frames]
+            if t > frames:
+                total -= energies[t - frames - 1]
+            if t >= 0:
+                count = (min(t + frames, time - 1) - max(t - frames, 0) + 1) * counts[b]
+                out[b, t, 0] = (total + PRIOR_ENERGY) / count
+
+
+def _level_formula(a: Arithmetic, power: Array) -> LocalLevel:
+    index = a.level_index(power)
+    octaves = index / LEVELS_PER_OCTAVE
+    return LocalLevel(a.level_value(index), octaves, octaves - _MIDDLE_OCTAVE)
+
+
+def _level_compiled(power: np.ndarray) -> LocalLevel:
+    value, octaves, feature = (np.empty(power.shape) for _ in range(3))
+    flat = np.ascontiguousarray(power).reshape(-1)
+    _levels(flat, THRESHOLDS, LEVELS, value.reshape(-1), octaves.reshape(-1), feature.reshape(-1))
+    return LocalLevel(value, octaves, feature)
+
+
+@compiled_loop
+def _levels(
+    power: np.ndarray,
+    thresholds: np.ndarray,
+    levels: np.ndarray,
+    value: np.ndarray,
+    octaves: np.ndarray,
+    feature: np.ndarray,
+) -> None:
+    for i in range(power.size):
+        index, step = 0, LAST_LEVEL  # a power of two
+        while step > 0:
+            if index + step <= LAST_LEVEL and thresholds[index + step - 1] <= power[i]:
+                index += step
+            step >>= 1
+        value[i] = levels[index]
+        octaves[i] = index / LEVELS_PER_OCTAVE
+        feature[i] = octaves[i] - _MIDDLE_OCTAVE
 
 
 FULL_SCALE = 32768.0

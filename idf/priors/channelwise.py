@@ -14,25 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from idf.arithmetic import (
-    ACTIVATION_BITS,
-    ACTIVATION_LIMIT,
-    FINE_BITS,
-    Arithmetic,
-    Array,
-    Parameters,
-    Specs,
-    normal,
-    values,
-    zeros,
-)
-from idf.nets.level import LocalLevel, level_of
-from idf.priors.mixture import Mixture, mixture_on_grid
+from idf.arithmetic import FINE_BITS, Arithmetic, Array, Parameters, Specs, normal, values, zeros
+from idf.nets.layers import first_layer, residual_layer
+from idf.nets.level import LocalLevel, level_of, mean_power, power_around
+from idf.nets.patches import patches
+from idf.priors.experts import expert_basis, expert_mixture
+from idf.priors.mixture import Mixture
 from idf.priors.passes import MemorylessPass
-
-_OFFSET_SCALE = 0.3
-_GATE_LIMIT = 16.0
-_BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 
 
 @dataclass(frozen=True)
@@ -86,9 +74,8 @@ class ChannelwisePrior:
         """
         batch, time, known = a.shape(remaining)
         net = slice(known - 1, known)
-        energy = a.box_sum(a.sum(remaining * remaining, -1)[..., None], self.width.context_frames)
-        count = a.box_sum(remaining[..., :1] * 0.0 + float(known), self.width.context_frames)
-        level = level_of(a, a.reshape(energy, (1, batch * time, 1)), a.reshape(count, (1, batch * time, 1)))
+        power = power_around(a, remaining, self.width.context_frames, float(known))
+        level = level_of(a, a.reshape(power, (1, batch * time, 1)))
         mixture = self._nets(a, p, net, known, self._patches(a, remaining), level)
         shape = (batch, time, 1, self.width.components)
         return Mixture(*(a.reshape(x, shape) for x in (mixture.logits, mixture.means, mixture.octaves)))
@@ -113,23 +100,20 @@ class ChannelwisePrior:
         for kernel in ("first/kernel", "linear", "experts"):
             if f"{self.name}/{kernel}" in p:
                 masked[f"{self.name}/{kernel}"] = p[f"{self.name}/{kernel}"] * known
-        return self._nets(
-            a, masked, slice(0, nets), channels, self._patches(a, h), level_of(a, by_net(energy), by_net(count))
-        )
+        level = level_of(a, mean_power(by_net(energy), by_net(count)))
+        return self._nets(a, masked, slice(0, nets), channels, self._patches(a, h), level)
 
     def _patches(self, a: Arithmetic, h: Array) -> Array:
         """The frames around each, joined: (batch · time, (2 · context + 1) · channels)."""
         batch, time, channels = a.shape(h)
         context = self.width.context_frames
-        padded = a.pad_time(h, context, context)
-        taps = [padded[:, tap : tap + time] for tap in range(2 * context + 1)]
-        return a.reshape(a.concat(taps, -1), (batch * time, len(taps) * channels))
+        return a.reshape(patches(a, h, context), (batch * time, (2 * context + 1) * channels))
 
     def _nets(
-        self, a: Arithmetic, p: Parameters, nets: slice, known: int, patches: Array, level: LocalLevel
+        self, a: Arithmetic, p: Parameters, nets: slice, known: int, around: Array, level: LocalLevel
     ) -> Mixture:
-        """Run the nets of ``nets`` on ``patches`` (positions, taps · known); level fields are (nets, positions, 1)."""
-        width, m = self.width, self.width.components
+        """Run the nets of ``nets`` on ``around`` (positions, taps · known); level fields are (nets, positions, 1)."""
+        width, hidden = self.width, self.width.hidden
 
         def of(name: str) -> Array:
             return p[f"{self.name}/{name}"][nets]
@@ -138,18 +122,10 @@ class ChannelwisePrior:
         readers = ["first/kernel", "linear"] + ["experts"] * (width.experts > 0)
         kernel = a.concat([of(name)[:, :, :known] for name in readers], -1)
         count, taps, channels, outputs = a.shape(kernel)
-        read = a.matmul(patches, a.reshape(kernel, (count, taps * channels, outputs)))
-        first, linear, experts = read[..., : width.hidden], read[..., width.hidden], read[..., width.hidden + 1 :]
-
-        h = a.unit(first / level.value + level.feature * of("first/level") + of("first/bias"))
+        read = a.matmul(around, a.reshape(kernel, (count, taps * channels, outputs)))
+        h = first_layer(a, read, level, of("first/bias"), of("first/level"))
         for block in range(width.blocks):
-            inner = a.unit(a.matmul(h, of(f"{block}/kernel")) + of(f"{block}/bias"))
-            h = a.grid(h + inner, ACTIVATION_BITS, ACTIVATION_LIMIT)
-        out = a.matmul(h, of("last/kernel")) + of("last/bias")
-        prediction = linear[..., None]
-        if width.experts:
-            basis = a.grid(experts, _BASIS_BITS, _BASIS_LIMIT)
-            gates = a.grid(out[..., 3 * m :], ACTIVATION_BITS, _GATE_LIMIT)
-            prediction = prediction + a.sum(basis * gates, -1)[..., None]
-        means = prediction + out[..., m : 2 * m] * level.value * _OFFSET_SCALE
-        return mixture_on_grid(a, out[..., :m], means, out[..., 2 * m : 3 * m] + level.octaves)
+            h = residual_layer(a, h, of(f"{block}/kernel"), of(f"{block}/bias"))
+        linear, basis = read[..., hidden : hidden + 1], expert_basis(a, read, hidden + 1)
+        out = a.matmul(h, of("last/kernel"))
+        return expert_mixture(a, out, of("last/bias"), basis, linear, level, width.components)

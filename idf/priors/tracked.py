@@ -32,9 +32,12 @@ from idf.arithmetic import (
     values,
     zeros,
 )
-from idf.nets.level import LocalLevel, level_of
+from idf.nets.layers import first_layer, residual_layer
+from idf.nets.level import LocalLevel, level_of, power_around
 from idf.nets.patches import patches
-from idf.priors.mixture import Mixture, mixture_on_grid
+from idf.priors.evidence import evidence_features, experts_average, log_errors, magnitudes, squared_errors
+from idf.priors.experts import expert_basis, expert_mixture
+from idf.priors.mixture import Mixture
 
 TRACK_FRAMES = 6
 """Frames on each side whose errors count as evidence."""
@@ -44,13 +47,6 @@ START_POWER = 6.0
 """Initial value of κ."""
 RECENT_FRAMES, RECENT_CHANNELS = 2, 2
 """The net sees the residuals' magnitudes in this many frames on each side, of this many recent channels."""
-
-_OFFSET_SCALE = 0.3
-_GATE_LIMIT = 16.0
-_BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
-_ERROR_FLOOR = 2.0**-20
-"""Of mean squared errors in levels."""
-_MAGNITUDE_FLOOR = 2.0**-10
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,8 @@ class TrackedWidth:
 class _Readings:
     """Linear functions of the known samples, (nets, positions, outputs)."""
 
-    first: Array
+    all: Array
+    """The units of the first layer, the common prediction, the experts."""
     linear: Array
     """One output: the common prediction."""
     basis: Array
@@ -150,7 +147,8 @@ class TrackedPrior:
             row[..., known] = 1.0
         flat = a.reshape(frames * a.constant(mask), (nets * batch, time, channels))
         around = a.reshape(patches(a, flat, self.width.context_frames), (nets, batch * time, -1))
-        level = self._level(a, flat, np.arange(1.0, nets + 1), batch, time)
+        counts = frames[:, :, :1, :1] * 0.0 + a.constant(np.arange(1.0, nets + 1)[:, None, None, None])
+        level = self._level(a, flat, a.reshape(counts, (nets * batch, 1, 1)), (nets, batch * time, 1))
         readings = self._read(a, p, slice(0, nets), slice(0, channels), around)
         latents = a.reshape(leaving, (nets, batch * time, 1))
         errors = self._squared_errors(a, latents, readings, level, batch, time)
@@ -160,7 +158,7 @@ class TrackedPrior:
         weights = np.zeros((nets, 1, 1))
         for net in range(1, nets):
             weights[net] = weights[net - 1] * TRACK_DECAY + 1.0
-        relative = self._log_errors(a, a.concat(sums, 0), a.constant(np.maximum(weights, 1.0)))
+        relative = log_errors(a, a.concat(sums, 0), a.constant(np.maximum(weights, 1.0)) * float(2 * TRACK_FRAMES + 1))
         relative = relative * a.constant((weights > 0) * 1.0)
         average = self._average(a, p, slice(0, nets), readings, relative)
         sizes = self._magnitudes(a, latents - readings.linear - average, level, batch, time)
@@ -170,12 +168,9 @@ class TrackedPrior:
         evidence = _Evidence(relative, a.concat(recent, -1))
         return self._net(a, p, slice(0, nets), readings, level, evidence, average)
 
-    def _level(self, a: Arithmetic, x: Array, known: np.ndarray, batch: int, time: int) -> LocalLevel:
-        """Levels of ``x`` (nets · batch, time, channels), of which each net knows so many: (nets, batch · time, 1)."""
-        nets, frames = len(known), self.width.context_frames
-        energy = a.reshape(a.box_sum(a.sum(x * x, -1)[..., None], frames), (nets, batch * time, 1))
-        ones = a.reshape(a.box_sum(x[:batch, :, :1] * 0.0 + 1.0, frames), (1, batch * time, 1))
-        return level_of(a, energy, ones * a.constant(known[:, None, None]))
+    def _level(self, a: Arithmetic, x: Array, known: Array | float, shape: Sequence[int]) -> LocalLevel:
+        """Levels of ``x`` (nets · batch, time, channels), of which so many are known, in ``shape``."""
+        return level_of(a, a.reshape(power_around(a, x, self.width.context_frames, known), shape))
 
     def _read(self, a: Arithmetic, p: Parameters, nets: slice, known: slice | np.ndarray, around: Array) -> _Readings:
         """Return all linear functions of the samples, computed in one product.
@@ -188,34 +183,25 @@ class TrackedPrior:
         count, taps, channels, outputs = a.shape(kernel)
         read = a.matmul(around, a.reshape(kernel, (count, taps * channels, outputs)))
         hidden = self.width.hidden
-        basis = a.grid(read[..., hidden + 1 :], _BASIS_BITS, _BASIS_LIMIT)
-        linear = read[..., hidden : hidden + 1]
-        return _Readings(read[..., :hidden], linear, a.concat([basis, linear * 0.0], -1))
+        return _Readings(read, read[..., hidden : hidden + 1], expert_basis(a, read, hidden + 1))
 
     def _squared_errors(
         self, a: Arithmetic, latents: Array, readings: _Readings, level: LocalLevel, batch: int, time: int
     ) -> Array:
         """Of each expert, and last of the common predictor, in levels, over ±TRACK_FRAMES: (nets, positions, experts + 1)."""
-        error = a.detached((latents - readings.linear - readings.basis) / level.value)
-        shape = a.shape(error)
-        square = a.reshape(error * error, (shape[0] * batch, time, shape[2]))
-        return a.reshape(a.box_sum(square, TRACK_FRAMES), shape)
-
-    def _log_errors(self, a: Arithmetic, errors: Array, weight: Array | float) -> Array:
-        """log2 of RMS errors in levels, from their weighted sums."""
-        return a.detached(a.log2(errors / (weight * float(2 * TRACK_FRAMES + 1)) + _ERROR_FLOOR) * 0.5)
+        square = squared_errors(a, latents - readings.linear, readings.basis, level.value)
+        shape = a.shape(square)
+        boxes = a.box_sum(a.reshape(square, (shape[0] * batch, time, shape[2])), TRACK_FRAMES)
+        return a.reshape(boxes, shape)
 
     def _average(self, a: Arithmetic, p: Parameters, nets: slice, readings: _Readings, relative: Array) -> Array:
         """The experts' Bayesian average, as an addition to the common prediction: (nets, positions, 1)."""
-        lead = relative - a.least(relative, -1)[..., None]
-        weight = a.exp2(lead * p[f"{self.name}/power"][nets] * -1.0)
-        total = a.sum(weight * readings.basis, -1) / a.sum(weight, -1)
-        return total[..., None] * p[f"{self.name}/trust"][nets]
+        power, trust = p[f"{self.name}/power"][nets], p[f"{self.name}/trust"][nets]
+        return experts_average(a, relative, readings.basis, power) * trust
 
     def _magnitudes(self, a: Arithmetic, residual: Array, level: LocalLevel, batch: int, time: int) -> Array:
         """log2 of residuals over the level, at ±RECENT_FRAMES: (nets, positions, frames)."""
-        size = a.log2(a.absolute(a.detached(residual)) / level.value + _MAGNITUDE_FLOOR) * 0.5 + 2.0
-        size = a.detached(a.grid(size, ACTIVATION_BITS, ACTIVATION_LIMIT))
+        size = magnitudes(a, residual, level.value)
         count = a.shape(size)[0]
         around = patches(a, a.reshape(size, (count * batch, time, 1)), RECENT_FRAMES)
         return a.reshape(around, (count, batch * time, 2 * RECENT_FRAMES + 1))
@@ -230,7 +216,7 @@ class TrackedPrior:
         evidence: _Evidence,
         average: Array,
     ) -> Mixture:
-        width, m = self.width, self.width.components
+        width = self.width
 
         def of(name: str) -> Array:
             return p[f"{self.name}/{name}"][nets]
@@ -238,20 +224,13 @@ class TrackedPrior:
         def shared(name: str) -> Array:
             return of(name) + p[f"{self.name}/{name}/shared"]
 
-        mean_error = a.sum(evidence.errors, -1)[..., None] / float(width.experts + 1)
-        differences = a.grid(evidence.errors - mean_error, ACTIVATION_BITS, ACTIVATION_LIMIT)
-        features = a.concat([differences, a.grid(mean_error, ACTIVATION_BITS, ACTIVATION_LIMIT), evidence.recent], -1)
-        first = readings.first / level.value + level.feature * of("first/level") + of("first/bias")
-        h = a.unit(first + a.matmul(features, shared("first/evidence")))
+        seen = a.matmul(evidence_features(a, evidence.errors, evidence.recent), shared("first/evidence"))
+        h = first_layer(a, readings.all, level, of("first/bias"), of("first/level"), seen)
         for block in range(width.blocks):
-            inner = a.unit(a.matmul(h, shared(f"{block}/kernel")) + shared(f"{block}/bias"))
-            h = a.grid(h + inner, ACTIVATION_BITS, ACTIVATION_LIMIT)
-        out = a.matmul(h, shared("last/kernel")) + shared("last/bias")
-        gates = a.grid(out[..., 3 * m :], ACTIVATION_BITS, _GATE_LIMIT)
-        gated = a.sum(readings.basis[..., : width.experts] * gates, -1)[..., None]
-        prediction = readings.linear + average + gated
-        means = prediction + out[..., m : 2 * m] * level.value * _OFFSET_SCALE
-        return mixture_on_grid(a, out[..., :m], means, out[..., 2 * m : 3 * m] + level.octaves)
+            h = residual_layer(a, h, shared(f"{block}/kernel"), shared(f"{block}/bias"))
+        out, bias = a.matmul(h, shared("last/kernel")), shared("last/bias")
+        prediction = readings.linear + average
+        return expert_mixture(a, out, bias, readings.basis, prediction, level, width.components)
 
 
 @dataclass
@@ -272,10 +251,11 @@ class TrackedPass:
         batch, time, known = a.shape(remaining)
         nets = slice(known - 1, known)
         around = a.reshape(patches(a, remaining, prior.width.context_frames), (1, batch * time, -1))
-        level = prior._level(a, remaining, np.array([float(known)]), batch, time)
+        level = prior._level(a, remaining, float(known), (1, batch * time, 1))
         readings = prior._read(a, self.parameters, nets, prior.known[known - 1], around)
         none = readings.basis * 0.0
-        relative = none if self._errors is None else prior._log_errors(a, self._errors, self._weight)
+        weight = self._weight * float(2 * TRACK_FRAMES + 1)
+        relative = none if self._errors is None else log_errors(a, self._errors, weight)
         average = prior._average(a, self.parameters, nets, readings, relative)
         self._asked = (readings, level, readings.linear + average)
         unknown = average * 0.0 + a.constant(np.zeros(2 * RECENT_FRAMES + 1))
