@@ -23,6 +23,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -30,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 import idf
-from idf.arithmetic import ACTIVATION_LIMIT, ParameterSpec
+from idf.arithmetic import ACTIVATION_LIMIT, ParameterSpec, Result
 from idf.arithmetic.exact import Exact
 from idf.arithmetic.levels import LEVELS_PER_OCTAVE
 from idf.coding.mixture import PRECISION, ideal_bits, intervals
@@ -50,6 +51,9 @@ class Unrounded(Exact):
 
     def quantise(self, spec: ParameterSpec, value: np.ndarray) -> np.ndarray:
         return np.clip(np.asarray(value, np.float64), -spec.limit, spec.limit)
+
+    def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
+        return formula(self, *arguments)
 
     def grid(self, x: np.ndarray, bits: int, limit: float) -> np.ndarray:
         clipped = np.clip(x, -limit, limit)

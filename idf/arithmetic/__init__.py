@@ -7,6 +7,9 @@ Every net, flow and prior of this package is written once, against the few opera
   rounding, for training and for the likelihood that training reports;
 * :class:`idf.arithmetic.exact.Exact`: NumPy float64 that carries fixed point, for coding.
 
+What takes most of coding's time is written twice, side by side: as a formula, and as a compiled loop that makes fewer
+passes over memory and computes the same bits (:meth:`Arithmetic.fused`).
+
 **Why the exact one gives the same bits everywhere.** Weights and activations are integers times
 2**-bits. In every reduction (``matmul``, ``sum``) the products and all partial sums are integers
 below 2**53 times a power of two, hence exactly representable: the order of summation, threads,

@@ -46,9 +46,10 @@ class Permutation:
             raise ValueError(f"not a permutation: {order.tolist()}")
         self.order = order
         self.back = np.argsort(order)
+        self._moves = bool((order[1:] < order[:-1]).any())
 
     def forward(self, a: Arithmetic, p: Parameters, x: Array) -> Array:
-        return a.take_channels(x, self.order)
+        return a.take_channels(x, self.order) if self._moves else x
 
     def inverse(self, a: Arithmetic, p: Parameters, z: Array) -> Array:
-        return a.take_channels(z, self.back)
+        return a.take_channels(z, self.back) if self._moves else z

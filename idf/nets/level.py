@@ -116,11 +116,11 @@ def _levels(
     feature: np.ndarray,
 ) -> None:
     for i in range(power.size):
-        index, step = 0, LAST_LEVEL  # a power of two
+        index, step = 0, LAST_LEVEL >> 1  # LAST_LEVEL is a power of two
         while step > 0:
-            if index + step <= LAST_LEVEL and thresholds[index + step - 1] <= power[i]:
-                index += step
+            index += step if thresholds[index + step - 1] <= power[i] else 0
             step >>= 1
+        index += 1 if thresholds[index] <= power[i] else 0
         value[i] = levels[index]
         octaves[i] = index / LEVELS_PER_OCTAVE
         feature[i] = octaves[i] - _MIDDLE_OCTAVE

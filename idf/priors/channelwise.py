@@ -109,9 +109,7 @@ class ChannelwisePrior:
         context = self.width.context_frames
         return a.reshape(patches(a, h, context), (batch * time, (2 * context + 1) * channels))
 
-    def _nets(
-        self, a: Arithmetic, p: Parameters, nets: slice, known: int, around: Array, level: LocalLevel
-    ) -> Mixture:
+    def _nets(self, a: Arithmetic, p: Parameters, nets: slice, known: int, around: Array, level: LocalLevel) -> Mixture:
         """Run the nets of ``nets`` on ``around`` (positions, taps · known); level fields are (nets, positions, 1)."""
         width, hidden = self.width, self.width.hidden
 

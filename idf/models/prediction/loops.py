@@ -30,6 +30,7 @@ from idf.compiled import Loop, compiled_loop, compiled_step
 from idf.models.adaptive.network import power_of_two
 from idf.models.adaptive.steps import EXPONENT, LIMIT, MANTISSA, bounded
 from idf.models.adaptive.vectors import LANES, STAGE, lattice_update
+from idf.models.prediction.vectors import COLUMNS, combine_rows, update_rows
 
 MEMORY = 0.98
 """Decay per sample of the error magnitudes that weight predictions."""
@@ -95,6 +96,8 @@ class State(NamedTuple):
     covariance: Array
     """(order, order)."""
     gain: Array
+    """(order,): the covariance times the history, once that is full."""
+    steps: Array
     """(order,)."""
     predictions: Array
     """(experts,)."""
@@ -128,6 +131,7 @@ def make_state(constants: Constants) -> State:
         weights=np.zeros((order, classes)),
         covariance=np.zeros((order, order)),
         gain=np.zeros(order),
+        steps=np.zeros(order),
         predictions=np.zeros(experts),
         errors=np.zeros(classes),
         sizes=np.zeros(experts),
@@ -141,22 +145,26 @@ def make_state(constants: Constants) -> State:
 def _product(matrix: Array, vector: Array, known: int, out: Array) -> None:
     """Set out[k] = Σ vector[i] · matrix[i, k] over the first ``known`` rows, summed in order."""
     columns = out.shape[0]
-    for k in range(columns):
+    together = columns // COLUMNS * COLUMNS
+    combine_rows(matrix, columns, vector, known, together, out)
+    for k in range(together, columns):
         out[k] = 0.0
-    for i in range(known):
-        x, row = vector[i], matrix[i]
-        for k in range(columns):
-            out[k] += row[k] * x
+        for i in range(known):
+            out[k] += matrix[i, k] * vector[i]
 
 
 @compiled_step
-def _downdate(matrix: Array, gain: Array, growth: float) -> None:
-    """matrix ← (matrix − gain gainᵀ) · growth, which ends a step of recursive least squares."""
-    order = gain.shape[0]
-    for i in range(order):
-        own, row = gain[i], matrix[i]
-        for j in range(order):
-            row[j] = (row[j] - own * gain[j]) * growth
+def _updated_product(matrix: Array, steps: Array, own: Array, growth: float, vector: Array, out: Array) -> None:
+    """matrix[i] ← (matrix[i] + steps[i] · own) · growth for all rows, then :func:`_product` of all rows, in one pass."""
+    columns = out.shape[0]
+    together = columns // COLUMNS * COLUMNS
+    update_rows(matrix, columns, steps, own, growth, matrix.shape[0], together, vector, out)
+    for k in range(together, columns):
+        factor = own[k]
+        out[k] = 0.0
+        for i in range(matrix.shape[0]):
+            matrix[i, k] = (matrix[i, k] + steps[i] * factor) * growth
+            out[k] += matrix[i, k] * vector[i]
 
 
 @compiled_step
@@ -206,8 +214,6 @@ def _predict(t: int, constants: Any, state: Any) -> float:
     own = p[lattices:]
     if t < order:
         _product(constants.growing[t], state.history, t, own)
-    else:
-        _product(state.weights, state.history, order, own)
     experts = p.shape[0]
     evidence = np.float32(min(_EVIDENCE * state.now[COUNT], _MOST_EVIDENCE))
     early = np.float32(_FADING / (_FADING + t))
@@ -232,6 +238,7 @@ def _predict(t: int, constants: Any, state: Any) -> float:
     if not abs(expected) < _DIVERGED:
         _reset_lattices(constants, state)
         _reset_classes(constants, state)
+        _product(state.covariance, state.history, order, state.gain)
         for k in range(experts):
             p[k] = 0.0
         expected = 0.0
@@ -241,7 +248,7 @@ def _predict(t: int, constants: Any, state: Any) -> float:
 @compiled_step
 def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> None:
     """Update everything with sample x, of which ``expected`` was predicted."""
-    now, p, sizes, history, order = state.now, state.predictions, state.sizes, state.history, constants.means.shape[0]
+    now, p, sizes = state.now, state.predictions, state.sizes
     now[COUNT] = now[COUNT] * MEMORY + 1.0
     now[SIZE] = now[SIZE] * _NOISE_MEMORY + min(abs(x - expected), _LOUDEST)
     now[SEEN] = now[SEEN] * _NOISE_MEMORY + 1.0
@@ -249,40 +256,50 @@ def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> Non
         size = sizes[k] * MEMORY + abs(x - p[k])
         sizes[k] = size if size > _FAINT else 0.0
     lattice_update(state.stages, constants.orders, constants.memory, np.float32(x), state.by_order)
-    if t >= order:
-        level = now[SIZE] / now[SEEN] + 0.8
-        _learn_classes(x, _NOISE * level * level, p[constants.taps.shape[0] :], constants, state)
-    for i in range(order - 1, 0, -1):
-        history[i] = history[i - 1]
-    history[0] = x
+    level = now[SIZE] / now[SEEN] + 0.8
+    _learn_classes(t, x, _NOISE * level * level, p[constants.taps.shape[0] :], constants, state)
 
 
 @compiled_step
-def _learn_classes(x: float, noise: float, predictions: Array, constants: Any, state: Any) -> None:
-    """One step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise)."""
+def _learn_classes(t: int, x: float, noise: float, predictions: Array, constants: Any, state: Any) -> None:
+    """One step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise).
+
+    A pass over a matrix updates it and multiplies it with the history that the next sample has. So ``predictions`` become
+    those of the next sample, and ``state.gain`` its covariance times history.
+    """
     weights, covariance, gain, history = state.weights, state.covariance, state.gain, state.history
-    errors = state.errors
+    steps, errors = state.steps, state.errors
     order, classes = weights.shape
-    _product(covariance, history, order, gain)
-    power, trace = noise, 0.0
-    for i in range(order):
-        power += gain[i] * history[i]
-        trace += covariance[i, i]
-    if not power > 0.0:
-        _reset_classes(constants, state)
-        return
-    # Without an input the covariance would grow for ever.
-    growth = 1.0 / FORGETTING if trace < constants.trace else 1.0
-    inverse, root = 1.0 / power, 1.0 / np.sqrt(power)
-    for k in range(classes):
-        errors[k] = x - predictions[k]
-    for i in range(order):
-        step, row = gain[i] * inverse, weights[i]
+    growth, inverse, root = 1.0, 0.0, 0.0
+    learning = t >= order
+    if learning:
+        power, trace = noise, 0.0
+        for i in range(order):
+            power += gain[i] * history[i]
+            trace += covariance[i, i]
+        learning = power > 0.0
+        if learning:
+            # Without an input the covariance would grow for ever.
+            growth = 1.0 / FORGETTING if trace < constants.trace else 1.0
+            inverse, root = 1.0 / power, 1.0 / np.sqrt(power)
+        else:
+            _reset_classes(constants, state)
+    for i in range(order - 1, 0, -1):
+        history[i] = history[i - 1]
+    history[0] = x
+    if learning:
         for k in range(classes):
-            row[k] += step * errors[k]
-    for i in range(order):
-        gain[i] *= root
-    _downdate(covariance, gain, growth)
+            errors[k] = x - predictions[k]
+        for i in range(order):
+            steps[i] = gain[i] * inverse
+        _updated_product(weights, steps, errors, 1.0, history, predictions)
+        for i in range(order):
+            gain[i] *= root
+            steps[i] = -gain[i]
+        _updated_product(covariance, steps, gain, growth, history, gain)
+    elif t >= order - 1:
+        _product(weights, history, order, predictions)
+        _product(covariance, history, order, gain)
 
 
 @compiled_step

@@ -129,8 +129,11 @@ def _joined(pieces: list[LatentBlock]) -> LatentBlock:
 def to_integers(mixture: Mixture, mask: np.ndarray) -> IntegerMixture:
     """Return the coder's form of an exact mixture for the latents where ``mask`` is True, in C order."""
 
+    everywhere = mask.all()
+
     def integers(x: np.ndarray, bits: int) -> np.ndarray:
-        return (x[mask] * 2.0**bits).astype(np.int32)
+        chosen = x.reshape(-1, x.shape[-1]) if everywhere else x[mask]
+        return (chosen * 2.0**bits).astype(np.int32)
 
     return IntegerMixture(
         logits=integers(mixture.logits, LOGIT_BITS),
