@@ -108,9 +108,6 @@ class Arithmetic(Protocol):
         """``formula(a, *arguments)``, differentiable in training. When coding ``compiled(*arguments)``, which gives
         the same numbers in fewer passes over memory."""
 
-    def unit(self, x: Array) -> Array:
-        """The residual nets' activation, :func:`unit_formula`."""
-
     def shape(self, x: Array) -> list[Any]:
         """Return the lengths of the axes; a length that is unknown while tracing is a scalar tensor."""
 
@@ -172,8 +169,8 @@ class Arithmetic(Protocol):
         """Return 2**(index / 8), rounded to 24 significant bits."""
 
 
-def unit_formula(a: Arithmetic, x: Array) -> Array:
-    """``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``, on the activation grid.
+def unit(a: Arithmetic, x: Array) -> Array:
+    """The residual nets' activation: ``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``, on the activation grid.
 
     A piecewise quadratic replacement for ELU without an exponential: slope 1 from 0 upwards, constant -1 up to -2.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.arithmetic import ParameterSpec, Result, unit_formula
+from idf.arithmetic import ParameterSpec, Result
 from idf.arithmetic.levels import LAST_LEVEL, LEVELS_PER_OCTAVE
 from idf.quiet_tensorflow import tf
 
@@ -39,9 +39,6 @@ class Differentiable:
 
     def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
         return formula(self, *arguments)
-
-    def unit(self, x: tf.Tensor) -> tf.Tensor:
-        return unit_formula(self, x)
 
     def shape(self, x: tf.Tensor) -> list[Any]:
         return [tf.shape(x)[axis] if length is None else length for axis, length in enumerate(x.shape)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from idf.arithmetic import ParameterSpec, Result, logarithms
 from idf.arithmetic.levels import LEVELS, THRESHOLDS
-from idf.arithmetic.steps import grid_of, unit_of
+from idf.arithmetic.steps import grid_of
 from idf.compiled import compiled_loop
 
 
@@ -32,11 +32,6 @@ class Exact:
 
     def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
         return compiled(*arguments)
-
-    def unit(self, x: np.ndarray) -> np.ndarray:
-        out = np.empty(x.shape)
-        _unit(_flat(x), out.reshape(-1))
-        return out
 
     def shape(self, x: np.ndarray) -> list[int]:
         return list(x.shape)
@@ -77,10 +72,7 @@ class Exact:
         return np.sum(x, axis)
 
     def least(self, x: np.ndarray, axis: int) -> np.ndarray:
-        assert axis == -1
-        out = np.empty(x.shape[:-1])
-        _least(np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1))
-        return out
+        return np.min(x, axis)
 
     def log2(self, x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape)
@@ -129,21 +121,6 @@ def _flat(x: np.ndarray) -> np.ndarray:
 def _grid(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarray) -> None:
     for i in range(x.size):
         out[i] = grid_of(x[i], scale, step, limit)
-
-
-@compiled_loop
-def _unit(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(x.size):
-        out[i] = unit_of(x[i])
-
-
-@compiled_loop
-def _least(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        least = x[i, 0]
-        for j in range(1, x.shape[1]):
-            least = min(least, x[i, j])
-        out[i] = least
 
 
 @compiled_loop

@@ -24,6 +24,6 @@ def activation_of(x: float) -> float:
 
 @compiled_step
 def unit_of(x: float) -> float:
-    """:func:`idf.arithmetic.unit_formula`, its operations in the same order."""
+    """:func:`idf.arithmetic.unit`, its operations in the same order."""
     c = min(max(x, -2.0), 0.0)
     return activation_of(min(max(x, 0.0), ACTIVATION_LIMIT) + c + c * c * 0.25)

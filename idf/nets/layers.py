@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, Arithmetic, Array
+from idf.arithmetic import ACTIVATION_BITS, ACTIVATION_LIMIT, Arithmetic, Array, unit
 from idf.arithmetic.steps import activation_of, unit_of
 from idf.compiled import compiled_loop
 from idf.nets.level import LocalLevel
@@ -49,7 +49,7 @@ def _first_formula(
     if level_weights is not None:
         x = x + level.feature * level_weights
     x = x + bias
-    return a.unit(x if evidence is None else x + evidence)
+    return unit(a, x if evidence is None else x + evidence)
 
 
 def _first_compiled(
@@ -96,7 +96,7 @@ def _first(
 
 
 def _residual_formula(a: Arithmetic, h: Array, kernel: Array, bias: Array) -> Array:
-    return a.grid(h + a.unit(a.matmul(h, kernel) + bias), ACTIVATION_BITS, ACTIVATION_LIMIT)
+    return a.grid(h + unit(a, a.matmul(h, kernel) + bias), ACTIVATION_BITS, ACTIVATION_LIMIT)
 
 
 def _residual_compiled(h: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:

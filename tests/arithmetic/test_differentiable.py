@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from idf.arithmetic import gate, normal
+from idf.arithmetic import gate, normal, unit
 from idf.arithmetic.differentiable import Differentiable
 from idf.arithmetic.exact import Exact
 
@@ -22,7 +22,7 @@ def test_both_arithmetics_agree(values: np.ndarray) -> None:
     x = tf.constant(values)
     for ours, exact in [
         (A.grid(x, 4, 5.0), E.grid(values.astype(np.float64), 4, 5.0)),
-        (A.unit(x), E.unit(values.astype(np.float64))),
+        (unit(A, x), unit(E, values.astype(np.float64))),
         (gate(A, x, x * 2), gate(E, values.astype(np.float64), values.astype(np.float64) * 2)),
         (A.wrap16(tf.round(x * 30000)), E.wrap16(np.round(values * np.float32(30000)).astype(np.float64))),
         (A.pad_time(x, 1, 2), E.pad_time(values, 1, 2)),
