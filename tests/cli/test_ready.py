@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from idf.cli import ready
 from idf.cli.main import main
-from idf.compiled import NotCompiled
+from idf.compiled import Loop, NotCompiled
+from idf.compiled.arguments import Signature, flatten
 from idf.errors import FormatError
 
 
@@ -77,3 +79,25 @@ def test_warm_up_of_models_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert main(["warm-up", "fast"]) == 0
     assert capsys.readouterr().out.startswith("fast: ready\n")
     assert main(["warm-up", "nothing"]) == 2
+
+
+@pytest.mark.parametrize("name", ["flow-small", "channelwise"])
+def test_every_loop_of_a_window_flow_is_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: set[tuple[str, Signature]] = set()
+    call = Loop.__call__
+
+    def recorded(loop: Loop, *arguments: Any) -> int:
+        called.add((loop.__qualname__, flatten(arguments)[0]))
+        return call(loop, *arguments)
+
+    codec = ready.registry.load_model(name)
+    samples = np.random.default_rng(0).integers(-999, 999, (3000, 1)).astype(np.int32)
+    message = codec.encode(samples)
+    monkeypatch.setattr(Loop, "__call__", recorded)
+    codec.encode(samples)
+    codec.decode(message, *samples.shape)
+    needed = called.copy()
+    called.clear()
+    for way in ready.WAYS:
+        ready._use(codec, way)
+    assert called == needed

@@ -112,8 +112,9 @@ class WindowCodec:
             for number in range(channels):
                 parts = [self._pop(message, part) for part in self.model.cut(np.zeros(count, np.int32))]
                 residual[:, number] = np.concatenate([np.zeros(0), *parts])[:count]
+        samples = self.model.restored(residual)  # before the check, so that warming up compiles its loops as well
         message.finish()
-        return self.model.restored(residual)
+        return samples
 
     @property
     def block_names(self) -> tuple[str, ...]:
