@@ -7,17 +7,17 @@ Every net, flow and prior of this package is written once, against the few opera
   rounding, for training and for the likelihood that training reports;
 * :class:`idf.arithmetic.exact.Exact`: NumPy float64 that carries fixed point, for coding.
 
-What takes most of coding's time is written twice, side by side: as a formula, and as a compiled loop that makes fewer
-passes over memory and computes the same bits (:meth:`Arithmetic.fused`).
+The parts that take most of the time in coding are written twice, side by side: as a formula, and as a compiled loop
+that makes fewer passes over memory and computes the same bits (:meth:`Arithmetic.fused`).
 
 **Why the exact one gives the same bits everywhere.** Weights and activations are integers times
 2**-bits. In every reduction (``matmul``, ``sum``) the products and all partial sums are integers
 below 2**53 times a power of two, hence exactly representable: the order of summation, threads,
 vector width and fused multiply-add cannot change the result. Outside reductions only elementwise
 ``+ - * /``, ``sqrt``, comparisons and rounding occur, which IEEE 754 defines to the last bit.
-No library's exponential or logarithm occurs: levels come from a table of thresholds, and
-:mod:`idf.arithmetic.logarithms` makes both from elementary operations in a fixed order. Non-linearities
-are the piecewise quadratics below, which training uses as well, so nothing is lost at the switch.
+Nothing depends on a library's exponential or logarithm: levels come from a table of thresholds, and
+:mod:`idf.arithmetic.logarithms` computes both functions by elementary operations in a fixed order. Non-linearities
+are the piecewise quadratics below, which training uses as well, so nothing is lost between training and coding.
 """
 
 from __future__ import annotations
@@ -102,11 +102,13 @@ class Arithmetic(Protocol):
         """Return ``x @ w``, broadcast over leading axes. Exact if both are on grids (see the module's docstring)."""
 
     def grid(self, x: Array, bits: int, limit: float) -> Array:
-        """``x`` rounded to multiples of 2**-bits (ties to even) and clipped; gradients pass straight through rounding."""
+        """Return ``x`` rounded to multiples of 2**-bits (ties to even) and clipped; gradients ignore the rounding."""
 
     def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
-        """``formula(a, *arguments)``, differentiable in training. When coding ``compiled(*arguments)``, which gives
-        the same numbers in fewer passes over memory."""
+        """Return ``formula(a, *arguments)`` in training and ``compiled(*arguments)`` when coding.
+
+        Both compute the same numbers: the formula is differentiable, the compiled loop makes fewer passes over memory.
+        """
 
     def shape(self, x: Array) -> list[Any]:
         """Return the lengths of the axes; a length that is unknown while tracing is a scalar tensor."""
@@ -170,9 +172,10 @@ class Arithmetic(Protocol):
 
 
 def unit(a: Arithmetic, x: Array) -> Array:
-    """The residual nets' activation: ``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``, on the activation grid.
+    """Return ``max(x, 0) + c + c²/4`` with ``c = clip(x, -2, 0)``, on the activation grid.
 
-    A piecewise quadratic replacement for ELU without an exponential: slope 1 from 0 upwards, constant -1 up to -2.
+    This activation of the residual nets is a piecewise quadratic replacement for ELU, without an exponential: its slope
+    is 1 above 0, and it is -1 below -2.
     """
     c = a.clip(x, -2.0, 0.0)
     return a.grid(a.clip(x, 0.0, ACTIVATION_LIMIT) + c + c * c * 0.25, ACTIVATION_BITS, ACTIVATION_LIMIT)

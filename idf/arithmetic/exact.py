@@ -125,10 +125,10 @@ def _grid(x: np.ndarray, scale: float, step: float, limit: float, out: np.ndarra
 
 @compiled_loop
 def _box_sum(x: np.ndarray, channels: int, frames: int, out: np.ndarray) -> None:
-    """``x`` (batch, time · channels); ``out`` is zero before."""
+    """Add box sums of ``x`` (batch, time · channels) to ``out``, which must be zero at first."""
     batch, length = x.shape
     for b in range(batch):
-        # frames of a tile side by side make long loops, and stay in the nearest cache
+        # frames are summed in tiles, which make the inner loop long and fit the nearest cache
         for first in range(0, length, _BOX_FRAMES * channels):
             for offset in range(-frames * channels, (frames + 1) * channels, channels):
                 begin, end = max(first, -offset), min(first + _BOX_FRAMES * channels, length, length - offset)

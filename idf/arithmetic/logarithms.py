@@ -21,14 +21,14 @@ _ROOT_HALF = 0.7071067811865476
 _TWICE_LOG2_E = 2.8853900817779268
 _LN_2 = 0.6931471805599453
 _LEAST = 18
-"""2^-18 and what is smaller is 0 on the grid of powers."""
+"""Powers of 2^-18 and less round to 0 on their grid."""
 _MANTISSA, _HALF = (1 << 52) - 1, 1022 << 52
 _BIAS = 1023
 
 
 @intrinsic
 def bits_of(typing: Any, x: Any) -> Any:
-    """The bits of a float64, as int64."""
+    """Return the bits of a float64, as int64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(64))
@@ -48,7 +48,7 @@ def number_of(typing: Any, bits: Any) -> Any:
 
 @compiled_step
 def log2_of(x: float) -> float:
-    """log2 of a number that is normal and above 0, in multiples of 2^-10.
+    """Return log2 of a positive normal number, in multiples of 2^-10.
 
     With m in [√½, √2) and s = (m − 1) / (m + 1), log2 m = 2 log2(e) · (s + s³/3 + s⁵/5 + s⁷/7), up to 5e-8.
     """
@@ -66,9 +66,9 @@ def log2_of(x: float) -> float:
 
 @compiled_step
 def exp2_of(x: float) -> float:
-    """2^x of a number that is not above 0, in multiples of 2^-16.
+    """Return 2^x for x <= 0, in multiples of 2^-16.
 
-    The exponential series of the fraction in [−½, ½], up to the sixth power: an error of 1e-7.
+    The exponential series of the fraction in [−½, ½], up to the sixth power, has an error of at most 1e-7.
     """
     exponent = max(x, -float(_LEAST))
     whole = np.rint(exponent)
@@ -81,13 +81,13 @@ def exp2_of(x: float) -> float:
 
 @compiled_loop
 def log2(x: np.ndarray, out: np.ndarray) -> None:
-    """:func:`log2_of` each of (n,)."""
+    """Apply :func:`log2_of` to each element of ``x`` (n,)."""
     for i in range(x.size):
         out[i] = log2_of(x[i])
 
 
 @compiled_loop
 def exp2(x: np.ndarray, out: np.ndarray) -> None:
-    """:func:`exp2_of` each of (n,)."""
+    """Apply :func:`exp2_of` to each element of ``x`` (n,)."""
     for i in range(x.size):
         out[i] = exp2_of(x[i])

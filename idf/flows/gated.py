@@ -81,7 +81,7 @@ class GatedCouplings:
     that it sees and the outputs of those that it shifts.
 
     Args:
-        channels: of the squeezed frame.
+        channels: number of channels in the squeezed frame.
         context_frames: frames of context on each side.
         hidden: units in each of the net's two layers.
     """
@@ -180,8 +180,13 @@ class GatedCouplings:
 
 
 def _shifts_formula(a: Arithmetic, read: Array, gates: Array, offsets: Array, level: LocalLevel) -> Array:
-    """Shifts (positions, outputs) of their linear predictions and experts, which come last in ``read`` (positions, any),
-    of the experts' ``gates`` (positions, outputs · EXPERTS) and of ``offsets`` in levels."""
+    """Return the shifts (positions, outputs).
+
+    Args:
+        read: (positions, any); the linear predictions and the experts come last.
+        gates: (positions, outputs · EXPERTS).
+        offsets: (positions, outputs), relative to the level.
+    """
     outputs, experts = offsets.shape[-1], gates.shape[-1]
     linear = read[:, -outputs - experts : -experts]
     basis = a.grid(read[:, -experts:], _BASIS_BITS, _BASIS_LIMIT)
@@ -198,7 +203,7 @@ def _shifts_compiled(read: np.ndarray, gates: np.ndarray, offsets: np.ndarray, l
 
 @compiled_loop
 def _shifts(read: np.ndarray, gates: np.ndarray, offsets: np.ndarray, value: np.ndarray, out: np.ndarray) -> None:
-    """``gates`` are overwritten."""
+    """Set ``out`` and overwrite ``gates``."""
     positions, outputs = out.shape
     experts = gates.shape[1]
     linear = read.shape[1] - experts - outputs
@@ -218,7 +223,7 @@ def _shifts(read: np.ndarray, gates: np.ndarray, offsets: np.ndarray, value: np.
 
 @dataclass(frozen=True)
 class GatedCoupling:
-    """One of these couplings: integers (batch, time, channels) to integers of the same shape."""
+    """One of :class:`GatedCouplings`: maps integers (batch, time, channels) to integers of the same shape."""
 
     couplings: GatedCouplings
     number: int

@@ -1,6 +1,6 @@
 """The layers of the small nets inside couplings and priors.
 
-Arrays are (nets, positions, units), or (positions, units) of a single net; each net has weights of its own.
+Arrays are (nets, positions, units), or (positions, units) for a single net. Each net has its own weights.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ def first_layer(
     level_weights: Array | None = None,
     evidence: Array | None = None,
 ) -> Array:
-    """Units that see samples relative to their level.
+    """Return the units of a first layer, which sees samples relative to their level.
 
     Args:
-        read: (…, outputs), sums of weighted samples: those of the units first.
+        read: (…, outputs), weighted sums of samples, of which the first are those of the units.
         bias: (…, 1, units).
-        level_weights: (…, 1, units), how much the level itself counts.
-        evidence: (…, units), added.
+        level_weights: (…, 1, units), weights of the level itself.
+        evidence: (…, units), added to the other inputs.
     """
     return a.fused(_first_formula, _first_compiled, read, level, bias, level_weights, evidence)
 
 
 def residual_layer(a: Arithmetic, h: Array, kernel: Array, bias: Array) -> Array:
-    """``h + unit(h @ kernel + bias)`` of units ``h`` on the activation grid."""
+    """Return ``h + unit(h @ kernel + bias)`` on the activation grid."""
     return a.fused(_residual_formula, _residual_compiled, h, kernel, bias)
 
 
 def by_net(x: np.ndarray) -> np.ndarray:
-    """``x`` (nets, positions, units) as it is, (positions, units) with an axis of one net; contiguous, for loops."""
+    """Return ``x`` as a contiguous array (nets, positions, units), as loops require; (positions, units) is one net."""
     return np.ascontiguousarray(x).reshape(-1, *x.shape[-2:])
 
 
@@ -83,7 +83,7 @@ def _first(
     evidence: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """``level_weights`` and ``evidence`` may be those of one net and one position for all."""
+    """Set ``out``; ``level_weights`` and ``evidence`` may have a single net or position, which then serves all."""
     nets, positions, units = out.shape
     for n in range(nets):
         weights = level_weights[min(n, level_weights.shape[0] - 1)]
@@ -107,7 +107,7 @@ def _residual_compiled(h: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> n
 
 @compiled_loop
 def _residual(h: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
-    """``out`` holds the products before."""
+    """Set ``out``, which contains the products ``h @ kernel`` at first."""
     nets, positions, units = out.shape
     for n in range(nets):
         for i in range(positions):

@@ -22,7 +22,7 @@ _MIDDLE_OCTAVE = 8.0
 
 @dataclass(frozen=True)
 class LocalLevel:
-    """Levels of some positions.
+    """The levels at some positions.
 
     Attributes:
         value: the level in 16-bit steps, at least 1.
@@ -36,27 +36,27 @@ class LocalLevel:
 
 
 def mean_power(energy: Array, count: Array) -> Array:
-    """What a level is the root of, where ``count`` (>= 1) samples with total ``energy`` are known."""
+    """Return the squared level of ``count`` (>= 1) known samples whose total energy is ``energy``."""
     return (energy + PRIOR_ENERGY) / count
 
 
 def power_around(a: Arithmetic, x: Array, frames: int, known: Array | float) -> Array:
-    """The mean power at each frame of ``x`` over ``frames`` frames on each side: (batch, time, 1).
+    """Return the mean power at each frame of ``x`` over ``frames`` frames on each side: (batch, time, 1).
 
     Args:
         x: (batch, time, channels), integers.
-        known: how many of the channels count, the others being 0: a number, or (batch, 1, 1).
+        known: number of known channels, as a number or (batch, 1, 1); the others must be 0.
     """
     return a.fused(_power_formula, _power_compiled, x, frames, known)
 
 
 def level_of(a: Arithmetic, power: Array) -> LocalLevel:
-    """The levels of mean powers; of the same shape."""
+    """Return the levels of mean powers, in the same shape."""
     return a.fused(_level_formula, _level_compiled, power)
 
 
 def local_level(a: Arithmetic, x: Array, frames: int) -> LocalLevel:
-    """The level at each frame of ``x`` (batch, time, channels) over ``frames`` frames on each side: (batch, time, 1)."""
+    """Return the level at each frame of ``x`` (batch, time, channels) over ``frames`` frames on each side: (batch, time, 1)."""
     return level_of(a, power_around(a, x, frames, float(x.shape[-1])))
 
 
@@ -75,7 +75,7 @@ def _power_compiled(x: np.ndarray, frames: int, known: np.ndarray | float) -> np
 
 @compiled_loop
 def _power(x: np.ndarray, frames: int, counts: np.ndarray, energies: np.ndarray, out: np.ndarray) -> None:
-    """Sums of squares of integers are exact, so that what enters and leaves may be added and taken away."""
+    """Compute running sums: squares of integers add up exactly, so frames can be added and subtracted one by one."""
     batch, time, channels = x.shape
     for b in range(batch):
         for t in range(time):

@@ -35,7 +35,7 @@ class ChannelwiseWidth:
 
 
 class ChannelwisePrior:
-    """The mixtures of channels 1 … channels - 1; channel 0 is left to the base.
+    """The mixtures of channels 1 … channels - 1; the base codes channel 0.
 
     Parameter axes are (net, ...); net n serves channel n + 1. First-layer kernels are
     (net, 2 · context + 1, channels, outputs), of which net n uses the first n + 1 channels.
@@ -70,7 +70,7 @@ class ChannelwisePrior:
     def mixture(self, a: Arithmetic, p: Parameters, block: int, remaining: Array) -> Mixture:
         """Return the mixture of factored block ``block``: (batch, time, 1, components) from (batch, time, remaining).
 
-        Block 0 is the last channel, the first to leave.
+        Block 0 is the last channel, which is the first to leave.
         """
         batch, time, known = a.shape(remaining)
         net = slice(known - 1, known)
@@ -84,7 +84,7 @@ class ChannelwisePrior:
         """Return the mixtures of all channels together: (channels - 1, batch · time, components).
 
         For training (teacher forcing): ``h`` (batch, time, channels) contains every channel, and masks hide
-        from each net what its decoder does not know.
+        from each net the channels that its decoder does not know.
         """
         batch, time, channels = a.shape(h)
         nets = channels - 1
@@ -104,7 +104,7 @@ class ChannelwisePrior:
         return self._nets(a, masked, slice(0, nets), channels, self._patches(a, h), level)
 
     def _patches(self, a: Arithmetic, h: Array) -> Array:
-        """The frames around each, joined: (batch · time, (2 · context + 1) · channels)."""
+        """Return each frame with its neighbours, joined: (batch · time, (2 · context + 1) · channels)."""
         batch, time, channels = a.shape(h)
         context = self.width.context_frames
         return a.reshape(patches(a, h, context), (batch * time, (2 * context + 1) * channels))
@@ -116,7 +116,7 @@ class ChannelwisePrior:
         def of(name: str) -> Array:
             return p[f"{self.name}/{name}"][nets]
 
-        # everything that reads the samples themselves, in one product: (nets, taps · known, outputs)
+        # all kernels that read samples, for a single product: (nets, taps · known, outputs)
         readers = ["first/kernel", "linear"] + ["experts"] * (width.experts > 0)
         kernel = a.concat([of(name)[:, :, :known] for name in readers], -1)
         count, taps, channels, outputs = a.shape(kernel)

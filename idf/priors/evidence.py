@@ -1,6 +1,6 @@
-"""How well the experts of :mod:`idf.priors.tracked` did so far, as weights for them and as inputs of the net.
+"""The past errors of the experts of :mod:`idf.priors.tracked`, as their weights and as inputs of the net.
 
-Arrays are (nets, positions, ...); experts include the common predictor, which comes last.
+Arrays are (nets, positions, ...). The experts include the common predictor, which comes last.
 """
 
 from __future__ import annotations
@@ -14,42 +14,43 @@ from idf.compiled import compiled_loop
 from idf.nets.layers import by_net
 
 _ERROR_FLOOR = 2.0**-20
-"""Of mean squared errors in levels."""
+"""Added to mean squared errors relative to the level."""
 _MAGNITUDE_FLOOR = 2.0**-10
 
 
 def squared_errors(a: Arithmetic, residual: Array, basis: Array, value: Array) -> Array:
-    """Of each expert, in levels: (nets, positions, experts).
+    """Return each expert's squared error relative to the level: (nets, positions, experts).
 
     Args:
-        residual: (nets, positions, 1), what the common prediction left of the latents.
-        basis: (nets, positions, experts), what each expert adds to it.
+        residual: (nets, positions, 1), the latents minus the common prediction.
+        basis: (nets, positions, experts), each expert's difference from the common prediction.
         value: (nets, positions, 1), the level.
     """
     return a.fused(_squares_formula, _squares_compiled, residual, basis, value)
 
 
 def log_errors(a: Arithmetic, errors: Array, weight: Array | float) -> Array:
-    """log2 of RMS errors in levels: (nets, positions, experts), from sums of squares of so much weight.
+    """Return log2 of RMS errors relative to the level: (nets, positions, experts).
 
     Args:
-        weight: a number, or (nets, 1, 1).
+        errors: weighted sums of squared errors, of the same shape.
+        weight: sum of the weights, a number or (nets, 1, 1).
     """
     return a.fused(_log_formula, _log_compiled, errors, weight)
 
 
 def experts_average(a: Arithmetic, errors: Array, basis: Array, power: Array) -> Array:
-    """The average of ``basis`` by weights 2^(−power · error): (nets, positions, 1); ``power`` is (nets, 1, 1)."""
+    """Return the average of ``basis`` with weights 2^(−power · error): (nets, positions, 1); ``power`` is (nets, 1, 1)."""
     return a.fused(_average_formula, _average_compiled, errors, basis, power)
 
 
 def evidence_features(a: Arithmetic, errors: Array, recent: Array) -> Array:
-    """Inputs of a net: each expert's error less the mean of all, that mean, and ``recent`` (nets, positions, any)."""
+    """Return inputs of a net: each expert's error minus their mean, the mean, and ``recent`` (nets, positions, any)."""
     return a.fused(_features_formula, _features_compiled, errors, recent)
 
 
 def magnitudes(a: Arithmetic, residual: Array, value: Array) -> Array:
-    """log2 of residuals over the level ``value``, halved, on the activation grid; of the same shape."""
+    """Return half of log2 of residuals relative to the level ``value``, plus 2, on the activation grid."""
     return a.fused(_magnitudes_formula, _magnitudes_compiled, residual, value)
 
 
@@ -108,7 +109,7 @@ def _average_compiled(errors: np.ndarray, basis: np.ndarray, power: np.ndarray) 
 
 @compiled_loop
 def _average(errors: np.ndarray, basis: np.ndarray, power: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
-    """All sums are exact, whatever their order; ``weights`` (experts,) is space."""
+    """Set ``out``; all sums are exact in any order, and ``weights`` (experts,) is working memory."""
     nets, positions, experts = errors.shape
     for n in range(nets):
         for i in range(positions):

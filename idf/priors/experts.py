@@ -1,7 +1,7 @@
-"""What the priors of single channels have in common: linear experts that a net gates, and the mixture around them.
+"""The shared part of the priors of single channels: linear experts that a net gates, and the mixture around them.
 
-A net's outputs of a position are, for M components and E experts: M logits, M offsets of means in levels, M log-scales
-over the level, E gates.
+For M components and E experts, a net's outputs at a position are M logits, M offsets of the means and M log-scales,
+both relative to the level, and E gates.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 
 
 def expert_basis(a: Arithmetic, read: Array, first: int) -> Array:
-    """What each expert adds to the common prediction, and last a 0: (nets, positions, experts + 1).
+    """Return each expert's difference from the common prediction, and last a 0: (nets, positions, experts + 1).
 
     Args:
-        read: (nets, positions, outputs), sums of weighted samples; those from ``first`` on are the experts'.
+        read: (nets, positions, outputs), weighted sums of samples; those of the experts start at ``first``.
     """
     return a.fused(_basis_formula, _basis_compiled, read, first)
 
@@ -42,13 +42,12 @@ def expert_basis(a: Arithmetic, read: Array, first: int) -> Array:
 def expert_mixture(
     a: Arithmetic, outputs: Array, bias: Array, basis: Array, prediction: Array, level: LocalLevel, components: int
 ) -> Mixture:
-    """The mixture around the prediction of all experts: fields (nets, positions, components), on the coder's grid.
+    """Return the mixture around the prediction of all experts: fields (nets, positions, components), on the coder's grid.
 
     Args:
-        outputs: (nets, positions, 3 · components + experts), the net's without their bias; when coding they are
-            overwritten.
+        outputs: (nets, positions, 3 · components + experts), the net's outputs without bias; overwritten when coding.
         bias: (nets, 1, 3 · components + experts).
-        basis: what :func:`expert_basis` gives.
+        basis: the result of :func:`expert_basis`.
         prediction: (nets, positions, 1), without the gated experts.
     """
     return a.fused(_mixture_formula, _mixture_compiled, outputs, bias, basis, prediction, level, components)

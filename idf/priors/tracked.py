@@ -69,7 +69,7 @@ class _Readings:
     linear: Array
     """One output: the common prediction."""
     basis: Array
-    """The difference of each expert's prediction from it, and last a 0 for the common predictor as an expert."""
+    """The difference of each expert's prediction from the common one, and last a 0 for the common predictor itself."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,15 @@ class TrackedPrior:
         return self._net(a, p, slice(0, nets), readings, level, evidence, average)
 
     def _level(self, a: Arithmetic, x: Array, known: Array | float, shape: Sequence[int]) -> LocalLevel:
-        """Levels of ``x`` (nets · batch, time, channels), of which so many are known, in ``shape``."""
+        """Return the levels of ``x`` (nets · batch, time, channels), reshaped to ``shape``.
+
+        Args:
+            known: number of channels that each net knows.
+        """
         return level_of(a, a.reshape(power_around(a, x, self.width.context_frames, known), shape))
 
     def _read(self, a: Arithmetic, p: Parameters, nets: slice, known: slice | np.ndarray, around: Array) -> _Readings:
-        """Return all linear functions of the samples, computed in one product.
+        """Return every linear function of the samples, computed in one product.
 
         Args:
             around: (nets, positions, taps · known).
@@ -188,19 +192,22 @@ class TrackedPrior:
     def _squared_errors(
         self, a: Arithmetic, latents: Array, readings: _Readings, level: LocalLevel, batch: int, time: int
     ) -> Array:
-        """Of each expert, and last of the common predictor, in levels, over ±TRACK_FRAMES: (nets, positions, experts + 1)."""
+        """Return each expert's squared error, relative to the level, summed over ±TRACK_FRAMES frames.
+
+        The result is (nets, positions, experts + 1); the common predictor is last.
+        """
         square = squared_errors(a, latents - readings.linear, readings.basis, level.value)
         shape = a.shape(square)
         boxes = a.box_sum(a.reshape(square, (shape[0] * batch, time, shape[2])), TRACK_FRAMES)
         return a.reshape(boxes, shape)
 
     def _average(self, a: Arithmetic, p: Parameters, nets: slice, readings: _Readings, relative: Array) -> Array:
-        """The experts' Bayesian average, as an addition to the common prediction: (nets, positions, 1)."""
+        """Return the difference of the experts' Bayesian average from the common prediction: (nets, positions, 1)."""
         power, trust = p[f"{self.name}/power"][nets], p[f"{self.name}/trust"][nets]
         return experts_average(a, relative, readings.basis, power) * trust
 
     def _magnitudes(self, a: Arithmetic, residual: Array, level: LocalLevel, batch: int, time: int) -> Array:
-        """log2 of residuals over the level, at ±RECENT_FRAMES: (nets, positions, frames)."""
+        """Return the :func:`magnitudes` of residuals at ±RECENT_FRAMES frames: (nets, positions, frames)."""
         size = magnitudes(a, residual, level.value)
         count = a.shape(size)[0]
         around = patches(a, a.reshape(size, (count * batch, time, 1)), RECENT_FRAMES)
@@ -244,7 +251,7 @@ class TrackedPass:
     _weight: float = 0.0
     _recent: list[Array] = field(default_factory=list)
     _asked: tuple[_Readings, LocalLevel, Array] | None = None
-    """Readings, level and prediction of the block that is decoded next."""
+    """Readings, level and prediction of the block to be decoded next."""
 
     def mixture(self, block: int, remaining: Array) -> Mixture:
         a, prior = self.arithmetic, self.prior

@@ -1,4 +1,4 @@
-"""First use: missing loops are compiled before they are needed, and one line says so."""
+"""At first use, missing loops are compiled before they are needed, and one line reports it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from idf.errors import FormatError
 
 
 class Codec:
-    """A codec that counts as compiled once it is used outside a check."""
+    """A codec that counts as compiled after its first use outside a check."""
 
     def __init__(self, fingerprint: bytes) -> None:
         self.fingerprint, self.chunk_samples, self.joins_channels = fingerprint, 1 << 19, True
@@ -46,7 +46,7 @@ def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ready, "_ready", set())
 
 
-def test_only_what_is_missing_is_compiled_and_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_loops_are_compiled_and_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
     codec = Codec(b"one")
     assert ready.make_ready(codec, ("decode",))
     assert codec.compiled == ["decode"]
@@ -57,7 +57,7 @@ def test_only_what_is_missing_is_compiled_and_said_once(capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
 
 
-def test_without_a_folder_it_is_said_and_left_to_the_call(
+def test_without_a_cache_folder_the_call_itself_compiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -70,7 +70,7 @@ def test_without_a_folder_it_is_said_and_left_to_the_call(
     assert "IDF_CACHE=FOLDER" in capsys.readouterr().err
 
 
-def test_warm_up_of_models_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warm_up_of_given_models(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     codec = Codec(b"three")
     monkeypatch.setattr(ready.registry, "load_model", lambda path: codec)
     assert main(["warm-up", "fast"]) == 0

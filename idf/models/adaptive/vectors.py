@@ -49,7 +49,7 @@ def lattice_update(typing: Any, stages: Any, orders: Any, memory: Any, x: Any, o
         orders: int64, ascending from 1 or more; the last is the number of stages.
         memory: float32, ``MEMORY_VECTORS`` vectors.
         out: float32; out[8 (m - 1) + j] is set to the prediction of order m in lane j, for each m of ``orders``.
-            The others are not changed; storing them all would take an eighth of the time.
+            The others are not changed; storing all of them would cost an eighth of the time.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -114,7 +114,7 @@ class State(NamedTuple):
 
 
 class Loops(NamedTuple):
-    """Both loops have the arguments (input, constants, state, output), with int32 (windows, samples) in and out."""
+    """Both directions, with the arguments (input, constants, state, output); input and output are int32 (windows, samples)."""
 
     forward: Loop
     inverse: Loop
@@ -155,7 +155,7 @@ def _product(matrix: Array, vector: Array, known: int, out: Array) -> None:
 
 @compiled_step
 def _updated_product(matrix: Array, steps: Array, own: Array, growth: float, vector: Array, out: Array) -> None:
-    """matrix[i] ← (matrix[i] + steps[i] · own) · growth for all rows, then :func:`_product` of all rows, in one pass."""
+    """Set matrix[i] ← (matrix[i] + steps[i] · own) · growth for all rows and do :func:`_product`, in one pass."""
     columns = out.shape[0]
     together = columns // COLUMNS * COLUMNS
     update_rows(matrix, columns, steps, own, growth, matrix.shape[0], together, vector, out)
@@ -247,7 +247,7 @@ def _predict(t: int, constants: Any, state: Any) -> float:
 
 @compiled_step
 def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> None:
-    """Update everything with sample x, of which ``expected`` was predicted."""
+    """Update the state with sample x, whose prediction was ``expected``."""
     now, p, sizes = state.now, state.predictions, state.sizes
     now[COUNT] = now[COUNT] * MEMORY + 1.0
     now[SIZE] = now[SIZE] * _NOISE_MEMORY + min(abs(x - expected), _LOUDEST)
@@ -262,10 +262,10 @@ def _learn(t: int, x: float, expected: float, constants: Any, state: Any) -> Non
 
 @compiled_step
 def _learn_classes(t: int, x: float, noise: float, predictions: Array, constants: Any, state: Any) -> None:
-    """One step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise).
+    """Do a step of recursive least squares for all classes (Haykin, table 9.1, with the variance of the noise).
 
-    A pass over a matrix updates it and multiplies it with the history that the next sample has. So ``predictions`` become
-    those of the next sample, and ``state.gain`` its covariance times history.
+    A single pass over a matrix updates it and multiplies it by the history before the next sample. Afterwards
+    ``predictions`` are those of the next sample, and ``state.gain`` is the covariance times that history.
     """
     weights, covariance, gain, history = state.weights, state.covariance, state.gain, state.history
     steps, errors = state.steps, state.errors
@@ -279,7 +279,7 @@ def _learn_classes(t: int, x: float, noise: float, predictions: Array, constants
             trace += covariance[i, i]
         learning = power > 0.0
         if learning:
-            # Without an input the covariance would grow for ever.
+            # The bound keeps the covariance from growing without limit in silence.
             growth = 1.0 / FORGETTING if trace < constants.trace else 1.0
             inverse, root = 1.0 / power, 1.0 / np.sqrt(power)
         else:

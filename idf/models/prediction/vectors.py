@@ -12,17 +12,17 @@ from idf.compiled import intrinsic, types
 from idf.compiled.vectors import Vectors, index
 
 COLUMNS = 32
-"""Columns of a matrix that are worked on at a time."""
+"""Columns of a matrix that are processed at a time."""
 _DOUBLES = 8
 
 
 @intrinsic
 def combine_rows(typing: Any, matrix: Any, width: Any, factors: Any, rows: Any, columns: Any, out: Any) -> Any:
-    """out[k] = Σ_i factors[i] · matrix[i, k], float64: products are added to 0 one after another, i = 0 … rows - 1.
+    """Set out[k] = Σ_i factors[i] · matrix[i, k], float64, summed in the order i = 0 … rows - 1.
 
     Args:
         matrix: (rows or more, width).
-        columns: k goes up to here; a multiple of ``COLUMNS``.
+        columns: number of k, a multiple of ``COLUMNS``.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -59,12 +59,12 @@ def update_rows(
     next_factors: Any,
     out: Any,
 ) -> Any:
-    """matrix[i, k] ← (matrix[i, k] + factors[i] · vector[k]) · growth, i = 0 … rows - 1; then :func:`combine_rows`.
+    """Set matrix[i, k] ← (matrix[i, k] + factors[i] · vector[k]) · growth for all rows, then do :func:`combine_rows`.
 
     Args:
         matrix: (rows, width).
-        columns: k goes up to here; a multiple of ``COLUMNS``.
-        next_factors: (rows,), what rows are combined with.
+        columns: number of k, a multiple of ``COLUMNS``.
+        next_factors: (rows,), the factors of :func:`combine_rows`.
         out: may be ``vector``.
     """
 

@@ -152,8 +152,8 @@ class Hierarchy:
             x: (batch, N).
 
         Returns:
-            For each factor-out the remaining channels (batch, time, channels) and those that leave
-            (batch, time, factored), and last the channels of the base.
+            A list with the remaining channels (batch, time, channels) and the leaving channels
+            (batch, time, factored) of each factor-out, and the channels of the base.
         """
         h = squeeze(a, x, self.channels)
         factored = []

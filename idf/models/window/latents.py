@@ -26,7 +26,7 @@ class WindowBlocks:
         log_scale: sharpness of the last block (:meth:`idf.models.window.model.WindowModel.blocks`).
 
     Attributes:
-        names: of the blocks, in the order of decoding.
+        names: names of the blocks, in the order of decoding.
     """
 
     def __init__(self, model: WindowModel, parameters: Mapping[str, np.ndarray], log_scale: float) -> None:

@@ -88,7 +88,7 @@ class WindowModel:
 
     @property
     def prediction(self) -> WindowWhitening | None:
-        """The prediction step that the model applies within each window; None without one."""
+        """The prediction step within each window; None if the model has none."""
         from idf.models.prediction.whitening import WindowWhitening  # deferred: loads the compiler
 
         return self.whitening if isinstance(self.whitening, WindowWhitening) else None

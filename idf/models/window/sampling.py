@@ -23,7 +23,7 @@ def draw(
     Args:
         weights: float32 arrays by name.
         samples: number of samples.
-        log_scale: of the last block, nats on the [-1, 1) scale; None if it is learned.
+        log_scale: sharpness of the last block (nats, [-1, 1) scale); None if it is learned.
 
     Returns:
         int32 (samples,), 16-bit values.

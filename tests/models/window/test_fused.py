@@ -1,4 +1,4 @@
-"""What coding computes in compiled loops is what the formulas say that training differentiates."""
+"""The compiled loops of coding compute the same numbers as the formulas that training differentiates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from idf.models.window.codec import WindowCodec
 
 
 class Formulas(Exact):
-    """Coding's arithmetic by the formulas alone."""
+    """The arithmetic of coding, with formulas only."""
 
     def fused(self, formula: Callable[..., Result], compiled: Callable[..., Result], *arguments: Any) -> Result:
         return formula(self, *arguments)
