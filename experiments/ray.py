@@ -26,7 +26,7 @@ USAGE = """\
 python -m experiments.ray STUDY [budget=NAME] [address=local] [cpus=2] [gpus=0] [retries=1]
                                 [only=CELLS] [seeds=SEEDS] [SETTING=VALUE ...]
 
-Run every unfinished run of a study as a Ray task (pip install "idf[ray]"). On a cluster, outputs/ and the checkout
+Run every unfinished run of a study as a Ray task (pip install -e ".[ray]"). On a cluster, outputs/ and the checkout
 must be on a shared file system. The same command resumes the study.
 
   budget   budget of the study (default: smoke, else the first)
@@ -80,7 +80,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise RunError('this launcher needs Ray: pip install "idf[ray]"') from error
+        raise RunError('this launcher needs Ray: pip install -e ".[ray]"') from error
     return ray
 
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 USAGE = """\
 python -m experiments.search FILE [trials=N] [jobs=N] [SETTING=VALUE ...]
 
-Search over the parameters of a W&B sweep file with Optuna (pip install "idf[optuna]"), without a W&B account.
+Search over the parameters of a W&B sweep file with Optuna (pip install -e ".[optuna]"), without a W&B account.
 The same command resumes the search. Method bayes uses Optuna's TPE, hyperband its successive halving.
 
   FILE           a sweep file, such as experiments/sweeps/bayesian.yaml
@@ -116,7 +116,7 @@ def import_optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise RunError('the search needs Optuna: pip install "idf[optuna]"') from error
+        raise RunError('the search needs Optuna: pip install -e ".[optuna]"') from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 

@@ -24,7 +24,7 @@ USAGE = """\
 python -m experiments.slurm STUDY [budget=NAME] [partition=NAME] [hours=4] [cpus=8] [gpus=1] [memory_gb=32]
                                   [cluster=slurm] [only=CELLS] [seeds=SEEDS] [SETTING=VALUE ...]
 
-Submit every unfinished run of a study as a SLURM job (pip install "idf[slurm]"). outputs/ must be on a file system
+Submit every unfinished run of a study as a SLURM job (pip install -e ".[slurm]"). outputs/ must be on a file system
 that the nodes share. Watch the runs with python -m experiments.status; the same command submits unfinished runs again.
 
   budget     budget of the study (default: smoke, else the first)
@@ -132,7 +132,7 @@ def submit(plan: Plan, jobs: Sequence[Job], resources: Resources, *, force: bool
     try:
         import submitit
     except ImportError as error:
-        raise RunError('the SLURM launcher needs submitit: pip install "idf[slurm]"') from error
+        raise RunError('the SLURM launcher needs submitit: pip install -e ".[slurm]"') from error
     # The job imports this module, so the checkout must be on its path; SLURM passes this environment on.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     try:

@@ -76,8 +76,8 @@ def plot_history(history_path: Path, folder: Path) -> list[Path]:
     Args:
         history_path: a run's ``history.jsonl``. Changes of the sharpness are marked unless the ``config.yaml``
             beside it says that the sharpness is learned: only scheduled changes explain jumps in the curves.
-        folder: for ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as ``.svg`` and
-            ``.png``. Figures without data are not written.
+        folder: gets ``bits_per_dimension``, ``compression_ratio`` and ``log_scales``, each as
+            :func:`idf.plotting.save_widths` writes them. Figures without data are not written.
 
     Returns:
         The files written.

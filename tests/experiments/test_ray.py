@@ -114,7 +114,7 @@ def test_the_command_line(study: list[str]) -> None:
 
 def test_without_ray_there_is_a_remedy(study: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RunError, match=r'pip install "idf\[ray\]"'):
+    with pytest.raises(RunError, match=r'pip install -e "\.\[ray\]"'):
         main(study)
     assert not (tmp_path / "outputs").exists()
 

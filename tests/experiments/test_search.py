@@ -99,7 +99,7 @@ def test_unsupported_sweeps(sweep, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_optuna_there_is_a_remedy(sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    with pytest.raises(RunError, match=r'pip install "idf\[optuna\]"'):
+    with pytest.raises(RunError, match=r'pip install -e "\.\[optuna\]"'):
         main([str(sweep())])
 
 

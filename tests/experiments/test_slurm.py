@@ -62,7 +62,7 @@ def test_the_command_line(study: list[str]) -> None:
 
 def test_without_submitit_there_is_a_remedy(study: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(RunError, match=r'pip install "idf\[slurm\]"'):
+    with pytest.raises(RunError, match=r'pip install -e "\.\[slurm\]"'):
         main(study)
 
 
