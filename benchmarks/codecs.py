@@ -70,7 +70,7 @@ class BenchRow:
     Args:
         set, about: name of the set, and which part of it was measured.
         ours: whether it is one of our models.
-        files: how many.
+        files: number of files.
         seconds: of audio.
         started_encode_x_realtime, started_decode_x_realtime: speed within one process that has loaded the model;
             None for other codecs.

@@ -286,7 +286,7 @@ class Sum:
     """Totals of an hour or of a signal.
 
     Attributes:
-        samples: how many.
+        samples: number of samples.
         bits: of all samples.
         error: sum of the magnitudes of the error of the experts' centre.
         resets: of lattices.
@@ -326,7 +326,7 @@ class Outcome:
 
     Attributes:
         model: name of the model.
-        samples: how many.
+        samples: number of samples.
         switches: number of changes of the signal.
         hours, by_signal: totals.
         longest: the longest uninterrupted length of each signal, in samples.

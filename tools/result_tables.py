@@ -1,7 +1,7 @@
 """Bring the tables of README and documentation up to date with ``docs/results``: ``python tools/result_tables.py``.
 
 Each file there is one stored result: comment lines (``# command:``, ``# date:``, ``# machine:``), then a table as CSV
-with one row for each model, codec or setting. On a page, a line ``<!-- results: NAME -->`` stands above a Markdown
+with one row for each model, codec or setting. On a page, a line ``<!-- results: NAME -->`` precedes a Markdown
 table that shows some of its rows and columns. The tool rewrites the cells of those tables and keeps everything else:
 which rows and columns a table has, bold face, code. A test checks that nothing is left to rewrite.
 """
@@ -77,7 +77,7 @@ def _row(cells: list[str], columns: list[str], result: Result) -> str:
 
 
 def _like(cell: str, value: str) -> str:
-    """Return a value in the face of the cell whose place it takes."""
+    """Return a value in bold face if the cell that it replaces is."""
     return f"**{value}**" if cell.startswith("**") else value
 
 
@@ -90,7 +90,7 @@ def _plain(cell: str) -> str:
 
 
 def main() -> int:
-    """Rewrite the pages whose tables differ, and name them."""
+    """Rewrite the pages whose tables differ, and print their names."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         if (new := updated(text)) != text:

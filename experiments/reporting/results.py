@@ -97,7 +97,7 @@ class CellResult:
 
     @property
     def worst_seed(self) -> SeedResult | None:
-        """The seed that diverged at the earliest step, else the one with the most bits/sample."""
+        """The seed that diverged first, else the one with the most bits/sample."""
         diverged = [seed for seed in self.seeds if seed.run.state.name == "diverged"]
         if diverged:
             return min(diverged, key=lambda seed: seed.run.state.step)

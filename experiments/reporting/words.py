@@ -37,7 +37,7 @@ def compared(first: str, second: str, paired: Paired) -> str:
         return f"{second} and {first} cannot be compared: no seed finished in both."
     more = "fewer" if paired.difference < 0 else "more"
     seeds = f"seed{'s' * (count > 1)} {', '.join(map(str, paired.seeds))}"
-    parts = [f"{second} takes {abs(paired.difference):.4f} bits/sample {more} than {first}, over {seeds}"]
+    parts = [f"{second} needs {abs(paired.difference):.4f} bits/sample {more} than {first}, over {seeds}"]
     if paired.interval is None:
         return f"{parts[0]}. One seed does not allow a conclusion."
     low, high = paired.interval.low, paired.interval.high

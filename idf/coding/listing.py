@@ -21,7 +21,7 @@ from idf.errors import FormatError
 
 _WORD_BITS = 16
 _LEAST = 48
-"""Fewest bits of a list of values. If gaps save less than a bit per value, as between rare values, it takes more."""
+"""Fewest bits of a list of values. It needs more if gaps save less than a bit per value, as between rare values."""
 _BY_END = 2
 """Fewest bits saved per sample clipped to an outermost value, if many are."""
 _NOTHING = np.empty(0, np.int64)

@@ -199,7 +199,7 @@ class LayoutConfig:
     """Add a trained linear prediction to the prior's means."""
     scales: int = 2
     """Total number of squeezes (channelwise and tracked only). Each one after the first squeezes the last channel,
-    which has a channelwise prior of its own."""
+    which then gets its own channelwise prior."""
 
 
 @dataclass
@@ -272,7 +272,7 @@ class OptimizerConfig:
 
 @dataclass
 class TrainingConfig:
-    """How long to train and what to do meanwhile. Intervals are in optimiser steps."""
+    """Length of the training and what it does on the way. Intervals are in optimiser steps."""
 
     steps: int = 4000
     batch_samples: int = 16384

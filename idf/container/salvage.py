@@ -38,7 +38,7 @@ from idf.errors import FormatError
 
 _WINDOW = 1 << 20
 _WASTE_FACTOR = 8
-"""Most bytes read for invalid blocks, as a multiple of the file size: forged block heads must not take for ever."""
+"""Most bytes read for invalid blocks, as a multiple of the file size, so that forged block heads cannot make a reader search forever."""
 
 
 @dataclass(frozen=True, slots=True)

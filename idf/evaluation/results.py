@@ -34,8 +34,8 @@ class Row:
     Args:
         codec: name and settings.
         provider: the program or library that did the work.
-        dataset, split: which clips.
-        clips, samples: how many.
+        dataset, split: data set and split of the clips.
+        clips, samples: number of each.
         window: number of samples coded independently of the others; None for codecs that code whole clips.
         bytes: total size of all files, headers included.
         bits_per_sample: 8 * bytes / samples.

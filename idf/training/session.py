@@ -133,7 +133,7 @@ def export(config: Config, run: Run) -> None:
 
 
 def _judged(outcome: Outcome, trackers: list[Tracker]) -> Outcome:
-    """Return the outcome, marked as wanted if a tracker's server stopped the run.
+    """Return the outcome, marked as ``wanted`` if a tracker's server stopped the run.
 
     Otherwise an agent would count the runs that a sweep ends early as failures and give up the sweep.
     """

@@ -294,8 +294,8 @@ def test_wav_from_a_pipe(tmp_path: Path, size: int, name: str) -> None:
 
 
 @given(st.integers(0, 60), st.binary(max_size=8), st.integers(0, 64))
-def test_training_takes_what_the_codec_takes(cut: int, noise: bytes, place: int) -> None:
-    """From a damaged mono 16-bit WAV file, training and codec read the same samples, or both refuse it."""
+def test_training_accepts_what_the_codec_accepts(cut: int, noise: bytes, place: int) -> None:
+    """Training and codec read the same samples from a damaged mono 16-bit WAV file, or both refuse it."""
     written = io.BytesIO()
     write_wav16(written, SAMPLES, 8000)
     data = bytearray(written.getvalue())

@@ -1,4 +1,4 @@
-"""What README and documentation tell the reader to type works: commands are checked as their programs check them.
+"""The commands in README and documentation work: each is checked as its program checks it.
 
 Nothing is trained here: settings are composed and options are parsed. The Python examples and the short commands of the
 tutorial are run.
@@ -70,7 +70,7 @@ def all_commands() -> list[tuple[str, ...]]:
 
 
 class _Parsed(Exception):
-    """The command line was read; nothing more is wanted."""
+    """Raised once the command line has been read, to stop there."""
 
 
 def _parse_as(module: ModuleType, arguments: list[str], patch: pytest.MonkeyPatch) -> None:
@@ -235,6 +235,6 @@ def test_the_tutorial_gives_what_it_says(environment: dict[str, str], tmp_path: 
 
 
 def _numbers(text: str) -> list[float]:
-    """Those of the table of first blocks."""
+    """Return the numbers in the table of first blocks."""
     rows = re.findall(r"^\| \d \| (?:low|z\d) \|.*", text, re.MULTILINE)
     return [float(number) for row in rows for number in re.findall(r"\d+\.\d+", row)]

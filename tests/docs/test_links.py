@@ -43,7 +43,7 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 
 def test_pages_of_the_site_link_within_it() -> None:
-    """What lies outside ``docs/`` is not part of the site."""
+    """Files outside ``docs/`` are not part of the site."""
     outside = {
         (page.name, target)
         for page in (ROOT / "docs").rglob("*.md")

@@ -24,7 +24,7 @@ _LOADED_BY_CSS = re.compile(r"""(?:@import\s+|url\()["']?([^"')]+)""")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as ``make docs`` builds it; a proxy that is not there stands for no network."""
+    """The site as ``make docs`` builds it, with a missing proxy instead of a network."""
     folder = tmp_path_factory.mktemp("site") / "site"
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     done = subprocess.run(

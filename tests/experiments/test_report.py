@@ -107,7 +107,7 @@ def test_the_whole_report(study: Make, outputs: Path, capsys: pytest.CaptureFixt
     text = (folder / "report" / "report.md").read_text()
     shown = capsys.readouterr().out
     assert not any(line.startswith(("#", "|", "!")) for line in shown.splitlines())  # no Markdown on the terminal
-    assert "b takes 0.2500 bits/sample fewer than a, over seeds 0, 1" in shown
+    assert "b needs 0.2500 bits/sample fewer than a, over seeds 0, 1" in shown
     assert "a-s2 diverged at step 200: the loss became nan." in shown
     assert "**Incomplete:** b-s2 (not started)." in text
     assert "6 runs: 4 finished, 1 diverged, 1 not started." in text

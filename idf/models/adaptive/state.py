@@ -12,7 +12,7 @@ from idf.models.adaptive.least_squares import Squares, first_squares
 from idf.models.adaptive.vectors import LANES
 
 LEVEL_RATES = (0.3, 0.1, 0.03, 0.01, 0.003)
-"""Update rates per sample of the running means of the residual's magnitude. The third mean is the local level, by which
+"""Update rates per sample of the running means of the residual's magnitude. The third mean is the local level, to which
 everything is normalised."""
 EXPERT_RATES = (0.3, 0.05, 0.01)
 """Update rates per sample of the running means of each expert's error magnitude."""
@@ -123,7 +123,7 @@ class State(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """What never changes in a model, but for its weights."""
+    """The constants of a model, except its weights."""
 
     plan: Plan
     forgetting: np.ndarray

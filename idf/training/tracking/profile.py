@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 WARM_UP_STEPS = 10
-"""Steps before the traced one, by which compilation, the first batches and the growth of memory are over."""
+"""Steps before the traced one; by then compilation, the first batches and the growth of memory are over."""
 
 
 class StepProfiler:

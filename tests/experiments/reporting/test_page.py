@@ -43,7 +43,7 @@ def test_everything_is_on_the_page(make_page: Callable[[], Path]) -> None:
         "<p>Why?</p>",
         "4 of 6",  # finished
         "9.2000 ± 0.1414",
-        "b takes 0.2500 bits/sample fewer than",
+        "b needs 0.2500 bits/sample fewer than",
         "-s2 diverged at step 200: &lt;script",
         "Incomplete: b-s2 (not started).",
         "FLAC -8 -b",

@@ -19,7 +19,7 @@ def words(first: list[float], second: list[float]) -> str:
         (
             [9.0],
             [8.5],
-            r"y takes 0\.5000 bits/sample fewer than x-1, over seed 0\. One seed does not allow a conclusion\.",
+            r"y needs 0\.5000 bits/sample fewer than x-1, over seed 0\. One seed does not allow a conclusion\.",
         ),
         (
             [9.0] * 3,
