@@ -157,7 +157,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError as error:  # its folder exists, but some file systems, such as /proc, take no files
+        raise OutputError(f"cannot write to {os.path.dirname(path)}: no files can be created there") from error
 
 
 def _umask() -> int:

@@ -109,11 +109,11 @@ class Reader:
         self.close()
 
 
-def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
+def open(file: Path | str | bytes | IO[bytes], *, model: Model = None) -> Reader:
     """Open a compressed file to read parts of it without decoding the rest.
 
     Args:
-        file: a path, or a seekable open file, which is closed with the reader.
+        file: a path, the content of a file, or a seekable open file, which is closed with the reader.
         model: name or path of the model that made the file; None to look it up.
 
     Raises:
@@ -121,6 +121,8 @@ def open(file: Path | str | IO[bytes], *, model: Model = None) -> Reader:
         FormatError: the file is damaged or of another version.
         RunError: the model that made it is not installed; the message says how to get it.
     """
+    if isinstance(file, bytes | bytearray | memoryview):
+        file = io.BytesIO(file)
     if not isinstance(file, str | os.PathLike):
         return Reader(file, model)
     path = Path(os.path.abspath(file))

@@ -284,6 +284,21 @@ def test_files_by_path(tmp_path: Path) -> None:
     idf.decompress_file(packed, tmp_path / "back.wav", existing="replace")
 
 
+def test_unknown_choices_replace_nothing(tmp_path: Path) -> None:
+    wav, packed = tmp_path / "a.wav", tmp_path / "a.idf"
+    soundfile.write(wav, np.arange(500, dtype=np.int16), 8000)
+    packed.write_bytes(b"precious")
+    for about, found in ({"existing": "overwrite"}, "existing="), ({"existing": "replace", "jobs": 0}, "jobs=0"):
+        with pytest.raises(DataError, match=found):
+            idf.compress_file(wav, packed, **about)
+    assert packed.read_bytes() == b"precious"
+
+
+def test_a_reader_of_bytes() -> None:
+    with idf.open(idf.compress(np.arange(500, dtype=np.int16), 8000)) as reader:
+        assert reader[499] == 499
+
+
 def test_salvage() -> None:
     samples = np.random.default_rng(0).integers(-900, 900, 150_000).astype(np.int16)
     data = bytearray(idf.compress(samples, 8000))

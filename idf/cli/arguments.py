@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from idf.cli.ends import standard_output_errors
+from idf.errors import nearest
 
 COMMANDS = ("compress", "decompress", "verify", "info", "models", "warm-up")
 
@@ -55,7 +57,10 @@ exit status:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose help raises OutputError if standard output is closed or full."""
+    """A parser whose help raises OutputError if standard output is closed or full. Options are not abbreviated."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(**about, allow_abbrev=False)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if file is not sys.stdout:
@@ -66,7 +71,12 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse ``argv`` (without the program's name). Exits with status 2 if it is invalid."""
-    return _parser().parse_args(with_command(argv))
+    parser = _parser()
+    first = argv[0] if argv else "-"
+    unknown = not first.startswith("-") and first not in COMMANDS and not os.path.lexists(first)
+    if unknown and (close := nearest(first, COMMANDS, cutoff=0.75)):
+        parser.error(f"{first}: neither a command nor a file; did you mean {close[0]}?")
+    return parser.parse_args(with_command(argv))
 
 
 def with_command(argv: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, get_args
 
 from idf.audio.flac import MAX_RATE_HZ, Kept, write_flac
 from idf.audio.format import AUDIO_SUFFIXES, OTHER_SUFFIXES, SUFFIXES, Original
@@ -319,9 +319,12 @@ def check_target(source: Path | None, target: Path, existing: Existing) -> None:
     """Check, before any work is done, that the target may be written. FIFOs and character devices always may.
 
     Raises:
+        DataError: ``existing`` is neither ``refuse`` nor ``replace``.
         OutputError: the target exists (a dangling link counts) and may not be replaced, or is the source or a block
             device.
     """
+    if existing not in get_args(Existing):
+        raise DataError(f"existing={existing!r}: choose one of {', '.join(get_args(Existing))}")
     with output_errors(target):
         if not os.path.lexists(target) or is_stream(target):
             return

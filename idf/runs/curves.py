@@ -174,12 +174,17 @@ def _curves(history: Series, changes: _Changes, which: _Curves, width: float) ->
         return None
     figure, axes = new_figure(width, HEIGHT_INCHES + 0.2 * len(drawn))
     for (at, of), look in drawn:
-        axes.plot(at, of, **look)
+        axes.plot(at, of, **{**_marker(at), **look})
     _limit(axes, [points for points, _ in drawn])
     _mark(axes, changes, width)
     label_axes(axes, which.title, "optimiser step", which.unit)
     add_legend(figure, axes)
     return figure
+
+
+def _marker(steps: list[float]) -> dict[str, Any]:
+    """Return the look of a curve of one point, which has no line."""
+    return {"marker": ".", "markersize": 4} if len(steps) == 1 else {}
 
 
 def _clips(history: Series, kind: str) -> str:
@@ -211,7 +216,8 @@ def _log_scales(history: Series, width: float) -> Figure | None:
         lows, highs = (history.points("train", f"log_scale/{block}/{end}") for end in ("min", "max"))
         if lows[0] == highs[0]:
             axes.fill_between(lows[0], lows[1], highs[1], color=BLUE, alpha=0.18, linewidth=0, label="min to max")
-        axes.plot(*history.points("train", f"log_scale/{block}/mean"), color=BLUE, linewidth=1.4, label="mean")
+        mean = history.points("train", f"log_scale/{block}/mean")
+        axes.plot(*mean, color=BLUE, linewidth=1.4, label="mean", **_marker(mean[0]))
         axes.set_title(str(block), fontsize=TEXT_POINTS, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for axes in list(grid.flat)[len(blocks) :]:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from idf.coding.codec import ChunkCodec
-from idf.errors import WorkerError
+from idf.errors import DataError, WorkerError
 from idf.workers.process import WorkerProcess, take_prepared
 
 T = TypeVar("T")
@@ -31,9 +31,14 @@ class Processes:
 
     Args:
         jobs: most processes per codec. With 1, codecs run in this process.
+
+    Raises:
+        DataError: ``jobs`` is not a whole number of at least 1.
     """
 
     def __init__(self, jobs: int) -> None:
+        if not isinstance(jobs, int | np.integer) or jobs < 1:
+            raise DataError(f"jobs={jobs!r}: must be a whole number of at least 1")
         self._jobs = jobs
         self._codecs: dict[bytes, ProcessCodec] = {}
         self._lock = threading.Lock()

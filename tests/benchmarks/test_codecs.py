@@ -80,7 +80,7 @@ def test_a_codec_that_fails_is_left_out(voice: Path, fakes) -> None:
     good = Entry("raw", "tests", None, fakes.Raw())
     rows, failed = codecs.measure_set(codecs.find_set(str(voice)), [], [failing, good])
     assert [row.codec for row in rows] == ["raw"]
-    assert [(one.codec, "takes no music" in one.reason) for one in failed] == [("bad", True)]
+    assert [(one.codec, "does not accept music" in one.reason) for one in failed] == [("bad", True)]
     assert isinstance(failed[0], Unavailable)
 
 

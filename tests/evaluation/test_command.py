@@ -106,7 +106,7 @@ def test_an_empty_split(run: Path, audio_folder: Path) -> None:
 
 def test_a_file_that_is_not_a_model(run: Path) -> None:
     (run / "model.idfm").write_bytes(b"no model")
-    with pytest.raises(RunError, match=r"model\.idfm is not a model file"):
+    with pytest.raises(RunError, match=r"model\.idfm is damaged or not a model file"):
         main([f"run={run}", "baselines=none"])
     assert not (run / "evaluation" / "results.json").exists()
 
@@ -132,7 +132,7 @@ def test_a_baseline_that_fails_is_listed(run: Path, fakes: ModuleType, monkeypat
     results = json.loads((run / "evaluation" / "results.json").read_text())
     assert [row["codec"] for row in results["rows"][1:]] == ["raw"]
     reasons = {row["codec"]: row["reason"] for row in results["not_made"]}
-    assert reasons["refusing"] == "fakes 1 failed: this codec takes no music"
+    assert reasons["refusing"] == "fakes 1 failed: this codec does not accept music"
     assert "SIGABRT" in reasons["crashing"]
 
 

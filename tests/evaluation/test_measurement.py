@@ -55,7 +55,7 @@ def test_the_decoder_is_another_process(run, fakes: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("step", ["encode", "decode"])
-@pytest.mark.parametrize(("way", "message"), [("codec", "takes no music"), ("format", "the file is damaged")])
+@pytest.mark.parametrize(("way", "message"), [("codec", "does not accept music"), ("format", "the file is damaged")])
 def test_a_codecs_own_message_is_passed_on(run, fakes: ModuleType, step: str, way: str, message: str) -> None:
     with pytest.raises(CodecError, match=f"^(this codec )?{message}$") as caught:
         run(fakes.Failing(step=step, way=way))

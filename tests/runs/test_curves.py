@@ -95,6 +95,14 @@ def test_figures_without_data_are_left_out(tmp_path: Path) -> None:
     assert plot_history(write(tmp_path, []), tmp_path) == []
 
 
+def test_a_single_record_is_drawn_as_a_dot(tmp_path: Path) -> None:
+    figures = draw_history(write(tmp_path, records([0.0])))
+    for figure in figures.values():
+        lines = [line for axes in figure.axes for line in axes.get_lines()]
+        assert lines
+        assert all(line.get_marker() not in ("None", "", None) for line in lines)
+
+
 def test_a_single_step_and_a_diverged_run(tmp_path: Path) -> None:
     check(plot_history(write(tmp_path, records([None])), tmp_path))
     lines = records([-4.0] * 20)

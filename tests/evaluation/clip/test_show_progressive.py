@@ -85,7 +85,7 @@ def test_mistakes_are_explained(clip: Path, tmp_path: Path, make_run) -> None:
         main(["progressive", f"run={folder}"])
     with pytest.raises(RunError, match="there is no model none"):
         main(["progressive", "model=none"])
-    with pytest.raises(RunError, match="take a window flow"):
+    with pytest.raises(RunError, match="use a window flow"):
         main(["progressive", "model=fast", f"clip={clip}"])
 
 
