@@ -363,5 +363,5 @@ def _is_empty_file(file: IO[bytes]) -> bool:
 
 
 def _blocks(samples: int, chunk_samples: int) -> int:
-    """Return the number of blocks that the samples fill."""
-    return -(-samples // chunk_samples)
+    """Return the number of blocks that the samples fill, at least 1."""
+    return max(-(-samples // chunk_samples), 1)
