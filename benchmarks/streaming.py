@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -93,6 +94,11 @@ def measure(seconds: int, what: str, jobs: int, arguments: list[str]) -> Measure
     return Measured(seconds, what, jobs, spent, usage.ru_utime + usage.ru_stime, kilobytes / 1024)
 
 
+def compile_loops(model: list[str]) -> None:
+    """Compile the loops of a model, so that the first measurement does not include that."""
+    subprocess.run([sys.executable, "-m", "idf", "warm-up", *model], check=True, capture_output=True)
+
+
 def write_speech(path: Path, seconds: int) -> None:
     """Write a WAV file of the bundled speech, repeated to a length in seconds."""
     voice = np.concatenate([soundfile.read(clip, dtype="int16")[0] for clip in sorted(DEMO.glob("*.flac"))])
@@ -104,6 +110,7 @@ def write_speech(path: Path, seconds: int) -> None:
 
 def measurements(lengths: list[int], all_jobs: list[int], model: list[str]) -> Iterator[Measured]:
     """Yield all rows, shortest files first."""
+    compile_loops(model[1:] or ["default"])
     with tempfile.TemporaryDirectory() as name:
         wav, packed, back = (Path(name) / file for file in ("long.wav", "long.idf", "back.wav"))
         for seconds in lengths:

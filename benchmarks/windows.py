@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.streaming import LOOKS, OUTPUTS, ROOT, Measured, measure, write_speech
+from benchmarks.streaming import LOOKS, OUTPUTS, ROOT, Measured, compile_loops, measure, write_speech
 from idf.files import atomic_write
 from idf.models.file import read_model_file, write_model_file
 from idf.models.registry import find_model
@@ -66,6 +66,7 @@ def measurements(seconds: list[int], windows: list[int]) -> Iterator[Row]:
     """Yield rows for every shipped model at every length, and for the other windows at one length."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        compile_loops([str(model_of(windows[0], folder))])
         for length in seconds:
             write_speech(folder / "long.wav", length)
             for window in windows:
