@@ -113,6 +113,14 @@ class Vectors:
         with cgutils.for_range(self.builder, count) as loop:
             yield loop.index
 
+    def dot(self, a: Any, a_first: Any, b: Any, b_first: Any, count: Any) -> Any:
+        """The sum of a[a_first + i] · b[b_first + i], i = 0 … count - 1: a sum for each lane, then :meth:`total`."""
+        total = self.variable(self.constant(0))
+        with self.every(count) as i:
+            left, right = self.load(self.place(a, a_first, i)), self.load(self.place(b, b_first, i))
+            self.store(self.builder.fadd(self.load(total), self.builder.fmul(left, right)), total)
+        return self.total(self.load(total))
+
     def total(self, vector: Any) -> Any:
         """Return the sum of all lanes: the upper half is added to the lower half, and so on."""
         width = self.lanes

@@ -20,18 +20,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from idf.arithmetic import ACTIVATION_BITS, FINE_BITS, Arithmetic, Array, Parameters, Specs, normal, zeros
+from idf.arithmetic import FINE_BITS, Arithmetic, Array, Parameters, Specs, normal, zeros
 from idf.arithmetic.steps import grid_of
 from idf.compiled import compiled_loop
+from idf.nets.gates import OFFSET_SCALE, basis_of, basis_on_grid, gate_of, gates_on_grid
 from idf.nets.layers import first_layer, residual_layer
 from idf.nets.level import LocalLevel, level_of, power_around
 from idf.nets.patches import patches
 
 EXPERTS = 4
 """Linear experts per shifted channel."""
-_OFFSET_SCALE = 0.3
-_BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
-_GATE_LIMIT = 16.0
 _SHIFT_LIMIT = 65536.0
 
 
@@ -189,10 +187,9 @@ def _shifts_formula(a: Arithmetic, read: Array, gates: Array, offsets: Array, le
     """
     outputs, experts = offsets.shape[-1], gates.shape[-1]
     linear = read[:, -outputs - experts : -experts]
-    basis = a.grid(read[:, -experts:], _BASIS_BITS, _BASIS_LIMIT)
-    weighted = basis * a.grid(gates, ACTIVATION_BITS, _GATE_LIMIT)
+    weighted = basis_on_grid(a, read[:, -experts:]) * gates_on_grid(a, gates)
     gated = a.sum(a.reshape(weighted, (-1, outputs, EXPERTS)), -1)
-    return a.grid(linear + gated + offsets * level.value * _OFFSET_SCALE, 0, _SHIFT_LIMIT)
+    return a.grid(linear + gated + offsets * level.value * OFFSET_SCALE, 0, _SHIFT_LIMIT)
 
 
 def _shifts_compiled(read: np.ndarray, gates: np.ndarray, offsets: np.ndarray, level: LocalLevel) -> np.ndarray:
@@ -211,13 +208,12 @@ def _shifts(read: np.ndarray, gates: np.ndarray, offsets: np.ndarray, value: np.
         own, weighted = read[i, linear:], gates[i]
         basis = own[outputs:]
         for j in range(experts):
-            gate = grid_of(weighted[j], 2.0**ACTIVATION_BITS, 2.0**-ACTIVATION_BITS, _GATE_LIMIT)
-            weighted[j] = grid_of(basis[j], 2.0**_BASIS_BITS, 2.0**-_BASIS_BITS, _BASIS_LIMIT) * gate
+            weighted[j] = basis_of(basis[j]) * gate_of(weighted[j])
         for j in range(outputs):
             gated = 0.0
             for k in range(EXPERTS):
                 gated += weighted[j * EXPERTS + k]
-            shift = own[j] + gated + offsets[i, j] * value[i, 0] * _OFFSET_SCALE
+            shift = own[j] + gated + offsets[i, j] * value[i, 0] * OFFSET_SCALE
             out[i, j] = grid_of(shift, 1.0, 1.0, _SHIFT_LIMIT)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from idf.arithmetic import ACTIVATION_BITS, Arithmetic, Array
+from idf.arithmetic import Arithmetic, Array
 from idf.arithmetic.steps import grid_of
 from idf.compiled import compiled_loop
+from idf.nets.gates import OFFSET_SCALE, basis_of, basis_on_grid, gate_of, gates_on_grid
 from idf.nets.layers import by_net
 from idf.nets.level import LocalLevel
 from idf.priors.mixture import (
@@ -24,10 +25,6 @@ from idf.priors.mixture import (
     Mixture,
     mixture_on_grid,
 )
-
-_OFFSET_SCALE = 0.3
-_GATE_LIMIT = 16.0
-_BASIS_BITS, _BASIS_LIMIT = 4, 2.0**22
 
 
 def expert_basis(a: Arithmetic, read: Array, first: int) -> Array:
@@ -54,8 +51,7 @@ def expert_mixture(
 
 
 def _basis_formula(a: Arithmetic, read: Array, first: int) -> Array:
-    basis = a.grid(read[..., first:], _BASIS_BITS, _BASIS_LIMIT)
-    return a.concat([basis, read[..., :1] * 0.0], -1)
+    return a.concat([basis_on_grid(a, read[..., first:]), read[..., :1] * 0.0], -1)
 
 
 def _basis_compiled(read: np.ndarray, first: int) -> np.ndarray:
@@ -70,7 +66,7 @@ def _basis(read: np.ndarray, first: int, out: np.ndarray) -> None:
     for i in range(positions):
         own = read[i, first:]
         for j in range(experts):
-            out[i, j] = grid_of(own[j], 2.0**_BASIS_BITS, 2.0**-_BASIS_BITS, _BASIS_LIMIT)
+            out[i, j] = basis_of(own[j])
         out[i, experts] = 0.0
 
 
@@ -78,9 +74,9 @@ def _mixture_formula(
     a: Arithmetic, outputs: Array, bias: Array, basis: Array, prediction: Array, level: LocalLevel, components: int
 ) -> Mixture:
     out, m = outputs + bias, components
-    gates = a.grid(out[..., 3 * m :], ACTIVATION_BITS, _GATE_LIMIT)
+    gates = gates_on_grid(a, out[..., 3 * m :])
     prediction = prediction + a.sum(basis[..., : out.shape[-1] - 3 * m] * gates, -1)[..., None]
-    means = prediction + out[..., m : 2 * m] * level.value * _OFFSET_SCALE
+    means = prediction + out[..., m : 2 * m] * level.value * OFFSET_SCALE
     return mixture_on_grid(a, out[..., :m], means, out[..., 2 * m : 3 * m] + level.octaves)
 
 
@@ -123,8 +119,7 @@ def _mixture(
         for i in range(positions):
             own, gates, gate_bias = outputs[n, i], outputs[n, i, 3 * m :], bias[n, 3 * m :]
             for j in range(experts):
-                gate = grid_of(gates[j] + gate_bias[j], 2.0**ACTIVATION_BITS, 2.0**-ACTIVATION_BITS, _GATE_LIMIT)
-                gates[j] = basis[n, i, j] * gate
+                gates[j] = basis[n, i, j] * gate_of(gates[j] + gate_bias[j])
             gated = 0.0
             for j in range(experts):
                 gated += gates[j]
@@ -132,7 +127,7 @@ def _mixture(
             value, octave = values[n, i, 0], level_octaves[n, i, 0]
             for j in range(m):
                 logits[n, i, j] = grid_of(own[j] + bias[n, j], 2.0**LOGIT_BITS, 2.0**-LOGIT_BITS, LOGIT_LIMIT)
-                mean = expected + (own[m + j] + bias[n, m + j]) * value * _OFFSET_SCALE
+                mean = expected + (own[m + j] + bias[n, m + j]) * value * OFFSET_SCALE
                 means[n, i, j] = grid_of(mean, 2.0**MEAN_BITS, 2.0**-MEAN_BITS, MEAN_LIMIT)
                 scale = min(max(own[2 * m + j] + bias[n, 2 * m + j] + octave, LEAST_OCTAVE), LAST_OCTAVE)
                 octaves[n, i, j] = grid_of(scale, 2.0**SCALE_BITS, 2.0**-SCALE_BITS, LAST_OCTAVE)

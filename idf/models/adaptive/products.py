@@ -5,6 +5,7 @@ Products of matrices and vectors, and gradient steps, written with :mod:`idf.com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from idf.compiled import cgutils, intrinsic, ir, types
@@ -126,6 +127,15 @@ def descend(
     return types.void(weights, trained, gradient, squares, *[types.float32] * 5), generate
 
 
+def _by_columns(w: Vectors, outputs: Any, columns: Callable[[Any, int], None]) -> None:
+    """Call ``columns`` with the first column and the number of vectors of 16: four at a time, and two for a rest of 32."""
+    wide = w.builder.and_(outputs, index(-64))
+    with w.every(wide, step=64) as first:
+        columns(first, 4)
+    with w.builder.if_then(w.builder.icmp_signed("<", wide, outputs)):
+        columns(wide, 2)
+
+
 @intrinsic
 def multiply_integers(
     typing: Any, x: Any, fours: Any, weights: Any, start: Any, biases: Any, bias_start: Any, outputs: Any, out: Any
@@ -145,7 +155,6 @@ def multiply_integers(
         twos = Vectors(context, builder, signature, arguments, "int16", 32)
         x_data, weights_data, biases_data, out_data = (w.data(i) for i in (0, 2, 4, 7))
         _, fours, _, start, _, bias_start, outputs, _ = arguments
-        wide = builder.and_(outputs, index(-64))
         products = ir.VectorType(ir.IntType(32), 32)
 
         def each_second(vector: Any, first: int) -> Any:
@@ -176,10 +185,7 @@ def multiply_integers(
                 bias = w.load(w.place(biases_data, bias_start, place))
                 w.store(builder.add(bias, builder.add(w.load(one), w.load(other))), w.place(out_data, place))
 
-        with w.every(wide, step=64) as first:
-            columns(first, 4)
-        with builder.if_then(builder.icmp_signed("<", wide, outputs)):
-            columns(wide, 2)
+        _by_columns(w, outputs, columns)
         return context.get_dummy_value()
 
     ip = types.intp
@@ -202,7 +208,6 @@ def multiply(
         w = Vectors(context, builder, signature, arguments, "float32", SINGLES)
         x_data, weights_data, out_data = (w.data(i) for i in (0, 2, 6))
         _, inputs, _, weights_start, bias_start, outputs, _ = arguments
-        wide = builder.and_(outputs, index(-64))
 
         def columns(first: Any, vectors: int) -> None:
             places = [builder.add(first, index(16 * i)) for i in range(vectors)]
@@ -216,10 +221,7 @@ def multiply(
             for place, total in zip(places, sums, strict=True):
                 w.store(w.load(total), w.place(out_data, place))
 
-        with w.every(wide, step=64) as first:
-            columns(first, 4)
-        with builder.if_then(builder.icmp_signed("<", wide, outputs)):
-            columns(wide, 2)
+        _by_columns(w, outputs, columns)
         return context.get_dummy_value()
 
     ip = types.intp

@@ -113,11 +113,8 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = Vectors(context, builder, signature, arguments, str(element), lanes)
-        a_data, b_data, total = w.data(0), w.data(1), w.variable(w.constant(0))
-        with w.every(arguments[3]) as i:
-            left, right = w.load(w.place(a_data, i)), w.load(w.place(b_data, arguments[2], i))
-            w.store(builder.fadd(w.load(total), builder.fmul(left, right)), total)
-        return w.total(w.load(total))
+        _, _, b_start, count = arguments
+        return w.dot(w.data(0), index(0), w.data(1), b_start, count)
 
     return element(a, b, types.intp, types.intp), generate
 

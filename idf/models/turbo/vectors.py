@@ -49,13 +49,8 @@ def product(typing: Any, a: Any, a_first: Any, b: Any, b_first: Any, count: Any)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(context, builder, signature, arguments, "float64", DOUBLES)
-        a_data, b_data = v.data(0), v.data(2)
         _, a_first, _, b_first, count = arguments
-        total = v.variable(v.constant(0))
-        with v.every(count) as i:
-            left, right = v.load(v.place(a_data, a_first, i)), v.load(v.place(b_data, b_first, i))
-            v.store(builder.fadd(v.load(total), builder.fmul(left, right)), total)
-        return v.total(v.load(total))
+        return v.dot(v.data(0), a_first, v.data(2), b_first, count)
 
     ip = types.intp
     return types.float64(a, ip, b, ip, ip), generate
