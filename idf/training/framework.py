@@ -51,6 +51,14 @@ def device_names(config: Config) -> list[str]:
     return [device.name for device in found[: max(count, 1)]]
 
 
+def gpu_models(config: Config) -> list[str]:
+    """Return the model of each GPU of the run, such as ``NVIDIA H100 80GB HBM3``; empty on the CPU."""
+    from idf.quiet_tensorflow import tf  # deferred: slow to load
+
+    gpus = tf.config.list_physical_devices("GPU")[: len(device_names(config))]
+    return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+
+
 def peak_device_memory_mib() -> float | None:
     """Return the peak memory use of any GPU so far, in MiB; None without a GPU."""
     from idf.quiet_tensorflow import tf  # deferred: slow to load

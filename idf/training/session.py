@@ -15,6 +15,7 @@ from idf.runs.run import EXIT_STATUS, Run
 from idf.training.coding_check import export_model
 from idf.training.devices import Devices
 from idf.training.families.interface import Family, cache_folder
+from idf.training.framework import gpu_models
 from idf.training.loop import Loop, Outcome
 from idf.training.signals import stop_on_signals
 from idf.training.state import TrainingState
@@ -78,7 +79,7 @@ def fit(config: Config, model: Model, dataset: Dataset, run: Run, checkpoint: Ch
         outcome: Outcome | None = None
         display = open_display(first, config.training.steps)
         try:
-            run.write_status("running", tracker_id=tracker_id)
+            run.write_status("running", tracker_id=tracker_id, gpus=gpu_models(config))
             loop = Loop(
                 config,
                 family,

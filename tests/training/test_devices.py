@@ -76,5 +76,10 @@ def test_device_names_follow_the_setting(tiny: Any, monkeypatch: pytest.MonkeyPa
     assert framework.device_names(tiny("devices=2")) == ["/device:GPU:0", "/device:GPU:1"]
     assert len(framework.device_names(tiny("devices=all"))) == 4
     assert framework.peak_device_memory_mib() == 3.0
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: found if kind == "GPU" else [])
+    details = {found[0]: {"device_name": "NVIDIA H100 80GB HBM3"}, found[1]: {}}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details[device])
+    assert framework.gpu_models(tiny("devices=2")) == ["NVIDIA H100 80GB HBM3", "/device:GPU:1"]
     found.clear()
     assert framework.peak_device_memory_mib() is None
+    assert framework.gpu_models(tiny()) == []
