@@ -52,3 +52,22 @@ TINY_BANDS = [
     *(word.replace("model.adaptive.", "model.bands.") for word in TINY_ADAPTIVE if word.startswith("model.adaptive.")),
     "model.bands.layers=1",
 ]
+
+TINY_FLOW = [
+    *(word for word in TINY if not word.startswith("layout=")),
+    "layout=flow",
+    "width.coupling_hidden=4",
+    "whitening.stages=8",
+    "whitening.experts=[[1, 4], [3, 8]]",
+    "whitening.classes=4",
+    "whitening.order=4",
+]
+
+TINY_ORIGINAL = [
+    *(word for word in TINY if not word.startswith(("layout=", "width."))),
+    "layout=original",
+    "layout.factor_channels=1",
+    "width.components=2",
+    "width.wavenet_layers=1",
+    "width.wavenet_channels=4",
+]

@@ -37,3 +37,9 @@ def test_long_speech_is_the_voice_repeated(tmp_path: Path) -> None:
     samples, rate = soundfile.read(tmp_path / "x.wav", dtype="int16")
     assert (len(samples), rate) == (62 * streaming.RATE_HZ, streaming.RATE_HZ)
     assert samples[60 * rate :].any()
+
+
+def test_both_directions_are_measured() -> None:
+    rows = list(streaming.measurements([1], [1], ["--model", "turbo"]))
+    assert [row.what for row in rows] == ["compress", "decompress"]
+    assert all(row.cpu_seconds > 0 and row.peak_mb > 10 for row in rows)

@@ -1,7 +1,7 @@
 """The commands in README and documentation work: each is checked as its program checks it.
 
-Nothing is trained here: settings are composed and options are parsed. The Python examples and the short commands of the
-tutorial are run.
+Nothing is trained here: settings are composed and options are parsed (``test_runs.py`` runs each kind of command). The
+Python examples and the short commands of the tutorial are run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -30,43 +30,11 @@ from idf.config.compose import compose
 from idf.evaluation.options import parse_options
 from idf.models.registry import model_paths
 from idf.training.command_line import check_command_line
+from tests.docs.pages import PAGES, all_commands, blocks
 from tests.paths import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OTHERS = {"source", "cmp", "echo", "sox", "apt-get", "git", "pre-commit", ".ci/run", "tensorboard"}
 """Programs of others, which these tests do not know."""
-
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_INLINE = re.compile(r"(?<!`)`((?:python (?:-m |train|evaluate|tools)|idf |make |wandb |pip )[^`]*)`")
-_PLACEHOLDER = re.compile(r"…|\b[A-Z]{4,}\b|<\w+>")
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """The fenced blocks of a page in one language."""
-    return [text for name, text in _BLOCK.findall(page.read_text(encoding="utf-8")) if name == language]
-
-
-def commands(page: Path) -> Iterator[tuple[str, ...]]:
-    """The arguments of every command of a page: lines with a prompt, and code in sentences without placeholders."""
-    prompted = (
-        line[2:]
-        for block in blocks(page, "console")
-        for line in block.replace("\\\n", " ").splitlines()
-        if line.startswith("$ ")
-    )
-    for line in prompted:
-        for part in re.split(r"&&|\|", line):
-            if arguments := shlex.split(part, comments=True):
-                yield tuple(arguments)
-    for line in _INLINE.findall(_BLOCK.sub("", page.read_text(encoding="utf-8"))):
-        arguments = tuple(shlex.split(line))
-        # a sentence may name a command without what it needs, such as `idf decompress --blocks`
-        if not _PLACEHOLDER.search(line) and ("=" in line or len(arguments) == 2 or arguments[-1] == "--help"):
-            yield arguments
-
-
-def all_commands() -> list[tuple[str, ...]]:
-    return sorted({command for page in PAGES for command in commands(page)})
 
 
 class _Parsed(Exception):

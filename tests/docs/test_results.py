@@ -32,6 +32,17 @@ def test_every_table_of_numbers_in_the_readme_cites_a_result() -> None:
     assert all(lines[number - 2].startswith("<!-- results: ") for number in heads)
 
 
+def test_numbers_in_sentences_of_the_readme_are_those_of_the_results() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    assert f"a table of {len(read_result('demo').rows)} codecs" in text
+    assert f"{words[len(read_result('codecs-held-out').rows)]} held-out sets" in text
+    assert f"with it, {read_result('seeds-original').rows['as-was']['diverged']} seeds diverge" in text
+    assert {row["diverged"] for row in read_result("seeds-flow").rows.values()} == {"0 of 10"}, (
+        "with the defaults, none"
+    )
+
+
 def test_a_changed_result_changes_the_table() -> None:
     page = "<!-- results: flow -->\n| model | bits/sample |\n|---|---:|\n| flow-small | **9.9999** |\n"
     assert updated(page) == page.replace("9.9999", read_result("flow").rows["flow-small"]["bits/sample"])

@@ -13,6 +13,7 @@ import pytest
 from idf.audio.pcm import write_wav16
 from idf.config.schema import AdaptiveConfig, Config, ModelConfig
 from idf.datasets.dataset import Clip, Dataset
+from idf.evaluation import command
 from idf.evaluation.codecs.interface import ClipFile, FileCodec, Unavailable
 from idf.evaluation.measurement import WorkingClip, lay_out_clip
 from idf.evaluation.report.example_clip import make_example_clip
@@ -180,3 +181,10 @@ def make_page(
         return page(page_results, page_run, example, page_sounds)
 
     return make
+
+
+@pytest.fixture
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the example clip and the page, which take seconds to draw and are covered by one test and by ``tests/docs``."""
+    monkeypatch.setattr(command, "make_example_clip", lambda codec, dataset, clips, results: None)
+    monkeypatch.setattr(command, "write_page", lambda results, run, example, sounds, folder: folder / "report.html")

@@ -42,13 +42,6 @@ def run(tiny_model: Path, audio_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skip the example clip and the page, which take half a minute to draw and are covered by one test."""
-    monkeypatch.setattr(command, "make_example_clip", lambda codec, dataset, clips, results: None)
-    monkeypatch.setattr(command, "write_page", lambda results, run, example, sounds, folder: folder / "report.html")
-
-
 def test_everything(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.defpath)
     assert main([f"run={run}", "baselines=flac,tta,sac"]) == 0

@@ -24,27 +24,29 @@ from tests.wandb_log import log_records
 
 @pytest.fixture
 def parameters(tmp_path: Path) -> dict[str, Any]:
-    """The settings that a server would send: a tiny run, with values of types that are hard to pass."""
+    """The settings that a server would send: a point of sweep.yaml made tiny, with values of types that are hard to pass."""
+    point = {
+        name: choice["value"] if "value" in choice else choice["values"][0]
+        for name, choice in yaml.safe_load((ROOT / "sweep.yaml").read_text())["parameters"].items()
+    }
     rng = np.random.default_rng(5)
     (tmp_path / "clips").mkdir()
     for name in "abcd":
         wave = 3000 * np.sin(np.arange(1000) * rng.uniform(0.02, 0.2)) + 50 * rng.normal(size=1000)
         write_wav16(tmp_path / "clips" / f"{name}.wav", wave.astype(np.int32), 8000)
-    return {
+    return point | {
         "data": "folder",
         "data.root": str(tmp_path / "clips"),
         "data.train_clips": ["a", "b"],
         "data.validation_clips": ["c"],
         "data.test_clips": ["d"],
         "outputs": str(tmp_path / "outputs"),
-        "study": "sweep",
         "permutation.seed": None,
         "sharpness": "step",
         "sharpness.boundaries": [0.25, 0.75],
         "training.sign_flips": False,
         "training.compile": False,
         "model.window": 64,
-        "layout": "channelwise",
         "layout.channels": 4,
         "layout.scales": 1,
         "width.components": 2,
@@ -52,12 +54,17 @@ def parameters(tmp_path: Path) -> dict[str, Any]:
         "width.blocks": 1,
         "width.context_frames": 1,
         "width.experts": 2,
+        "width.coupling_hidden": 4,
+        "whitening.stages": 8,
+        "whitening.experts": [[1, 4], [3, 8]],
+        "whitening.classes": 4,
+        "whitening.order": 4,
         "optimizer.warmup_steps": 2,
-        "training.steps": 3000,
+        "training.steps": 600,
         "training.batch_samples": 256,
         "training.log_every": 10,
-        "training.validate_every": 1500,
-        "training.checkpoint_every": 1000,
+        "training.validate_every": 300,
+        "training.checkpoint_every": 300,
         "training.code_every": 0,
         "training.audio_every": 0,
         "tracker.tensorboard": False,
@@ -109,14 +116,14 @@ def test_a_sweep_stops_a_run_early_and_sends_it_again(agent: Agent, parameters: 
     (run,) = runs
     stopped = read_state(run)
     assert stopped.name == "preempted"
-    assert 0 < stopped.step < 3000
+    assert 0 < stopped.step < 600
 
     # The server sends the same settings under another id: the run resumes.
     assert end(start(agent, {**parameters}, "run00002")) == 0
     assert find_runs(tmp_path / "outputs") == [run]
     assert read_state(run).name == "finished"
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
-    assert [record["step"] for record in history if record["kind"] == "validation"] == [1500, 3000]
+    assert [record["step"] for record in history if record["kind"] == "validation"] == [300, 600]
 
     # Both offline files are in WANDB_DIR under the agent's ids and belong to the sweep; together they hold the history.
     files = {
