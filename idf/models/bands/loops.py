@@ -76,6 +76,12 @@ def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None
                 state.lms_weights[c, q, s, i] = np.float32(0)
             for i in range(state.lms_history.shape[3]):
                 state.lms_history[c, q, s, i] = np.float32(0)
+    equations, weights = state.stacks.equations[c], state.stacks.weights[c]
+    for q in range(plan.stacks):
+        for j in range(weights.shape[1]):
+            weights[q, j] = 0.0
+            for i in range(plan.stacked):
+                equations[q, i, j] = 0.0
     level = start.level[c] * scale
     for k in range(plan.experts):
         state.predictions[c, k] = 0.0

@@ -24,18 +24,21 @@ def test_any_number_of_splits_works(levels: int) -> None:
     assert len(codec_of(model, random_parameters(model)).block_names) == levels + 1
 
 
-def test_windows_are_independent_unless_they_follow_each_other() -> None:
+@pytest.mark.parametrize(("context", "independent"), [("none", True), ("previous", False)])
+@pytest.mark.parametrize("stacks", [[], [0.99, 0.998]])
+def test_windows_are_independent_unless_they_follow_each_other(
+    context: str, independent: bool, stacks: list[float]
+) -> None:
     one, two = tone(640, seed=1), tone(640, seed=2)
     both = [np.concatenate([first, two])[:, None] for first in (one, one[::-1])]
-    for context, independent in (("none", True), ("previous", False)):
-        model = build_bands(bands_config(context))
-        codec = codec_of(model, random_parameters(model))
-        bits = [block.bits for samples in both for block in codec.latent_blocks(samples[:, 0])]
-        count = len(codec.block_names)
-        ends = [
-            np.array_equal(a[len(a) // 2 :], b[len(b) // 2 :]) for a, b in zip(bits[:count], bits[count:], strict=True)
-        ]
-        assert all(ends) is independent
+    config = bands_config(context)
+    config.model.bands.stacks = stacks
+    model = build_bands(config)
+    codec = codec_of(model, random_parameters(model))
+    bits = [block.bits for samples in both for block in codec.latent_blocks(samples[:, 0])]
+    count = len(codec.block_names)
+    ends = [np.array_equal(a[len(a) // 2 :], b[len(b) // 2 :]) for a, b in zip(bits[:count], bits[count:], strict=True)]
+    assert all(ends) is independent
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 700])
