@@ -56,6 +56,9 @@ def _groups(config: Config) -> Iterator[tuple[str, tuple[str, ...], str]]:
     yield "model.turbo", (), "the turbo flow is not trained; tools/build_turbo.py makes its file"
     if family == BANDS:
         yield "layout", ("name", "prior"), f"{named} is configured by model.bands"
+        for key in ("joint_orders", "joint_forgetting"):
+            yield f"model.bands.{key}", (), f"{named} codes each channel by itself"
+        yield "model.bands.online_rate", (), f"the networks of {named} do not learn while coding"
     else:
         yield "model.bands", (), "it belongs to layout=bands"
     if family != WINDOW:
