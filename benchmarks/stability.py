@@ -45,7 +45,7 @@ from idf.datasets.demo import demo_folder
 from idf.errors import ConfigError, run_main
 from idf.files import atomic_write
 from idf.models.adaptive.codec import AdaptiveCodec
-from idf.models.adaptive.loops import LOOPS
+from idf.models.adaptive.loops import LOOPS, make_streams
 from idf.models.adaptive.state import Constants, State
 from idf.models.adaptive.steps import _ASTRAY, LIMIT, centre, learn, predict
 from idf.models.adaptive.vectors import LANES, STAGE_VECTORS
@@ -201,7 +201,7 @@ def watch(samples: np.ndarray, constants: Constants, state: State) -> tuple[int,
 
 def step_of(constants: Constants) -> int:
     """Return the number of samples after which all ring buffers are at their start, so a new call can continue."""
-    return math.lcm(constants.plan.past, *(int(order) for order in constants.filter_orders))
+    return math.lcm(constants.plan.past, *(2 * int(order) for order in constants.filter_orders))
 
 
 @dataclass
@@ -222,9 +222,11 @@ class Coding:
         Args:
             samples: int32 (time, 1); a multiple of :func:`step_of`, except in the last call.
         """
-        constants, weights, tables, _, scratch = self.codec._loop_arguments(1)
+        constants, weights, tables, _, scratch = self.codec._loop_arguments([1], [None])
         starts, freqs = (np.empty(len(samples), np.int64) for _ in range(2))
-        LOOPS.intervals(samples, constants, weights, tables, self.state, scratch, starts, freqs)
+        streams = make_streams([samples.shape])
+        streams.samples[:] = samples[:, 0]
+        LOOPS.intervals(streams, constants, weights, tables, self.state, scratch, starts, freqs)
         with np.errstate(divide="ignore", invalid="ignore"):
             return PRECISION - np.log2(np.where(freqs > 0, freqs, 0).astype(np.float64))
 

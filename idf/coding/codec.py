@@ -8,10 +8,13 @@ this. The codecs are in :mod:`idf.models.window.codec` and :mod:`idf.models.adap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from idf.errors import FormatError
 
 
 @dataclass(frozen=True)
@@ -129,4 +132,16 @@ class WideCodec(ChunkCodec, Protocol):
 
     def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Invert :meth:`encode_wide`. Returns highs and lows. Raises only FormatError, for invalid bytes."""
+        ...
+
+
+class JointCodec(ChunkCodec, Protocol):
+    """A codec that codes two runs at once in less time than one after the other, with the same bytes."""
+
+    def encode_together(self, runs: Sequence[np.ndarray]) -> list[bytes]:
+        """Return :meth:`encode` of each of one or two runs. May be called by several threads."""
+        ...
+
+    def decode_together(self, coded: Sequence[tuple[bytes, int, int]]) -> list[np.ndarray | FormatError]:
+        """Return :meth:`decode` of one or two messages, given its arguments, or the error it raises."""
         ...

@@ -23,7 +23,7 @@ fast only with many.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -147,6 +147,32 @@ class Message:
         if count < 0:
             raise FormatError(_EXHAUSTED)
         self._heads, self._count = heads, count
+
+    @staticmethod
+    def pop_together(
+        messages: Sequence[Message], loop: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], object]
+    ) -> list[FormatError | None]:
+        """Let a compiled loop pop symbols of several messages of one lane each.
+
+        Args:
+            messages: the messages.
+            loop: called with the heads, int64 (messages,), the words of all messages, uint32, and for each message the
+                place of its first word and the number of its words, int64 (messages,). It updates the heads and the
+                numbers of words, which are negative if it ran out of words.
+
+        Returns:
+            An error for each message that ran out of words, which is then unchanged, and None for the others.
+        """
+        heads = np.concatenate([message._heads for message in messages])
+        counts = np.array([message._count for message in messages], np.int64)
+        words = np.concatenate([message._words[: message._count] for message in messages])
+        loop(heads, words, np.cumsum(counts) - counts, counts)
+        errors: list[FormatError | None] = []
+        for message, head, count in zip(messages, heads, counts, strict=True):
+            if count >= 0:
+                message._heads[0], message._count = head, int(count)
+            errors.append(None if count >= 0 else FormatError(_EXHAUSTED))
+        return errors
 
     def finish(self) -> None:
         """Check that everything pushed was popped, which shows that the right distributions were used.

@@ -18,6 +18,7 @@ class _Module:
         return getattr(importlib.import_module(self._name), name)
 
 
+arrays: Any = _Module("numba.np.arrayobj")
 cgutils: Any = _Module("numba.core.cgutils")
 types: Any = _Module("numba.core.types")
 ir: Any = _Module("llvmlite.ir")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from idf.compiled.lazy import cgutils, ir
+from idf.compiled.lazy import arrays, cgutils, intrinsic, ir, types
 
 _LINE = 64
 _BYTES = {"float64": 8, "float32": 4, "int32": 4, "int16": 2}
@@ -33,6 +33,43 @@ def aligned(values: np.ndarray) -> np.ndarray:
 def index(value: int) -> Any:
     """Return a constant index or count."""
     return ir.Constant(ir.IntType(64), value)
+
+
+@intrinsic
+def part(typing: Any, array: Any, start: Any, count: Any) -> Any:
+    """Return ``array[start : start + count]``, a view, without the treatment of negative bounds and of missing elements.
+
+    In loops over few elements that treatment takes longer than the loop, and it keeps the optimiser from vectorising.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(array)(context, builder)
+        shape, strides = (cgutils.unpack_tuple(builder, values) for values in (whole.shape, whole.strides))
+        arrays.populate_array(
+            view,
+            data=cgutils.pointer_add(builder, whole.data, builder.mul(arguments[1], strides[0]), whole.data.type),
+            shape=cgutils.pack_array(builder, [arguments[2], *shape[1:]]),
+            strides=cgutils.pack_array(builder, strides),
+            itemsize=whole.itemsize,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return array(array, types.intp, types.intp), generate
+
+
+@intrinsic
+def scaled(typing: Any, x: Any, exponent: Any) -> Any:
+    """Return x · 2^exponent, float32, for int32 exponents and results that are normal numbers."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, exponent = arguments
+        number = ir.IntType(32)
+        bits = builder.add(builder.bitcast(x, number), builder.shl(exponent, ir.Constant(number, 23)))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(types.float32, types.int32), generate
 
 
 class Vectors:

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from idf.coding.alphabet import Alphabet, full
-from idf.coding.listing import choose, pop_alphabets, push_alphabets
+from idf.coding.listing import choose, pop_alphabets
 from idf.coding.message import Message
 from idf.config.model_checks import adaptive_problems
 from idf.config.schema import Config
-from idf.errors import ConfigError
-from idf.models.adaptive.loops import LOOPS
+from idf.errors import ConfigError, FormatError
+from idf.models.adaptive.loops import LOOPS, make_streams, split
 from idf.models.adaptive.model import AdaptiveModel, network_size
 from idf.models.adaptive.network import integer_weights
-from idf.models.adaptive.sequential import AlphabetCoder, loop_tables
+from idf.models.adaptive.sequential import AlphabetCoder, loop_tables, packed
 from idf.models.adaptive.state import Constants, State, first_state, make_constants
 from idf.models.adaptive.steps import make_scratch
 from idf.models.adaptive.wide import MAX_LOW_BITS, code_wide
@@ -67,12 +67,9 @@ class AdaptiveCodec(AlphabetCoder):
         alphabets = [choose(channel) for channel in highs.T]
         # up to two intervals per sample, high and low
         starts, freqs = (np.empty(2 * highs.size, np.int64) for _ in range(2))
-        arguments = self._loop_arguments(highs.shape[1], alphabets)
+        arguments = self._loop_arguments([highs.shape[1]], [alphabets])
         count = code_wide(highs, lows, low_bits, *arguments, starts, freqs, *_NO_MESSAGE)
-        message = Message()
-        message.push_intervals(starts[:count], freqs[:count])
-        push_alphabets(message, alphabets)
-        return message.to_bytes()
+        return packed((starts[:count], freqs[:count]), alphabets)
 
     def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Undo :meth:`encode_wide`.
@@ -81,7 +78,7 @@ class AdaptiveCodec(AlphabetCoder):
             FormatError: the message is damaged or from another model.
         """
         message, channels = Message.from_bytes(data), low_bits.shape[1]
-        arguments = self._loop_arguments(channels, pop_alphabets(message, channels))
+        arguments = self._loop_arguments([channels], [pop_alphabets(message, channels)])
         highs, lows = (np.zeros((count, channels), np.int32) for _ in range(2))
         message.pop_with(
             lambda heads, words, left: code_wide(
@@ -91,6 +88,52 @@ class AdaptiveCodec(AlphabetCoder):
         message.finish()
         return highs, lows
 
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Return samples, int32 (n, channels) in [-32768, 32767], as one rANS message: alphabets, then samples."""
+        return self.encode_together([samples])[0]
+
+    def encode_together(self, runs: Sequence[np.ndarray]) -> list[bytes]:
+        """Return :meth:`encode` of each of one or two runs; see :class:`idf.coding.codec.JointCodec`."""
+        alphabets = [[choose(channel) for channel in samples.T] for samples in runs]
+        return list(map(packed, self._intervals(runs, alphabets), alphabets))
+
+    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
+        """Return the ``count`` samples of a message: int32 (count, channels).
+
+        Raises:
+            FormatError: the message is damaged or from another model.
+        """
+        (samples,) = self.decode_together([(data, count, channels)])
+        if isinstance(samples, FormatError):
+            raise samples
+        return samples
+
+    def decode_together(self, coded: Sequence[tuple[bytes, int, int]]) -> list[np.ndarray | FormatError]:
+        """Return :meth:`decode` of one or two messages, or its error; see :class:`idf.coding.codec.JointCodec`."""
+        results: list[np.ndarray | FormatError] = []
+        messages, shapes, alphabets, places = [], [], [], []
+        for place, (data, count, channels) in enumerate(coded):
+            try:
+                message = Message.from_bytes(data)
+                alphabets.append(pop_alphabets(message, channels))
+            except FormatError as error:
+                results.append(error)
+                continue
+            results.append(np.empty(0, np.int32))
+            messages.append(message)
+            shapes.append((count, channels))
+            places.append(place)
+        if messages:
+            popped = self._pop_together(messages, shapes, alphabets)
+            for place, message, samples in zip(places, messages, popped, strict=True):
+                try:
+                    if not isinstance(samples, FormatError):
+                        message.finish()
+                    results[place] = samples
+                except FormatError as error:
+                    results[place] = error
+        return results
+
     def intervals(
         self, samples: np.ndarray, alphabets: Sequence[Alphabet] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -99,27 +142,52 @@ class AdaptiveCodec(AlphabetCoder):
         Args:
             alphabets: one per channel, containing all its samples; all 16-bit values by default.
         """
-        samples = np.ascontiguousarray(samples, np.int32)
-        starts, freqs = (np.empty(samples.size, np.int64) for _ in range(2))
-        LOOPS.intervals(samples, *self._loop_arguments(samples.shape[1], alphabets), starts, freqs)
-        return starts, freqs
+        return self._intervals([samples], [alphabets])[0]
 
     def first_state(self, channels: int) -> State:
         """Return the state before the first sample."""
         return first_state(self.constants, channels, self._network.last)
 
+    def _intervals(
+        self, runs: Sequence[np.ndarray], alphabets: Sequence[Sequence[Alphabet] | None]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        streams = make_streams([(len(samples), samples.shape[1]) for samples in runs])
+        np.concatenate([samples.ravel() for samples in runs], out=streams.samples, casting="unsafe")
+        starts, freqs = (np.empty(len(streams.samples), np.int64) for _ in range(2))
+        LOOPS.intervals(
+            streams, *self._loop_arguments([samples.shape[1] for samples in runs], alphabets), starts, freqs
+        )
+        return list(zip(split(starts, streams), split(freqs, streams), strict=True))
+
     def _pop(
         self, message: Message, count: int, channels: int, alphabets: Sequence[Alphabet] | None = None
     ) -> np.ndarray:
-        samples = np.empty((count, channels), np.int32)
-        arguments = self._loop_arguments(channels, alphabets)
-        message.pop_with(lambda heads, words, left: LOOPS.pop(samples, *arguments, heads, words, left))
+        (samples,) = self._pop_together([message], [(count, channels)], [alphabets])
+        if isinstance(samples, FormatError):
+            raise samples
         return samples
 
-    def _loop_arguments(self, channels: int, alphabets: Sequence[Alphabet] | None = None) -> tuple[Any, ...]:
-        tables = loop_tables([full()] * channels if alphabets is None else alphabets)
-        scratch = make_scratch(self.constants.plan)
-        return self.constants, self._network, tables, self.first_state(channels), scratch
+    def _pop_together(
+        self,
+        messages: Sequence[Message],
+        shapes: Sequence[tuple[int, int]],
+        alphabets: Sequence[Sequence[Alphabet] | None],
+    ) -> list[np.ndarray | FormatError]:
+        streams = make_streams(shapes)
+        arguments = self._loop_arguments([channels for _, channels in shapes], alphabets)
+        errors = Message.pop_together(messages, lambda *stacks: LOOPS.pop(streams, *arguments, *stacks))
+        found = zip(errors, split(streams.samples, streams), shapes, strict=True)
+        return [error or samples.reshape(shape) for error, samples, shape in found]
+
+    def _loop_arguments(
+        self, channels: Sequence[int], alphabets: Sequence[Sequence[Alphabet] | None]
+    ) -> tuple[Any, ...]:
+        """Return the arguments of a loop over streams with these numbers of channels."""
+        known = zip(channels, alphabets, strict=True)
+        tables = loop_tables([alphabet for count, given in known for alphabet in given or [full()] * count])
+        scratch = make_scratch(self.constants.plan, len(channels))
+        state = first_state(self.constants, sum(channels), self._network.last, len(channels))
+        return self.constants, self._network, tables, state, scratch
 
 
 def codec_of(model: AdaptiveModel, parameters: Mapping[str, np.ndarray]) -> AdaptiveCodec:

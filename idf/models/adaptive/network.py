@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.compiled import compiled_step
-from idf.compiled.vectors import aligned
+from idf.compiled.vectors import aligned, part, scaled
 from idf.models.adaptive.products import multiply, multiply_integers
 from idf.models.adaptive.state import Plan
 from idf.models.adaptive.steps import EXPONENT, LEVEL, MANTISSA, bounded
@@ -80,31 +80,39 @@ def _activation(x: Any) -> Any:
 
 
 @compiled_step
-def _in_steps(values: Array, count: int, out: Array) -> None:
+def _in_steps(values: Array, out: Array) -> None:
     """Round values to fixed point in 16 bits, with saturation."""
-    for i in range(count):
+    for i in range(values.shape[0]):
         value = min(max(values[i] * _VALUE, -_HIGHEST), _HIGHEST)
         out[i] = np.int16(np.int32(value + _HALF_UP) - np.int32(32768))
 
 
 @compiled_step
-def _network(plan: Any, weights: Any, state: Any, scratch: Any) -> None:
-    """Compute the outputs from the inputs: a layer, residual layers, and a linear layer, which may learn."""
-    hidden, width, steps, sums = scratch.hidden, plan.hidden, scratch.steps, scratch.sums
-    _in_steps(scratch.inputs, plan.inputs, steps)
-    fours = (plan.inputs + 3) // 4
-    multiply_integers(steps, fours, weights.pairs, 0, weights.biases, 0, width, sums)
-    for i in range(width):
-        hidden[i] = _activation(np.float32(sums[i]) * weights.units[0])
-    place = 4 * fours * width
-    for layer in range(plan.layers):
-        _in_steps(hidden, width, steps)
-        multiply_integers(steps, width // 4, weights.pairs, place, weights.biases, (layer + 1) * width, width, sums)
-        for i in range(width):
-            hidden[i] += _activation(np.float32(sums[i]) * weights.units[layer + 1])
-        place += width * width
-    last = state.online.weights if plan.online else weights.last
-    multiply(hidden, width, last, 0, width * plan.outputs, plan.outputs, scratch.outputs)
+def networks(first: int, end: int, plan: Any, weights: Any, state: Any, scratch: Any) -> None:
+    """Compute the outputs from the inputs: a layer, residual layers, and a linear layer, which may learn.
+
+    This is done for the streams ``first`` … ``end`` - 1, one or two, with a single pass over the integer weights.
+    Reading these from the processor's second-level cache takes longer than the products.
+    """
+    width, outputs, streams = plan.hidden, plan.outputs, end - first
+    room = max((plan.inputs + 3) // 4 * 4, width)
+    hidden = part(scratch.hidden, first * width, streams * width)
+    steps, sums = part(scratch.steps, first * room, streams * room), part(scratch.sums, first * width, streams * width)
+    place, inputs, values = 0, plan.inputs, part(scratch.inputs, first * plan.inputs, streams * plan.inputs)
+    for layer in range(plan.layers + 1):
+        for s in range(streams):
+            _in_steps(part(values, s * inputs, inputs), part(steps, s * room, inputs))
+        fours, bias = (inputs + 3) // 4, layer * width
+        multiply_integers(steps, room, streams, fours, weights.pairs, place, weights.biases, bias, width, sums)
+        for i in range(streams * width):
+            made = _activation(np.float32(sums[i]) * weights.units[layer])
+            hidden[i] = made if layer == 0 else hidden[i] + made
+        place += 4 * fours * width
+        inputs, values = width, hidden
+    for s in range(first, end):
+        last = state.online.weights[s] if plan.online else weights.last
+        own, out = part(scratch.hidden, s * width, width), part(scratch.outputs, s * outputs, outputs)
+        multiply(own, width, last, 0, width * outputs, outputs, out)
 
 
 @compiled_step
@@ -113,15 +121,20 @@ def power_of_two(x: Array, bits: Array) -> None:
     for k in range(x.shape[0]):
         whole = np.floor(x[k])
         f = x[k] - whole
-        x[k] = _ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * _P4)))
-        bits[k] += np.int32(whole) << np.int32(23)
+        x[k] = scaled(_ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * _P4))), np.int32(whole))
 
 
 @compiled_step
 def mixture(c: int, constants: Any, weights: Any, state: Any, scratch: Any) -> None:
-    """Compute the coder's integer mixture from the network, with means around the weighted mean of the experts."""
+    """Run the network of the only stream, then do :func:`mix`."""
+    networks(0, 1, constants.plan, weights, state, scratch)
+    mix(c, constants, state, scratch)
+
+
+@compiled_step
+def mix(c: int, constants: Any, state: Any, scratch: Any) -> None:
+    """Compute the coder's integer mixture from the network's outputs, with means around the experts' weighted mean."""
     plan, now, out, w = constants.plan, state.now[c], scratch.outputs, scratch.powers
-    _network(plan, weights, state, scratch)
     components, experts = plan.components, plan.experts
     first = 3 * components
     top = out[first]

@@ -30,31 +30,31 @@ _RAREST = np.float32(1e-30)
 
 
 @compiled_step
-def adapt(c: int, x: int, constants: Any, state: Any, scratch: Any) -> None:
-    """Update from sample x of channel c, whose mixture is in ``scratch``."""
+def adapt(stream: int, c: int, x: int, constants: Any, state: Any, scratch: Any) -> None:
+    """Update a stream's layer from sample x of channel c, whose mixture is in ``scratch``."""
     online = state.online
     if not _slopes(c, x, constants, state, scratch):
         return
-    plan, seen = constants.plan, online.seen[0]
-    outputs, slopes, hidden = plan.outputs, online.slopes[seen], online.hidden[seen]
+    plan, seen, all_slopes = constants.plan, online.seen[stream], online.slopes[stream]
+    outputs, slopes, hidden = plan.outputs, all_slopes[seen], online.hidden[stream, seen]
     for k in range(outputs):
         slopes[k] = online.outputs[0, k]
     for i in range(plan.hidden):
         hidden[i] = scratch.hidden[i]
-    online.seen[0] = seen + 1
+    online.seen[stream] = seen + 1
     if seen + 1 < BATCH:
         return
-    online.seen[0] = 0
-    outer_products(online.hidden, BATCH, plan.hidden, online.slopes, outputs, online.gradient)
+    online.seen[stream] = 0
+    outer_products(online.hidden[stream], BATCH, plan.hidden, all_slopes, outputs, online.gradient)
     row = online.gradient[plan.hidden * outputs :]
     for k in range(outputs):
-        row[k] = online.slopes[0, k]
+        row[k] = all_slopes[0, k]
     for t in range(1, BATCH):
         for k in range(outputs):
-            row[k] += online.slopes[t, k]
+            row[k] += all_slopes[t, k]
     rate = constants.online_rate
-    weights, trained, gradient, squares = online.weights, online.trained, online.gradient, online.squares
-    descend(weights, trained, gradient, squares, _SHARE, _KEPT, rate, _LEAST, _FARTHEST)
+    weights, squares = online.weights[stream], online.squares[stream]
+    descend(weights, online.trained, online.gradient, squares, _SHARE, _KEPT, rate, _LEAST, _FARTHEST)
 
 
 @compiled_step

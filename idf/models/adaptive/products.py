@@ -6,6 +6,7 @@ Products of matrices and vectors, and gradient steps, written with :mod:`idf.com
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from idf.compiled import cgutils, intrinsic, ir, types
@@ -50,11 +51,15 @@ def outer_products(typing: Any, x: Any, count: Any, inputs: Any, slopes: Any, ou
         w = Vectors(context, builder, signature, arguments, "float32", SINGLES)
         x_data, slopes_data, gradient_data = (w.data(i) for i in (0, 3, 5))
         _, count, inputs, _, outputs, _ = arguments
-        with w.every(inputs, step=2) as row, w.every(outputs, step=2 * SINGLES) as first:
+        with w.every(inputs, step=2) as row:
             rows = [builder.add(row, index(i)) for i in range(2)]
-            places = [builder.add(first, index(SINGLES * i)) for i in range(2)]
-            given, wanted = (x_data, inputs, rows), (slopes_data, outputs, places)
-            _add_products(w, count, given, wanted, (gradient_data, outputs))
+
+            def columns(first: Any, vectors: int) -> None:
+                places = [builder.add(first, index(SINGLES * i)) for i in range(vectors)]
+                given, wanted = (x_data, inputs, rows), (slopes_data, outputs, places)
+                _add_products(w, count, given, wanted, (gradient_data, outputs))
+
+            _by_columns(w, outputs, columns)
         return context.get_dummy_value()
 
     ip = types.intp
@@ -76,9 +81,15 @@ def inner_products(typing: Any, x: Any, y: Any, count: Any, width: Any, first: A
         w = Vectors(context, builder, signature, arguments, "float64", BLEND)
         x_data, y_data, out_data = (w.data(i) for i in (0, 1, 6))
         _, _, count, width, first, end, _ = arguments
-        with w.every(end, first) as row, w.every(width, row) as column:
+        with w.every(end, first) as row:
             own = [builder.add(row, index(i)) for i in range(BLEND)]
-            _add_products(w, count, (x_data, width, own), (y_data, width, [column]), (out_data, width))
+            given, made = (x_data, width, own), (out_data, width)
+            # two vectors at a time, because additions to four sums would wait for each other
+            odd = builder.and_(builder.sub(width, row), index(BLEND))
+            with builder.if_then(builder.icmp_signed("!=", odd, index(0))):
+                _add_products(w, count, given, (y_data, width, [row]), made)
+            with w.every(width, builder.add(row, odd), 2 * BLEND) as column:
+                _add_products(w, count, given, (y_data, width, [column, builder.add(column, index(BLEND))]), made)
         return context.get_dummy_value()
 
     ip = types.intp
@@ -138,58 +149,79 @@ def _by_columns(w: Vectors, outputs: Any, columns: Callable[[Any, int], None]) -
 
 @intrinsic
 def multiply_integers(
-    typing: Any, x: Any, fours: Any, weights: Any, start: Any, biases: Any, bias_start: Any, outputs: Any, out: Any
+    typing: Any,
+    x: Any,
+    room: Any,
+    streams: Any,
+    fours: Any,
+    weights: Any,
+    start: Any,
+    biases: Any,
+    bias_start: Any,
+    outputs: Any,
+    out: Any,
 ) -> Any:
     """Set out = x W + bias in integers, for which the order of additions does not matter; int32 sums wrap around.
 
     Args:
-        x: int16 (4 · fours,).
+        x: int16 (streams, room), the first 4 · fours numbers of each.
+        streams: 1 or 2; the weights are read once.
         weights: int16 (2 · fours, outputs, 2) from ``start``: W, two inputs at a time.
         biases: int32 (outputs,) from ``bias_start``.
         outputs: a multiple of 32.
-        out: int32 (outputs,).
+        out: int32 (streams, outputs).
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = Vectors(context, builder, signature, arguments, "int32", 16)
         twos = Vectors(context, builder, signature, arguments, "int16", 32)
-        x_data, weights_data, biases_data, out_data = (w.data(i) for i in (0, 2, 4, 7))
-        _, fours, _, start, _, bias_start, outputs, _ = arguments
+        x_data, weights_data, biases_data, out_data = (w.data(i) for i in (0, 4, 6, 9))
+        _, room, streams, fours, _, start, _, bias_start, outputs, _ = arguments
         products = ir.VectorType(ir.IntType(32), 32)
 
         def each_second(vector: Any, first: int) -> Any:
             return w.chosen(vector, ir.Constant(products, ir.Undefined), list(range(first, 32, 2)))
 
-        def two_inputs(number: Any) -> Any:
-            place = builder.gep(x_data, [builder.mul(number, index(2))])
+        def two_inputs(stream: int, number: Any) -> Any:
+            first = builder.mul(room, index(stream))
+            place = builder.gep(x_data, [builder.add(first, builder.mul(number, index(2)))])
             both = builder.load(builder.bitcast(place, ir.IntType(32).as_pointer()))
             both.align = 2
             return builder.sext(builder.bitcast(w.spread(both), twos.kind), products)
 
-        def columns(first: Any, vectors: int) -> None:
+        def columns(count: int, first: Any, vectors: int) -> None:
             places = [builder.add(first, index(16 * i)) for i in range(vectors)]
-            # two sums for each output, because additions to a single one would wait for each other
-            sums = [[w.variable(w.constant(0)) for _ in places] for _ in range(2)]
+            # two sums for each output of a single stream, because additions to one would wait for each other
+            sums = [[[w.variable(w.constant(0)) for _ in places] for _ in range(3 - count)] for _ in range(count)]
             with w.times(fours) as four:
-                for half, totals in enumerate(sums):
+                for half in range(2):
                     number = builder.add(builder.mul(four, index(2)), index(half))
-                    factor, row = two_inputs(number), builder.mul(number, outputs)
-                    for place, total in zip(places, totals, strict=True):
+                    factors, row = [two_inputs(s, number) for s in range(count)], builder.mul(number, outputs)
+                    for i, place in enumerate(places):
                         at = builder.mul(builder.add(row, place), index(2))
                         own = builder.sext(twos.load(twos.place(weights_data, start, at)), products)
-                        # LLVM recognises this form as the instruction that multiplies pairs and adds them
-                        pairs = builder.mul(own, factor)
-                        added = builder.add(each_second(pairs, 0), each_second(pairs, 1))
-                        w.store(builder.add(w.load(total), added), total)
-            for place, one, other in zip(places, *sums, strict=True):
-                bias = w.load(w.place(biases_data, bias_start, place))
-                w.store(builder.add(bias, builder.add(w.load(one), w.load(other))), w.place(out_data, place))
+                        for factor, totals in zip(factors, sums, strict=True):
+                            total = totals[half % len(totals)][i]
+                            # LLVM recognises this form as the instruction that multiplies pairs and adds them
+                            pairs = builder.mul(own, factor)
+                            added = builder.add(each_second(pairs, 0), each_second(pairs, 1))
+                            w.store(builder.add(w.load(total), added), total)
+            for s, totals in enumerate(sums):
+                for place, *parts in zip(places, *totals, strict=True):
+                    whole = w.load(w.place(biases_data, bias_start, place))
+                    for part in parts:
+                        whole = builder.add(whole, w.load(part))
+                    w.store(whole, w.place(out_data, builder.mul(outputs, index(s)), place))
 
-        _by_columns(w, outputs, columns)
+        with builder.if_else(builder.icmp_signed("==", streams, index(1))) as (alone, together):
+            with alone:
+                _by_columns(w, outputs, partial(columns, 1))
+            with together:
+                _by_columns(w, outputs, partial(columns, 2))
         return context.get_dummy_value()
 
     ip = types.intp
-    return types.void(x, ip, weights, ip, biases, ip, ip, out), generate
+    return types.void(x, ip, ip, ip, weights, ip, biases, ip, ip, out), generate
 
 
 @intrinsic

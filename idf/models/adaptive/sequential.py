@@ -84,10 +84,7 @@ class AlphabetCoder(SequentialCoder):
     def encode(self, samples: np.ndarray) -> bytes:
         """Return samples, int32 (n, channels) in [-32768, 32767], as one rANS message: alphabets, then samples."""
         alphabets = [choose(channel) for channel in samples.T]
-        message = Message()
-        message.push_intervals(*self.intervals(samples, alphabets))
-        push_alphabets(message, alphabets)
-        return message.to_bytes()
+        return packed(self.intervals(samples, alphabets), alphabets)
 
     def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
         """Return the ``count`` samples of a message: int32 (count, channels).
@@ -106,6 +103,14 @@ class AlphabetCoder(SequentialCoder):
         alphabets = [choose(channel) for channel in samples.T]
         _, freqs = self.intervals(samples, alphabets)
         return float(PRECISION * len(freqs) - np.log2(freqs).sum()) + sum(map(told_bits, alphabets))
+
+
+def packed(intervals: tuple[np.ndarray, np.ndarray], alphabets: Sequence[Alphabet]) -> bytes:
+    """Return the message of samples with these starts and widths, preceded by the alphabets."""
+    message = Message()
+    message.push_intervals(*intervals)
+    push_alphabets(message, alphabets)
+    return message.to_bytes()
 
 
 def loop_tables(alphabets: Sequence[Alphabet]) -> Tables:

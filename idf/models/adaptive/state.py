@@ -63,27 +63,31 @@ class Plan(NamedTuple):
 class Online(NamedTuple):
     """The state of online learning of the last layer (:mod:`idf.models.adaptive.online`).
 
-    Arrays are float32 with the layer's weights followed by its biases, unless noted.
+    Arrays are float32. Those with a first axis of streams belong to a stream, the others are shared.
     """
 
     weights: np.ndarray
+    """(streams, n): the layer's weights followed by its biases."""
     trained: np.ndarray
+    """(n,): their trained values."""
     gradient: np.ndarray
+    """(n,): working memory."""
     squares: np.ndarray
+    """(streams, n): mean squares of the gradients."""
     hidden: np.ndarray
-    """(BATCH, hidden): the layer's inputs for each sample since the last update."""
+    """(streams, BATCH, hidden): the layer's inputs for each sample since the last update."""
     slopes: np.ndarray
-    """(BATCH, outputs): the gradients with respect to its outputs."""
+    """(streams, BATCH, outputs): the gradients with respect to its outputs."""
     outputs: np.ndarray
     """(4, outputs): the gradient of the current sample, then working memory for its components."""
     bits: np.ndarray
     """int32, a view of ``outputs``."""
     seen: np.ndarray
-    """int64 (1,): samples since the last update."""
+    """int64 (streams,): samples since the last update."""
 
 
 class State(NamedTuple):
-    """Arrays of all channels; the first axis is the channel."""
+    """Arrays of all channels; the first axis is the channel. Channels of several streams follow each other."""
 
     stages: np.ndarray
     """float32 (channels, stages · STAGE), see :mod:`idf.models.adaptive.vectors`."""
@@ -95,12 +99,12 @@ class State(NamedTuple):
     lms_weights: np.ndarray
     """float32 (channels, cascades, filters, longest)."""
     lms_history: np.ndarray
-    """float32 (channels, cascades, filters, 2 · longest): inputs, newest first, stored twice so that every
+    """float32 (channels, cascades, filters, 4 · longest): inputs, newest first, stored twice so that every
     window is contiguous."""
     lms_energy: np.ndarray
     """float64 (channels, cascades, filters): sum of squares of the current window."""
     lms_output: np.ndarray
-    """float64 (channels, cascades, filters)."""
+    """float64 (channels, cascades, filters): each filter's prediction of the next sample."""
     predictions: np.ndarray
     """float64 (channels, experts)."""
     errors: np.ndarray
@@ -143,32 +147,35 @@ class Constants(NamedTuple):
     online_rate: np.float32
 
 
-def first_online(weights: np.ndarray, outputs: int) -> Online:
+def first_online(weights: np.ndarray, outputs: int, streams: int) -> Online:
     """Return the state before the first sample, with the trained weights.
 
     Args:
         weights: float32, the last layer's weights, with the biases last.
         outputs: of that layer, including padding.
+        streams: number of streams.
     """
     room = aligned(np.zeros((4, outputs), np.float32))
     return Online(
-        aligned(weights),
-        aligned(weights),
-        aligned(np.zeros_like(weights)),
-        aligned(np.full_like(weights, FIRST_SQUARE)),
-        aligned(np.zeros((BATCH, max(len(weights) // outputs - 1, 0)), np.float32)),
-        aligned(np.zeros((BATCH, outputs), np.float32)),
-        room,
-        room.view(np.int32),
-        np.zeros(1, np.int64),
+        weights=aligned(np.tile(weights, (streams, 1))),
+        trained=aligned(weights),
+        gradient=aligned(np.zeros_like(weights)),
+        squares=aligned(np.full((streams, len(weights)), FIRST_SQUARE, np.float32)),
+        hidden=aligned(np.zeros((streams, BATCH, max(len(weights) // outputs - 1, 0)), np.float32)),
+        slopes=aligned(np.zeros((streams, BATCH, outputs), np.float32)),
+        outputs=room,
+        bits=room.view(np.int32),
+        seen=np.zeros(streams, np.int64),
     )
 
 
-def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIGHTS) -> State:
+def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIGHTS, streams: int = 1) -> State:
     """Return the state before the first sample.
 
     Args:
+        channels: number of channels in all streams.
         last: float32, the network's last layer if it learns while coding, with the biases last.
+        streams: number of streams, coded together but independent of each other.
     """
     plan, cascades, filters = constants.plan, len(constants.cascade_sources), len(constants.filter_orders)
     longest = int(constants.filter_orders.max())
@@ -183,7 +190,7 @@ def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIG
         memory=each(memory),
         by_order=each(np.zeros(plan.stages * LANES, np.float32)),
         lms_weights=each(np.zeros((cascades, filters, longest), np.float32)),
-        lms_history=each(np.zeros((cascades, filters, 2 * longest), np.float32)),
+        lms_history=each(np.zeros((cascades, filters, 4 * longest), np.float32)),
         lms_energy=each(np.zeros((cascades, filters))),
         lms_output=each(np.zeros((cascades, filters))),
         predictions=each(np.zeros(plan.experts)),
@@ -194,7 +201,7 @@ def first_state(constants: Constants, channels: int, last: np.ndarray = _NO_WEIG
         samples=each(np.zeros(2 * plan.past, np.float32)),
         joint=first_squares(channels, plan.joint_own + plan.joint_other, constants.joint_forgetting),
         stacks=first_squares(channels, plan.stacked, constants.stack_forgetting),
-        online=first_online(last, plan.outputs),
+        online=first_online(last, plan.outputs, streams),
         now=each(np.zeros(8)),
     )
 

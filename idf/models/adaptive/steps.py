@@ -13,9 +13,10 @@ import numpy as np
 from numpy import ndarray as Array
 
 from idf.compiled import compiled_step
+from idf.compiled.vectors import part
 from idf.models.adaptive.least_squares import BATCH, expected, gather
 from idf.models.adaptive.state import EXPERT_RATES, FIRST_LEVEL, LEVEL_RATES, Plan
-from idf.models.adaptive.vectors import LANES, STAGE, dot, lattice_update
+from idf.models.adaptive.vectors import LANES, STAGE, lattice_update, update_dot
 
 CENTRE, MIDDLE, TOTAL, WEIGHTED, LEVEL, SIGNAL, ERROR, LAST = range(8)
 """Columns of ``State.now``: the weighted mean of the experts, and of those below the stacks; the two sums of a weighted
@@ -41,12 +42,14 @@ _FASTEST, _FAST, _SLOW = (np.float32(rate) for rate in EXPERT_RATES)
 
 
 class Scratch(NamedTuple):
-    """Working memory for one sample."""
+    """Working memory for one sample of each stream. The shapes are those of one stream; others follow it."""
 
     inputs: Array
     """float32 (inputs,)."""
-    input_bits: Array
-    """int32 (inputs,), a view of ``inputs``."""
+    sizes: Array
+    """float32 (logs,): the inputs that pass through a logarithm, before it."""
+    size_bits: Array
+    """int32 (logs,), a view of ``sizes``."""
     steps: Array
     """int16: the inputs of a layer; the length is that of the widest layer's inputs, a multiple of 4."""
     sums: Array
@@ -73,22 +76,52 @@ class Scratch(NamedTuple):
     inverse: Array
 
 
-def make_scratch(plan: Plan) -> Scratch:
+def make_scratch(plan: Plan, streams: int = 1) -> Scratch:
     """Return working memory, which only one call at a time may use."""
-    inputs, powers = np.zeros(plan.inputs, np.float32), np.zeros(plan.experts, np.float32)
+
+    def room(count: int, kind: Any) -> np.ndarray:
+        return np.zeros(streams * count, kind)
+
+    sizes, powers = room(plan.logs, np.float32), room(plan.experts, np.float32)
     return Scratch(
-        inputs,
-        inputs.view(np.int32),
-        np.zeros(max(-(-plan.inputs // 4) * 4, plan.hidden), np.int16),
-        np.zeros(plan.hidden, np.int32),
-        np.zeros(plan.hidden, np.float32),
-        np.zeros(plan.outputs, np.float32),
+        room(plan.inputs, np.float32),
+        sizes,
+        sizes.view(np.int32),
+        room(max(-(-plan.inputs // 4) * 4, plan.hidden), np.int16),
+        room(plan.hidden, np.int32),
+        room(plan.hidden, np.float32),
+        room(plan.outputs, np.float32),
         powers,
         powers.view(np.int32),
-        np.zeros(plan.experts, np.float32),
-        np.zeros(1),
-        *(np.zeros((1, plan.components), np.int32) for _ in range(3)),
-        *(np.zeros(plan.components, np.int64) for _ in range(3)),
+        room(plan.experts, np.float32),
+        room(1, np.float64),
+        *(np.zeros((streams, plan.components), np.int32) for _ in range(3)),
+        *(room(plan.components, np.int64) for _ in range(3)),
+    )
+
+
+@compiled_step
+def scratch_of(stream: int, plan: Plan, scratch: Any) -> Any:
+    """Return the working memory of one stream, a view."""
+    s = stream
+    return Scratch(
+        part(scratch.inputs, s * plan.inputs, plan.inputs),
+        part(scratch.sizes, s * plan.logs, plan.logs),
+        part(scratch.size_bits, s * plan.logs, plan.logs),
+        scratch.steps,
+        scratch.sums,
+        part(scratch.hidden, s * plan.hidden, plan.hidden),
+        part(scratch.outputs, s * plan.outputs, plan.outputs),
+        part(scratch.powers, s * plan.experts, plan.experts),
+        part(scratch.power_bits, s * plan.experts, plan.experts),
+        part(scratch.shares, s * plan.experts, plan.experts),
+        part(scratch.mean, s, 1),
+        part(scratch.logits, s, 1),
+        part(scratch.means, s, 1),
+        part(scratch.scales, s, 1),
+        part(scratch.weight, s * plan.components, plan.components),
+        part(scratch.offset, s * plan.components, plan.components),
+        part(scratch.inverse, s * plan.components, plan.components),
     )
 
 
@@ -105,16 +138,16 @@ def _faded(average: Any) -> Any:
 
 
 @compiled_step
-def _newest(t: int, order: int) -> int:
-    """Return the start of the last ``order`` values before sample t, newest first, in a history of twice that length."""
-    return (order - t % order) % order
+def _newest(t: int, count: int) -> int:
+    """Return the start of the last ``count`` values before sample t, newest first, in a history of twice that length."""
+    return (count - t % count) % count
 
 
 @compiled_step
-def _remember(history: Array, t: int, order: int, value: Any) -> None:
-    place = order - 1 - t % order
+def _remember(history: Array, t: int, count: int, value: Any) -> None:
+    place = count - 1 - t % count
     history[place] = value
-    history[place + order] = value
+    history[place + count] = value
 
 
 @compiled_step
@@ -153,10 +186,7 @@ def predict(c: int, other: int, t: int, constants: Any, state: Any) -> None:
     for q in range(len(constants.cascade_sources)):
         total = p[constants.cascade_sources[q]]
         for s in range(len(constants.filter_orders)):
-            order = constants.filter_orders[s]
-            output = np.float64(dot(state.lms_weights[c, q, s], state.lms_history[c, q, s], _newest(t, order), order))
-            state.lms_output[c, q, s] = output
-            total += output
+            total += state.lms_output[c, q, s]
             p[place] = bounded(total)
             if plan.partial_sums:
                 place += 1
@@ -217,51 +247,66 @@ def centre(c: int, constants: Any, state: Any) -> None:
 @compiled_step
 def fill_inputs(c: int, other: int, t: int, constants: Any, state: Any, scratch: Any) -> None:
     """Compute the network's inputs, all relative to the local level, with magnitudes as logarithms."""
-    plan, now, x, bits = constants.plan, state.now[c], scratch.inputs, scratch.input_bits
+    plan, now = constants.plan, state.now[c]
+    experts, past, logs = plan.experts, plan.past, plan.logs
+    linear = plan.inputs - logs
+    x, sizes = part(scratch.inputs, logs, linear), scratch.sizes
     level = np.float32(now[LEVEL])
     unit, signal_unit = _ONE / level, _ONE / np.float32(now[SIGNAL])
-    experts, past = plan.experts, plan.past
-    linear = plan.logs
-    x[0] = level
-    x[1] = np.float32(now[SIGNAL]) * unit
+    sizes[0] = level
+    sizes[1] = np.float32(now[SIGNAL]) * unit
     i = 2
     for r in range(len(LEVEL_RATES)):
         if r != 2:
-            x[i] = np.float32(state.levels[c, r] + 1.0) * unit
+            sizes[i] = np.float32(state.levels[c, r] + 1.0) * unit
             i += 1
     start = _newest(t, past)
-    residuals, samples = state.residuals[c], state.samples[c]
+    residuals, samples = part(state.residuals[c], start, past), part(state.samples[c], start, past)
+    recent, heard = part(x, 0, past), part(x, past, past)
     for j in range(past):
-        e = residuals[start + j] * unit
-        x[i + j] = _ONE + abs(e)
-        x[linear + j] = e * _THIRD
-        x[linear + past + j] = samples[start + j] * signal_unit * _THIRD
-    i += past
-    linear += 2 * past
-    p, errors, levels = state.predictions[c], state.errors[c], state.error_levels[c]
-    centre = now[CENTRE]
-    for k in range(experts):
-        d = np.float32(p[k] - centre) * unit
-        x[linear + k] = d
-        x[i + k] = _ONE + abs(d)
-        x[i + experts + k] = (levels[0, k] + _ONE) * unit
-        x[i + 2 * experts + k] = (levels[1, k] + _ONE) * unit
-        x[i + 3 * experts + k] = (levels[2, k] + _ONE) * unit
-        x[linear + experts + k] = errors[0, k] * unit * _THIRD
-        x[linear + 2 * experts + k] = errors[1, k] * unit * _THIRD
+        recent[j] = residuals[j] * unit
+        heard[j] = samples[j] * signal_unit * _THIRD
+    _add_sizes(recent, part(sizes, i, past))
+    for j in range(past):
+        recent[j] *= _THIRD
+    _fill_experts(c, unit, plan, state, part(x, 2 * past, 3 * experts), part(sizes, i + past, 4 * experts))
     if plan.heard:
         # The second channel of a pair knows the error of the first at the same time.
         surprise = np.float32(0)
         if other < c:
             surprise = np.float32(state.now[other, ERROR] / state.now[other, LEVEL])
-        x[plan.logs - 1] = _ONE + abs(surprise)
-        x[linear + 3 * experts] = surprise * _THIRD
-    for j in range(plan.logs, plan.inputs):
+        sizes[logs - 1] = _ONE + abs(surprise)
+        x[2 * past + 3 * experts] = surprise * _THIRD
+    for j in range(linear):
         x[j] = min(max(x[j], -_FARTHEST), _FARTHEST)
     # Base-2 logarithms, linear between powers of two, from exponent and mantissa.
-    for j in range(plan.logs):
-        x[j] = np.float32(bits[j] - EXPONENT) * MANTISSA
-    x[0] *= _QUARTER
+    for j in range(logs):
+        scratch.inputs[j] = np.float32(scratch.size_bits[j] - EXPONENT) * MANTISSA
+    scratch.inputs[0] *= _QUARTER
+
+
+@compiled_step
+def _fill_experts(c: int, unit: Any, plan: Any, state: Any, x: Array, sizes: Array) -> None:
+    """Compute the experts' inputs: three linear ones each, and four sizes. One array after another is faster."""
+    experts, p, centre = plan.experts, state.predictions[c], state.now[c, CENTRE]
+    apart = part(x, 0, experts)
+    for k in range(experts):
+        apart[k] = np.float32(p[k] - centre) * unit
+    _add_sizes(apart, part(sizes, 0, experts))
+    for r in range(3):
+        levels, out = state.error_levels[c, r], part(sizes, (1 + r) * experts, experts)
+        for k in range(experts):
+            out[k] = (levels[k] + _ONE) * unit
+    for r in range(2):
+        errors, out = state.errors[c, r], part(x, (1 + r) * experts, experts)
+        for k in range(experts):
+            out[k] = errors[k] * unit * _THIRD
+
+
+@compiled_step
+def _add_sizes(x: Array, out: Array) -> None:
+    for k in range(x.shape[0]):
+        out[k] = _ONE + abs(x[k])
 
 
 @compiled_step
@@ -272,19 +317,18 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
     for q in range(len(constants.cascade_sources)):
         rest = sample - p[constants.cascade_sources[q]]
         for s in range(len(constants.filter_orders)):
-            order, history = constants.filter_orders[s], state.lms_history[c, q, s]
+            order, weights, history = constants.filter_orders[s], state.lms_weights[c, q, s], state.lms_history[c, q, s]
             error = rest - state.lms_output[c, q, s]
             energy = state.lms_energy[c, q, s]
             gain = np.float32(constants.filter_rates[s] * error / (energy + 10.0 * order + 1.0))
-            weights, start = state.lms_weights[c, q, s], _newest(t, order)
-            window = history[start : start + order]
-            for i in range(order):
-                weights[i] += gain * window[i]
-            value, oldest = np.float32(rest), np.float64(window[order - 1])
+            # room for twice the order, so that the oldest value is still there with the newest one
+            start, following = _newest(t, 2 * order), _newest(t + 1, 2 * order)
+            value, oldest = np.float32(rest), np.float64(history[start + order - 1])
             # Rounding must not make the energy negative, for example after a stretch of zeros.
             energy += np.float64(value) * np.float64(value) - oldest * oldest
             state.lms_energy[c, q, s] = max(energy, 0.0)
-            _remember(history, t, order, value)
+            _remember(history, t, 2 * order, value)
+            state.lms_output[c, q, s] = np.float64(update_dot(weights, gain, history, start, following, order))
             rest = error
     lattice_update(state.stages[c], constants.orders, state.memory[c], np.float32(sample), state.by_order[c])
     residual = sample - now[CENTRE]
@@ -293,18 +337,24 @@ def learn(c: int, other: int, t: int, x: int, constants: Any, state: Any) -> Non
         gather(c, t, state.joint, sample)
     if plan.stacks > 0:
         gather(c, t, state.stacks, sample - now[MIDDLE])
-    errors, levels = state.errors[c], state.error_levels[c]
-    for k in range(plan.experts):
-        e = np.float32(sample - p[k])
-        errors[1, k] = errors[0, k]
-        errors[0, k] = e
-        e = abs(e)
-        levels[0, k] = _faded(levels[0, k] + _FASTEST * (e - levels[0, k]))
-        levels[1, k] = _faded(levels[1, k] + _FAST * (e - levels[1, k]))
-        levels[2, k] = _faded(levels[2, k] + _SLOW * (e - levels[2, k]))
+    _learn_experts(c, sample, plan, state)
     averages, size = state.levels[c], abs(residual)
     for r in range(len(LEVEL_RATES)):
         averages[r] = _faded(averages[r] + LEVEL_RATES[r] * (size - averages[r]))
     averages[5] = _faded(averages[5] + 0.02 * (sample * sample - averages[5]))
     _remember(state.residuals[c], t, plan.past, np.float32(residual))
     _remember(state.samples[c], t, plan.past, np.float32(sample))
+
+
+@compiled_step
+def _learn_experts(c: int, sample: float, plan: Any, state: Any) -> None:
+    """Update the experts' last errors and their running means. One array after another is faster."""
+    p, newest, before = state.predictions[c], state.errors[c, 0], state.errors[c, 1]
+    for k in range(plan.experts):
+        before[k] = newest[k]
+    for k in range(plan.experts):
+        newest[k] = np.float32(sample - p[k])
+    for r, rate in enumerate((_FASTEST, _FAST, _SLOW)):
+        levels = state.error_levels[c, r]
+        for k in range(plan.experts):
+            levels[k] = _faded(levels[k] + rate * (abs(newest[k]) - levels[k]))

@@ -120,6 +120,30 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
 
 
 @intrinsic
+def update_dot(typing: Any, weights: Any, gain: Any, values: Any, before: Any, after: Any, count: Any) -> Any:
+    """Add gain · values[before + i] to weights[i], i = 0 … count - 1, then return :func:`dot` of them and values[after …].
+
+    float32; ``count`` is a multiple of ``SINGLES``. Doing both at once reads the weights once.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        w = Vectors(context, builder, signature, arguments, "float32", SINGLES)
+        _, gain, _, before, after, count = arguments
+        weights_data, values_data, gain = w.data(0), w.data(2), w.spread(gain)
+        total = w.variable(w.constant(0))
+        with w.every(count) as i:
+            place, old = w.place(weights_data, i), w.load(w.place(values_data, before, i))
+            weight = builder.fadd(w.load(place), builder.fmul(gain, old))
+            w.store(weight, place)
+            product = builder.fmul(weight, w.load(w.place(values_data, after, i)))
+            w.store(builder.fadd(w.load(total), product), total)
+        return w.total(w.load(total))
+
+    ip = types.intp
+    return types.float32(weights, types.float32, values, ip, ip, ip), generate
+
+
+@intrinsic
 def blend(typing: Any, out: Any, a: Any, row: Any, b: Any, other: Any, start: Any) -> Any:
     """Set out[j] ← a · row[j] + b · other[j] for j >= start, float64; start and length are multiples of ``BLEND``."""
 

@@ -147,7 +147,7 @@ def code_wide(
                 sample += np.float64(part) / np.float64(1 << k)
                 centred = sample - 0.5
             if constants.plan.online:
-                adapt(c, centred, constants, state, scratch)
+                adapt(0, c, centred, constants, state, scratch)
             learn(c, other, t, sample, constants, state)
     heads[0] = head
     return count if decodes else row

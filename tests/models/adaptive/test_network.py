@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from idf.models.adaptive.model import AdaptiveModel
-from idf.models.adaptive.network import _network, integer_weights
+from idf.models.adaptive.network import integer_weights, networks
 from idf.models.adaptive.state import first_state
 from idf.models.adaptive.steps import make_scratch
 
 
 @numba.njit
 def run(plan: Any, weights: Any, state: Any, scratch: Any) -> None:
-    _network(plan, weights, state, scratch)
+    networks(0, 1, plan, weights, state, scratch)
 
 
 def activation(x: np.ndarray) -> np.ndarray:

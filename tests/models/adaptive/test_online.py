@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from idf.models.adaptive.codec import AdaptiveCodec, codec_of
+from idf.models.adaptive.loops import LOOPS, make_streams
 from idf.models.adaptive.model import AdaptiveModel, build_adaptive
 from idf.models.adaptive.network import HIGHEST_OCTAVE, LOWEST_OCTAVE, MEAN_STEP, integer_weights, mixture
 from idf.models.adaptive.online import _slopes
@@ -80,11 +81,11 @@ def test_a_badly_fitting_network_improves(model: AdaptiveModel) -> None:
 def test_weights_stay_near_their_trained_values(model: AdaptiveModel) -> None:
     codec = codec_with(model, 0.9)
     samples = np.random.default_rng(4).integers(-32768, 32768, (3000, 2)).astype(np.int32)
-    constants, weights, tables, state, scratch = codec._loop_arguments(2)
-    from idf.models.adaptive.loops import LOOPS
-
+    constants, weights, tables, state, scratch = codec._loop_arguments([2], [None])
     starts, freqs = np.empty(samples.size, np.int64), np.empty(samples.size, np.int64)
-    LOOPS.intervals(samples, constants, weights, tables, state, scratch, starts, freqs)
+    streams = make_streams([samples.shape])
+    streams.samples[:] = samples.ravel()
+    LOOPS.intervals(streams, constants, weights, tables, state, scratch, starts, freqs)
     moved = np.abs(state.online.weights - state.online.trained)
     assert 0.1 < moved.max() <= 0.5 + 1e-6
     assert freqs.min() > 0

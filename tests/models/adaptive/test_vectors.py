@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from idf.models.adaptive.state import first_stages
-from idf.models.adaptive.vectors import BLEND, LANES, SINGLES, STAGE, blend, dot, lattice_update
+from idf.models.adaptive.vectors import BLEND, LANES, SINGLES, STAGE, blend, dot, lattice_update, update_dot
 
 FORGETTING = np.array([0.98, 0.985, 0.988, 0.991, 0.994, 0.996, 0.998, 0.9995])
 
@@ -128,3 +128,18 @@ def test_rows_are_blended_from_a_start_index(start: int) -> None:
     expected = np.where(np.arange(len(row)) < start, out, 0.999 * row + (-0.3) * other)
     run_blend(out, 0.999, row, -0.3, other, start)
     assert out.tobytes() == expected.tobytes()
+
+
+@numba.njit
+def run_update_dot(weights, gain, values, before, after, count):
+    return update_dot(weights, gain, values, before, after, count)
+
+
+def test_updated_weights_are_those_of_the_product() -> None:
+    rng = np.random.default_rng(6)
+    count, gain = 5 * SINGLES, np.float32(0.37)
+    weights, values = rng.normal(size=count).astype(np.float32), rng.normal(size=3 * count).astype(np.float32)
+    expected = weights + gain * values[7 : 7 + count]
+    product = run_update_dot(weights, gain, values, 7, 3, count)
+    assert weights.tobytes() == expected.tobytes()
+    assert product == run_dot(expected, values, 3, count)
