@@ -19,6 +19,7 @@ from idf.container.stream import Size
 from idf.errors import UserError, WorkerError
 from idf.files import is_stream
 from idf.workers.pool import Processes
+from idf.workers.together import CALLS, PATIENCE
 
 Worker = Callable[[Task, int, Processes, Report], Size]
 """Processes one task, with the given number of blocks at once."""
@@ -33,8 +34,10 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         as_json=getattr(arguments, "json", False),
         gives_verdicts=arguments.command == "verify",
     )
+    jobs = arguments.jobs
     # one file more than workers, so that no worker idles while a file is opened or renamed
-    many = min(arguments.jobs + 1, len(tasks)) if arguments.jobs > 1 else 1
+    many = min(jobs + 1 if jobs > 1 else CALLS, len(tasks))
+    patience = PATIENCE if many > 1 else 0.0
     started = time.perf_counter()
     for problem in plan.problems:
         report.error(problem)
@@ -44,8 +47,11 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         if getattr(arguments, "skip_existing", False) and _exists(task.target):
             report.skipped(task)
             return
+        files = min(many, len(tasks) - number)
         # enough blocks at once to keep all workers busy, even when one of these files runs out of blocks
-        blocks = min(arguments.jobs, -(-2 * arguments.jobs // min(many, len(tasks) - number)))
+        blocks = min(jobs, -(-2 * jobs // files))
+        if jobs == 1 and task.seeks:
+            blocks = -(-(CALLS - 1) // files)
         try:
             outcome = _outcome(arguments.command, task, work(task, blocks, processes, report))
         except WorkerError as error:
@@ -57,8 +63,8 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         else:
             report.done(task, outcome, time.perf_counter() - begun)
 
-    with report.progress(what, lambda: _total_samples(tasks)), Processes(arguments.jobs) as processes:
-        if many == 1:
+    with report.progress(what, lambda: _total_samples(tasks)), Processes(jobs, patience) as processes:
+        if many <= 1:
             for number, task in enumerate(tasks):
                 one(number, task, processes)
         else:

@@ -19,6 +19,7 @@ import numpy as np
 from idf.coding.codec import ChunkCodec
 from idf.errors import DataError, WorkerError
 from idf.workers.process import WorkerProcess, take_prepared
+from idf.workers.together import Together
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,26 +31,29 @@ class Processes:
     """A context in which codecs run in worker processes, which end with it.
 
     Args:
-        jobs: most processes per codec. With 1, codecs run in this process.
+        jobs: most processes per codec. With 1, codecs run in this process, on two blocks at once if they can.
+        patience: for :class:`~idf.workers.together.Together`.
 
     Raises:
         DataError: ``jobs`` is not a whole number of at least 1.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, patience: float = 0.0) -> None:
         if not isinstance(jobs, int | np.integer) or jobs < 1:
             raise DataError(f"jobs={jobs!r}: must be a whole number of at least 1")
-        self._jobs = jobs
-        self._codecs: dict[bytes, ProcessCodec] = {}
+        self._jobs, self._patience = jobs, patience
+        self._codecs: dict[bytes, ProcessCodec | Together] = {}
         self._lock = threading.Lock()
 
     def __call__(self, codec: ChunkCodec) -> ChunkCodec:
-        """Return a codec that runs ``codec`` in worker processes. It must be picklable if ``jobs`` is above 1."""
-        if self._jobs <= 1:
-            return codec
+        """Return a codec that runs ``codec`` and that any number of threads may call.
+
+        It must be picklable if ``jobs`` is above 1.
+        """
         with self._lock:
             if codec.fingerprint not in self._codecs:
-                self._codecs[codec.fingerprint] = ProcessCodec(codec, self._jobs)
+                made = ProcessCodec(codec, self._jobs) if self._jobs > 1 else Together(codec, self._patience)
+                self._codecs[codec.fingerprint] = made
             return self._codecs[codec.fingerprint]
 
     def close(self) -> None:

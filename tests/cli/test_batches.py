@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
+import idf as idf_package
+
 Idf = Callable[..., Any]
+FAST = Path(idf_package.__file__).parent / "data" / "models" / "fast.idfm"
 
 
 @pytest.fixture
@@ -171,3 +174,29 @@ def test_control_characters_in_names_are_escaped(idf: Idf, wav: Path, tmp_path: 
     assert "a\\rb.wav" in shown
     assert "odd\\x1b[31mname\\n" in shown
     assert not set(shown) & set("\x1b\r")
+
+
+def test_files_coded_two_at_once_are_those_of_each_alone(idf: Idf, tmp_path: Path) -> None:
+    """Lengths and channels differ, some files have several blocks, and one is damaged afterwards."""
+    rng = np.random.default_rng(1)
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    for folder in (together, alone):
+        folder.mkdir()
+    for number, shape in enumerate([(3000,), (9000, 2), (50,), (9000,), (2500, 2), (4000,)]):
+        sound = np.cumsum(rng.normal(0, 50, shape), axis=0).clip(-30000, 30000).astype(np.int16)
+        soundfile.write(together / f"{number}.wav", sound, 8000)
+    sources = sorted(together.glob("*.wav"))
+    assert idf("compress", "-q", "--model", FAST, "--block", "0.5", together).status == 0
+    for source in sources:
+        packed = alone / f"{source.stem}.idf"
+        assert idf("compress", "-q", "--model", FAST, "--block", "0.5", source, "-o", packed).status == 0
+        assert packed.read_bytes() == (together / packed.name).read_bytes(), source.name
+    hurt = together / "3.idf"
+    data = bytearray(hurt.read_bytes())
+    data[len(data) // 2] ^= 1
+    hurt.write_bytes(data)
+    done = idf("decompress", "--model", FAST, together, "-o", tmp_path / "back")
+    assert (done.status, f"{hurt}: the block of samples" in done.err) == (1, True)
+    for source in sources:
+        back = tmp_path / "back" / source.name
+        assert back.read_bytes() == source.read_bytes() if source.stem != "3" else not back.exists()

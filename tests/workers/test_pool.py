@@ -106,9 +106,13 @@ def test_low_bits_go_along() -> None:
         np.testing.assert_array_equal(lows, three)
 
 
-def test_one_job_needs_no_process(tiny: WindowCodec) -> None:
+def test_one_job_needs_no_process() -> None:
     with Processes(1) as processes:
-        assert processes(tiny) is tiny
+        codec = processes(Slow())  # type: ignore[arg-type]
+        assert codec.encode(seconds(0)) == str(os.getpid()).encode()
+        assert processes(Slow()) is codec  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="closed"):
+        codec.encode(seconds(0))
 
 
 def test_processes_are_started_as_needed_kept_and_ended() -> None:
