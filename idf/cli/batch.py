@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from idf.audio.sources import open_path, open_source
@@ -42,11 +43,11 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
     for problem in plan.problems:
         report.error(problem)
 
-    def one(number: int, task: Task, processes: Processes) -> None:
+    def one(number: int, task: Task, processes: Processes) -> Callable[[], None]:
+        """Process a task and return a function that reports the result."""
         begun = time.perf_counter()
         if getattr(arguments, "skip_existing", False) and _exists(task.target):
-            report.skipped(task)
-            return
+            return partial(report.skipped, task)
         files = min(many, len(tasks) - number)
         # enough blocks at once to keep all workers busy, even when one of these files runs out of blocks
         blocks = min(jobs, -(-2 * jobs // files))
@@ -55,23 +56,23 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         try:
             outcome = _outcome(arguments.command, task, work(task, blocks, processes, report))
         except WorkerError as error:
-            report.failed(task, f"{task.name}: {error}")
+            return partial(report.failed, task, f"{task.name}: {error}")
         except UserError as error:
-            report.failed(task, str(error))
+            return partial(report.failed, task, str(error))
         except OSError as error:
-            report.failed(task, f"{task.name}: {_reason(error)}")
-        else:
-            report.done(task, outcome, time.perf_counter() - begun)
+            return partial(report.failed, task, f"{task.name}: {_reason(error)}")
+        return partial(report.done, task, outcome, time.perf_counter() - begun)
 
     with report.progress(what, lambda: _total_samples(tasks)), Processes(jobs, patience) as processes:
         if many <= 1:
             for number, task in enumerate(tasks):
-                one(number, task, processes)
+                one(number, task, processes)()
         else:
             with ThreadPoolExecutor(many) as pool:
                 try:
-                    for _ in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
-                        pass
+                    # in the order of the files
+                    for tell in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
+                        tell()
                 except BaseException:
                     processes.close()  # otherwise the pool would wait for files in progress
                     pool.shutdown(cancel_futures=True)

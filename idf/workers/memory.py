@@ -12,7 +12,7 @@ from typing import cast
 if sys.platform != "win32":
     import resource
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _MIB = 1 << 20
 _KEPT_BYTES = 256 << 20
 _MAPPED_BYTES = 32 << 20
@@ -31,6 +31,7 @@ def keep_freed_memory() -> None:
             libc = ctypes.CDLL(None)
             libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
             libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+            libc.mallopt(_M_ARENA_MAX, 1)  # otherwise each thread keeps what it freed for itself
 
 
 def spare_linear_algebra() -> None:

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
-import idf as idf_package
+from tests.paths import ROOT
 
 Idf = Callable[..., Any]
-FAST = Path(idf_package.__file__).parent / "data" / "models" / "fast.idfm"
+FAST = ROOT / "idf" / "data" / "models" / "fast.idfm"
 
 
 @pytest.fixture
