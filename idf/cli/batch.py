@@ -64,21 +64,26 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         return partial(report.done, task, outcome, time.perf_counter() - begun)
 
     with report.progress(what, lambda: _total_samples(tasks)), Processes(jobs, patience) as processes:
-        if many <= 1:
+        if many <= 1 and not all(map(_is_file_to_file, tasks)):
+            # a thread that waits for a pipe could not be stopped
             for number, task in enumerate(tasks):
                 one(number, task, processes)()
         else:
-            with ThreadPoolExecutor(many) as pool:
+            with ThreadPoolExecutor(max(many, 1)) as pool:
                 try:
                     # in the order of the files
                     for tell in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
                         tell()
                 except BaseException:
-                    processes.close()  # otherwise the pool would wait for files in progress
+                    processes.close()  # otherwise the pool would wait for blocks in progress and those behind them
                     pool.shutdown(cancel_futures=True)
                     raise
     report.summary(time.perf_counter() - started, plan.ignored)
     return 1 if report.totals.failed else 0
+
+
+def _is_file_to_file(task: Task) -> bool:
+    return task.seeks and task.target is not None and not is_stream(task.target)
 
 
 def _exists(target: Path | None) -> bool:

@@ -6,6 +6,11 @@ import errno
 import json
 import os
 import shutil
+import signal
+import sys
+import threading
+import time
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from idf.cli.batch import do_all
+from idf.cli.console import Report
+from idf.cli.plan import Plan, Task
+from idf.container.stream import Size
+from idf.workers.pool import Processes, ordered_map
 from tests.paths import ROOT
 
 Idf = Callable[..., Any]
@@ -200,3 +210,44 @@ def test_files_coded_two_at_once_are_those_of_each_alone(idf: Idf, tmp_path: Pat
     for source in sources:
         back = tmp_path / "back" / source.name
         assert back.read_bytes() == source.read_bytes() if source.stem != "3" else not back.exists()
+
+
+class Slow:
+    """A codec that interrupts the command when others wait for its first call, which ends once the codec is closed."""
+
+    fingerprint, chunk_samples, joins_channels, max_low_bits = bytes(16), 1000, False, 0
+    calls = 0
+    shared: Any = None
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        self.calls += 1
+        if self.calls == 1:
+            while len(self.shared._waiting) < 3:
+                time.sleep(0.02)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        for _ in range(300):
+            if self.shared._is_closed:
+                break
+            time.sleep(0.02)
+        return b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_waits_for_no_other_block_than_those_in_progress(wav: Path, tmp_path: Path) -> None:
+    codec = Slow()
+
+    def work(task: Task, blocks: int, processes: Processes, report: Report) -> Size:
+        codec.shared = processes(codec)  # type: ignore[arg-type]
+        for _ in ordered_map(codec.shared.encode, [np.zeros((3, 1))] * 6, blocks):
+            pass
+        raise AssertionError("not interrupted")
+
+    plan = Plan([Task(wav, tmp_path / "x.idf")])
+    arguments = Namespace(jobs=1, command="compress", quiet=True, verbose=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            do_all("compressing", plan, work, arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert codec.calls == 1
