@@ -158,6 +158,23 @@ class Vectors:
             self.store(self.builder.fadd(self.load(total), self.builder.fmul(left, right)), total)
         return self.total(self.load(total))
 
+    def update_dot(self, weights: Any, first: Any, gain: Any, values: Any, before: Any, after: Any, count: Any) -> Any:
+        """Add gain · values[before + i] to weights[first + i], then do :meth:`dot` of these and values[after …].
+
+        Doing both at once reads the weights once.
+
+        Args:
+            gain: a scalar.
+        """
+        gains, total = self.spread(gain), self.variable(self.constant(0))
+        with self.every(count) as i:
+            place, old = self.place(weights, first, i), self.load(self.place(values, before, i))
+            weight = self.builder.fadd(self.load(place), self.builder.fmul(gains, old))
+            self.store(weight, place)
+            product = self.builder.fmul(weight, self.load(self.place(values, after, i)))
+            self.store(self.builder.fadd(self.load(total), product), total)
+        return self.total(self.load(total))
+
     def total(self, vector: Any) -> Any:
         """Return the sum of all lanes: the upper half is added to the lower half, and so on."""
         width = self.lanes

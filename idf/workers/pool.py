@@ -18,6 +18,7 @@ import numpy as np
 
 from idf.coding.codec import ChunkCodec
 from idf.errors import DataError, WorkerError
+from idf.workers.forwarding import ForwardingCodec
 from idf.workers.process import WorkerProcess, take_prepared
 from idf.workers.together import Together
 
@@ -42,7 +43,7 @@ class Processes:
         if not isinstance(jobs, int | np.integer) or jobs < 1:
             raise DataError(f"jobs={jobs!r}: must be a whole number of at least 1")
         self._jobs, self._patience = jobs, patience
-        self._codecs: dict[bytes, ProcessCodec | Together] = {}
+        self._codecs: dict[bytes, ForwardingCodec] = {}
         self._lock = threading.Lock()
 
     def __call__(self, codec: ChunkCodec) -> ChunkCodec:
@@ -71,11 +72,11 @@ class Processes:
         self.close()
 
 
-class ProcessCodec:
+class ProcessCodec(ForwardingCodec):
     """A codec that encodes and decodes in up to ``jobs`` processes. Any number of threads may call it.
 
     A process is started when there is work and all others are busy. If one is killed, its block fails, and it is
-    replaced when there is more work.
+    replaced when there is more work. Its block's method raises WorkerError.
 
     Args:
         codec: a picklable codec.
@@ -83,32 +84,13 @@ class ProcessCodec:
     """
 
     def __init__(self, codec: ChunkCodec, jobs: int) -> None:
-        self.fingerprint, self.chunk_samples = codec.fingerprint, codec.chunk_samples
-        self.joins_channels, self.max_low_bits = codec.joins_channels, codec.max_low_bits
+        super().__init__(codec)
         self._packed = pickle.dumps(codec)
         self._free = threading.Semaphore(jobs)
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         self._closed = False
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError if the process is killed."""
-        return bytes(self._ask("encode", samples))
-
-    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """See :class:`idf.coding.codec.ChunkCodec`. Raises WorkerError if the process is killed."""
-        samples: np.ndarray = self._ask("decode", data, count, channels)
-        return samples
-
-    def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
-        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError if the process is killed."""
-        return bytes(self._ask("encode_wide", highs, lows, low_bits))
-
-    def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See :class:`idf.coding.codec.WideCodec`. Raises WorkerError if the process is killed."""
-        highs, lows = self._ask("decode_wide", data, count, low_bits)
-        return highs, lows
 
     def close(self) -> None:
         """See :meth:`Processes.close`."""
@@ -119,11 +101,11 @@ class ProcessCodec:
             while self._idle:
                 self._idle.pop().end()
 
-    def _ask(self, *request: object) -> Any:
+    def _ask(self, way: str, *arguments: Any) -> Any:
         with self._free:
             worker = self._take()
             try:
-                return worker.ask(*request)
+                return worker.ask(way, *arguments)
             except WorkerError:
                 if self._closed:
                     raise RuntimeError(_ENDED) from None

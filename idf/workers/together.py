@@ -12,10 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from idf.coding.codec import ChunkCodec
 from idf.errors import FormatError
+from idf.workers.forwarding import ForwardingCodec
 
 CALLS = 4
 """Calls at once with which there are always two: while two blocks are coded, two others wait."""
@@ -32,7 +31,7 @@ class _Call:
     error: BaseException | None = None
 
 
-class Together:
+class Together(ForwardingCodec):
     """A codec that runs one call at a time, for one block or two. Any number of threads may call it.
 
     Args:
@@ -41,8 +40,7 @@ class Together:
     """
 
     def __init__(self, codec: ChunkCodec, patience: float = 0.0) -> None:
-        self.fingerprint, self.chunk_samples = codec.fingerprint, codec.chunk_samples
-        self.joins_channels, self.max_low_bits = codec.joins_channels, codec.max_low_bits
+        super().__init__(codec)
         self._codec: Any = codec
         self._ways = {way for way in ("encode", "decode") if hasattr(codec, f"{way}_together")}
         self._patience = patience
@@ -50,24 +48,6 @@ class Together:
         self._changed = threading.Condition()
         self._waiting: list[_Call] = []
         self._is_busy = self._is_closed = False
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        """See :class:`idf.coding.codec.ChunkCodec`."""
-        return bytes(self._ask("encode", samples))
-
-    def decode(self, data: bytes, count: int, channels: int) -> np.ndarray:
-        """See :class:`idf.coding.codec.ChunkCodec`."""
-        samples: np.ndarray = self._ask("decode", data, count, channels)
-        return samples
-
-    def encode_wide(self, highs: np.ndarray, lows: np.ndarray, low_bits: np.ndarray) -> bytes:
-        """See :class:`idf.coding.codec.WideCodec`."""
-        return bytes(self._ask("encode_wide", highs, lows, low_bits))
-
-    def decode_wide(self, data: bytes, count: int, low_bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See :class:`idf.coding.codec.WideCodec`."""
-        highs, lows = self._ask("decode_wide", data, count, low_bits)
-        return highs, lows
 
     def close(self) -> None:
         """Let calls that wait for their turn, and new ones, raise RuntimeError."""

@@ -105,6 +105,22 @@ def gather(c: int, t: int, squares: Any, target: float) -> None:
 
 
 @compiled_step
+def reset(c: int, squares: Any) -> None:
+    """Return the equations of channel c to their state before the first sample."""
+    for memory in range(squares.equations.shape[1]):
+        _clear(squares.equations[c, memory])
+        for j in range(squares.weights.shape[2]):
+            squares.weights[c, memory, j] = 0.0
+
+
+@compiled_step
+def _clear(equations: Array) -> None:
+    for i in range(equations.shape[0]):
+        for j in range(equations.shape[1]):
+            equations[i, j] = 0.0
+
+
+@compiled_step
 def _solve(equations: Array, weights: Array, squares: Any) -> None:
     """Compute new weights; they are 0 while the equations are ill-conditioned."""
     upper, scaled, products = squares.upper, squares.scaled, squares.products
@@ -114,9 +130,7 @@ def _solve(equations: Array, weights: Array, squares: Any) -> None:
     for i in range(n):
         trace += equations[i, i]
     if trace < _SILENT:
-        for i in range(n):
-            for j in range(width):
-                equations[i, j] = 0.0
+        _clear(equations)
         return
     ridge = _LEAST_RIDGE + _RIDGE * trace / n
     for first in range(0, n, BLEND):

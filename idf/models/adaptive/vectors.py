@@ -123,21 +123,13 @@ def dot(typing: Any, a: Any, b: Any, b_start: Any, count: Any) -> Any:
 def update_dot(typing: Any, weights: Any, gain: Any, values: Any, before: Any, after: Any, count: Any) -> Any:
     """Add gain · values[before + i] to weights[i], i = 0 … count - 1, then return :func:`dot` of them and values[after …].
 
-    float32; ``count`` is a multiple of ``SINGLES``. Doing both at once reads the weights once.
+    float32; ``count`` is a multiple of ``SINGLES``.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         w = Vectors(context, builder, signature, arguments, "float32", SINGLES)
         _, gain, _, before, after, count = arguments
-        weights_data, values_data, gain = w.data(0), w.data(2), w.spread(gain)
-        total = w.variable(w.constant(0))
-        with w.every(count) as i:
-            place, old = w.place(weights_data, i), w.load(w.place(values_data, before, i))
-            weight = builder.fadd(w.load(place), builder.fmul(gain, old))
-            w.store(weight, place)
-            product = builder.fmul(weight, w.load(w.place(values_data, after, i)))
-            w.store(builder.fadd(w.load(total), product), total)
-        return w.total(w.load(total))
+        return w.update_dot(w.data(0), index(0), gain, w.data(2), before, after, count)
 
     ip = types.intp
     return types.float32(weights, types.float32, values, ip, ip, ip), generate

@@ -14,6 +14,7 @@ from numpy import ndarray as Array
 
 from idf.coding.kernels import HALF, RING, find, interval, prepare, taken
 from idf.compiled import Loop, compiled_loop, compiled_step
+from idf.models.adaptive.least_squares import reset
 from idf.models.adaptive.network import mixture
 from idf.models.adaptive.state import LEVEL_RATES
 from idf.models.adaptive.steps import CENTRE, LEVEL, centre, fill_inputs, learn, predict
@@ -76,12 +77,7 @@ def _begin(c: int, scale: float, constants: Any, start: Any, state: Any) -> None
                 state.lms_weights[c, q, s, i] = np.float32(0)
             for i in range(state.lms_history.shape[3]):
                 state.lms_history[c, q, s, i] = np.float32(0)
-    equations, weights = state.stacks.equations[c], state.stacks.weights[c]
-    for q in range(plan.stacks):
-        for j in range(weights.shape[1]):
-            weights[q, j] = 0.0
-            for i in range(plan.stacked):
-                equations[q, i, j] = 0.0
+    reset(c, state.stacks)
     level = start.level[c] * scale
     for k in range(plan.experts):
         state.predictions[c, k] = 0.0

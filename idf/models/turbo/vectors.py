@@ -27,17 +27,9 @@ def learn_and_expect(typing: Any, weights: Any, first: Any, count: Any, history:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         v = Vectors(context, builder, signature, arguments, "float32", SINGLES)
-        weights_data, history_data = v.data(0), v.data(3)
         _, first, count, _, newest, gain = arguments
-        gains, total = v.spread(gain), v.variable(v.constant(0))
-        with v.every(count) as i:
-            place = v.place(weights_data, first, i)
-            before = v.load(v.place(history_data, newest, i, index(1)))
-            weight = builder.fadd(v.load(place), builder.fmul(gains, before))
-            v.store(weight, place)
-            product = builder.fmul(weight, v.load(v.place(history_data, newest, i)))
-            v.store(builder.fadd(v.load(total), product), total)
-        return v.total(v.load(total))
+        before = builder.add(newest, index(1))
+        return v.update_dot(v.data(0), first, gain, v.data(3), before, newest, count)
 
     ip = types.intp
     return types.float32(weights, ip, ip, history, ip, types.float32), generate
