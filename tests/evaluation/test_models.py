@@ -40,6 +40,7 @@ def test_two_models_in_one_table(
     ]
     assert all(row["lossless"] for row in results["rows"])
     assert results["about"]["model"]["fingerprint"] != results["about"]["other_models"][0]["fingerprint"]
+    assert (folder / "report.html").is_file()
 
 
 def test_a_missing_model_is_reported_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
