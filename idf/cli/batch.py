@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import itertools
 import os
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from idf.container.files import SUFFIX, read_file_header
 from idf.container.stream import Size
 from idf.errors import UserError, WorkerError
 from idf.files import is_stream
-from idf.workers.pool import Processes
+from idf.workers.pool import Processes, awaited
 from idf.workers.together import CALLS, PATIENCE
 
 Worker = Callable[[Task, int, Processes, Report], Size]
@@ -37,7 +36,7 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
     )
     jobs = arguments.jobs
     # one file more than workers, so that no worker idles while a file is opened or renamed
-    many = min(jobs + 1 if jobs > 1 else CALLS, len(tasks))
+    many = max(min(jobs + 1 if jobs > 1 else CALLS, len(tasks)), 1)
     patience = PATIENCE if many > 1 else 0.0
     started = time.perf_counter()
     for problem in plan.problems:
@@ -64,16 +63,16 @@ def do_all(what: str, plan: Plan, work: Worker, arguments: argparse.Namespace) -
         return partial(report.done, task, outcome, time.perf_counter() - begun)
 
     with report.progress(what, lambda: _total_samples(tasks)), Processes(jobs, patience) as processes:
-        if many <= 1 and not all(map(_is_file_to_file, tasks)):
+        if many == 1 and not all(map(_is_file_to_file, tasks)):
             # a thread that waits for a pipe could not be stopped
             for number, task in enumerate(tasks):
                 one(number, task, processes)()
         else:
-            with ThreadPoolExecutor(max(many, 1)) as pool:
+            with ThreadPoolExecutor(many) as pool:
                 try:
-                    # in the order of the files
-                    for tell in pool.map(one, itertools.count(), tasks, itertools.repeat(processes)):
-                        tell()
+                    telling = [pool.submit(one, number, task, processes) for number, task in enumerate(tasks)]
+                    for tell in telling:  # in the order of the files
+                        awaited(tell)()
                 except BaseException:
                     processes.close()  # otherwise the pool would wait for blocks in progress and those behind them
                     pool.shutdown(cancel_futures=True)

@@ -17,7 +17,7 @@ from idf.coding.codec import ChunkCodec
 from idf.compiled import NotCompiled, kept_in, only_kept
 from idf.errors import FormatError, OutputError, RunError
 from idf.models import registry
-from idf.workers.pool import Processes
+from idf.workers.pool import Processes, awaited
 
 WAYS = ("encode", "decode")
 _SAMPLES = np.array([[0], [3], [9]], np.int32)
@@ -98,7 +98,8 @@ def _compile(codec: ChunkCodec, ways: Sequence[str]) -> None:
     processes, pool = Processes(jobs), ThreadPoolExecutor(jobs)
     try:
         working = processes(codec)
-        list(pool.map(lambda way: _use(working, way), ways))
+        for used in [pool.submit(_use, working, way) for way in ways]:
+            awaited(used)
     finally:
         processes.close()  # also after Ctrl-C
         pool.shutdown()

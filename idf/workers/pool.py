@@ -10,7 +10,7 @@ import pickle
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _ENDED = "the worker processes have been stopped"
+_STEP_SECONDS = 0.1
 
 
 class Processes:
@@ -134,6 +135,16 @@ class ProcessCodec(ForwardingCodec):
                 worker.end()
 
 
+def awaited(future: Future[R]) -> R:
+    """Wait for a future and return its result, in steps after which Python handles signals.
+
+    The kernel may deliver a signal to another thread. The main thread, whose handler reacts to it, then sleeps on.
+    """
+    while not wait([future], _STEP_SECONDS).done:
+        pass
+    return future.result()
+
+
 def ordered_map(function: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
     """Map a function over items in order, with ``jobs`` threads and one more that prepares the next block.
 
@@ -148,9 +159,9 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], jobs: int) -> It
             for item in items:
                 waiting.append(pool.submit(function, item))
                 if len(waiting) > jobs + 1:
-                    yield waiting.popleft().result()
+                    yield awaited(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield awaited(waiting.popleft())
         finally:
             for future in waiting:
                 future.cancel()

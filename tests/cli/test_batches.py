@@ -218,13 +218,15 @@ class Slow:
     fingerprint, chunk_samples, joins_channels, max_low_bits = bytes(16), 1000, False, 0
     calls = 0
     shared: Any = None
+    thread: int | None = None
+    """The thread that receives the signal; by default the one that encodes."""
 
     def encode(self, samples: np.ndarray) -> bytes:
         self.calls += 1
         if self.calls == 1:
             while len(self.shared._waiting) < 3:
                 time.sleep(0.02)
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            signal.pthread_kill(self.thread or threading.get_ident(), signal.SIGINT)
         for _ in range(300):
             if self.shared._is_closed:
                 break
@@ -233,8 +235,10 @@ class Slow:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_waits_for_no_other_block_than_those_in_progress(wav: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("thread", [threading.main_thread().ident, None], ids=["main", "another"])
+def test_ctrl_c_waits_for_no_other_block_than_those_in_progress(wav: Path, tmp_path: Path, thread: int | None) -> None:
     codec = Slow()
+    codec.thread = thread
 
     def work(task: Task, blocks: int, processes: Processes, report: Report) -> Size:
         codec.shared = processes(codec)  # type: ignore[arg-type]
