@@ -173,7 +173,7 @@ def prepare(folder: Path) -> None:
     from idf.datasets.demo import demo_folder
     from idf.models.registry import find_model
 
-    for name in ("models", "clips", "files", "numba"):
+    for name in ("models", "clips", "files"):
         (folder / name).mkdir()
     for name, shipped in SHIPPED.items():
         (folder / "models" / f"{name}.idfm").write_bytes(find_model(shipped).read_bytes())
@@ -350,7 +350,7 @@ def run(cell: Cell, folder: Path) -> Result:
     options = {"clips": list(CLIPS), **cell.work}
     cleared = ("OPENBLAS_", "NUMBA_", "NPY_", "ONEDNN_", "XLA_", "TF_", "OMP_", "MKL_")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(cleared)}
-    variables |= {"PYTHONPATH": str(ROOT), "IDF_CACHE": str(folder / "numba"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    variables |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     answer = folder / "answer.json"
     answer.unlink(missing_ok=True)
     command = [cell.python, str(Path(__file__).resolve()), "--child", str(folder), json.dumps(options)]

@@ -173,7 +173,7 @@ def test_bytes_do_not_depend_on_threads_or_instruction_set(
     """Fresh processes with other BLAS kernels, without vector instructions in loops and without TensorFlow agree."""
     np.save(tmp_path / "x.npy", speech(1000))
     here = hashlib.sha256(codec.fingerprint + codec.encode(speech(1000)[:, None])).hexdigest()
-    plain = {"OPENBLAS_CORETYPE": "Prescott", "NUMBA_CPU_NAME": "generic", "IDF_CACHE": str(tmp_path / "cache")}
+    plain = {"OPENBLAS_CORETYPE": "Prescott", "NUMBA_CPU_NAME": "generic"}
     for settings_ in ({"OPENBLAS_NUM_THREADS": "2"}, plain):
         child = subprocess.run(
             [sys.executable, "-c", _CHILD, str(model_file), str(tmp_path / "x.npy")],
