@@ -48,7 +48,6 @@ from idf.runs.find import open_run
 from idf.runs.history import read_history
 from idf.runs.run import Run, RunFolder, environment
 from idf.terminal import open_console, progress_bar
-from idf.training.families.load import model_nll_bits
 from idf.training.framework import prepare_tensorflow
 from idf.training.tracking.trackers import log_table
 
@@ -126,6 +125,8 @@ def evaluate(target: Target, dataset: Dataset, options: Options) -> tuple[Result
             entry = model_entry(subject, model)
             measured = _measure_model(entry, laid_out, _subfolder(own, "files"), bar(entry.codec, 2)[1])
             prepare_tensorflow(target.config)
+            from idf.training.families.load import model_nll_bits  # deferred: loads TensorFlow, which is set up first
+
             nll = model_nll_bits(model, (np.load(clip.pcm) for clip in laid_out), bar(f"{entry.codec}: −log2 p", 1)[1])
             rows.append(make_row(entry, *names, measured, nll, _training_windows(subject, model, dataset)))
             per_clip[entry.codec] = clip_records(measured.clips, nll)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from idf.datasets.dataset import Clip, Dataset
 from idf.models.interface import Codec
 from idf.page.document import to_flac
-from idf.training.families.load import draw_audio
 
 MOST_SAMPLES = 20_000_000
 """Most samples of all clips together, for a page of about 30 MB. With more, clips are cut."""
@@ -55,6 +54,8 @@ def make_sounds(
         pcm = dataset.read(clip)
         files.append(to_flac(pcm.samples[:limit], pcm.rate_hz))
         advance(clip.samples)
+    from idf.training.families.load import draw_audio  # deferred: loads TensorFlow
+
     rate_hz = clips[0].rate_hz
     drawn = to_flac(draw_audio(codec, round(DRAWN_SECONDS * rate_hz), seed=0), rate_hz)
     return Sounds(tuple(files), None if limit is None else limit / rate_hz, drawn)
