@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib
 import pytest
 
+from idf.plotting import COLUMN_INCHES, WIDTH_INCHES, save_figure
 from idf.runs.curves import draw_history, plot_history, read_series, smoothed
 from tests.collisions import collisions
 from tests.paths import ROOT
@@ -43,6 +44,11 @@ def write(folder: Path, lines: list[dict[str, Any]]) -> Path:
     return path
 
 
+def svg(history: Path, name: str, width: float = WIDTH_INCHES) -> bytes:
+    """Draw one figure as SVG only, because all figures in all formats take seconds."""
+    return save_figure(draw_history(history, width)[name], history.parent, name, ("svg",))[0].read_bytes()
+
+
 def check(paths: list[Path]) -> None:
     """Every picture is there as a well-formed SVG with something drawn, as a whole PDF and as a whole PNG."""
     for path in paths:
@@ -73,8 +79,7 @@ def test_all_figures(tmp_path: Path) -> None:
 
 def test_jumps_of_the_sharpness_are_marked_and_smooth_changes_shaded(tmp_path: Path) -> None:
     def text(sharpness: list[float | None]) -> str:
-        plot_history(write(tmp_path, records(sharpness)), tmp_path)
-        return (tmp_path / "bits_per_dimension.svg").read_text()
+        return svg(write(tmp_path, records(sharpness)), "bits_per_dimension").decode()
 
     drift = [-4.0 - 0.05 * index for index in range(40)]
     stepped = text([-4.0] * 10 + [-5.25] * 10 + [-6.5] * 10)
@@ -111,8 +116,7 @@ def test_a_single_step_and_a_diverged_run(tmp_path: Path) -> None:
 
 
 def test_every_block_has_its_panel(tmp_path: Path) -> None:
-    plot_history(write(tmp_path, records([None] * 5, blocks=31)), tmp_path)
-    text = (tmp_path / "log_scales.svg").read_text()
+    text = svg(write(tmp_path, records([None] * 5, blocks=31)), "log_scales").decode()
     assert all(f"<!-- z{block} -->" in text for block in range(1, 32))
 
 
@@ -148,8 +152,9 @@ def test_history_after_a_resume_and_a_crash(tmp_path: Path) -> None:
 
 def test_the_same_data_gives_the_same_svg(tmp_path: Path) -> None:
     history = write(tmp_path, records([None] * 5))
-    first = [path.read_bytes() for path in plot_history(history, tmp_path) if path.suffix == ".svg"]
-    assert first == [path.read_bytes() for path in plot_history(history, tmp_path) if path.suffix == ".svg"]
+    for width in (WIDTH_INCHES, COLUMN_INCHES):
+        for name in NAMES:
+            assert svg(history, name, width) == svg(history, name, width)
 
 
 def test_pyplot_is_not_loaded() -> None:
