@@ -25,7 +25,7 @@ demo: $(STAMP)  ## Train a small flow on the bundled speech, code the held-out c
 	@$(BIN)/python evaluate.py run=demo/latest model=flow-small,bands-small,default
 
 test: $(STAMP)  ## Run all tests.
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## Check format, lint and types.
 	@$(BIN)/ruff format --check .

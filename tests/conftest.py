@@ -26,6 +26,22 @@ from tests.tiny import TINY
 
 MakeRun = Callable[..., Path]
 
+LONGEST = (
+    "docs/test_runs.py",
+    "experiments/test_own_studies.py",
+    "tools/test_portability.py",
+    "training/test_train.py",
+    "training/test_launcher.py",
+    "experiments/test_end_to_end.py",
+    "experiments/test_sweep_agent.py",
+)
+"""Files that take more than half a minute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first, so that none runs at the end while the other worker processes are idle."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
