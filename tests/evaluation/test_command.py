@@ -18,6 +18,7 @@ from idf.errors import EXIT_USER_ERROR, RunError
 from idf.evaluation import command
 from idf.evaluation.codecs.interface import Entry, Unavailable
 from idf.evaluation.command import main
+from idf.training.families import load
 from tests.paths import ROOT
 
 
@@ -133,7 +134,7 @@ def test_a_baseline_that_fails_is_listed(run: Path, fakes: ModuleType, monkeypat
 def test_files_larger_than_the_likelihood_are_reported(
     run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "model_nll_bits", lambda model, clips, advance: [100.0 for _ in clips])
+    monkeypatch.setattr(load, "model_nll_bits", lambda model, clips, advance: [100.0 for _ in clips])
     assert main([f"run={run}", "baselines=none"]) == 0
     assert "the coder does not use the distribution that the likelihood was computed with" in " ".join(
         capsys.readouterr().out.split()
