@@ -1,7 +1,7 @@
 """The interface of model families: a model for training, and a codec for coding with a trained model.
 
-A family consists of a folder of this package with a ``model`` (build) and a ``codec`` (save, load, code), a module of
-:mod:`idf.training.families` (start, batches, loss, score, sample), and checks in :mod:`idf.config.model_checks`. Only
+A family consists of a folder of this package with a ``model`` (build) and a ``codec`` (save, load, code, draw), a module
+of :mod:`idf.training.families` (start, batches, loss, score, sample), and checks in :mod:`idf.config.model_checks`. Only
 the dispatchers :mod:`idf.models.build`, :mod:`idf.models.load` and :mod:`idf.training.families.load` distinguish
 families.
 """
@@ -47,3 +47,7 @@ class Codec(ChunkCodec, Protocol):
 
     @property
     def provenance(self) -> Mapping[str, object]: ...
+
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        """Return audio sampled from the model: int32 (count,), 16-bit values."""
+        ...

@@ -54,10 +54,8 @@ def make_sounds(
         pcm = dataset.read(clip)
         files.append(to_flac(pcm.samples[:limit], pcm.rate_hz))
         advance(clip.samples)
-    from idf.training.families.load import draw_audio  # deferred: loads TensorFlow
-
     rate_hz = clips[0].rate_hz
-    drawn = to_flac(draw_audio(codec, round(DRAWN_SECONDS * rate_hz), seed=0), rate_hz)
+    drawn = to_flac(codec.draw(round(DRAWN_SECONDS * rate_hz), seed=0), rate_hz)
     return Sounds(tuple(files), None if limit is None else limit / rate_hz, drawn)
 
 

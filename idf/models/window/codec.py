@@ -29,6 +29,7 @@ from idf.models.prediction.start import CONSTANT as PREDICTION
 from idf.models.saved import check_finite, fitting, load_again
 from idf.models.window.latents import WindowBlocks, to_integers
 from idf.models.window.model import Part, WindowModel, build_window
+from idf.models.window.sampling import draw
 from idf.priors.mixture import FULL_SCALE_OCTAVES, NATS_PER_OCTAVE, SCALE_BITS, Mixture
 
 CHUNK_SAMPLES = 65536
@@ -143,6 +144,10 @@ class WindowCodec:
         with _one_thread():
             known = [self._blocks.approximate(np.ascontiguousarray(channel), blocks) for channel in samples.T]
         return np.stack(known, axis=1)
+
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        """See :class:`idf.models.interface.Codec`."""
+        return draw(self.model, self.parameters, count, seed, self.log_scale)
 
     def _push(self, message: MessageLike, part: Part) -> None:
         windows = part.windows.astype(np.float64)

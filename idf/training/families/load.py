@@ -1,4 +1,4 @@
-"""Selection of the family that trains a model, scores clips under it and samples from it."""
+"""Selection of the family that trains a model and scores clips under it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from idf.models.load import load_codec
 from idf.models.turbo.codec import TurboCodec
 from idf.models.window.codec import WindowCodec
 from idf.models.window.model import WindowModel
-from idf.models.window.sampling import draw
 from idf.training.families.adaptive import AdaptiveFamily, adaptive_score
 from idf.training.families.bands import BandFamily, band_score
 from idf.training.families.interface import Family
@@ -66,16 +65,6 @@ def model_nll_bits(
         totals.append(score(samples))
         advance(len(samples))
     return totals
-
-
-def draw_audio(codec: Codec, samples: int, seed: int) -> np.ndarray:
-    """Return audio sampled from a model file's model: int32 (samples,), 16-bit values."""
-    match codec:
-        case AdaptiveCodec() | BandCodec() | TurboCodec():
-            return codec.draw(samples, seed)
-        case WindowCodec():
-            return draw(codec.model, codec.parameters, samples, seed, codec.log_scale)
-    raise TypeError(f"no family draws from {type(codec).__name__}")
 
 
 def _score(codec: Codec) -> Callable[[np.ndarray], float]:
