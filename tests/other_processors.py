@@ -5,21 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 
-def printed_without_extensions(program: str, cache: Path) -> str:
-    """Return the stripped output of Python code whose compiled loops use only the baseline instruction set.
-
-    Args:
-        cache: a folder for the compiled code, separate from that of this machine.
-    """
+def printed_without_extensions(program: str) -> str:
+    """Return the stripped output of Python code whose compiled loops use only the baseline instruction set."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={
             **os.environ,
             "NUMBA_CPU_NAME": "generic",
-            "IDF_CACHE": str(cache),
             "PYTHONPATH": os.pathsep.join(sys.path),
         },
         capture_output=True,

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,8 +158,8 @@ def test_frozen_message() -> None:
     assert scope["digest"] == FROZEN_MESSAGE
 
 
-def test_frozen_message_without_the_processors_extensions(tmp_path: Path) -> None:
-    assert printed_without_extensions(MAKE_FROZEN + "print(digest)", tmp_path) == FROZEN_MESSAGE
+def test_frozen_message_without_the_processors_extensions() -> None:
+    assert printed_without_extensions(MAKE_FROZEN + "print(digest)") == FROZEN_MESSAGE
 
 
 def test_a_cut_message_is_an_error_and_leaves_it_as_it_was(mixtures: Mixtures, draw: Draw) -> None:

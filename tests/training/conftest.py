@@ -1,4 +1,4 @@
-"""Runs in the process of the test, without their figures."""
+"""Training in the process of the test, without its figures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import pytest
 from idf.runs import curves
 
 
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no curves at the end of a run, which takes most of the time of a tiny one.
+@pytest.fixture
+def figures() -> None:
+    """Draw the curves at the end of a run, as all runs in processes of their own do."""
 
-    ``test_session.py::test_the_exported_model_is_the_best_checkpoint`` draws them, and so does every run in a process of its own, of
-    each family and layout in ``docs/test_runs.py``.
-    """
-    monkeypatch.setattr(curves, "plot_history", lambda history_path, folder: [])
+
+@pytest.fixture(autouse=True)
+def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no curves, because that takes seconds, unless the test asks for ``figures``."""
+    if "figures" not in request.fixturenames:
+        monkeypatch.setattr(curves, "plot_history", lambda history_path, folder: [])

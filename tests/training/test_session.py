@@ -121,10 +121,9 @@ def test_a_run_writes_all_its_files(tiny: Tiny) -> None:
     assert not (folder / "now.idfm").exists()
 
 
-def test_the_exported_model_is_the_best_checkpoint(tiny: Tiny, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exported_model_is_the_best_checkpoint(tiny: Tiny, whole: Path, figures: None) -> None:
     from idf.models.load import load_codec
 
-    monkeypatch.undo()  # draw the curves
     config = tiny()
     run = Run(run_folder(config))
     shutil.copytree(whole, run.folder)
