@@ -76,8 +76,8 @@ class Processes:
 class ProcessCodec(ForwardingCodec):
     """A codec that encodes and decodes in up to ``jobs`` processes. Any number of threads may call it.
 
-    A process is started when there is work and all others are busy. If one is killed, its block fails, and it is
-    replaced when there is more work. Its block's method raises WorkerError.
+    A process is started when there is work and all others are busy. If one is killed, the call that it worked for
+    raises WorkerError, and it is replaced when there is more work.
 
     Args:
         codec: a picklable codec.
